@@ -1,0 +1,126 @@
+"""The catalogue as columns over track rows: what every model and policy reads of a track."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossfade.features.arrow_files import read_table, write_table
+from crossfade.schema import columns as c
+from crossfade.schema.ids import NO_ROW, IdMap, Rows
+
+GENRES_PER_TRACK: Final = 5
+UNKNOWN_DAY: Final = np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Tracks in row order, held as one Arrow table; the arrays below are derived from it once.
+
+    Args:
+        table: [num_tracks] the canonical track columns, sorted by track id, plus `artist_id` (primary artist).
+    """
+
+    table: pa.Table
+
+    @classmethod
+    def load(cls, directory: Path) -> "Catalogue":
+        """Read what `save` wrote."""
+        return cls(read_table(directory / "tracks.arrow"))
+
+    def save(self, directory: Path) -> None:
+        """Write `tracks.arrow` into the directory."""
+        write_table(self.table, directory / "tracks.arrow")
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+        return int(self.table.num_rows)
+
+    @cached_property
+    def tracks(self) -> IdMap:
+        """Track ids; rows are the positions in the table."""
+        return IdMap(self.table.column(c.TRACK_ID).combine_chunks())
+
+    @cached_property
+    def artists(self) -> IdMap:
+        """Primary artists' ids."""
+        return IdMap.of(self.table.column(c.ARTIST_ID).combine_chunks())
+
+    @cached_property
+    def genres(self) -> IdMap:
+        """Genre names."""
+        return IdMap.of(pc.list_flatten(self.table.column(c.GENRES)).combine_chunks())
+
+    @cached_property
+    def albums(self) -> IdMap:
+        """Album ids."""
+        return IdMap.of(self.table.column(c.ALBUM_ID).combine_chunks())
+
+    @cached_property
+    def artist_rows(self) -> Rows:
+        """[num_tracks] int32 primary artist, -1 unknown."""
+        return self.artists.rows(self.table.column(c.ARTIST_ID))
+
+    @cached_property
+    def album_rows(self) -> Rows:
+        """[num_tracks] int32 album, -1 unknown."""
+        return self.albums.rows(self.table.column(c.ALBUM_ID))
+
+    @cached_property
+    def genre_rows(self) -> Rows:
+        """[num_tracks, 5] int32 genres, most typical first, padded with -1."""
+        lists = self.table.column(c.GENRES).combine_chunks()
+        padded = np.full((len(self), GENRES_PER_TRACK), NO_ROW, np.int32)
+        owners = pc.list_parent_indices(lists).to_numpy()
+        starts = np.searchsorted(owners, np.arange(len(self)))
+        places = np.arange(len(owners)) - starts[owners] if len(owners) else owners
+        kept = places < GENRES_PER_TRACK
+        padded[owners[kept], places[kept]] = self.genres.rows(pc.list_flatten(lists))[kept]
+        return padded
+
+    @cached_property
+    def release_days(self) -> Rows:
+        """[num_tracks] int32 days since 1970-01-01, the smallest int32 where unknown."""
+        days = self.table.column(c.RELEASE_DATE).cast(pa.int32())
+        return np.asarray(pc.fill_null(days, int(UNKNOWN_DAY)).to_numpy(), np.int32)
+
+    @cached_property
+    def audio(self) -> npt.NDArray[np.float32]:
+        """[num_tracks, num_audio_features] float32 in the order of `AUDIO_FEATURES`, NaN where missing."""
+        values = [pc.fill_null(self.table.column(name), float("nan")).to_numpy() for name in c.AUDIO_FEATURES]
+        return np.stack(values, axis=1).astype(np.float32)
+
+    @cached_property
+    def audio_vectors(self) -> npt.NDArray[np.float32]:
+        """[num_tracks, width] float32 audio vectors, zeros where missing; width 0 when no track has one.
+
+        Raises:
+            ValueError: The vectors differ in length.
+        """
+        lists = self.table.column(c.AUDIO_VECTOR).combine_chunks()
+        widths = set(pc.unique(pc.list_value_length(lists)).drop_null().to_pylist()) - {0}
+        if len(widths) > 1:
+            raise ValueError(f"Audio vectors differ in length: {sorted(widths)}; they must be equally long.")
+        width = widths.pop() if widths else 0
+        vectors = np.zeros((len(self), width), np.float32)
+        has_vector = pc.fill_null(pc.greater(pc.list_value_length(lists), 0), False).to_numpy(zero_copy_only=False)
+        vectors[has_vector] = pc.list_flatten(lists).to_numpy(zero_copy_only=False).reshape(-1, width) if width else 0
+        return vectors
+
+    @cached_property
+    def explicit(self) -> npt.NDArray[np.bool_]:
+        """[num_tracks] bool, false where unknown."""
+        return self._flags(c.EXPLICIT, missing=False)
+
+    @cached_property
+    def available(self) -> npt.NDArray[np.bool_]:
+        """[num_tracks] bool, true where unknown."""
+        return self._flags(c.AVAILABLE, missing=True)
+
+    def _flags(self, column: str, *, missing: bool) -> npt.NDArray[np.bool_]:
+        return np.asarray(pc.fill_null(self.table.column(column), missing).to_numpy(), np.bool_)

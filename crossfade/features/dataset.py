@@ -1,0 +1,133 @@
+"""The dataset of one training run: catalogue, users, interactions and the moments at which time is split."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossfade.features.arrow_files import read_table, write_table
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import Interactions, Queries
+from crossfade.schema import columns as c
+from crossfade.schema.ids import IdMap, Rows
+
+
+@dataclass(frozen=True)
+class Split:
+    """Moments in UTC seconds: [.., validation_start) train, [validation_start, test_start) validation, [test_start, end) test.
+
+    `has_time` is false where events carried no timestamps: then `seconds` are seeded random positions (a day is a share of the
+    listens) and recency means nothing.
+    """
+
+    validation_start: int
+    test_start: int
+    end: int
+    has_time: bool = True
+
+
+@dataclass(frozen=True)
+class Users:
+    """Users in row order, as one Arrow table with the canonical user columns, sorted by user id."""
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        """Return the number of users."""
+        return int(self.table.num_rows)
+
+    @cached_property
+    def ids(self) -> IdMap:
+        """User ids; rows are the positions in the table."""
+        return IdMap(self.table.column(c.USER_ID).combine_chunks())
+
+    @cached_property
+    def countries(self) -> IdMap:
+        """Country codes."""
+        return IdMap.of(self.table.column(c.COUNTRY).combine_chunks())
+
+    @cached_property
+    def country_rows(self) -> Rows:
+        """[num_users] int32, -1 unknown."""
+        return self.countries.rows(self.table.column(c.COUNTRY))
+
+    @cached_property
+    def explicit_allowed(self) -> npt.NDArray[np.bool_]:
+        """[num_users] bool, true where unknown."""
+        return np.asarray(pc.fill_null(self.table.column(c.EXPLICIT_ALLOWED), True).to_numpy(), np.bool_)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything that training, evaluation and the weekly batch read of the lake."""
+
+    catalogue: Catalogue
+    users: Users
+    interactions: Interactions
+    split: Split
+    lake_versions: dict[str, int]
+
+    def until(self, end: int) -> "Dataset":
+        """Return the dataset as it was known just before a moment: later interactions are gone."""
+        known = self.interactions.where(self.interactions.seconds < end)
+        return Dataset(self.catalogue, self.users, known, self.split, self.lake_versions)
+
+    @cached_property
+    def user_offsets(self) -> npt.NDArray[np.int64]:
+        """[num_users + 1] int64: interactions of user u stand at offsets[u]:offsets[u + 1]."""
+        counts = np.bincount(self.interactions.user_rows, minlength=len(self.users))
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def queries(self, user_rows: Rows, as_of: int) -> Queries:
+        """Cut queries: each user's history strictly before `as_of`.
+
+        Args:
+            user_rows: [n] int32; -1 gives an empty history.
+            as_of: UTC seconds.
+        """
+        known = np.maximum(user_rows, 0)
+        has_user = user_rows >= 0
+        first = np.where(has_user, self.user_offsets[known], 0) if len(self.users) else np.zeros(len(user_rows), np.int64)
+        counts = np.where(has_user, self._counts_before(as_of)[known], 0) if len(self.users) else np.zeros(len(user_rows), np.int64)
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
+        acts = self.interactions
+        return Queries(
+            np.asarray(user_rows, np.int32),
+            np.full(len(user_rows), as_of, np.int64),
+            np.where(has_user, self.users.country_rows[known], -1).astype(np.int32) if len(self.users) else np.asarray(user_rows),
+            np.where(has_user, self.users.explicit_allowed[known], True) if len(self.users) else np.ones(len(user_rows), np.bool_),
+            offsets,
+            acts.track_rows[places],
+            acts.seconds[places],
+            acts.strengths[places],
+            acts.sessions[places],
+        )
+
+    def _counts_before(self, as_of: int) -> npt.NDArray[np.int64]:
+        known = self.interactions.seconds < as_of
+        return np.bincount(self.interactions.user_rows[known], minlength=len(self.users)).astype(np.int64)
+
+    def save(self, directory: Path) -> None:
+        """Write the dataset as Arrow files and `split.json`."""
+        self.catalogue.save(directory)
+        write_table(self.users.table, directory / "users.arrow")
+        acts = self.interactions
+        names = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
+        write_table(pa.table({name: getattr(acts, name) for name in names}), directory / "interactions.arrow")
+        about = {"split": asdict(self.split), "lake_versions": self.lake_versions}
+        (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
+
+    @classmethod
+    def load(cls, directory: Path) -> "Dataset":
+        """Read what `save` wrote."""
+        about = json.loads((directory / "split.json").read_text("utf-8"))
+        table = read_table(directory / "interactions.arrow")
+        acts = Interactions(*(table.column(name).to_numpy() for name in table.column_names))
+        users = Users(read_table(directory / "users.arrow"))
+        return cls(Catalogue.load(directory), users, acts, Split(**about["split"]), about["lake_versions"])

@@ -1,0 +1,143 @@
+"""Listening histories as columns: interactions of all users, and the queries cut from them as of a moment."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.schema.ids import Rows
+
+SECONDS_PER_DAY: Final = 86_400
+
+Int64s = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """What users did with tracks, sorted by user row, then time.
+
+    Args:
+        user_rows: [n] int32.
+        track_rows: [n] int32.
+        seconds: [n] int64 UTC seconds since 1970.
+        strengths: [n] float32; above 0 wanted (a play over 30 s is 1, a save 5), below 0 skipped early (down to -1),
+            0 neither. A positive interaction is one with strength > 0.
+        sessions: [n] int32, numbered within the table; equal within a session of one user.
+    """
+
+    user_rows: Rows
+    track_rows: Rows
+    seconds: Int64s
+    strengths: Floats
+    sessions: Rows
+
+    def __len__(self) -> int:
+        """Return the number of interactions."""
+        return len(self.user_rows)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> "Interactions":
+        """Return the interactions selected by a [n] bool mask, in order."""
+        return Interactions(
+            self.user_rows[mask],
+            self.track_rows[mask],
+            self.seconds[mask],
+            self.strengths[mask],
+            self.sessions[mask],
+        )
+
+    def between(self, start: int, end: int) -> "Interactions":
+        """Return the interactions with start <= seconds < end."""
+        return self.where((self.seconds >= start) & (self.seconds < end))
+
+    @cached_property
+    def positive(self) -> npt.NDArray[np.bool_]:
+        """[n] bool: strength > 0."""
+        return np.asarray(self.strengths > 0)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """n requests as columns: who asks, when, and everything they did before that moment (a CSR layout).
+
+    Query i owns entries offsets[i]:offsets[i + 1] of the history columns, oldest first, all before `as_of[i]`.
+
+    Args:
+        user_rows: [n] int32 rows in the users table, -1 for an unknown user.
+        as_of: [n] int64 seconds; features may only use what happened before.
+        country_rows: [n] int32, -1 unknown.
+        explicit_allowed: [n] bool.
+        offsets: [n + 1] int64.
+        track_rows: [m] int32 history.
+        seconds: [m] int64.
+        strengths: [m] float32, signed as in `Interactions`.
+        sessions: [m] int32.
+    """
+
+    user_rows: Rows
+    as_of: Int64s
+    country_rows: Rows
+    explicit_allowed: npt.NDArray[np.bool_]
+    offsets: Int64s
+    track_rows: Rows
+    seconds: Int64s
+    strengths: Floats
+    sessions: Rows
+
+    def __len__(self) -> int:
+        """Return the number of queries."""
+        return len(self.user_rows)
+
+    @cached_property
+    def owners(self) -> Int64s:
+        """[m] int64: the query that owns each history entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def slice(self, start: int, stop: int) -> "Queries":
+        """Return queries start:stop with their histories (views)."""
+        first, last = self.offsets[start], self.offsets[stop]
+        return Queries(
+            self.user_rows[start:stop],
+            self.as_of[start:stop],
+            self.country_rows[start:stop],
+            self.explicit_allowed[start:stop],
+            self.offsets[start : stop + 1] - first,
+            self.track_rows[first:last],
+            self.seconds[first:last],
+            self.strengths[first:last],
+            self.sessions[first:last],
+        )
+
+    def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":
+        """Return the same queries with only the history entries selected by a [m] bool mask."""
+        counts = np.bincount(self.owners[mask], minlength=len(self))
+        return replace(
+            self,
+            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            track_rows=self.track_rows[mask],
+            seconds=self.seconds[mask],
+            strengths=self.strengths[mask],
+            sessions=self.sessions[mask],
+        )
+
+    @cached_property
+    def positives(self) -> "Queries":
+        """The same queries with only positive history entries."""
+        return self.keep(self.strengths > 0)
+
+    def last_tracks(self, length: int) -> Rows:
+        """Return [n, length] int32: each query's last history tracks, most recent first, padded with -1."""
+        return self._last(self.track_rows, length, np.int32(-1))
+
+    def last_seconds(self, length: int) -> Int64s:
+        """Return [n, length] int64: the seconds of `last_tracks`, 0 where padded."""
+        return self._last(self.seconds, length, np.int64(0))
+
+    def _last(self, column: npt.NDArray[np.generic], length: int, padding: np.generic) -> npt.NDArray[np.generic]:  # type: ignore[type-arg]
+        places = self.offsets[1:, None] - 1 - np.arange(length)[None, :]
+        valid = places >= self.offsets[:-1, None]
+        if not len(column):
+            return np.full((len(self), length), padding)
+        return np.where(valid, column[np.where(valid, places, 0)], padding)

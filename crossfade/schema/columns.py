@@ -1,0 +1,104 @@
+"""The vocabulary: every column, artifact and feature name, spelled once.
+
+Training, batch and serving import names from here; nobody spells a column twice.
+"""
+
+from typing import Final
+
+# Events, catalogue, artists, playlists and users, as the canonical schema names them.
+EVENT_ID: Final = "event_id"
+EVENT_TYPE: Final = "event_type"
+USER_ID: Final = "user_id"
+TRACK_ID: Final = "track_id"
+ARTIST_ID: Final = "artist_id"
+ARTIST_IDS: Final = "artist_ids"
+ARTIST_NAME: Final = "artist_name"
+ALBUM_ID: Final = "album_id"
+PLAYLIST_ID: Final = "playlist_id"
+SESSION_ID: Final = "session_id"
+SLATE_ID: Final = "slate_id"
+TIMESTAMP: Final = "timestamp"
+PLAYED_MS: Final = "played_ms"
+PLAYED_SHARE: Final = "played_share"
+DEVICE: Final = "device"
+COUNTRY: Final = "country"
+SHUFFLE: Final = "shuffle"
+CONTEXT: Final = "context"
+SURFACE: Final = "surface"
+POSITION: Final = "position"
+PROPENSITY: Final = "propensity"
+EXPERIMENT: Final = "experiment"
+VARIANT: Final = "variant"
+TITLE: Final = "title"
+NAME: Final = "name"
+GENRES: Final = "genres"
+RELEASE_DATE: Final = "release_date"
+DURATION_MS: Final = "duration_ms"
+EXPLICIT: Final = "explicit"
+AVAILABLE: Final = "available"
+AUDIO_VECTOR: Final = "audio_vector"
+TRACK_IDS: Final = "track_ids"
+BIRTH_YEAR: Final = "birth_year"
+EXPLICIT_ALLOWED: Final = "explicit_allowed"
+
+# Optional audio features of a track, in the order in which models read them.
+AUDIO_FEATURES: Final = (
+    "tempo_bpm",
+    "energy",
+    "loudness_db",
+    "valence",
+    "danceability",
+    "acousticness",
+    "instrumentalness",
+)
+
+# Added to every bronze row: where it came from.
+SOURCE: Final = "source"
+SOURCE_FILE: Final = "source_file"
+SOURCE_ROW: Final = "source_row"
+REASON: Final = "reason"
+RAW: Final = "raw"
+IMPORTED_AT: Final = "imported_at"
+
+# Added by silver and gold.
+SESSION_POSITION: Final = "session_position"
+IS_BOT: Final = "is_bot"
+STRENGTH: Final = "strength"
+DAY: Final = "day"
+
+# Retrieval sources, in the order in which their scores and ranks stand in the ranking features.
+TWO_TOWER: Final = "two_tower"
+ITEM_KNN: Final = "item_knn"
+ARTIST_TRACKS: Final = "artist_tracks"
+POPULAR: Final = "popular"
+RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
+
+# The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
+RANKING_FEATURES: Final = (
+    *(f"{source}_score" for source in RETRIEVAL_SOURCES),
+    *(f"{source}_rank" for source in RETRIEVAL_SOURCES),
+    "num_sources",
+    "track_listens_log",
+    "track_listens_7d_log",
+    "track_trend",
+    "track_listeners_log",
+    "track_skip_rate",
+    "track_save_rate",
+    "track_age_days",
+    "track_country_share",
+    "artist_listens_log",
+    "artist_listeners_log",
+    "user_listens_log",
+    "user_days_since_last",
+    "user_skip_rate",
+    "user_artist_listens_log",
+    "user_artist_strength",
+    "user_artist_share",
+    "user_artist_days_since_last",
+    "user_artist_in_last_session",
+    "user_album_listens_log",
+    "user_genre_affinity",
+    "session_genre_affinity",
+    "user_track_vector_cosine",
+    "session_track_vector_cosine",
+)

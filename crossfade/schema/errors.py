@@ -1,0 +1,50 @@
+"""The tree of exceptions, one docstring for all of it.
+
+    CrossfadeError              anything this library refuses; the message says what was needed, got and to do
+    ├── InputError              a user's file, row, id or argument is wrong (exit code 2)
+    │   ├── SettingsError       a settings key or value is wrong
+    │   └── NotFoundError       a lake, bundle, user, track or generation does not exist
+    ├── ValidationError         the data broke an expectation; the pipeline stops
+    ├── IntegrityError          bytes on disk are not what their digest or schema version promises
+    ├── TrainingError           training cannot go on (no positives, NaN loss, recall below its floor)
+    └── MissingExtraError       an optional dependency is not installed; names the extra
+"""
+
+
+class CrossfadeError(Exception):
+    """Base of every error that this library raises on purpose; saves callers from listing them."""
+
+    exit_code = 1
+
+
+class InputError(CrossfadeError):
+    """A user's file, row, id or argument is wrong."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A settings key or value is wrong."""
+
+
+class NotFoundError(InputError):
+    """A lake, bundle, user, track or generation does not exist."""
+
+
+class ValidationError(CrossfadeError):
+    """The data broke an expectation; the pipeline stops."""
+
+
+class IntegrityError(CrossfadeError):
+    """Bytes on disk are not what their digest or schema version promises."""
+
+
+class TrainingError(CrossfadeError):
+    """Training cannot go on."""
+
+
+class MissingExtraError(CrossfadeError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is needed here but is not installed; run: pip install 'crossfade[{extra}]'.")

@@ -1,0 +1,229 @@
+"""Frozen, typed settings; `settings.yaml` beside this file holds the defaults and is their manual."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from crossfade.schema.errors import SettingsError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(pydantic.BaseModel):
+    """Frozen and closed to unknown keys; pydantic saves us the type checks and their messages."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class SplitSettings(_Section):
+    """Lengths of the time split."""
+
+    test_days: Amount
+    validation_days: Amount
+    random_share: Annotated[float, Field(gt=0, lt=0.5)]
+
+
+class LakeSettings(_Section):
+    """How silver and gold read events."""
+
+    session_gap_minutes: Count
+    positive_ms: Amount
+    positive_share: Share
+    early_skip_ms: Amount
+    late_skip_ms: Amount
+    save_strength: Positive
+    future_tolerance_minutes: Amount
+
+
+class QualitySettings(_Section):
+    """Limits of the expectations."""
+
+    max_unknown_track_share: Share
+    max_null_share: Share
+    min_volume_ratio: Share
+    max_stale_days: Amount
+    max_quarantined_share: Share
+
+
+class TwoTowerSettings(_Section):
+    """Shape and training of the two-tower retriever."""
+
+    dim: Count
+    history_length: Count
+    batch_size: Count
+    epochs: Count
+    patience: Count
+    learning_rate: Positive
+    temperature: Positive
+    id_dropout: Share
+    hard_negatives: Amount
+    max_examples: Count
+
+
+class SourceSettings(_Section):
+    """Retrieval sources and their merge."""
+
+    candidates: Count
+    per_source: Count
+    neighbours: Count
+
+
+class IndexSettings(_Section):
+    """Vector index."""
+
+    backend: Literal["auto", "scann", "exact"]
+    min_recall: Share
+    recall_at: Count
+
+
+class RankingSettings(_Section):
+    """Gradient-boosted ranker."""
+
+    num_trees: Count
+    num_leaves: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    min_leaf_rows: Count
+    max_users: Count
+
+
+class EvaluationSettings(_Section):
+    """Offline evaluation."""
+
+    k: Count
+    bootstrap_samples: Count
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    max_users: Count
+
+
+class GateSettings(_Section):
+    """Rules between challenger and champion."""
+
+    metric_margin: Share
+    cohort_margin: Share
+    min_cohort_users: Count
+    min_recall: Share
+
+
+class WeeklySettings(_Section):
+    """The weekly batch."""
+
+    users_per_shard: Count
+    batch_users: Count
+    keep_generations: Count
+
+
+class TrackingSettings(_Section):
+    """MLflow."""
+
+    uri: str
+    experiment: Annotated[str, Field(min_length=1)]
+
+
+class Settings(_Section):
+    """All settings of a run."""
+
+    seed: Amount
+    split: SplitSettings
+    lake: LakeSettings
+    quality: QualitySettings
+    two_tower: TwoTowerSettings
+    sources: SourceSettings
+    index: IndexSettings
+    ranking: RankingSettings
+    evaluation: EvaluationSettings
+    gate: GateSettings
+    weekly: WeeklySettings
+    tracking: TrackingSettings
+
+    def dumps(self) -> str:
+        """Return the settings as YAML that `parse_settings` reads back to an equal object."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+
+def default_text() -> str:
+    """Return the default settings file, comments included."""
+    return files("crossfade.schema").joinpath("settings.yaml").read_text("utf-8")
+
+
+@cache
+def default_settings() -> Settings:
+    """Return the defaults."""
+    return Settings.model_validate(yaml.safe_load(default_text()))
+
+
+def load_settings(path: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
+    """Read a settings file (defaults where it is silent) and apply `key=value` assignments.
+
+    Args:
+        path: A YAML file of the shape of `settings.yaml`; None takes the defaults.
+        assignments: For example `["split.test_days=7"]`; values are read as YAML.
+
+    Raises:
+        SettingsError: Names the file or assignment, the key and the value.
+    """
+    if path is not None and not path.is_file():
+        raise SettingsError(f"Settings file {path} does not exist.")
+    return parse_settings(path.read_text("utf-8") if path else "", assignments, place=str(path or "settings"))
+
+
+def parse_settings(text: str, assignments: Sequence[str] = (), *, place: str = "settings") -> Settings:
+    """Like `load_settings`, from YAML text."""
+    merged = _merge(default_settings().model_dump(), _mapping(text, place), place)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {assignment}: needs key=value, for example split.test_days=7.")
+        nested: Any = _scalar(value, assignment)
+        for part in reversed(key.strip().split(".")):
+            nested = {part: nested}
+        merged = _merge(merged, nested, f"--set {assignment}")
+    return _validated(merged, place)
+
+
+def _scalar(value: str, assignment: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"--set {assignment}: the value is not YAML.") from error
+
+
+def _mapping(text: str, place: str) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{place}: not YAML: {error}") from error
+    if not isinstance(loaded, dict):
+        raise SettingsError(f"{place}: needs keys and values, got {type(loaded).__name__}.")
+    return loaded
+
+
+def _merge(base: dict[str, Any], change: dict[str, Any], place: str, prefix: str = "") -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in change.items():
+        if key not in base:
+            raise SettingsError(f"{place}: unknown key {prefix}{key}; known here: {', '.join(sorted(base))}.")
+        if isinstance(base[key], dict):
+            if not isinstance(value, dict):
+                raise SettingsError(f"{place}: {prefix}{key} is a section, got {value!r}.")
+            merged[key] = _merge(base[key], value, place, f"{prefix}{key}.")
+        else:
+            merged[key] = value
+    return merged
+
+
+def _validated(values: dict[str, Any], place: str) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{place}: {key}={first['input']!r}: {first['msg']}.") from error
