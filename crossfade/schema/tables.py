@@ -1,6 +1,7 @@
 """The canonical tables: columns, types and which of them a minimal import needs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -42,7 +43,7 @@ class Table:
     name: str
     schema: pa.Schema
     required: tuple[str, ...]
-    aliases: MappingProxyType[str, str] = MappingProxyType({})
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 # An exposure is one line for each track of the slate; its lines share the slate id.

@@ -1,0 +1,52 @@
+# Two commands are all that a newcomer needs: `make demo` and `make test`. Both install what is missing first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data/thirtymusic
+# Debian packages of the integration tests; without them those tests say what they skip.
+SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help install system demo demo-real test check format bench clean
+
+help:            ## Show this list.
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+		|| { echo "Crossfade needs Python 3.11; '$(PYTHON)' is not it. Install it or run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+install: $(VENV)/installed ## Build .venv from requirements.lock.
+
+system: ## Install the Debian packages that integration tests use (needs root).
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES)
+
+demo: install ## Run the whole loop on simulated listeners, down to a playlist and a report.
+	$(BIN)/crossfade demo --directory demo
+
+demo-real: install ## Run the same loop on real listening data: make demo-real DATA=DIR.
+	$(BIN)/crossfade demo --directory demo-real --data $(DATA)
+
+test: install ## Run the tests.
+	$(BIN)/python -m pytest --numprocesses 2
+
+check: install ## Check format, lint, types and layers, as CI does.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+format: install ## Format the code and mend what the linter can.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## List the benchmarks; run one with: .venv/bin/crossfade bench NAME.
+	$(BIN)/crossfade bench --help
+
+clean: ## Remove the environment, caches and demo output.
+	rm -rf $(VENV) demo demo-real .pytest_cache .mypy_cache .ruff_cache build *.egg-info

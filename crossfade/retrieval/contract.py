@@ -1,0 +1,98 @@
+"""What every retriever promises, where each one lives, and the padding that all of them share."""
+
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Protocol, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Queries
+from crossfade.schema import columns as c
+from crossfade.schema.ids import NO_ROW, Rows
+
+Scores = npt.NDArray[np.float32]
+Ranking = tuple[Rows, Scores]
+
+
+class Retriever(Protocol):
+    """A source of candidates. The constructor only stores its arguments; learned state ends in `_`."""
+
+    name: str
+
+    def fit(self, dataset: Dataset) -> Self:
+        """Learn from all interactions of the dataset, forgetting any earlier fit.
+
+        Callers cut the dataset to what may be known (`dataset.until`).
+        """
+        ...
+
+    def recommend(self, queries: Queries, k: int) -> Ranking:
+        """Answer n queries; heard tracks stay in, callers filter them.
+
+        Returns:
+            Rows [n, k] int32 best first, no track twice, padded with -1, and their scores [n, k] float32, -inf where padded.
+        """
+        ...
+
+    def save(self, directory: Path) -> None:
+        """Write the learned state into a directory (made if missing); no pickle, no absolute path."""
+        ...
+
+    @classmethod
+    def load(cls, directory: Path, catalogue: Catalogue) -> Self:
+        """Read what `save` wrote; the catalogue is the one that it was fitted on."""
+        ...
+
+
+# Where each source lives, by name; a string, so that listing them imports none of their libraries.
+RETRIEVERS: Final = MappingProxyType(
+    {
+        c.TWO_TOWER: "crossfade.retrieval.two_tower:TwoTower",
+        c.ITEM_KNN: "crossfade.retrieval.item_knn:ItemKnn",
+        c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
+        c.POPULAR: "crossfade.retrieval.popular:Popular",
+    }
+)
+
+
+def retriever_class(name: str) -> type[Retriever]:
+    """Import and return the class of a retriever by its name in `RETRIEVERS`."""
+    module, _, attribute = RETRIEVERS[name].partition(":")
+    return cast("type[Retriever]", getattr(import_module(module), attribute))
+
+
+def padded(rows: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], k: int) -> Ranking:
+    """Cut or pad a ranking [n, c] to [n, k]: rows with -1 and scores with -inf, also where a score is -inf or a row -1."""
+    width = min(k, rows.shape[1])
+    out_rows = np.full((len(rows), k), NO_ROW, np.int32)
+    out_scores = np.full((len(rows), k), -np.inf, np.float32)
+    found = (rows[:, :width] >= 0) & ~np.isneginf(scores[:, :width])
+    out_rows[:, :width] = np.where(found, rows[:, :width], NO_ROW)
+    out_scores[:, :width] = np.where(found, scores[:, :width], -np.inf)
+    return out_rows, out_scores
+
+
+def top_k(scores: npt.NDArray[np.floating], k: int) -> Ranking:
+    """Rank all tracks of each query by score.
+
+    Args:
+        scores: [n, num_tracks] float; -inf leaves a track out.
+        k: How many to return.
+
+    Returns:
+        Rows [n, k] int32 best first (equal scores: lower row first within the chosen), padded with -1, and scores [n, k].
+    """
+    width = min(k, scores.shape[1])
+    if width == 0:
+        return padded(np.empty((len(scores), 0), np.int32), np.empty((len(scores), 0), np.float32), k)
+    if width < scores.shape[1]:
+        chosen = np.sort(np.argpartition(scores, scores.shape[1] - width, axis=1)[:, -width:], axis=1)
+    else:
+        chosen = np.broadcast_to(np.arange(width), scores.shape)
+    values = np.take_along_axis(scores, chosen, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return padded(np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1), k)
