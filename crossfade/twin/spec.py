@@ -1,0 +1,69 @@
+"""What a twin is made of: its sizes, its first day and its seed."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from crossfade.schema.errors import InputError
+
+TRACKS_PER_ARTIST: Final = 12
+EARLIEST_YEAR: Final = 1975
+LATEST_YEAR: Final = 2200
+MOST_DAYS: Final = 3650
+
+
+@dataclass(frozen=True)
+class TwinSpec:
+    """Sizes and seed of a simulated catalogue and its listeners.
+
+    Args:
+        num_users: Listeners; a few may join so late or listen so rarely that they have no event.
+        num_tracks: Tracks in the catalogue, those that come out during the window included.
+        num_days: Length of the window in days.
+        seed: Any integer from 0.
+        num_artists: None takes one artist for every 12 tracks.
+        start: First day of the window (UTC).
+        listens_per_day: Mean listens a day of a user who is there throughout.
+
+    Raises:
+        InputError: A value is outside of its range.
+    """
+
+    num_users: int = 2_000
+    num_tracks: int = 6_000
+    num_days: int = 70
+    seed: int = 42
+    num_artists: int | None = None
+    start: date = date(2025, 6, 2)
+    listens_per_day: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        ranges = {
+            "num_users": (self.num_users, 1, None),
+            "num_tracks": (self.num_tracks, 1, None),
+            "num_days": (self.num_days, 1, MOST_DAYS),
+            "seed": (self.seed, 0, None),
+            "num_artists": (self.artists, 1, self.num_tracks),
+            "start's year": (self.start.year, EARLIEST_YEAR, LATEST_YEAR),
+            "listens_per_day": (self.listens_per_day, 0.1, 100.0),
+        }
+        for name, (value, least, most) in ranges.items():
+            if value < least or (most is not None and value > most):
+                limit = f"at least {least}" if most is None else f"from {least} to {most}"
+                raise InputError(f"A twin's {name} must be {limit}, got {value}.")
+
+    @property
+    def artists(self) -> int:
+        """Number of artists."""
+        return max(1, self.num_tracks // TRACKS_PER_ARTIST) if self.num_artists is None else self.num_artists
+
+    @property
+    def end(self) -> date:
+        """The day after the window's last."""
+        return self.start + timedelta(days=self.num_days)
+
+    @property
+    def start_day(self) -> int:
+        """The window's first day as days since 1970-01-01."""
+        return (self.start - date(1970, 1, 1)).days
