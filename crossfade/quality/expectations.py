@@ -1,0 +1,91 @@
+"""Great Expectations judges figures: a suite becomes GE expectations over a frame of one row."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crossfade.quality.expected import Expected
+from crossfade.quality.report import ExpectationResult
+from crossfade.schema.errors import MissingExtraError
+
+
+def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> list[ExpectationResult]:
+    """Hold figures against a suite.
+
+    Args:
+        table: For example "silver/events".
+        suite: What is expected.
+        figures: By name; None passes (there was nothing to look at), a missing one cannot be checked.
+
+    Returns:
+        One result for each expectation, in the suite's order.
+
+    Raises:
+        MissingExtraError: Great Expectations is not installed.
+    """
+    gx = _import_gx()
+    import pandas as pd
+
+    asset = _context(gx).data_sources.add_pandas("lake").add_dataframe_asset(table)
+    frame = pd.DataFrame({name: pd.Series([value]) for name, value in figures.items()})
+    batch = asset.add_batch_definition_whole_dataframe(table).get_batch({"dataframe": frame})
+    expectations = [_expectation(gx, number, expected) for number, expected in enumerate(suite)]
+    found = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations))
+    outcomes = {outcome.expectation_config.meta["number"]: outcome for outcome in found.results}
+    return [
+        _result(table, expected, figures.get(expected.figure), outcomes[number])
+        for number, expected in enumerate(suite)
+    ]
+
+
+def _context(gx: Any) -> Any:
+    """Return a context that is quiet, calls nobody and keeps nothing on disk."""
+    types = gx.data_context.types.base
+    config = types.DataContextConfig(
+        store_backend_defaults=types.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=types.ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
+def _expectation(gx: Any, number: int, expected: Expected) -> Any:
+    about = {"column": expected.figure, "meta": {"number": number}}
+    if expected.only:
+        return gx.expectations.ExpectColumnValuesToBeInSet(value_set=list(expected.only), **about)
+    return gx.expectations.ExpectColumnValuesToBeBetween(
+        min_value=expected.at_least, max_value=expected.at_most, **about
+    )
+
+
+def _result(table: str, expected: Expected, observed: Any, outcome: Any) -> ExpectationResult:
+    return ExpectationResult(
+        name=expected.name,
+        table=table,
+        column=expected.column,
+        observed=observed,
+        limit=expected.limit,
+        passed=bool(outcome.success),
+        raised=_raised(outcome.exception_info),
+        mend=expected.mend,
+    )
+
+
+def _raised(exception_info: Mapping[str, Any]) -> str | None:
+    """Return the first message of what raised: GE counts it as failed, but nothing was checked."""
+    # One that raised has an entry for each metric, one that did not is an entry itself.
+    entries = [exception_info] if "raised_exception" in exception_info else list(exception_info.values())
+    raised = [str(entry["exception_message"]) for entry in entries if entry["raised_exception"]]
+    return raised[0].strip().splitlines()[0] if raised else None
+
+
+def _import_gx() -> Any:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read while it is imported
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own dependencies (google-api-core)
+            import great_expectations as gx
+    except ImportError as error:
+        raise MissingExtraError("great_expectations", "quality") from error
+    return gx
