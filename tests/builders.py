@@ -17,7 +17,10 @@ StrongPlay = tuple[str, str, float, float]
 
 def catalogue(tracks: Sequence[dict[str, object]]) -> Catalogue:
     """Build a catalogue from rows of canonical columns; only `track_id` is needed."""
-    rows = sorted(({name: row.get(name) for name in TRACKS.schema.names} for row in tracks), key=lambda row: str(row[c.TRACK_ID]))
+    rows = sorted(
+        ({name: row.get(name) for name in TRACKS.schema.names} for row in tracks),
+        key=lambda row: str(row[c.TRACK_ID]),
+    )
     table = pa.Table.from_pylist(rows, schema=TRACKS.schema)
     primary = [(row[c.ARTIST_IDS] or [None])[0] for row in rows]  # type: ignore[index]
     return Catalogue(table.append_column(c.ARTIST_ID, pa.array(primary, pa.string())))
@@ -25,11 +28,16 @@ def catalogue(tracks: Sequence[dict[str, object]]) -> Catalogue:
 
 def users(ids: Sequence[str], countries: Sequence[str | None] | None = None) -> Users:
     """Build a users table, sorted by id."""
-    rows = [{c.USER_ID: user, c.COUNTRY: country} for user, country in zip(ids, countries or [None] * len(ids), strict=True)]
+    rows = [
+        {c.USER_ID: user, c.COUNTRY: country}
+        for user, country in zip(ids, countries or [None] * len(ids), strict=True)
+    ]
     return Users(pa.Table.from_pylist(sorted(rows, key=lambda row: str(row[c.USER_ID])), schema=USERS.schema))
 
 
-def dataset(plays: Sequence[Play | StrongPlay], tracks: Catalogue | None = None, *, split: Split | None = None) -> Dataset:
+def dataset(
+    plays: Sequence[Play | StrongPlay], tracks: Catalogue | None = None, *, split: Split | None = None
+) -> Dataset:
     """Build a dataset from plays; without a catalogue, each track's artist is its id's first letter."""
     names = sorted({play[1] for play in plays})
     tracks = tracks or catalogue([{c.TRACK_ID: name, c.ARTIST_IDS: [name[0]]} for name in names])

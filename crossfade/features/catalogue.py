@@ -108,8 +108,12 @@ class Catalogue:
             raise ValueError(f"Audio vectors differ in length: {sorted(widths)}; they must be equally long.")
         width = widths.pop() if widths else 0
         vectors = np.zeros((len(self), width), np.float32)
-        has_vector = pc.fill_null(pc.greater(pc.list_value_length(lists), 0), False).to_numpy(zero_copy_only=False)
-        vectors[has_vector] = pc.list_flatten(lists).to_numpy(zero_copy_only=False).reshape(-1, width) if width else 0
+        has_vector = pc.fill_null(pc.greater(pc.list_value_length(lists), 0), False).to_numpy(
+            zero_copy_only=False
+        )
+        vectors[has_vector] = (
+            pc.list_flatten(lists).to_numpy(zero_copy_only=False).reshape(-1, width) if width else 0
+        )
         return vectors
 
     @cached_property

@@ -92,16 +92,28 @@ class Dataset:
         """
         known = np.maximum(user_rows, 0)
         has_user = user_rows >= 0
-        first = np.where(has_user, self.user_offsets[known], 0) if len(self.users) else np.zeros(len(user_rows), np.int64)
-        counts = np.where(has_user, self._counts_before(as_of)[known], 0) if len(self.users) else np.zeros(len(user_rows), np.int64)
+        first = (
+            np.where(has_user, self.user_offsets[known], 0)
+            if len(self.users)
+            else np.zeros(len(user_rows), np.int64)
+        )
+        counts = (
+            np.where(has_user, self._counts_before(as_of)[known], 0)
+            if len(self.users)
+            else np.zeros(len(user_rows), np.int64)
+        )
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
         acts = self.interactions
         return Queries(
             np.asarray(user_rows, np.int32),
             np.full(len(user_rows), as_of, np.int64),
-            np.where(has_user, self.users.country_rows[known], -1).astype(np.int32) if len(self.users) else np.asarray(user_rows),
-            np.where(has_user, self.users.explicit_allowed[known], True) if len(self.users) else np.ones(len(user_rows), np.bool_),
+            np.where(has_user, self.users.country_rows[known], -1).astype(np.int32)
+            if len(self.users)
+            else np.asarray(user_rows),
+            np.where(has_user, self.users.explicit_allowed[known], True)
+            if len(self.users)
+            else np.ones(len(user_rows), np.bool_),
             offsets,
             acts.track_rows[places],
             acts.seconds[places],

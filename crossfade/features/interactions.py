@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ SECONDS_PER_DAY: Final = 86_400
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Number = TypeVar("Number", np.int32, np.int64)
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Interactions:
         """Return the number of interactions."""
         return len(self.user_rows)
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "Interactions":
-        """Return the interactions selected by a [n] bool mask, in order."""
+    def where(self, mask: npt.NDArray[np.bool_ | np.int64]) -> "Interactions":
+        """Return the interactions selected by a [n] bool mask or, in that order, by their positions."""
         return Interactions(
             self.user_rows[mask],
             self.track_rows[mask],
@@ -110,6 +111,23 @@ class Queries:
             self.sessions[first:last],
         )
 
+    def take(self, places: npt.NDArray[np.integer]) -> "Queries":
+        """Return the queries at places [b], in that order, with their histories."""
+        counts = np.diff(self.offsets)[places]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        entries = np.repeat(self.offsets[:-1][places] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return Queries(
+            self.user_rows[places],
+            self.as_of[places],
+            self.country_rows[places],
+            self.explicit_allowed[places],
+            offsets,
+            self.track_rows[entries],
+            self.seconds[entries],
+            self.strengths[entries],
+            self.sessions[entries],
+        )
+
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":
         """Return the same queries with only the history entries selected by a [m] bool mask."""
         counts = np.bincount(self.owners[mask], minlength=len(self))
@@ -127,6 +145,16 @@ class Queries:
         """The same queries with only positive history entries."""
         return self.keep(self.strengths > 0)
 
+    @cached_property
+    def places_from_end(self) -> Int64s:
+        """[m] int64: 0 for the last entry of each history, 1 for the one before it."""
+        return np.asarray(self.offsets[1:][self.owners] - 1 - np.arange(len(self.track_rows)))
+
+    @cached_property
+    def in_last_session(self) -> npt.NDArray[np.bool_]:
+        """[m] bool: history entries of the same session as the query's last entry."""
+        return np.asarray(self.sessions == self.sessions[self.offsets[1:][self.owners] - 1])
+
     def last_tracks(self, length: int) -> Rows:
         """Return [n, length] int32: each query's last history tracks, most recent first, padded with -1."""
         return self._last(self.track_rows, length, np.int32(-1))
@@ -135,7 +163,7 @@ class Queries:
         """Return [n, length] int64: the seconds of `last_tracks`, 0 where padded."""
         return self._last(self.seconds, length, np.int64(0))
 
-    def _last(self, column: npt.NDArray[np.generic], length: int, padding: np.generic) -> npt.NDArray[np.generic]:  # type: ignore[type-arg]
+    def _last(self, column: npt.NDArray[Number], length: int, padding: Number) -> npt.NDArray[Number]:
         places = self.offsets[1:, None] - 1 - np.arange(length)[None, :]
         valid = places >= self.offsets[:-1, None]
         if not len(column):

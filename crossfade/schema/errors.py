@@ -1,13 +1,13 @@
 """The tree of exceptions, one docstring for all of it.
 
-    CrossfadeError              anything this library refuses; the message says what was needed, got and to do
-    ├── InputError              a user's file, row, id or argument is wrong (exit code 2)
-    │   ├── SettingsError       a settings key or value is wrong
-    │   └── NotFoundError       a lake, bundle, user, track or generation does not exist
-    ├── ValidationError         the data broke an expectation; the pipeline stops
-    ├── IntegrityError          bytes on disk are not what their digest or schema version promises
-    ├── TrainingError           training cannot go on (no positives, NaN loss, recall below its floor)
-    └── MissingExtraError       an optional dependency is not installed; names the extra
+CrossfadeError              anything this library refuses; the message says what was needed, got and to do
+├── InputError              a user's file, row, id or argument is wrong (exit code 2)
+│   ├── SettingsError       a settings key or value is wrong
+│   └── NotFoundError       a lake, bundle, user, track or generation does not exist
+├── ValidationError         the data broke an expectation; the pipeline stops
+├── IntegrityError          bytes on disk are not what their digest or schema version promises
+├── TrainingError           training cannot go on (no positives, NaN loss, recall below its floor)
+└── MissingExtraError       an optional dependency is not installed; names the extra
 """
 
 
@@ -47,4 +47,6 @@ class MissingExtraError(CrossfadeError):
     """An optional dependency is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is needed here but is not installed; run: pip install 'crossfade[{extra}]'.")
+        super().__init__(
+            f"{package} is needed here but is not installed; run: pip install 'crossfade[{extra}]'."
+        )

@@ -43,7 +43,10 @@ class IdMap:
         """
         array = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids), pa.string())
         found = pc.fill_null(pc.index_in(array.cast(pa.string()), value_set=self.ids), NO_ROW)
-        return np.asarray(found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found.to_numpy(), np.int32)
+        return np.asarray(
+            found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found.to_numpy(),
+            np.int32,
+        )
 
     def names(self, rows: Rows) -> list[str | None]:
         """Map rows [n] int32 to external ids; -1 gives None."""

@@ -109,6 +109,7 @@ class GateSettings(_Section):
 
     metric_margin: Share
     cohort_margin: Share
+    guardrail_margin: Share
     min_cohort_users: Count
     min_recall: Share
 

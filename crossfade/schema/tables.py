@@ -94,12 +94,16 @@ TRACKS: Final = Table(
         ]
     ),
     (c.TRACK_ID,),
-    MappingProxyType({c.ARTIST_ID: c.ARTIST_IDS, "artists": c.ARTIST_IDS, "tags": c.GENRES, "genre": c.GENRES}),
+    MappingProxyType(
+        {c.ARTIST_ID: c.ARTIST_IDS, "artists": c.ARTIST_IDS, "tags": c.GENRES, "genre": c.GENRES}
+    ),
 )
 
 ARTISTS: Final = Table(
     "artists",
-    pa.schema([(c.ARTIST_ID, pa.string()), (c.NAME, pa.string()), (c.GENRES, STRINGS), (c.COUNTRY, pa.string())]),
+    pa.schema(
+        [(c.ARTIST_ID, pa.string()), (c.NAME, pa.string()), (c.GENRES, STRINGS), (c.COUNTRY, pa.string())]
+    ),
     (c.ARTIST_ID,),
 )
 

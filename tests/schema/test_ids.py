@@ -13,7 +13,9 @@ def test_rows_are_positions_of_sorted_distinct_ids() -> None:
     assert ids.names(ids.rows(["c", "zz"])) == ["c", None]
 
 
-@pytest.mark.parametrize("values", [["a", None], pa.array(["a", None]), pa.chunked_array([["a"], [None]], pa.string())])
+@pytest.mark.parametrize(
+    "values", [["a", None], pa.array(["a", None]), pa.chunked_array([["a"], [None]], pa.string())]
+)
 def test_missing_ids_are_unknown_rows(values: list[str] | pa.Array | pa.ChunkedArray) -> None:
     assert IdMap.of(["a"]).rows(values).tolist() == [0, -1]
 

@@ -1,0 +1,112 @@
+"""How near each candidate is to a query's own history: by artist, album, genre and vector."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
+from crossfade.features.pairs import Pairs, at
+from crossfade.schema.ids import Rows
+
+Columns = dict[str, npt.NDArray[np.floating]]
+
+LAST_POSITIVES: Final = 20  # whose mean vector stands for the user
+LAST_OF_SESSION: Final = 20  # tracks of the last session that a candidate is compared with
+
+
+def artist_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, *, has_time: bool) -> Columns:
+    """Return what n queries did with the artist and album of each candidate.
+
+    Args:
+        queries: n queries.
+        rows: [n, c] int32 tracks, no padding.
+        catalogue: The tracks.
+        has_time: Whether times mean something.
+
+    Returns:
+        Feature -> [n, c]: 0 for artists and albums that are new to the user or unknown, NaN for times of them.
+    """
+    history = catalogue.artist_rows[queries.track_rows]
+    kept = history >= 0
+    entries = queries.keep(kept)
+    pairs = Pairs.of(entries.owners, history[kept], len(catalogue.artists))
+    places = pairs.places(catalogue.artist_rows[rows])
+    days = (queries.as_of[pairs.owners] - pairs.latest(entries.seconds)) / SECONDS_PER_DAY
+    played = at(pairs.total(entries.strengths > 0), places, 0)
+    listens = np.diff(queries.positives.offsets)[:, None]
+    return {
+        "user_artist_listens_log": np.log1p(played),
+        "user_artist_strength": at(pairs.total(entries.strengths), places, 0),
+        "user_artist_share": played / np.maximum(listens, 1),
+        "user_artist_days_since_last": at(days if has_time else np.full(len(days), np.nan), places, np.nan),
+        "user_artist_in_last_session": at(pairs.total(queries.in_last_session[kept]) > 0, places, 0),
+        "user_album_listens_log": np.log1p(_album_listens(queries.positives, rows, catalogue)),
+    }
+
+
+def _album_listens(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
+    albums = catalogue.album_rows[liked.track_rows]
+    pairs = Pairs.of(liked.owners[albums >= 0], albums[albums >= 0], len(catalogue.albums))
+    return at(pairs.total(np.ones(len(pairs.members))), pairs.places(catalogue.album_rows[rows]), 0)
+
+
+def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
+    """Return the cosine of each candidate's genres [n, c] with those of all, and of the last session's, positives.
+
+    NaN where the track has no genres or the history has none.
+    """
+    liked = queries.positives
+    session = liked.keep(liked.in_last_session)
+    genres = catalogue.genre_rows[rows]
+    num_genres = len(catalogue.genres)
+    return {
+        "user_genre_affinity": _genre_cosine(liked, genres, catalogue.genre_rows, num_genres),
+        "session_genre_affinity": _genre_cosine(session, genres, catalogue.genre_rows, num_genres),
+    }
+
+
+def typicality(genres: Rows) -> npt.NDArray[np.float64]:
+    """Return 1 for a track's most typical genre, then 1/2, 1/3 ... [..., g] float64, 0 where padded."""
+    return np.where(genres >= 0, 1 / (1 + np.arange(genres.shape[-1])), 0.0)
+
+
+def _genre_cosine(liked: Queries, genres: Rows, genre_rows: Rows, num_genres: int) -> Floats:
+    """Compare genre profiles of histories with genres [n, c, g] of candidates."""
+    played = genre_rows[liked.track_rows]
+    known = played >= 0
+    owners = np.repeat(liked.owners, played.shape[1])[known.ravel()]
+    pairs = Pairs.of(owners, played[known], num_genres)
+    profile = pairs.total(typicality(played)[known])
+    norms = np.sqrt(np.bincount(pairs.owners, profile**2, len(liked)))[:, None]
+    weights = typicality(genres)
+    products = (at(profile, pairs.places(genres), 0) * weights).sum(axis=-1)
+    lengths = norms * np.sqrt((weights**2).sum(axis=-1))
+    return np.where(lengths > 0, products / np.where(lengths > 0, lengths, 1), np.nan).astype(np.float32)
+
+
+def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Columns:
+    """Return the cosine of each candidate's vector with those of the history, NaN for an empty history.
+
+    The user's is with the mean of the last 20 positives; the session's is the largest with one of the last session's
+    last 20 positives.
+    """
+    liked = queries.positives
+    vectors = track_vectors[rows]
+    means = _vectors(liked.last_tracks(LAST_POSITIVES), track_vectors).sum(axis=1)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    means = means / np.where(lengths > 0, lengths, np.nan)
+    last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
+    # Contiguous, since NumPy multiplies stacks of transposed views without BLAS, seven times slower.
+    cosines = vectors @ np.ascontiguousarray(_vectors(last, track_vectors).transpose(0, 2, 1))
+    nearest = np.where((last >= 0)[:, None, :], cosines, -np.inf).max(axis=2)
+    return {
+        "user_track_vector_cosine": np.einsum("ncd,nd->nc", vectors, means),
+        "session_track_vector_cosine": np.where(np.isneginf(nearest), np.nan, nearest),
+    }
+
+
+def _vectors(rows: Rows, track_vectors: Floats) -> Floats:
+    """Return the vectors [n, k, d] of padded rows [n, k], zeros where padded."""
+    return np.asarray(track_vectors[np.maximum(rows, 0)] * (rows >= 0)[..., None], np.float32)

@@ -1,0 +1,111 @@
+"""The ranking features of candidates, as of the query's moment; all queries of a batch at once.
+
+Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.affinities import artist_affinities, genre_affinities, vector_affinities
+from crossfade.features.candidates import Candidates
+from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
+from crossfade.features.pairs import Pairs, at
+from crossfade.features.statistics import NEVER, Statistics
+from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
+from crossfade.schema.ids import Rows
+
+Columns = dict[str, npt.NDArray[np.floating]]
+
+
+def ranking_features(
+    queries: Queries,
+    candidates: Candidates,
+    catalogue: Catalogue,
+    statistics: Statistics,
+    track_vectors: Floats,
+) -> Floats:
+    """Compute the features that a ranker reads.
+
+    Args:
+        queries: n queries.
+        candidates: c candidates of each.
+        catalogue: The tracks.
+        statistics: Of a moment that is not after the queries'.
+        track_vectors: [num_tracks, dim] float32 of length 1.
+
+    Returns:
+        [n, c, num_features] float32 in the order of `RANKING_FEATURES`, NaN where missing: a source that did not
+        return the track, a release day that is unknown, times without timestamps, rates and likenesses of an empty
+        history. Counts of an empty history are 0. All features of a padded candidate are NaN.
+    """
+    rows = np.maximum(candidates.rows, 0)
+    features = np.full((*rows.shape, len(RANKING_FEATURES)), np.nan, np.float32)
+    if not len(catalogue) or not rows.size:
+        return features
+    groups = (
+        _of_sources(candidates),
+        _of_tracks(queries, rows, catalogue, statistics),
+        _of_users(queries, catalogue, statistics),
+        artist_affinities(queries, rows, catalogue, has_time=bool(statistics.has_time[0])),
+        genre_affinities(queries, rows, catalogue),
+        vector_affinities(queries, rows, track_vectors),
+    )
+    for group in groups:
+        for name, values in group.items():
+            features[..., RANKING_FEATURES.index(name)] = values
+    features[candidates.rows < 0] = np.nan
+    return features
+
+
+def _of_sources(candidates: Candidates) -> Columns:
+    """Return scores and ranks [n, c] of each source, and how many returned the track."""
+    columns: Columns = {"num_sources": (~np.isnan(candidates.ranks)).sum(axis=2).astype(np.float32)}
+    for place, name in enumerate(RETRIEVAL_SOURCES):
+        columns[f"{name}_score"] = candidates.scores[..., place]
+        columns[f"{name}_rank"] = candidates.ranks[..., place]
+    return columns
+
+
+def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
+    """Return what is known of each candidate [n, c] and its artist, from everybody's listens."""
+    today = queries.as_of[:, None] / SECONDS_PER_DAY
+    released, first = catalogue.release_days[rows], statistics.track_first_seconds[rows]
+    artists, listens = catalogue.artist_rows[rows], statistics.track_listens
+    week, month = statistics.track_listens_7d, statistics.track_listens_28d
+    of_artist = at(statistics.artist_listens, artists, np.nan)
+    return {
+        "track_listens_log": np.log1p(listens)[rows],
+        "track_listens_7d_log": np.log1p(week)[rows],
+        "track_trend": np.log((week + 1) / (month / 4 + 1))[rows],
+        "track_listeners_log": np.log1p(statistics.track_listeners)[rows],
+        "track_skip_rate": statistics.track_skip_rate[rows],
+        "track_save_rate": statistics.track_save_rate[rows],
+        "track_age_days": np.where(released == UNKNOWN_DAY, np.nan, np.floor(today) - released),
+        "track_days_since_first": np.where(first == NEVER, np.nan, today - first / SECONDS_PER_DAY),
+        "track_country_share": statistics.country_share(queries.country_rows, rows),
+        "track_artist_share": listens[rows] / np.maximum(of_artist, 1),
+        "artist_listens_log": np.log1p(of_artist),
+        "artist_listeners_log": np.log1p(at(statistics.artist_listeners, artists, np.nan)),
+        "artist_tracks_log": np.log1p(at(statistics.artist_tracks, artists, np.nan)),
+    }
+
+
+def _of_users(queries: Queries, catalogue: Catalogue, statistics: Statistics) -> Columns:
+    """Return what each query's history says of its user, [n, 1]."""
+    n, liked = len(queries), queries.positives
+    listens = np.diff(liked.offsets)
+    plays = np.diff(queries.offsets)
+    days = (queries.as_of - queries.last_seconds(1)[:, 0]) / SECONDS_PER_DAY
+    skips = np.bincount(queries.owners, np.maximum(-queries.strengths, 0), n)
+    artists = Pairs.of(
+        liked.owners, catalogue.artist_rows[liked.track_rows] + np.int32(1), len(catalogue.artists) + 1
+    )
+    distinct = np.bincount(artists.owners, minlength=n)
+    columns = {
+        "user_listens_log": np.log1p(listens),
+        "user_days_since_last": np.where((plays > 0) & statistics.has_time, days, np.nan),
+        "user_skip_rate": np.where(plays > 0, skips / np.maximum(plays, 1), np.nan),
+        "user_artists_per_listen": np.where(listens > 0, distinct / np.maximum(listens, 1), np.nan),
+    }
+    return {name: values[:, None] for name, values in columns.items()}

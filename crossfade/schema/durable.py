@@ -1,0 +1,77 @@
+"""Small files and directories that are whole or not there, also after kill -9 and power loss."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crossfade.schema.errors import InputError
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file by one atomic replacement: readers see the old bytes or the new ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as sink:
+            sink.write(content)
+            sink.flush()
+            os.fsync(sink.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's bytes durable."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_directory(directory: Path) -> None:
+    """Remove a directory; it vanishes under its name at once, so that no reader finds half of it."""
+    if directory.exists():
+        removed = directory.with_name(f".removed-{directory.name}")
+        shutil.rmtree(removed, ignore_errors=True)
+        directory.rename(removed)
+        shutil.rmtree(removed)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock for the block, waiting for it; the system frees it when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def locked_or_refused(path: Path, purpose: str) -> Iterator[None]:
+    """Like `locked`, for blocks so long that a second one had better not wait.
+
+    Raises:
+        InputError: Another process holds the lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Another process is {purpose} (it holds {path}); wait for it to end and run this again."
+            ) from error
+        yield

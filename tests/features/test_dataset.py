@@ -1,0 +1,53 @@
+"""The dataset: what is known as of a moment, and the files that it lives in."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from crossfade.features.dataset import Dataset, Split
+from crossfade.features.interactions import SECONDS_PER_DAY
+from tests import builders
+
+DAY = SECONDS_PER_DAY
+PLAYS = [("ann", "a1", 0.0), ("ann", "b1", 1.0), ("ben", "a1", 1.0), ("ben", "b2", 2.0, -1.0)]
+
+
+def test_a_query_sees_only_what_is_strictly_before_its_moment() -> None:
+    queries = builders.dataset(PLAYS).queries(np.array([0, 1], np.int32), DAY)
+    assert queries.offsets.tolist() == [0, 1, 1]
+    assert queries.track_rows.tolist() == [0]
+
+
+def test_until_forgets_later_interactions_and_keeps_the_catalogue() -> None:
+    known = builders.dataset(PLAYS).until(DAY + 1)
+    assert known.interactions.track_rows.tolist() == [0, 1, 0]
+    assert len(known.catalogue) == 3
+
+
+def test_an_unknown_user_has_no_history_and_no_country() -> None:
+    queries = builders.dataset(PLAYS).queries(np.array([-1], np.int32), 9 * DAY)
+    assert (queries.offsets.tolist(), queries.country_rows.tolist()) == ([0, 0], [-1])
+    assert queries.explicit_allowed.tolist() == [True]
+
+
+def test_queries_carry_the_users_country() -> None:
+    dataset = replace(builders.dataset(PLAYS), users=builders.users(["ann", "ben"], ["SE", None]))
+    assert dataset.queries(np.array([1, 0], np.int32), DAY).country_rows.tolist() == [-1, 0]
+
+
+def test_a_dataset_without_users_answers_unknown_ones() -> None:
+    empty = builders.dataset([], builders.catalogue([{"track_id": "a"}]))
+    queries = empty.queries(np.array([-1, -1], np.int32), DAY)
+    assert queries.offsets.tolist() == [0, 0, 0]
+
+
+def test_save_and_load_keep_everything(tmp_path: Path) -> None:
+    dataset = builders.dataset(PLAYS, split=Split(1, 2, 3, has_time=False))
+    dataset.save(tmp_path)
+    loaded = Dataset.load(tmp_path)
+    assert loaded.split == dataset.split
+    assert loaded.users.table.equals(dataset.users.table)
+    assert loaded.catalogue.table.equals(dataset.catalogue.table)
+    for name, values in vars(dataset.interactions).items():
+        np.testing.assert_array_equal(getattr(loaded.interactions, name), values)
