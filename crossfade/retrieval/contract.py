@@ -34,7 +34,8 @@ class Retriever(Protocol):
         """Answer n queries; heard tracks stay in, callers filter them.
 
         Returns:
-            Rows [n, k] int32 best first, no track twice, padded with -1, and their scores [n, k] float32, -inf where padded.
+            Rows [n, k] int32 best first, no track twice, padded with -1; their scores [n, k] float32,
+            -inf where padded.
         """
         ...
 
@@ -66,7 +67,7 @@ def retriever_class(name: str) -> type[Retriever]:
 
 
 def padded(rows: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], k: int) -> Ranking:
-    """Cut or pad a ranking [n, c] to [n, k]: rows with -1 and scores with -inf, also where a score is -inf or a row -1."""
+    """Cut or pad a ranking [n, c] to [n, k]: -1 and -inf, also wherever one of the two stands."""
     width = min(k, rows.shape[1])
     out_rows = np.full((len(rows), k), NO_ROW, np.int32)
     out_scores = np.full((len(rows), k), -np.inf, np.float32)
@@ -84,7 +85,7 @@ def top_k(scores: npt.NDArray[np.floating], k: int) -> Ranking:
         k: How many to return.
 
     Returns:
-        Rows [n, k] int32 best first (equal scores: lower row first within the chosen), padded with -1, and scores [n, k].
+        Rows [n, k] int32 best first (of equal scores the lower row first), padded with -1, and scores [n, k].
     """
     width = min(k, scores.shape[1])
     if width == 0:

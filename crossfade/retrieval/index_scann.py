@@ -1,0 +1,172 @@
+"""The approximate index: ScaNN (Guo et al., 2020), configured by the catalogue's size."""
+
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from crossfade.features.interactions import Floats
+from crossfade.retrieval.contract import Ranking, padded
+from crossfade.schema.ids import Rows
+from crossfade.schema.settings import IndexSettings
+
+# Up to here ScaNN's own exhaustive search answers 2,000 queries a second on a core: a tree would gain little.
+BRUTE_FORCE_TRACKS: Final = 100_000
+# A tree has 2 * sqrt(n) leaves. Each way to search it looks into a share of the leaves and lets quantised
+# products choose this many times k, which exact products then order; a wider way is taken only if recall asks
+# for it.
+SEARCHES: Final = ((0.02, 2), (0.04, 3), (0.08, 4), (0.16, 6), (0.32, 8), (0.64, 12))
+ANISOTROPY: Final = 0.2
+TRAINING_SAMPLE: Final = 250_000
+# Below this many queries starting threads costs more than it saves.
+PARALLEL_QUERIES: Final = 256
+
+
+class ScannIndex:
+    """A ScaNN searcher and how it is asked.
+
+    Args:
+        searcher: The library's searcher.
+        num_tracks: Vectors in it.
+        leaves: Leaves to search; 0 where the search is exhaustive, then answers are exact.
+        reordering: How many times k exact products order.
+        recall: Measured against exact on held-out queries.
+    """
+
+    def __init__(
+        self, searcher: Any, *, num_tracks: int, leaves: int, reordering: int, recall: float = 0.0
+    ) -> None:
+        self.searcher = searcher
+        self.num_tracks = num_tracks
+        self.leaves = leaves
+        self.reordering = reordering
+        self.recall_ = recall
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every vector is compared with every query."""
+        return self.leaves == 0
+
+    @classmethod
+    def build(cls, vectors: Floats, settings: IndexSettings, queries: Floats, truth: Rows) -> "ScannIndex":
+        """Build over vectors [num_tracks, dim] and widen the search until recall reaches the floor.
+
+        Args:
+            vectors: [num_tracks, dim] float32.
+            settings: The recall floor.
+            queries: [num_queries, dim] float32.
+            truth: [num_queries, depth] int32, the exact answers.
+
+        Returns:
+            The index with its measured `recall_`, which may still be below the floor: the caller judges.
+        """
+        depth = truth.shape[1]
+        num_leaves = 0 if len(vectors) <= BRUTE_FORCE_TRACKS else round(2 * math.sqrt(len(vectors)))
+        searcher = _searcher(vectors, depth, num_leaves)
+        for share, reordering in SEARCHES:
+            leaves = math.ceil(num_leaves * share)
+            index = cls(searcher, num_tracks=len(vectors), leaves=leaves, reordering=reordering)
+            index.recall_ = recall_against(truth, index.search(queries, depth)[0])
+            if num_leaves == 0 or index.recall_ >= settings.min_recall:
+                break
+        return index
+
+    def search(self, vectors: Floats, k: int) -> Ranking:
+        """Return rows [n, k] int32 best first and inner products [n, k] float32, padded with -1 and -inf."""
+        width = min(k, self.num_tracks)
+        if width == 0 or len(vectors) == 0:
+            return padded(np.empty((len(vectors), 0), np.int32), np.empty((len(vectors), 0), np.float32), k)
+        wanted = {"final_num_neighbors": width}
+        if self.leaves:
+            reordered = min(self.reordering * width, self.num_tracks)
+            wanted |= {"leaves_to_search": self.leaves, "pre_reorder_num_neighbors": reordered}
+        parallel = len(vectors) >= PARALLEL_QUERIES
+        ask = self.searcher.search_batched_parallel if parallel else self.searcher.search_batched
+        rows, products = ask(np.ascontiguousarray(vectors, np.float32), **wanted)
+        # ScaNN pads with row 0 and NaN.
+        return padded(rows.astype(np.int32), np.where(np.isnan(products), -np.inf, products), k)
+
+    def save(self, directory: Path) -> None:
+        """Write ScaNN's own files, with relative paths, and `index.json`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.searcher.serialize(str(directory), relative_path=True)
+        about = {
+            "backend": "scann",
+            "num_tracks": self.num_tracks,
+            "leaves": self.leaves,
+            "reordering": self.reordering,
+            "recall": self.recall_,
+        }
+        (directory / "index.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, directory: Path, about: dict[str, Any]) -> "ScannIndex":
+        """Read what `save` wrote; `about` is the parsed `index.json`."""
+        searcher = _scann().load_searcher(str(directory), assets_backcompat_shim=False)
+        learnt = {name: about[name] for name in ("num_tracks", "leaves", "reordering", "recall")}
+        return cls(searcher, **learnt)
+
+
+def recall_against(truth: Rows, found: Rows) -> float:
+    """Return the mean share of the exact answers [n, k] that stand anywhere among the found [n, k]."""
+    offsets = np.arange(len(truth))[:, None] * (int(truth.max(initial=0)) + 2)
+    hits = np.isin((truth + offsets).ravel(), np.where(found >= 0, found + offsets, -1).ravel())
+    return float(hits.mean()) if len(hits) else 1.0
+
+
+def has_scann() -> bool:
+    """Return whether the package is installed."""
+    return find_spec("scann") is not None
+
+
+@cache
+def has_avx2() -> bool:
+    """Return whether this CPU runs ScaNN's kernels; other processors than x86 need no AVX2."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
+        return True
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and " avx2 " in flags.read_text("utf-8").replace("\n", " ")
+
+
+def _searcher(vectors: Floats, depth: int, num_leaves: int) -> Any:
+    builder = _scann().builder(np.ascontiguousarray(vectors, np.float32), depth, "dot_product")
+    if num_leaves == 0:
+        return builder.score_brute_force().build()
+    sample = min(len(vectors), TRAINING_SAMPLE)
+    leaf_share, reordering = SEARCHES[0]
+    return (
+        builder.tree(num_leaves, math.ceil(num_leaves * leaf_share), training_sample_size=sample)
+        .score_ah(2, anisotropic_quantization_threshold=ANISOTROPY)
+        .reorder(reordering * depth)
+        .build()
+    )
+
+
+@cache
+def _scann() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _without_tensorflow():
+        return import_module("scann.scann_ops.py.scann_ops_pybind")
+
+
+@contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Hide TensorFlow from ScaNN's import, which loads it where it can: 5 s that serving need not pay."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]

@@ -1,0 +1,85 @@
+"""The item-kNN source: neighbours of what was played last.
+
+Its constants are the best of a coarse grid over five validation periods of the 30Music sample.
+"""
+
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Queries
+from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.fading import fading_plays
+from crossfade.retrieval.neighbours import baskets, neighbours
+from crossfade.retrieval.sparse import (
+    history_matrix,
+    load_about,
+    load_matrix,
+    save_about,
+    save_matrix,
+    top_of_rows,
+)
+from crossfade.schema import columns as c
+
+SHRINKAGE: Final = 10.0
+LAST_TRACKS: Final = 100  # an older one would weigh less than a thirtieth of the newest
+HALF_LIFE_TRACKS: Final = 20.0
+LAST_SESSION_WEIGHT: Final = 2.0
+NEIGHBOURS: Final = "neighbours.arrow"
+
+
+class ItemKnn:
+    """Recommends the neighbours of a query's recent positive tracks.
+
+    After `fit` or `load`, row t of the sparse `neighbours_` [num_tracks, num_tracks] float32 holds the tracks most
+    like t, strongest first.
+
+    Args:
+        num_neighbours: Kept for each track.
+    """
+
+    name = c.ITEM_KNN
+
+    def __init__(self, num_neighbours: int) -> None:
+        self.num_neighbours = num_neighbours
+
+    def fit(self, dataset: Dataset) -> Self:
+        """Find the neighbours of every track that was played positively."""
+        acts = dataset.interactions
+        occurrences = baskets(acts, acts.track_rows, len(dataset.catalogue))
+        self.has_time_ = dataset.split.has_time
+        self.neighbours_ = neighbours(occurrences, self.num_neighbours, SHRINKAGE)
+        return self
+
+    def recommend(self, queries: Queries, k: int) -> Ranking:
+        """Sum the neighbours of each query's last 100 positive tracks; see `Retriever`.
+
+        A play weighs half as much 20 tracks later, and double within the last session.
+        """
+        liked = queries.positives
+        weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
+        weights *= liked.places_from_end < LAST_TRACKS
+        weights *= np.where(liked.in_last_session, LAST_SESSION_WEIGHT, 1.0)
+        recent = history_matrix(liked, liked.track_rows, weights, self.neighbours_.shape[0])
+        return top_of_rows(recent @ self.neighbours_, k)
+
+    def save(self, directory: Path) -> None:
+        """Write `neighbours.arrow` and `about.json`."""
+        save_matrix(self.neighbours_, directory / NEIGHBOURS)
+        save_about(directory, num_neighbours=self.num_neighbours, has_time=self.has_time_)
+
+    @classmethod
+    def load(cls, directory: Path, catalogue: Catalogue) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            IntegrityError: A file is missing, not whole, or of another catalogue.
+        """
+        about = load_about(directory)
+        loaded = cls(about["num_neighbours"])
+        loaded.has_time_ = about["has_time"]
+        loaded.neighbours_ = load_matrix(directory / NEIGHBOURS, len(catalogue))
+        return loaded

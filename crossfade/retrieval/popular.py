@@ -1,0 +1,134 @@
+"""The popular source: what many want now, here and in a listener's genres; it answers unknown users too."""
+
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Queries
+from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.fading import Doubles, fading_listeners, fading_plays
+from crossfade.retrieval.sparse import (
+    Matrix,
+    history_matrix,
+    load_about,
+    load_matrix,
+    matrix_of,
+    rows_of,
+    save_about,
+    save_matrix,
+    top_of_rows,
+)
+from crossfade.schema import columns as c
+from crossfade.schema.ids import Rows
+
+# Weights of the three kinds of lists; recall on 30Music is flat around them.
+GLOBAL_WEIGHT: Final = 0.1
+COUNTRY_WEIGHT: Final = 0.3
+GENRE_WEIGHT: Final = 1.0
+HALF_LIFE_TRACKS: Final = 50.0
+TRACKS_PER_LIST: Final = 2000
+# A country needs about so many listeners before its own list counts.
+COUNTRY_PRIOR: Final = 100.0
+
+
+class Popular:
+    """Recommends what is popular with everybody, in the query's country and in the genres of its history.
+
+    After `fit` or `load`, the sparse `lists_` [1 + num_countries + num_genres, num_tracks] float32 hold each list's
+    2,000 most popular tracks: everybody's, each country's, each genre's.
+    """
+
+    name = c.POPULAR
+
+    def fit(self, dataset: Dataset) -> Self:
+        """Count fading listeners for everybody, by country and by genre."""
+        users, tracks, weights = fading_listeners(dataset)
+        catalogue, num_countries = dataset.catalogue, len(dataset.users.countries)
+        self.genre_rows_, self.num_genres_ = catalogue.genre_rows, len(catalogue.genres)
+        self.has_time_ = dataset.split.has_time
+        everybody = np.bincount(tracks, weights, len(catalogue)) / max(weights.sum(), 1.0)
+        lists = [
+            scipy.sparse.csr_matrix(everybody.astype(np.float32)[None]),
+            _by_country(dataset.users.country_rows[users], tracks, weights, (num_countries, len(catalogue))),
+            _by_genre(self.genre_rows_, everybody, self.num_genres_),
+        ]
+        best = top_of_rows(scipy.sparse.vstack(lists, format="csr"), min(TRACKS_PER_LIST, len(catalogue)))
+        self.lists_ = rows_of(best, len(catalogue))
+        return self
+
+    def recommend(self, queries: Queries, k: int) -> Ranking:
+        """Weigh the lists of each query and add them up; see `Retriever`."""
+        first_genre = self.lists_.shape[0] - self.num_genres_
+        wanted = scipy.sparse.hstack(
+            [
+                scipy.sparse.csr_matrix(np.full((len(queries), 1), GLOBAL_WEIGHT, np.float32)),
+                _one_hot(queries.country_rows, first_genre - 1) * COUNTRY_WEIGHT,
+                self._genre_profile(queries) * GENRE_WEIGHT,
+            ],
+            format="csr",
+        )
+        return top_of_rows(wanted @ self.lists_, k)
+
+    def _genre_profile(self, queries: Queries) -> Matrix:
+        """Return the share of each genre in each query's positive plays, sparse [n, num_genres]."""
+        liked = queries.positives
+        genres = self.genre_rows_[liked.track_rows]
+        weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
+        profile = history_matrix(liked, genres, weights[:, None] * _typicality(genres), self.num_genres_)
+        totals = np.bincount(_row_numbers(profile), profile.data.astype(np.float64), len(queries))
+        profile.data /= totals[_row_numbers(profile)]
+        return profile
+
+    def save(self, directory: Path) -> None:
+        """Write `lists.arrow` and `about.json`."""
+        save_matrix(self.lists_, directory / "lists.arrow")
+        save_about(directory, has_time=self.has_time_)
+
+    @classmethod
+    def load(cls, directory: Path, catalogue: Catalogue) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            IntegrityError: A file is missing, not whole, or of another catalogue.
+        """
+        loaded = cls()
+        loaded.genre_rows_, loaded.num_genres_ = catalogue.genre_rows, len(catalogue.genres)
+        loaded.has_time_ = load_about(directory)["has_time"]
+        loaded.lists_ = load_matrix(directory / "lists.arrow", len(catalogue))
+        return loaded
+
+
+def _typicality(genres: Rows) -> Doubles:
+    """Return [m, g] float64: 1 for a track's most typical genre, then 1/2, 1/3 ...; 0 where padded."""
+    return np.where(genres >= 0, 1 / (1 + np.arange(genres.shape[1])), 0.0)
+
+
+def _by_country(countries: Rows, tracks: Rows, weights: Doubles, shape: tuple[int, int]) -> Matrix:
+    """Return each country's share of listeners by track, sparse, drawn to 0 where a country has few."""
+    known = countries >= 0
+    totals = np.bincount(countries[known], weights[known], shape[0]) + COUNTRY_PRIOR
+    shares = (weights[known] / totals[countries[known]]).astype(np.float32)
+    return scipy.sparse.csr_matrix((shares, (countries[known], tracks[known])), shape)
+
+
+def _by_genre(genre_rows: Rows, everybody: Doubles, num_genres: int) -> Matrix:
+    """Return each genre's tracks, sparse: share of all listeners times how typical the genre is of the track."""
+    tracks, places = np.nonzero((genre_rows >= 0) & (everybody > 0)[:, None])
+    shares = everybody[tracks] * _typicality(genre_rows)[tracks, places]
+    shape = (num_genres, len(genre_rows))
+    return scipy.sparse.csr_matrix((shares.astype(np.float32), (genre_rows[tracks, places], tracks)), shape)
+
+
+def _one_hot(columns: Rows, width: int) -> Matrix:
+    """Return sparse [n, width] with a 1 at each row's column, nothing where it is -1."""
+    offsets = np.concatenate([[0], np.cumsum(columns >= 0)]).astype(np.int64)
+    return matrix_of(np.ones(offsets[-1]), columns[columns >= 0], offsets, width)
+
+
+def _row_numbers(matrix: Matrix) -> npt.NDArray[np.int64]:
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

@@ -1,0 +1,184 @@
+"""All sources together: fitted, asked, and merged into one list of candidates."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.candidates import Candidates
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Floats, Queries
+from crossfade.retrieval.contract import Ranking, Retriever, retriever_class
+from crossfade.schema import columns as c
+from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.settings import Settings, SourceSettings
+
+if TYPE_CHECKING:
+    from crossfade.retrieval.two_tower import TwoTower
+
+Excluded = Callable[[Rows], npt.NDArray[np.bool_]]
+
+# A source is asked for twice what is needed of it, then four times as much until enough is left.
+FIRST_DEPTH: Final = 2
+DEEPER: Final = 4
+
+
+def unfitted(name: str, settings: Settings) -> Retriever:
+    """Construct a source by its name; imports its library."""
+    arguments = {
+        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed),
+        c.ITEM_KNN: (settings.sources.neighbours,),
+    }
+    return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))
+
+
+class Sources:
+    """The fitted retrievers, in the order of `RETRIEVAL_SOURCES`.
+
+    Args:
+        retrievers: Name -> fitted retriever, for every name of `RETRIEVAL_SOURCES`.
+        catalogue: What they were fitted on.
+    """
+
+    def __init__(self, retrievers: Mapping[str, Retriever], catalogue: Catalogue) -> None:
+        self.retrievers = {name: retrievers[name] for name in c.RETRIEVAL_SOURCES}
+        self.catalogue = catalogue
+
+    @classmethod
+    def fit(cls, dataset: Dataset, settings: Settings, warm_start: "Sources | None" = None) -> "Sources":
+        """Fit every source on all interactions of the dataset.
+
+        Args:
+            dataset: Cut by the caller to what may be known (`dataset.until`).
+            settings: Of the sources and the seed.
+            warm_start: Earlier sources; the two-tower starts from theirs.
+
+        Raises:
+            TrainingError: A source cannot be fitted.
+        """
+        retrievers = {name: unfitted(name, settings) for name in c.RETRIEVAL_SOURCES}
+        for name, retriever in retrievers.items():
+            if name == c.TWO_TOWER and warm_start is not None:
+                cast("TwoTower", retriever).fit(dataset, warm_start=warm_start.two_tower)
+            else:
+                retriever.fit(dataset)
+        return cls(retrievers, dataset.catalogue)
+
+    @property
+    def two_tower(self) -> "TwoTower":
+        """The two-tower source."""
+        return cast("TwoTower", self.retrievers[c.TWO_TOWER])
+
+    @property
+    def track_vectors(self) -> Floats:
+        """[num_tracks, dim] float32 of length 1, of the two-tower."""
+        return self.two_tower.track_vectors_
+
+    def retrieve(self, queries: Queries, settings: SourceSettings, excluded: Excluded) -> Candidates:
+        """Ask every source and merge what they return.
+
+        Args:
+            queries: n queries, a batch of some hundreds; memory grows with n.
+            settings: How many to ask of each source, and how many candidates to return.
+            excluded: Given rows [n, m] int32, returns [n, m] bool, true for tracks that query i must not get. It is
+                applied before merging, so that what is excluded takes nobody's place.
+
+        Returns:
+            Candidates [n, settings.candidates].
+        """
+        rankings = [
+            best_allowed(
+                retriever, queries, excluded, min(settings.per_source, len(self.catalogue)), self.catalogue
+            )
+            for retriever in self.retrievers.values()
+        ]
+        return merged(rankings, settings.candidates)
+
+    def save(self, directory: Path) -> None:
+        """Write each source into a folder of its name."""
+        for name, retriever in self.retrievers.items():
+            (directory / name).mkdir(parents=True, exist_ok=True)
+            retriever.save(directory / name)
+
+    @classmethod
+    def load(cls, directory: Path, catalogue: Catalogue) -> "Sources":
+        """Read what `save` wrote; the catalogue is the one that the sources were fitted on.
+
+        Raises:
+            IntegrityError: A source's files are missing, not whole, or of another catalogue.
+        """
+        names = c.RETRIEVAL_SOURCES
+        return cls(
+            {name: retriever_class(name).load(directory / name, catalogue) for name in names}, catalogue
+        )
+
+
+def best_allowed(
+    retriever: Retriever, queries: Queries, excluded: Excluded, depth: int, catalogue: Catalogue
+) -> Ranking:
+    """Return each query's best allowed tracks, asking the source deeper as long as exclusions leave too few.
+
+    Returns:
+        Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf where the source has no more.
+    """
+    rows = np.full((len(queries), depth), NO_ROW, np.int32)
+    scores = np.full((len(queries), depth), -np.inf, np.float32)
+    is_short = np.ones(len(queries), np.bool_)
+    asked = FIRST_DEPTH * depth
+    while is_short.any() and depth:
+        asked = min(asked, len(catalogue))
+        found, values = retriever.recommend(queries, asked)
+        allowed = (found >= 0) & ~excluded(found)
+        first, second = _first_allowed(found, values, allowed, depth)
+        rows[is_short], scores[is_short] = first[is_short], second[is_short]
+        is_short &= (allowed.sum(axis=1) < depth) & (found >= 0).all(axis=1) & (asked < len(catalogue))
+        asked *= DEEPER
+    return rows, scores
+
+
+def _first_allowed(rows: Rows, scores: Floats, allowed: npt.NDArray[np.bool_], depth: int) -> Ranking:
+    order = np.argsort(~allowed, axis=1, kind="stable")[:, :depth]
+    allowed = np.take_along_axis(allowed, order, axis=1)
+    kept_rows = np.where(allowed, np.take_along_axis(rows, order, axis=1), NO_ROW)
+    return kept_rows, np.where(allowed, np.take_along_axis(scores, order, axis=1), -np.inf)
+
+
+def merged(rankings: Sequence[Ranking], num_candidates: int) -> Candidates:
+    """Merge one ranking of each source: every source's best, then every source's second, each track once.
+
+    Args:
+        rankings: num_sources rankings [n, depth] of the same n queries, no track twice in one of them.
+        num_candidates: Width of the result.
+    """
+    n = len(rankings[0][0])
+    rows = np.stack([rows for rows, _ in rankings], axis=2).reshape(n, -1)
+    scores = np.stack([scores for _, scores in rankings], axis=2).reshape(n, -1)
+    places = _places(rows)
+    queries, entries = np.nonzero((rows >= 0) & (places < num_candidates))
+    shape = (n, num_candidates, len(rankings))
+    all_scores, all_ranks = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    chosen = np.full(shape[:2], NO_ROW, np.int32)
+    ranks, sources = np.divmod(entries, len(rankings))
+    at = places[queries, entries]
+    chosen[queries, at] = rows[queries, entries]
+    all_scores[queries, at, sources] = scores[queries, entries]
+    all_ranks[queries, at, sources] = ranks
+    return Candidates(chosen, all_scores, all_ranks)
+
+
+def _places(rows: Rows) -> npt.NDArray[np.int64]:
+    """Number the distinct tracks of each list [n, m] in the order in which they first come; -1 tracks come last."""
+    order = np.argsort(rows, axis=1, kind="stable")
+    in_order = np.take_along_axis(rows, order, axis=1)
+    is_first = np.ones(rows.shape, np.bool_)
+    is_first[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
+    comes_first = np.zeros(rows.shape, np.bool_)
+    np.put_along_axis(comes_first, order, is_first & (in_order >= 0), axis=1)
+    numbers = np.take_along_axis(np.cumsum(comes_first, axis=1) - 1, order, axis=1)
+    heads = np.maximum.accumulate(np.where(is_first, np.arange(rows.shape[1]), 0), axis=1)
+    places = np.empty(rows.shape, np.int64)
+    np.put_along_axis(places, order, np.take_along_axis(numbers, heads, axis=1), axis=1)
+    return places

@@ -1,0 +1,116 @@
+"""The two-tower retriever: vectors of users and tracks whose inner product says what a user will want."""
+
+import json
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Floats, Queries
+from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.index import Index, build_index, load_index
+from crossfade.retrieval.two_tower_learnt import Learnt
+from crossfade.retrieval.user_tower import histories, user_vectors
+from crossfade.schema import columns as c
+from crossfade.schema.settings import IndexSettings, TwoTowerSettings
+
+# Bounds the memory of the gathered histories: 1,024 queries x 50 entries x 64 dims are 13 MB.
+QUERIES_PER_BLOCK: Final = 1024
+RECALL_QUERIES: Final = 1000
+ABOUT: Final = "two_tower.json"
+
+
+@dataclass
+class TwoTower:
+    """Retrieves tracks by the vectors of a user tower (history, country) and a track tower (content, id).
+
+    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`) and `index_`. Users have no id of
+    their own, so a new user is as good as their history, and one without any gets what their country listens to.
+
+    Args:
+        settings: Shape and training.
+        index: Backend of the vector index and its recall floor.
+        seed: Of initial weights, order of examples and dropout.
+    """
+
+    settings: TwoTowerSettings
+    index: IndexSettings
+    seed: int
+    name: str = field(default=c.TWO_TOWER, init=False)
+
+    def fit(self, dataset: Dataset, warm_start: "TwoTower | None" = None) -> Self:
+        """Learn from all interactions of the dataset, forgetting any earlier fit.
+
+        Args:
+            dataset: Histories and catalogue; the newest positives also tell when to stop.
+            warm_start: An earlier model to start from; what it knows of tracks, artists, genres and countries
+                of this dataset is taken over by their ids, and fewer epochs are trained.
+
+        Raises:
+            TrainingError: No positive interaction, a loss that is not finite (names epoch and step), an
+                earlier model of another shape, or an index below its recall floor.
+        """
+        from crossfade.retrieval.two_tower_training import train
+
+        earlier = None if warm_start is None else warm_start.learnt_
+        self.learnt_ = train(dataset, self.settings, self.seed, earlier)
+        self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
+        return self
+
+    @property
+    def track_vectors_(self) -> Floats:
+        """[num_tracks, dim] float32 of length 1."""
+        return self.learnt_.track_vectors
+
+    @property
+    def history_(self) -> list[dict[str, float | None]]:
+        """The training curve, one dict an epoch; see `Learnt`."""
+        return self.learnt_.history
+
+    def user_vectors(self, queries: Queries) -> Floats:
+        """Return [n, dim] float32 vectors of length 1, from each query's last positives and country."""
+        edges = [*range(0, len(queries), QUERIES_PER_BLOCK), len(queries)]
+        blocks = [self._block(queries.slice(start, stop)) for start, stop in pairwise(edges)]
+        return np.concatenate(blocks) if blocks else np.empty((0, self.settings.dim), np.float32)
+
+    def _block(self, queries: Queries) -> Floats:
+        history, ages = histories(queries, self.settings.history_length, has_time=self.learnt_.has_time)
+        return user_vectors(self.learnt_.weights, self.track_vectors_, history, ages, queries.country_rows)
+
+    def recommend(self, queries: Queries, k: int) -> Ranking:
+        """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""
+        return self.index_.search(self.user_vectors(queries), k)
+
+    def _recall_queries(self, dataset: Dataset) -> Floats:
+        active = np.unique(dataset.interactions.user_rows)
+        chosen = np.random.default_rng(self.seed).permutation(active)[:RECALL_QUERIES]
+        return self.user_vectors(
+            dataset.queries(np.sort(chosen), int(dataset.interactions.seconds.max()) + 1)
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write vectors, weights, index, training curve and the user tower (SavedModel) into a directory."""
+        from crossfade.retrieval.towers import export_user_tower
+
+        self.learnt_.save(directory)
+        self.index_.save(directory / "index")
+        export_user_tower(directory / "user_tower", self.settings, self.learnt_.weights, self.track_vectors_)
+        about = {"settings": self.settings.model_dump(), "index": self.index.model_dump(), "seed": self.seed}
+        (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, directory: Path, catalogue: Catalogue) -> Self:
+        """Read what `save` wrote, vectors memory-mapped; TensorFlow is not needed.
+
+        Raises:
+            IntegrityError: The catalogue has another number of tracks than the vectors.
+        """
+        about = json.loads((directory / ABOUT).read_text("utf-8"))
+        model = cls(TwoTowerSettings(**about["settings"]), IndexSettings(**about["index"]), about["seed"])
+        model.learnt_ = Learnt.load(directory, catalogue)
+        model.index_ = load_index(directory / "index", model.track_vectors_)
+        return model

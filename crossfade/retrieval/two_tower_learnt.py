@@ -1,0 +1,71 @@
+"""What two-tower training finds: plain arrays, so that it is saved, served and continued without TensorFlow."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import Floats
+from crossfade.schema.errors import IntegrityError
+
+ABOUT: Final = "towers.json"
+# Apart from the rest because its seconds differ from run to run; all other files of equal runs are equal.
+CURVE: Final = "training_curve.json"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Both towers after training, and whom the rows of their tables belong to.
+
+    Args:
+        weights: Arrays by the names in `TRACK_WEIGHTS` and `USER_WEIGHTS`.
+        track_vectors: [num_tracks, dim] float32 of length 1, by track row.
+        catalogue: Tracks, artists and genres.
+        features: Names of the rows of the weight `projection`.
+        countries: Countries in the order of their rows.
+        has_time: Whether seconds mean anything; without, users' histories have no age.
+        history: One dict an epoch: epoch, loss, validation_recall (None without held-out users), seconds,
+            examples_per_second.
+    """
+
+    weights: dict[str, Floats]
+    track_vectors: Floats
+    catalogue: Catalogue
+    features: list[str]
+    countries: list[str]
+    has_time: bool
+    history: list[dict[str, float | None]]
+
+    def save(self, directory: Path) -> None:
+        """Write arrays as `.npy` and the rest as JSON."""
+        (directory / "weights").mkdir(parents=True, exist_ok=True)
+        np.save(directory / "track_vectors.npy", self.track_vectors)
+        for name, values in self.weights.items():
+            np.save(directory / "weights" / f"{name}.npy", values)
+        about = {"features": self.features, "countries": self.countries, "has_time": self.has_time}
+        (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+        (directory / CURVE).write_text(json.dumps(self.history, indent=2) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, directory: Path, catalogue: Catalogue) -> Self:
+        """Read what `save` wrote, arrays memory-mapped.
+
+        Raises:
+            IntegrityError: The catalogue has another number of tracks than there are vectors.
+        """
+        vectors = np.load(directory / "track_vectors.npy", mmap_mode="r")
+        if len(vectors) != len(catalogue):
+            raise IntegrityError(
+                f"{directory} has vectors of {len(vectors)} tracks but the catalogue has {len(catalogue)}; "
+                "take both from one bundle."
+            )
+        paths = sorted((directory / "weights").glob("*.npy"))
+        weights = {path.stem: np.load(path, mmap_mode="r") for path in paths}
+        about = json.loads((directory / ABOUT).read_text("utf-8"))
+        history = json.loads((directory / CURVE).read_text("utf-8"))
+        return cls(
+            weights, vectors, catalogue, about["features"], about["countries"], about["has_time"], history
+        )
