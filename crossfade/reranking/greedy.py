@@ -1,0 +1,242 @@
+"""The numba kernel behind `rerank`: one greedy pass a listener, lazily evaluated.
+
+Numba infers types, so its functions carry none; it reads named tuples, so those stand here, not dataclasses.
+Everything is per listener, so a batch equals its singles.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.schema.ids import Rows
+
+# Smooths the slate's genre mix with the listener's, so that a genre not yet in the slate costs much but not
+# infinitely (Steck 2018 uses the same value).
+SMOOTHING: Final = 0.01
+
+
+class TrackColumns(NamedTuple):
+    """What reranking reads of a track, over all track rows.
+
+    Args:
+        artist_rows: [num_tracks] int32, -1 unknown (never capped).
+        album_rows: [num_tracks] int32, -1 unknown (never capped).
+        genre_rows: [num_tracks, g] int32, padded with -1.
+        num_genres: Genre rows are below it.
+        popularity: [num_tracks] float32 in 0..1.
+        vectors: [num_tracks, dim] float32, L2-normalised.
+    """
+
+    artist_rows: Rows
+    album_rows: Rows
+    genre_rows: Rows
+    num_genres: int
+    popularity: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
+
+
+class RerankWeights(NamedTuple):
+    """How strongly each aim pulls; relevance, spread to 0..1 over the candidates, weighs `1 - diversity`.
+
+    Args:
+        diversity: 0..1, weight of the likeness to the most similar track already in the slate.
+        calibration: Weight of the divergence between the listener's genre mix and the slate's, in nats.
+        popularity_penalty: Taken off for the most popular track; less popular ones lose in proportion.
+        max_per_artist: Hard cap; 0 is none.
+        max_per_album: Hard cap; 0 is none.
+    """
+
+    diversity: float = 0.0
+    calibration: float = 0.0
+    popularity_penalty: float = 0.0
+    max_per_artist: int = 0
+    max_per_album: int = 0
+
+
+class _Ranked(NamedTuple):
+    """One listener's candidates, best first: rows, fixed part of the gain, genres.
+
+    Args:
+        rows: [c] int32.
+        base: [c] float64.
+        genres: [c, 1 + g] int32, the number of genres, then the genres' places in the profile, -1 elsewhere.
+    """
+
+    rows: Rows
+    base: npt.NDArray[np.float64]
+    genres: Rows
+
+
+@numba.njit(cache=True, nogil=True)
+def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped-def]
+    """Choose up to k places a listener.
+
+    Args:
+        candidates: (rows [n, c], scores [n, c], order [n, c]: places best first, padded rows last).
+        tracks: `TrackColumns`.
+        profiles: (genre rows [n, p], shares [n, p]).
+        weights: `RerankWeights`.
+        k: Length of a slate.
+
+    Returns:
+        [n, k] int32 places in the candidates, padded with -1.
+    """
+    rows, scores, order = candidates
+    chosen = np.full((len(rows), k), -1, np.int32)
+    local_genre = np.full(tracks.num_genres, -1, np.int32)
+    for query in range(len(rows)):
+        profile = profiles[0][query][profiles[0][query] >= 0]
+        local_genre[profile] = np.arange(len(profile))
+        ordered = order[query][: np.sum(rows[query] >= 0)]
+        known = rows[query][ordered]
+        base = _base(scores[query][ordered], tracks.popularity[known], weights)
+        ranked = _Ranked(known, base, _local_genres(tracks.genre_rows[known], local_genre))
+        places = _select_one(ranked, tracks, profiles[1][query][: len(profile)], weights, k)
+        chosen[query, : len(places)] = ordered[places]
+        local_genre[profile] = -1
+    return chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def _base(scores, popularity, weights):  # type: ignore[no-untyped-def]
+    """Return what of a gain stays while the slate grows: relevance, spread to 0..1, less popularity."""
+    base = np.zeros(len(scores))
+    if len(scores):
+        lowest, spread = float(scores[-1]), float(scores[0]) - float(scores[-1])
+        for i in range(len(scores)):
+            relevance = (scores[i] - lowest) / spread if spread > 0 else 1.0
+            base[i] = (1 - weights.diversity) * relevance - weights.popularity_penalty * popularity[i]
+    return base
+
+
+@numba.njit(cache=True, nogil=True)
+def _local_genres(genres, local_genre):  # type: ignore[no-untyped-def]
+    found = np.full((len(genres), 1 + genres.shape[1]), -1, np.int32)
+    for i in range(len(genres)):
+        num_genres = 0
+        for j in range(genres.shape[1]):
+            if genres[i, j] >= 0:
+                num_genres += 1
+                found[i, 1 + j] = local_genre[genres[i, j]]
+        found[i, 0] = num_genres
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _select_one(ranked, tracks, shares, weights, k):  # type: ignore[no-untyped-def]
+    """Choose greedily for one listener; candidates stand best first, so ties go to the earlier.
+
+    Similarity to the slate only grows, so a stale one bounds a track's gain from above, and most tracks are
+    passed over without a product of vectors (lazy evaluation, Minoux 1978).
+    """
+    num_tracks, base, best_after = len(ranked.rows), ranked.base, _best_after(ranked.base)
+    similarity, seen = np.zeros(num_tracks), np.zeros(num_tracks, np.int32)
+    gone = np.zeros(num_tracks, np.bool_)
+    mass, gains, most = np.zeros(len(shares)), np.zeros((0, 0)), 0.0
+    places, chosen = np.empty(k, np.int32), np.empty(k, np.int32)
+    calibrated = weights.calibration > 0 and len(shares) > 0
+    for slot in range(min(k, num_tracks)):
+        if calibrated:
+            gains = weights.calibration * _genre_gains(shares, mass, slot + 1, ranked.genres.shape[1] - 1)
+            most = _most(gains)
+        best, best_place = -np.inf, -1
+        for i in range(num_tracks):
+            if best_after[i] + most <= best:
+                break
+            if gone[i] or base[i] - weights.diversity * similarity[i] + most <= best:
+                continue
+            fixed = base[i] + _genre_gain(ranked.genres[i], gains) if calibrated else base[i]
+            if fixed - weights.diversity * similarity[i] <= best:
+                continue
+            gone[i] = _is_capped(ranked.rows[i], chosen[:slot], tracks, weights)
+            if gone[i]:
+                continue
+            if weights.diversity > 0:
+                since = chosen[seen[i] : slot]
+                similarity[i] = max(similarity[i], _likeness(ranked.rows[i], since, tracks.vectors))
+                seen[i] = slot
+            if fixed - weights.diversity * similarity[i] > best:
+                best, best_place = fixed - weights.diversity * similarity[i], i
+        if best_place < 0:
+            return places[:slot]
+        places[slot], chosen[slot], gone[best_place] = best_place, ranked.rows[best_place], True
+        _add_genres(mass, ranked.genres[best_place])
+    return places[: min(k, num_tracks)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_after(base):  # type: ignore[no-untyped-def]
+    best = base.copy()
+    for i in range(len(base) - 2, -1, -1):
+        best[i] = max(base[i], best[i + 1])
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _genre_gains(shares, mass, size, width):  # type: ignore[no-untyped-def]
+    """Return [genres, width]: how far the divergence falls by a genre's part in a track of w + 1 genres."""
+    gains = np.empty((len(shares), width))
+    for genre in range(len(shares)):
+        share = shares[genre]
+        before = math.log((1 - SMOOTHING) * mass[genre] / size + SMOOTHING * share)
+        for w in range(width):
+            mixed = (1 - SMOOTHING) * (mass[genre] + 1.0 / (w + 1)) / size + SMOOTHING * share
+            gains[genre, w] = share * (math.log(mixed) - before)
+    return gains
+
+
+@numba.njit(cache=True, nogil=True)
+def _most(gains):  # type: ignore[no-untyped-def]
+    """Return the most that calibration can give any track in this step."""
+    most = 0.0
+    for genre in range(gains.shape[0]):
+        for w in range(gains.shape[1]):
+            most = max(most, (w + 1) * gains[genre, w])
+    return most
+
+
+@numba.njit(cache=True, nogil=True)
+def _genre_gain(genres, gains):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for j in range(1, len(genres)):
+        if genres[j] >= 0:
+            total += gains[genres[j], genres[0] - 1]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_genres(mass, genres):  # type: ignore[no-untyped-def]
+    for j in range(1, len(genres)):
+        if genres[j] >= 0:
+            mass[genres[j]] += 1.0 / genres[0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_capped(track, chosen, tracks, weights):  # type: ignore[no-untyped-def]
+    by_artist = _is_full(tracks.artist_rows, track, chosen, weights.max_per_artist)
+    return by_artist or _is_full(tracks.album_rows, track, chosen, weights.max_per_album)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_full(groups, track, chosen, cap):  # type: ignore[no-untyped-def]
+    if cap <= 0 or groups[track] < 0:
+        return False
+    count = 0
+    for other in chosen:
+        count += groups[other] == groups[track]
+    return count >= cap
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _likeness(track, chosen, vectors):  # type: ignore[no-untyped-def]
+    """Return the track's largest cosine to the chosen tracks, at least 0."""
+    likeness = np.float32(0)
+    for other in chosen:
+        cosine = np.float32(0)
+        for i in range(vectors.shape[1]):
+            cosine += vectors[track, i] * vectors[other, i]
+        likeness = max(likeness, cosine)
+    return likeness
