@@ -1,0 +1,41 @@
+"""The data that systems are compared on: a demo's lake, or a simulated one."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from crossfade.sources.importing import import_files
+
+from benchmarks.harness import Options
+from crossfade.features.dataset import Dataset
+from crossfade.features.make_dataset import make_dataset
+from crossfade.lake.build import refresh
+from crossfade.lake.lake import Lake
+from crossfade.schema.settings import Settings
+from crossfade.twin.spec import TwinSpec
+from crossfade.twin.twin import simulate
+
+WHOLE: Final = TwinSpec(num_users=3000, num_tracks=8000)
+QUICK: Final = TwinSpec(num_users=600, num_tracks=2000, num_days=42)
+
+
+def load_dataset(options: Options, settings: Settings) -> Dataset:
+    """Read the lake of a demo's directory, or simulate listeners.
+
+    Raises:
+        NotFoundError: The directory holds no lake.
+    """
+    if options.directory is not None:
+        return make_dataset(Lake.open(options.directory / "lake"), settings)
+    with TemporaryDirectory() as folder:
+        return _simulated(Path(folder), settings, quick=options.quick)
+
+
+def _simulated(directory: Path, settings: Settings, *, quick: bool) -> Dataset:
+    twin = simulate(QUICK if quick else WHOLE)
+    lake = Lake.create(directory / "lake")
+    for path in twin.write(directory / "twin"):
+        source = "catalogue" if path.stem == "tracks" else path.stem
+        import_files(lake, source, [path], settings=settings)
+    refresh(lake, settings)
+    return make_dataset(lake, settings)

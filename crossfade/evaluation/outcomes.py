@@ -1,0 +1,132 @@
+"""What follows from a decision: the bundle registered, the run logged, the champion changed or kept."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossfade.evaluation.decision import Decision, Outcome
+from crossfade.evaluation.evaluation import EVERYONE
+from crossfade.evaluation.json_files import as_json
+from crossfade.evaluation.lineage import comparable_bundle
+from crossfade.evaluation.suite import Suite
+from crossfade.features.dataset import Dataset
+from crossfade.recommender.promotions import Promotion
+from crossfade.recommender.registry import Registry
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import IntegrityError
+from crossfade.schema.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A challenger's evaluation and the gate's decision on it."""
+
+    decision: Decision
+    suite: Suite
+
+    @classmethod
+    def load(cls, decision: Path, evaluation: Path) -> "Judged":
+        """Read what `gate_bundles` and `evaluate_bundle` wrote.
+
+        Raises:
+            IntegrityError: A file is damaged, or the two are of different bundles.
+        """
+        judged = cls(Decision.load(decision), Suite.load(evaluation))
+        if judged.decision.challenger != judged.suite.recommender.bundle:
+            raise IntegrityError(
+                f"The decision in {decision} is on bundle {judged.decision.challenger}, the evaluation in "
+                f"{evaluation} is of {judged.suite.recommender.bundle}; run the training pipeline again."
+            )
+        return judged
+
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence or more."""
+        return " ".join(self.decision.reasons)
+
+    @property
+    def figures(self) -> dict[str, list[float | None]]:
+        """Mean, low and high of every metric of the whole recommender."""
+        return {name: as_json(found) for name, found in self.suite.recommender.summary[EVERYONE].items()}
+
+
+def find_rival(workspace: Workspace, dataset_dir: Path) -> str:
+    """Return the digest of the bundle that stands for the champion on a dataset's test period.
+
+    Returns:
+        "" when there is no champion yet, or when all of its family know the test period: then the challenger
+        is judged as a first model, which the log says.
+    """
+    champion = workspace.champion_digest()
+    if champion is None:
+        logger.info("There is no champion yet; the challenger is judged as a first model.")
+        return ""
+    found = comparable_bundle(workspace.bundles, champion, Dataset.load(dataset_dir).split.test_start)
+    if found is None:
+        logger.warning(
+            "Champion %s and all of its parents know the test period, so the challenger cannot be compared "
+            "with it; it is judged as a first model.",
+            champion,
+        )
+        return ""
+    logger.info("Bundle %s stands for champion %s on the test period.", found.name, champion)
+    return found.name
+
+
+def promote(
+    workspace: Workspace, digest: str, run_id: str, *, settings: Settings, judged: Judged
+) -> Promotion:
+    """Make a bundle the champion: log the run, register, note it in the promotion log, point the alias.
+
+    The promotion log decides; it is written after what may fail and before the alias that mirrors it.
+
+    Args:
+        workspace: Keeps bundles and log.
+        digest: The bundle to publish, a child of the challenger that was judged.
+        run_id: The run that decided.
+        settings: Tracking; all of them are logged.
+        judged: The challenger's evaluation and the decision, which must say promote.
+
+    Raises:
+        IntegrityError: The decision does not promote.
+    """
+    if judged.decision.outcome is not Outcome.PROMOTE:
+        raise IntegrityError(
+            f"Bundle {digest} cannot be promoted: the decision on its parent {judged.decision.challenger} is "
+            f"{judged.decision.outcome}; run the training pipeline again."
+        )
+    registry = _logged(workspace, run_id, settings, judged)
+    registry.register(workspace.bundle(digest), run_id=run_id)
+    promotion = workspace.promote(digest, reason=judged.reason, run_id=run_id, evaluation=judged.figures)
+    registry.point("champion", digest)
+    return promotion
+
+
+def refuse(workspace: Workspace, run_id: str, *, settings: Settings, judged: Judged) -> Promotion:
+    """Note that a challenger was judged and the champion stays; arguments as in `promote`."""
+    registry = _logged(workspace, run_id, settings, judged)
+    challenger = judged.decision.challenger
+    noted = workspace.refuse(challenger, reason=judged.reason, run_id=run_id, evaluation=judged.figures)
+    champion = workspace.champion_digest()
+    if champion is not None:
+        # A run that was killed between the log and the alias left the alias behind.
+        registry.register(workspace.bundle(champion), run_id=run_id)
+        registry.point("champion", champion)
+    return noted
+
+
+def _logged(workspace: Workspace, run_id: str, settings: Settings, judged: Judged) -> Registry:
+    registry, decision = Registry(settings.tracking, workspace), judged.decision
+    means = {name: values[0] for name, values in judged.figures.items() if values[0] is not None}
+    tags = {
+        "crossfade.outcome": str(decision.outcome),
+        "crossfade.challenger": decision.challenger,
+        "crossfade.champion": decision.champion,
+        "crossfade.reason": judged.reason,
+    }
+    registry.log_run(run_id, params=settings.model_dump(), metrics=means, tags=tags)
+    registry.register(workspace.bundle(decision.challenger), run_id=run_id)
+    registry.point("challenger", decision.challenger)
+    return registry
