@@ -1,0 +1,162 @@
+"""One key-value contract for slates: (surface, user) to a slate inside a generation."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from crossfade.schema import columns as c
+
+SCORES: Final = "scores"
+PROPENSITIES: Final = "propensities"
+SOURCES: Final = "sources"
+REASON_KINDS: Final = "reason_kinds"
+REASONS: Final = "reasons"
+
+# Slates as columns: one line a user; the lists of a line are equally long, best track first.
+SLATES: Final = pa.schema(
+    [
+        (c.USER_ID, pa.string()),
+        (c.TRACK_IDS, pa.list_(pa.string())),
+        (SCORES, pa.list_(pa.float32())),
+        (PROPENSITIES, pa.list_(pa.float32())),
+        (SOURCES, pa.list_(pa.string())),
+        (REASON_KINDS, pa.list_(pa.string())),
+        (REASONS, pa.list_(pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a generation was made from.
+
+    Args:
+        surface: Where its slates appear.
+        name: Unique within the surface; the same inputs give the same name.
+        bundle: Digest of the bundle that recommended.
+        as_of: UTC seconds; nothing that users did from then on is in its slates.
+        lake_versions: Table versions behind the users' histories.
+        length: Tracks that a full slate holds.
+        num_users: Slates in the generation.
+        sources: Vocabulary of `sources`.
+        reason_kinds: Vocabulary of `reason_kinds`.
+    """
+
+    surface: str
+    name: str
+    bundle: str
+    as_of: int
+    lake_versions: dict[str, int]
+    length: int
+    num_users: int
+    sources: tuple[str, ...]
+    reason_kinds: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Read a generation back from JSON values."""
+        lists = {name: tuple(values[name]) for name in ("sources", "reason_kinds")}
+        return cls(**{**values, **lists})
+
+
+@dataclass(frozen=True)
+class StoredSlate:
+    """One user's slate as a reader gets it; every column has k entries, best track first.
+
+    Args:
+        playlist_id: The same for this user and surface in every generation.
+        user_id: Whose slate it is.
+        generation: Where it stands.
+        track_ids: k track ids.
+        scores: [k] float32.
+        propensities: [k] float32, the probability with which each track was shown at its place.
+        sources: k retrieval sources.
+        reason_kinds: k kinds of reason.
+        reasons: k texts, empty where no true reason is known.
+    """
+
+    playlist_id: str
+    user_id: str
+    generation: str
+    track_ids: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+    propensities: npt.NDArray[np.float32]
+    sources: tuple[str, ...]
+    reason_kinds: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class SlateReader(Protocol):
+    """A view of one generation; it stays whole while other processes activate, roll back and prune."""
+
+    @property
+    def generation(self) -> Generation:
+        """What is looked at."""
+        ...
+
+    def get(self, user: str) -> StoredSlate | None:
+        """Return the user's slate, None for a user without one."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of slates."""
+        ...
+
+
+class GenerationWriter(Protocol):
+    """A generation that is being written and that no reader sees yet."""
+
+    def put_many(self, slates: pa.Table) -> None:
+        """Add slates (columns as in `SLATES`) and read them back; a user who is there already is replaced."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of slates so far."""
+        ...
+
+
+class SlateStore(Protocol):
+    """Where generations live. Each surface has its own generations, one of them live."""
+
+    def begin(self, generation: Generation) -> AbstractContextManager[GenerationWriter]:
+        """Write a generation beside the live one; it is whole when the block ends and gone when it fails."""
+        ...
+
+    def reader(self, surface: str, generation: str | None = None) -> SlateReader:
+        """Open a generation; None takes the live one."""
+        ...
+
+    def get(self, surface: str, user: str) -> StoredSlate | None:
+        """Return the user's slate of the live generation, None for a user without one."""
+        ...
+
+    def activate(self, surface: str, generation: str) -> None:
+        """Make a whole generation the live one, by one atomic write."""
+        ...
+
+    def rollback(self, surface: str) -> str:
+        """Make the generation that was live before the live one, and return its name."""
+        ...
+
+    def live(self, surface: str) -> str | None:
+        """Return the name of the live generation, None before the first activation."""
+        ...
+
+    def generations(self, surface: str) -> list[Generation]:
+        """Return the whole generations, sorted by name."""
+        ...
+
+    def prune(self, surface: str, keep: int) -> list[str]:
+        """Remove all but the last `keep` activated generations (the live one included); return what went."""
+        ...
+
+
+def playlist_id(surface: str, user: str) -> str:
+    """Return the id under which a user's slates of a surface are known, the same in every generation."""
+    return blake2b(f"{surface}\0{user}".encode(), digest_size=12).hexdigest()

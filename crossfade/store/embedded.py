@@ -1,0 +1,196 @@
+"""The embedded store: one LMDB environment for each generation, and one small file that names the live one.
+
+<directory>/<surface>/CURRENT               activated generations, one a line, the last one is live
+<directory>/<surface>/<generation>/         generation.json and data.mdb; never changed once it is there
+<directory>/<surface>/.partial/             a generation being written
+<directory>/<surface>/.writing, .lock       locks: of the one writer, and of short changes to what is live
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import lmdb
+
+from crossfade.schema.durable import (
+    locked,
+    locked_or_refused,
+    remove_directory,
+    replace_file,
+    sync_directory,
+)
+from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
+from crossfade.store.contract import Generation, StoredSlate
+from crossfade.store.environment import ABOUT, EmbeddedReader, EmbeddedWriter, read_about, write_about
+
+CURRENT: Final = "CURRENT"
+TRIES: Final = 20
+WAIT_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True)
+class EmbeddedStore:
+    """Generations of slates in a directory; any number of processes may read while one writes.
+
+    Args:
+        directory: Holds one directory for each surface.
+    """
+
+    directory: Path
+    _readers: dict[str, tuple[tuple[str, int, int], EmbeddedReader]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    @contextmanager
+    def begin(self, generation: Generation) -> Iterator[EmbeddedWriter]:
+        """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
+
+        Raises:
+            InputError: Another process is writing generations of this surface.
+            CrossfadeError: The disk is full or broken; the live generation is untouched.
+        """
+        home = self._home(generation.surface)
+        partial = home / ".partial"
+        with locked_or_refused(home / ".writing", f"publishing {generation.surface}"):
+            try:
+                remove_directory(partial)  # of a writer that was killed
+                partial.mkdir()
+                with EmbeddedWriter.create(partial, generation) as writer:
+                    yield writer
+                write_about(partial, generation)
+                with self._locked(generation.surface):
+                    remove_directory(home / generation.name)
+                    partial.rename(home / generation.name)
+                    sync_directory(home)
+            except (OSError, lmdb.Error) as error:
+                raise CrossfadeError(
+                    f"Generation {generation.name} of {generation.surface} could not be written to {home}: "
+                    f"{error}. The live generation is unchanged and what was written is removed; free space "
+                    "on that disk and run this again."
+                ) from error
+            finally:
+                remove_directory(partial)
+
+    def reader(self, surface: str, generation: str | None = None) -> EmbeddedReader:
+        """Open a generation; None takes the live one.
+
+        Raises:
+            NotFoundError: There is no such generation, or none is live yet.
+            IntegrityError: The generation is damaged.
+        """
+        for _ in range(TRIES):
+            try:
+                return self._opened(surface, generation or self._live(surface))
+            except FileNotFoundError as error:
+                if generation is not None:
+                    raise self._unknown(surface, generation) from error
+                time.sleep(WAIT_SECONDS)  # it was removed a moment ago: look again which one is live
+        raise IntegrityError(
+            f"Generation {self._live(surface)} of {surface} is named as live but is not there in "
+            f"{self._home(surface)}; roll back with: crossfade store rollback, or publish again."
+        )
+
+    def get(self, surface: str, user: str) -> StoredSlate | None:
+        """Return the user's slate of the live generation, None for a user without one.
+
+        Raises:
+            NotFoundError: No generation is live yet.
+        """
+        return self.reader(surface).get(user)
+
+    def activate(self, surface: str, generation: str) -> None:
+        """Make a whole generation the live one, by one atomic write.
+
+        Raises:
+            NotFoundError: There is no such generation.
+        """
+        with self._locked(surface):
+            if not (self._home(surface) / generation / ABOUT).is_file():
+                raise self._unknown(surface, generation)
+            history = self._history(surface)
+            if history[-1:] != [generation]:
+                self._write_history(surface, [*history, generation])
+
+    def rollback(self, surface: str) -> str:
+        """Make the generation that was live before the live one, and return its name.
+
+        Raises:
+            NotFoundError: No generation was live before.
+        """
+        with self._locked(surface):
+            history = self._history(surface)[:-1]
+            if not history:
+                raise NotFoundError(
+                    f"{surface} has no generation to roll back to in {self._home(surface)}: none was live "
+                    "before, or it is pruned (weekly.keep_generations says how many stay)."
+                )
+            self._write_history(surface, history)
+            return history[-1]
+
+    def live(self, surface: str) -> str | None:
+        """Return the name of the live generation, None before the first activation."""
+        history = self._history(surface)
+        return history[-1] if history else None
+
+    def generations(self, surface: str) -> list[Generation]:
+        """Return the whole generations, sorted by name."""
+        return [read_about(path) for path in self._whole(surface)]
+
+    def prune(self, surface: str, keep: int) -> list[str]:
+        """Remove all but the last `keep` activated generations (the live one included); return what went."""
+        with self._locked(surface):
+            history = self._history(surface)
+            kept = set(list(dict.fromkeys(reversed(history)))[: max(keep, 1)])
+            if len(history) != len(remaining := [name for name in history if name in kept]):
+                self._write_history(surface, remaining)
+            removed = [path for path in self._whole(surface) if path.name not in kept]
+            for path in removed:
+                remove_directory(path)
+            return [path.name for path in removed]
+
+    def _opened(self, surface: str, generation: str) -> EmbeddedReader:
+        status = (self._home(surface) / generation / ABOUT).stat()
+        stamp = (generation, status.st_ino, status.st_mtime_ns)
+        known, reader = self._readers.get(surface, (None, None))
+        if reader is None or known != stamp:
+            reader = EmbeddedReader.open(self._home(surface) / generation)
+            self._readers[surface] = (stamp, reader)
+        return reader
+
+    def _home(self, surface: str) -> Path:
+        return self.directory / surface
+
+    def _locked(self, surface: str) -> AbstractContextManager[None]:
+        return locked(self._home(surface) / ".lock")
+
+    def _whole(self, surface: str) -> list[Path]:
+        return sorted(about.parent for about in self._home(surface).glob(f"[!.]*/{ABOUT}"))
+
+    def _history(self, surface: str) -> list[str]:
+        current = self._home(surface) / CURRENT
+        return current.read_text("utf-8").split() if current.is_file() else []
+
+    def _write_history(self, surface: str, history: list[str]) -> None:
+        try:
+            replace_file(self._home(surface) / CURRENT, "".join(f"{name}\n" for name in history).encode())
+        except OSError as error:
+            raise CrossfadeError(
+                f"{self._home(surface) / CURRENT} could not be written: {error}. What was live still is."
+            ) from error
+
+    def _live(self, surface: str) -> str:
+        live = self.live(surface)
+        if live is None:
+            raise NotFoundError(
+                f"No {surface} playlists are published in {self.directory}; run: crossfade run weekly."
+            )
+        return live
+
+    def _unknown(self, surface: str, generation: str) -> NotFoundError:
+        known = ", ".join(path.name for path in self._whole(surface)) or "none"
+        return NotFoundError(
+            f"{surface} has no generation {generation} in {self._home(surface)}; there are: {known}."
+        )

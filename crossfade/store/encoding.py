@@ -1,0 +1,157 @@
+"""Slates as compact bytes: packed numbers first, then the strings.
+
+    version u8 | k u16 | scores f32[k] | propensities f32[k] | sources u8[k] | reason_kinds u8[k]
+    | lengths of track ids u16[k] | lengths of reasons u16[k] | track ids, UTF-8 | reasons, UTF-8
+
+All numbers are little-endian, and the whole is compressed by zlib: that leaves a third of it, where an LMDB
+page of 4 KiB would else hold one slate, and its checksum finds changed bytes. Titles and artists are not
+here: they are the catalogue's, and would add half as much again.
+"""
+
+import zlib
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossfade.schema import columns as c
+from crossfade.schema.errors import InputError, IntegrityError
+from crossfade.store.contract import (
+    PROPENSITIES,
+    REASON_KINDS,
+    REASONS,
+    SCORES,
+    SOURCES,
+    Generation,
+    StoredSlate,
+    playlist_id,
+)
+
+VERSION: Final = 1
+HEADER_BYTES: Final = 3
+SLOT_BYTES: Final = 14
+LONGEST: Final = np.iinfo(np.uint16).max
+FASTEST: Final = 1
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def encode(slates: pa.Table, generation: Generation) -> list[bytes]:
+    """Pack slates (columns as in `SLATES`) into one value each.
+
+    Args:
+        slates: [n] slates.
+        generation: Gives the vocabularies of sources and reason kinds.
+
+    Returns:
+        n values, in order.
+
+    Raises:
+        InputError: A source or reason kind is not in the vocabulary, a text is longer than 65,535 bytes, a
+            value is missing, or a slate's lists differ in length.
+    """
+    lengths = _list_lengths(slates)
+    parts, places = [pa.array([], pa.binary())], [np.array([], np.int64)]
+    for length in np.unique(lengths):  # slates of equal length pack as one matrix
+        rows = np.flatnonzero(lengths == length)
+        parts.append(_equal_length(slates.take(rows), int(length), generation))
+        places.append(rows)
+    packed = pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(places))))
+    return [zlib.compress(value, FASTEST) for value in packed.to_pylist()]
+
+
+def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
+    """Unpack one value.
+
+    Raises:
+        IntegrityError: The value is damaged, or of another version.
+    """
+    try:
+        unpacked = zlib.decompress(value)
+    except zlib.error as error:
+        raise _damaged(user, generation, str(error)) from error
+    packed = np.frombuffer(unpacked, np.uint8)
+    if not len(packed) or packed[0] != VERSION:
+        raise _damaged(user, generation, f"its version is not {VERSION}")
+    k = int(packed[1:HEADER_BYTES].view("<u2")[0])
+    text_start = HEADER_BYTES + SLOT_BYTES * k
+    numbers = packed[HEADER_BYTES:text_start]
+    ends = list(accumulate(numbers[10 * k :].view("<u2").tolist(), initial=text_start))
+    texts = [unpacked[start:end].decode() for start, end in pairwise(ends)]
+    return StoredSlate(
+        playlist_id=playlist_id(generation.surface, user),
+        user_id=user,
+        generation=generation.name,
+        track_ids=tuple(texts[:k]),
+        scores=numbers[: 4 * k].view("<f4"),
+        propensities=numbers[4 * k : 8 * k].view("<f4"),
+        sources=tuple(generation.sources[code] for code in numbers[8 * k : 9 * k].tolist()),
+        reason_kinds=tuple(generation.reason_kinds[code] for code in numbers[9 * k : 10 * k].tolist()),
+        reasons=tuple(texts[k:]),
+    )
+
+
+def _list_lengths(slates: pa.Table) -> npt.NDArray[np.int64]:
+    columns = {name: slates.column(name) for name in slates.column_names if name != c.USER_ID}
+    missing = {name: lists.null_count + pc.list_flatten(lists).null_count for name, lists in columns.items()}
+    if any(missing.values()):
+        raise InputError(f"Slates miss values: {missing}; a reason that is not known is an empty text.")
+    lengths = {name: pc.list_value_length(lists).to_numpy() for name, lists in columns.items()}
+    wanted = lengths[c.TRACK_IDS]
+    if ragged := [name for name, got in lengths.items() if not np.array_equal(got, wanted)]:
+        raise InputError(f"Each slate's lists must be as long as its track_ids; not so: {', '.join(ragged)}.")
+    return np.asarray(wanted, np.int64)
+
+
+def _equal_length(slates: pa.Table, length: int, generation: Generation) -> pa.Array:
+    count = slates.num_rows
+    lists = {name: slates.column(name).combine_chunks() for name in slates.column_names}
+    flat = {name: pc.list_flatten(column) for name, column in lists.items() if name != c.USER_ID}
+    blocks = [
+        np.full((count, 1), VERSION, np.uint8),
+        np.full((count, 1), length, "<u2").view(np.uint8),
+        _matrix(flat[SCORES], count, "<f4"),
+        _matrix(flat[PROPENSITIES], count, "<f4"),
+        _matrix(_codes(flat[SOURCES], generation.sources), count, "u1"),
+        _matrix(_codes(flat[REASON_KINDS], generation.reason_kinds), count, "u1"),
+        _matrix(_text_lengths(flat[c.TRACK_IDS]), count, "<u2"),
+        _matrix(_text_lengths(flat[REASONS]), count, "<u2"),
+    ]
+    block = np.concatenate(blocks, axis=1)
+    numbers = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(block.shape[1]), count, [None, pa.py_buffer(block)]
+    )
+    texts = [pc.binary_join(lists[name].cast(pa.list_(pa.binary())), b"") for name in (c.TRACK_IDS, REASONS)]
+    return pc.binary_join_element_wise(numbers.cast(pa.binary()), *texts, b"")
+
+
+def _matrix(values: pa.Array, count: int, kind: str) -> Bytes:
+    numbers = np.ascontiguousarray(values.to_numpy(zero_copy_only=False), kind)
+    return numbers.view(np.uint8).reshape(count, numbers.nbytes // count)
+
+
+def _codes(names: pa.Array, vocabulary: Sequence[str]) -> pa.Array:
+    codes = pc.index_in(names, value_set=pa.array(vocabulary, pa.string()))
+    if codes.null_count:
+        unknown = pc.unique(names.filter(codes.is_null())).to_pylist()
+        raise InputError(f"Slates name {unknown}; the generation knows only {list(vocabulary)}.")
+    return codes
+
+
+def _text_lengths(texts: pa.Array) -> pa.Array:
+    lengths = pc.binary_length(texts)
+    longest = pc.max(lengths).as_py() or 0
+    if longest > LONGEST:
+        raise InputError(f"A track id or reason has {longest} bytes; at most {LONGEST} fit into a slate.")
+    return lengths
+
+
+def _damaged(user: str, generation: Generation, fault: str) -> IntegrityError:
+    return IntegrityError(
+        f"The slate of user {user} in generation {generation.name} is damaged ({fault}); roll back or "
+        "publish the generation again."
+    )

@@ -1,0 +1,170 @@
+"""One generation as an LMDB environment: written once, then read by any number of threads and processes."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import lmdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossfade.schema import columns as c
+from crossfade.schema.durable import replace_file
+from crossfade.schema.errors import InputError, IntegrityError
+from crossfade.store.contract import Generation, StoredSlate
+from crossfade.store.encoding import decode, encode
+
+ABOUT: Final = "generation.json"
+DATA: Final = "data.mdb"
+LONGEST_USER_BYTES: Final = 511  # LMDB's longest key
+FIRST_MAP_BYTES: Final = 1 << 26
+
+# LMDB refuses to open one file twice in one process, so that readers of a generation share its environment.
+_environments: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
+_opening = threading.Lock()
+
+
+def write_about(directory: Path, generation: Generation) -> None:
+    """Write `generation.json`; a directory that has it is whole."""
+    replace_file(directory / ABOUT, json.dumps(asdict(generation), indent=2).encode())
+
+
+def read_about(directory: Path) -> Generation:
+    """Read `generation.json`.
+
+    Raises:
+        FileNotFoundError: The generation is not there (any more).
+        IntegrityError: The file is not what `write_about` wrote.
+    """
+    text = (directory / ABOUT).read_text("utf-8")
+    try:
+        return Generation.of(json.loads(text))
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(
+            f"{directory / ABOUT} is damaged ({error!r}); publish the generation again."
+        ) from error
+
+
+@dataclass(frozen=True)
+class EmbeddedWriter:
+    """A generation that is being written and that no reader sees yet."""
+
+    generation: Generation
+    environment: Any
+
+    @classmethod
+    @contextmanager
+    def create(cls, directory: Path, generation: Generation) -> Iterator["EmbeddedWriter"]:
+        """Open a new environment; everything is on disk when the block ends.
+
+        The caller sees to it that there is one writer, so LMDB makes no lock file. That matters: py-lmdb
+        knows open environments by the inodes of both files, and would take a removed lock file's inode, once
+        it is used again, for an environment that is still open.
+        """
+        environment = lmdb.open(
+            str(directory), map_size=FIRST_MAP_BYTES, lock=False, sync=False, metasync=False
+        )
+        try:
+            yield cls(generation, environment)
+            environment.sync(True)
+        finally:
+            environment.close()
+
+    def put_many(self, slates: pa.Table) -> None:
+        """Add slates (columns as in `SLATES`) and read them back; a user who is there already is replaced.
+
+        Users in ascending order of their UTF-8 bytes, across calls too, fill pages densely and go in fastest.
+
+        Raises:
+            InputError: A user id is empty or too long, or a slate does not fit the generation's vocabularies.
+            IntegrityError: The store gives back something else.
+        """
+        if not slates.num_rows:
+            return
+        users = slates.column(c.USER_ID).cast(pa.binary())
+        lengths = pc.min_max(pc.binary_length(users)).as_py()
+        if users.null_count or not 0 < lengths["min"] <= lengths["max"] <= LONGEST_USER_BYTES:
+            raise InputError(
+                f"User ids must have 1 to {LONGEST_USER_BYTES} bytes; of {len(users)} given, "
+                f"{users.null_count} are missing and the others have {lengths['min']} to {lengths['max']}."
+            )
+        latest = dict(zip(users.to_pylist(), encode(slates, self.generation), strict=True))
+        while not self._put(latest):
+            self.environment.set_mapsize(2 * self.environment.info()["map_size"])
+        with self.environment.begin() as transaction, transaction.cursor() as cursor:
+            if cursor.getmulti(list(latest)) != list(latest.items()):
+                raise IntegrityError(
+                    f"The store gives back other slates than were written to {self.generation.name}; check "
+                    "the disk and publish the generation again."
+                )
+
+    def __len__(self) -> int:
+        """Return the number of slates so far."""
+        return int(self.environment.stat()["entries"])
+
+    def _put(self, values: dict[bytes, bytes]) -> bool:
+        try:
+            with self.environment.begin(write=True) as transaction, transaction.cursor() as cursor:
+                cursor.putmulti(values.items(), append=_goes_last(cursor, list(values)))
+        except lmdb.MapFullError:
+            return False  # the transaction is undone; the caller grows the map
+        return True
+
+
+@dataclass(frozen=True)
+class EmbeddedReader:
+    """A view of one generation; it stays whole while other processes activate, roll back and prune."""
+
+    generation: Generation
+    environment: Any
+
+    @classmethod
+    def open(cls, directory: Path) -> "EmbeddedReader":
+        """Open a generation for reading; works on a read-only disk too.
+
+        Raises:
+            FileNotFoundError: The generation is not there (any more).
+            IntegrityError: Its files are damaged.
+        """
+        generation = read_about(directory)
+        with _opening:
+            status = os.stat(directory / DATA)
+            environment = _environments.get((status.st_dev, status.st_ino))
+            if environment is None:
+                environment = _opened(directory)
+                _environments[(status.st_dev, status.st_ino)] = environment
+        return cls(generation, environment)
+
+    def get(self, user: str) -> StoredSlate | None:
+        """Return the user's slate, None for a user without one."""
+        key = user.encode()
+        if not 0 < len(key) <= LONGEST_USER_BYTES:
+            return None
+        with self.environment.begin() as transaction:
+            value = transaction.get(key)
+        return None if value is None else decode(value, user, self.generation)
+
+    def __len__(self) -> int:
+        """Return the number of slates."""
+        return int(self.environment.stat()["entries"])
+
+
+def _goes_last(cursor: Any, keys: list[bytes]) -> bool:
+    return keys == sorted(keys) and (not cursor.last() or cursor.key() < keys[0])
+
+
+def _opened(directory: Path) -> Any:
+    try:
+        return lmdb.open(str(directory), readonly=True, lock=False, create=False)
+    except lmdb.Error as error:
+        if not (directory / DATA).exists():
+            raise FileNotFoundError(directory) from error
+        raise IntegrityError(
+            f"{directory / DATA} is damaged: {error}; roll back or publish the generation again."
+        ) from error

@@ -1,0 +1,147 @@
+"""The plan of a weekly batch: its generation, and the shards of users that are computed one by one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Self
+
+from crossfade.features.dataset import Dataset
+from crossfade.recommender.bundle import POLICIES
+from crossfade.recommender.manifest import DIGEST, file_digests, read_manifest
+from crossfade.recommender.surfaces import load_policies
+from crossfade.recommender.wording import ReasonKind
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema import columns as c
+from crossfade.schema.durable import replace_file
+from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.settings import WeeklySettings
+from crossfade.schema.tables import Surface
+from crossfade.store.contract import Generation
+
+PLAN: Final = "plan.json"
+LATEST: Final = "LATEST"  # names the generation that was planned last
+KINDS: Final = tuple(kind.name.lower() for kind in ReasonKind)
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """One resumable unit of work: the users at rows [first, stop) of the dataset.
+
+    Shards are ranges and not hashes: users stand sorted by id, so that a shard reads one stretch of the
+    histories and the store is filled in the order of its keys.
+    """
+
+    surface: str
+    generation: str
+    index: int
+    num_shards: int
+    first: int
+    stop: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Read a spec back from JSON; whole numbers may come as floats, as Kubeflow hands them on."""
+        numbers = {name: int(values[name]) for name in ("index", "num_shards", "first", "stop")}
+        return cls(str(values["surface"]), str(values["generation"]), **numbers)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the spec as JSON-able values."""
+        return asdict(self)
+
+    @property
+    def stem(self) -> str:
+        """File name without ending."""
+        return f"shard-{self.index:05d}-of-{self.num_shards:05d}"
+
+
+def plan_shards(
+    dataset_dir: Path, bundle_dir: Path, workspace: Workspace, settings: WeeklySettings, surface: Surface
+) -> list[ShardSpec]:
+    """Plan a weekly batch over all users of a dataset, and write the plan down; equal inputs, equal plan.
+
+    Args:
+        dataset_dir: As `Dataset.save` wrote it; histories are read up to its end.
+        bundle_dir: Recommends.
+        workspace: Keeps plan and shards.
+        settings: `users_per_shard` is read.
+        surface: Whose policy gives the length of a slate.
+
+    Raises:
+        InputError: The dataset has no users.
+    """
+    dataset = Dataset.load(dataset_dir)
+    generation = _generation(dataset, dataset_dir, bundle_dir, surface)
+    if not generation.num_users:
+        raise InputError(f"The dataset at {dataset_dir} has no users to recommend to; import events first.")
+    starts = range(0, generation.num_users, settings.users_per_shard)
+    shards = [
+        ShardSpec(
+            surface=surface,
+            generation=generation.name,
+            index=index,
+            num_shards=len(starts),
+            first=first,
+            stop=min(first + settings.users_per_shard, generation.num_users),
+        )
+        for index, first in enumerate(starts)
+    ]
+    plan = {"generation": asdict(generation), "shards": [shard.as_json() for shard in shards]}
+    home = shard_home(workspace, surface, generation.name)
+    replace_file(home / PLAN, json.dumps(plan, indent=2).encode())
+    replace_file(home.parent / LATEST, generation.name.encode())
+    return shards
+
+
+def read_plan(workspace: Workspace, surface: str, generation: str) -> tuple[Generation, list[ShardSpec]]:
+    """Read the plan of a generation.
+
+    Raises:
+        NotFoundError: It was never planned.
+    """
+    path = shard_home(workspace, surface, generation) / PLAN
+    if not path.is_file():
+        raise NotFoundError(
+            f"Generation {generation} of {surface} is not planned in {path.parent}; "
+            "run: crossfade run weekly."
+        )
+    plan = json.loads(path.read_text("utf-8"))
+    return Generation.of(plan["generation"]), [ShardSpec.of(shard) for shard in plan["shards"]]
+
+
+def latest_plan(workspace: Workspace, surface: str) -> str:
+    """Return the name of the generation that was planned last.
+
+    Raises:
+        NotFoundError: Nothing was planned yet.
+    """
+    path = workspace.weekly / surface / LATEST
+    if not path.is_file():
+        raise NotFoundError(
+            f"No generation of {surface} is planned in {path.parent}; run: crossfade run weekly."
+        )
+    return path.read_text("utf-8")
+
+
+def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: Surface) -> Generation:
+    """Return the generation that a bundle makes of a dataset, named by all that its slates depend on."""
+    inputs: dict[str, Any] = {
+        "surface": str(surface),
+        "bundle": str(read_manifest(bundle_dir)[DIGEST]),
+        "as_of": dataset.split.end,
+        "lake_versions": dataset.lake_versions,
+        "length": load_policies(bundle_dir / POLICIES)[surface].k,
+        "num_users": len(dataset.users),
+    }
+    content = [inputs, file_digests(dataset_dir), version("crossfade")]
+    key = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    day = datetime.fromtimestamp(dataset.split.end, UTC).strftime("%Y%m%d")
+    return Generation(name=f"{day}-{key}", sources=c.RETRIEVAL_SOURCES, reason_kinds=KINDS, **inputs)
+
+
+def shard_home(workspace: Workspace, surface: str, generation: str) -> Path:
+    """Return the directory of a generation's plan and shards."""
+    return workspace.weekly / surface / generation

@@ -1,0 +1,180 @@
+"""Computes one shard of a weekly batch: users' histories to slates to one Parquet file with its receipt."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Queries
+from crossfade.recommender.requests import Requests
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema import columns as c
+from crossfade.schema.durable import replace_file, sync_file
+from crossfade.schema.errors import CrossfadeError, IntegrityError
+from crossfade.schema.settings import WeeklySettings
+from crossfade.schema.tables import Surface
+from crossfade.store.contract import PROPENSITIES, REASON_KINDS, REASONS, SCORES, SLATES, SOURCES, Generation
+from crossfade.store.listeners import listeners
+from crossfade.store.plan import KINDS, ShardSpec, read_plan, shard_home
+
+if TYPE_CHECKING:  # it loads TensorFlow
+    from crossfade.recommender.recommend import Recommender
+    from crossfade.recommender.slates import Slates
+
+Counts = Counter[str]
+
+FULL: Final = "full"
+FEW_NEW_TRACKS: Final = (
+    "few new tracks"  # the catalogue holds fewer tracks that are new to the user than a slate
+)
+FEW_CANDIDATES: Final = "few candidates"  # enough are new, but filters, caps and sources left fewer
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of a finished shard; it is written after the file, so that a shard with one is whole.
+
+    Args:
+        sha256: Of the Parquet file.
+        num_users: Slates in it.
+        num_full: Slates of full length.
+        short: Number of shorter slates by reason.
+    """
+
+    sha256: str
+    num_users: int
+    num_full: int
+    short: Mapping[str, int]
+
+    @classmethod
+    def read(cls, stem: Path) -> Self | None:
+        """Read a shard's receipt, None when it is not there, damaged, or not of the file beside it."""
+        try:
+            receipt = cls(**json.loads(stem.with_suffix(".json").read_text("utf-8")))
+            return receipt if receipt.sha256 == _sha256(stem.with_suffix(".parquet")) else None
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+
+def generate_shard(
+    dataset_dir: Path, bundle_dir: Path, workspace: Workspace, settings: WeeklySettings, spec: ShardSpec
+) -> Receipt:
+    """Recommend to the users of one shard; a shard that is finished already is kept.
+
+    Args:
+        dataset_dir: What the shard was planned for.
+        bundle_dir: What it was planned with.
+        workspace: Has the plan, gets the shard.
+        settings: `batch_users` is read.
+        spec: Which users.
+
+    Raises:
+        NotFoundError: The shard's generation was never planned.
+        IntegrityError: Dataset or bundle is not the planned one, or the bundle is damaged.
+        CrossfadeError: The shard could not be written; nothing of it stays.
+    """
+    generation, _ = read_plan(workspace, spec.surface, spec.generation)
+    stem = shard_home(workspace, spec.surface, spec.generation) / spec.stem
+    if finished := Receipt.read(stem):
+        return finished
+    dataset, recommender = Dataset.load(dataset_dir), _recommender(bundle_dir)
+    _require_planned(generation, dataset, recommender)
+    try:
+        return _written(stem, _batches(dataset, recommender, generation, spec, settings.batch_users))
+    except OSError as error:
+        raise CrossfadeError(
+            f"Shard {stem} could not be written: {error}. Nothing that was there is lost; free space on that "
+            "disk and run this again."
+        ) from error
+
+
+def _recommender(bundle_dir: Path) -> "Recommender":
+    from crossfade.recommender.recommend import Recommender
+
+    return Recommender.load(bundle_dir)
+
+
+def _require_planned(generation: Generation, dataset: Dataset, recommender: "Recommender") -> None:
+    planned = (generation.bundle, generation.as_of, generation.num_users)
+    found = (recommender.digest, dataset.split.end, len(dataset.users))
+    if planned != found:
+        raise IntegrityError(
+            f"Generation {generation.name} is planned for (bundle, end, users) {planned}, but got {found}; "
+            "plan it again with: crossfade run weekly."
+        )
+
+
+def _batches(
+    dataset: Dataset, recommender: "Recommender", generation: Generation, spec: ShardSpec, batch_users: int
+) -> Iterator[tuple[pa.Table, Counts]]:
+    """Yield slates (columns as in `SLATES`) with their counts, batch by batch."""
+    surface, length = Surface(spec.surface), generation.length
+    for ids, queries in listeners(dataset, recommender.dataset, spec.first, spec.stop, batch_users):
+        slates = recommender.recommend(Requests.of(queries, surface, length))
+        num_new = len(recommender.catalogue) - _num_heard(queries, len(recommender.catalogue))
+        short = slates.lengths < length
+        few_new = short & (num_new < length)
+        counts = Counter(
+            {FULL: (~short).sum(), FEW_NEW_TRACKS: few_new.sum(), FEW_CANDIDATES: (short & ~few_new).sum()}
+        )
+        yield _table(ids, slates, recommender), counts
+
+
+def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
+    """Return [n] distinct tracks of each history."""
+    pairs = np.unique(queries.owners * max(num_tracks, 1) + queries.track_rows)
+    return np.bincount(pairs // max(num_tracks, 1), minlength=len(queries))
+
+
+def _table(ids: pa.Array, slates: "Slates", recommender: "Recommender") -> pa.Table:
+    filled = slates.rows >= 0
+    rows, kinds = slates.rows[filled], slates.reason_kinds[filled]
+    offsets = pa.array(np.concatenate([[0], np.cumsum(slates.lengths)]), pa.int32())
+    columns = {
+        c.TRACK_IDS: recommender.catalogue.table.column(c.TRACK_ID).take(pa.array(rows)),
+        SCORES: pa.array(slates.scores[filled]),
+        PROPENSITIES: pa.array(slates.propensities[filled]),
+        SOURCES: pa.array(c.RETRIEVAL_SOURCES).take(pa.array(slates.sources[filled])),
+        REASON_KINDS: pa.array(KINDS).take(pa.array(kinds)),
+        REASONS: recommender.wording.texts(kinds, slates.reason_rows[filled]),
+    }
+    lists = [pa.ListArray.from_arrays(offsets, _whole(column)) for column in columns.values()]
+    return pa.table([ids.cast(pa.string()), *lists], schema=SLATES)
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _written(stem: Path, batches: Iterable[tuple[pa.Table, Counts]]) -> Receipt:
+    path = stem.with_suffix(".parquet")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    counts: Counts = Counter()
+    try:
+        with pq.ParquetWriter(partial, SLATES, compression="zstd") as writer:
+            for slates, of_slates in batches:
+                writer.write_table(slates)
+                counts.update(of_slates)
+        sync_file(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    short = {reason: int(counts[reason]) for reason in (FEW_NEW_TRACKS, FEW_CANDIDATES)}
+    receipt = Receipt(_sha256(path), int(counts.total()), int(counts[FULL]), short)
+    replace_file(stem.with_suffix(".json"), json.dumps(asdict(receipt), indent=2).encode())
+    return receipt
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,155 @@
+"""The weekly batch: plan, compute shards, publish a verified generation, activate it, roll back."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.recommender.bundle import POLICIES
+from crossfade.recommender.surfaces import load_policies
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema import columns as c
+from crossfade.schema.durable import remove_directory
+from crossfade.schema.errors import IntegrityError
+from crossfade.schema.settings import WeeklySettings
+from crossfade.schema.tables import Surface
+from crossfade.store.checks import SlateChecks
+from crossfade.store.contract import Generation, GenerationWriter, SlateStore
+from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.plan import ShardSpec, latest_plan, plan_shards, read_plan, shard_home
+from crossfade.store.shards import Receipt, generate_shard
+
+__all__ = ["Published", "activate", "generate_shard", "plan_shards", "publish", "rollback", "store_of"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What stands in a published generation.
+
+    Args:
+        generation: Its name.
+        num_users: Slates.
+        num_full: Slates of full length.
+        short: Number of shorter slates by reason.
+    """
+
+    generation: str
+    num_users: int
+    num_full: int
+    short: Mapping[str, int]
+
+
+def store_of(workspace: Workspace) -> SlateStore:
+    """Return the workspace's store."""
+    return EmbeddedStore(workspace.store)
+
+
+def publish(workspace: Workspace, surface: Surface, generation: str | None = None) -> Published:
+    """Load a planned generation's shards into the store and verify them there; nothing becomes live.
+
+    Slates are checked against catalogue and policy of the bundle that recommended. Publishing again is safe:
+    it verifies and replaces what was published under this name.
+
+    Args:
+        workspace: Has the bundle, the plan, the shards and the store.
+        surface: Whose generation it is.
+        generation: Its name; None takes the one that was planned last.
+
+    Raises:
+        NotFoundError: The generation was never planned, or its bundle is gone.
+        IntegrityError: A shard is missing or changed, or a slate is not what it must be. The live generation
+            and what was published before are untouched.
+        CrossfadeError: The disk is full or broken; likewise.
+    """
+    planned, shards = read_plan(workspace, surface, generation or latest_plan(workspace, surface))
+    bundle_dir = workspace.bundle(planned.bundle)
+    policy = load_policies(bundle_dir / POLICIES)[surface]
+    checks = SlateChecks(Catalogue.load(bundle_dir), policy, planned.length)
+    publication = _Publication(planned, checks, shard_home(workspace, surface, planned.name))
+    with store_of(workspace).begin(planned) as writer:
+        for spec in shards:
+            publication.add(spec, writer)
+        return publication.finished(writer)
+
+
+def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> list[str]:
+    """Make a published generation live by one atomic write, and remove those older than `keep_generations`.
+
+    Returns:
+        Names of the removed generations.
+
+    Raises:
+        NotFoundError: The generation is not published.
+    """
+    store = store_of(workspace)
+    store.activate(surface, generation)
+    removed = store.prune(surface, settings.keep_generations)
+    for name in removed:
+        remove_directory(shard_home(workspace, surface, name))
+    return removed
+
+
+def rollback(workspace: Workspace, surface: Surface) -> str:
+    """Make the generation before the live one live again, and return its name.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    return store_of(workspace).rollback(surface)
+
+
+class _Publication:
+    """One generation on its way into the store; saves handing running totals through every call."""
+
+    def __init__(self, planned: Generation, checks: SlateChecks, home: Path) -> None:
+        self._planned, self._checks, self._home = planned, checks, home
+        self._short: Counter[str] = Counter()
+        self._num_full = self._num_users = self._num_tracks = 0
+        self._last_user: str | None = None
+
+    def add(self, spec: ShardSpec, writer: GenerationWriter) -> None:
+        """Check one shard and write it to the store."""
+        receipt = Receipt.read(self._home / spec.stem)
+        if receipt is None:
+            raise self._refused(f"{spec.stem} is not finished, or its file is not what its receipt says")
+        num_users = 0
+        for batch in pq.ParquetFile((self._home / spec.stem).with_suffix(".parquet")).iter_batches():
+            slates = pa.Table.from_batches([batch])
+            if fault := self._checks.fault(slates) or self._disorder(slates):
+                raise self._refused(f"{spec.stem}: {fault}")
+            writer.put_many(slates)
+            num_users += slates.num_rows
+            self._num_tracks += len(pc.list_flatten(slates.column(c.TRACK_IDS)))
+        if not num_users == receipt.num_full + sum(receipt.short.values()) == spec.stop - spec.first:
+            raise self._refused(f"{spec.stem} has {num_users} users instead of {spec.stop - spec.first}")
+        self._num_users += num_users
+        self._num_full += receipt.num_full
+        self._short.update(receipt.short)
+
+    def finished(self, writer: GenerationWriter) -> Published:
+        """Check the whole."""
+        planned = self._planned
+        if not len(writer) == self._num_users == planned.num_users:
+            raise self._refused(f"it has {len(writer)} slates for {planned.num_users} users")
+        if not self._num_tracks:
+            raise self._refused(f"it has no track for anybody: {dict(self._short)}")
+        return Published(planned.name, self._num_users, self._num_full, dict(self._short))
+
+    def _disorder(self, slates: pa.Table) -> str | None:
+        """Users in ascending order, across shards too, are each there once."""
+        users = slates.column(c.USER_ID).combine_chunks()
+        before = pa.concat_arrays([pa.array([self._last_user], pa.string()), users[:-1]])
+        self._last_user = users[-1].as_py()
+        place = pc.index(pc.fill_null(pc.greater(users, before), True), False).as_py()
+        return None if place < 0 else f"user {users[place]} is there twice or out of order"
+
+    def _refused(self, fault: str) -> IntegrityError:
+        return IntegrityError(
+            f"Generation {self._planned.name} of {self._planned.surface} is not published: {fault}. What was "
+            f"live still is; remove the shards in {self._home} and run again: crossfade run weekly."
+        )

@@ -1,0 +1,181 @@
+"""What every store must do; a new backend joins by adding its constructor to STORES."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.store.contract import SlateStore, playlist_id
+from crossfade.store.embedded import EmbeddedStore
+from tests.store.slates import SURFACE, generation, publish, slates
+
+STORES: dict[str, Callable[[Path], SlateStore]] = {"embedded": EmbeddedStore}
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> SlateStore:
+    return STORES[request.param](tmp_path / "store")
+
+
+def test_what_goes_in_comes_out(store: SlateStore) -> None:
+    publish(store, "g1")
+    slate = store.get(SURFACE, "a")
+    assert slate is not None
+    assert (slate.user_id, slate.generation) == ("a", "g1")
+    assert slate.track_ids == ("g1/a/0", "g1/a/1", "g1/a/2")
+    np.testing.assert_array_equal(slate.scores, np.array([1.0, 0.75, 0.5], np.float32))
+    np.testing.assert_array_equal(slate.propensities, np.ones(3, np.float32))
+    assert slate.sources == ("two_tower", "popular", "two_tower")
+    assert slate.reason_kinds == ("none", "listen", "none")
+    assert slate.reasons == ("", "Weil du «Süß 1» hörst (g1)", "")
+
+
+def test_short_and_empty_slates(store: SlateStore) -> None:
+    publish(store, "g1", ["a", "b", "c", "d"])
+    lengths = [len(slate.track_ids) for user in "abcd" if (slate := store.get(SURFACE, user)) is not None]
+    assert lengths == [3, 2, 1, 0]
+
+
+def test_unknown_user_has_no_slate(store: SlateStore) -> None:
+    publish(store, "g1")
+    assert store.get(SURFACE, "nobody") is None
+    assert store.get(SURFACE, "") is None
+    assert store.get(SURFACE, "x" * 10_000) is None
+
+
+def test_nothing_live_yet(store: SlateStore) -> None:
+    assert store.live(SURFACE) is None
+    assert store.generations(SURFACE) == []
+    with pytest.raises(
+        NotFoundError, match=r"No discover_weekly playlists are published in .*; run: crossfade run weekly"
+    ):
+        store.get(SURFACE, "a")
+
+
+def test_playlist_id_outlives_generations(store: SlateStore) -> None:
+    publish(store, "g1")
+    first = store.get(SURFACE, "a")
+    publish(store, "g2")
+    second = store.get(SURFACE, "a")
+    assert first is not None
+    assert second is not None
+    assert first.track_ids != second.track_ids
+    assert first.playlist_id == second.playlist_id == playlist_id(SURFACE, "a")
+    assert len({playlist_id(surface, user) for surface in ("home", SURFACE) for user in ("a", "b")}) == 4
+
+
+def test_surfaces_do_not_mix(store: SlateStore) -> None:
+    publish(store, "g1")
+    with pytest.raises(NotFoundError, match="No home playlists"):
+        store.get("home", "a")
+
+
+def test_a_generation_is_invisible_until_it_is_activated(store: SlateStore) -> None:
+    publish(store, "g1")
+    with store.begin(generation("g2")) as writer:
+        writer.put_many(slates("g2", ["a"]))
+        assert [known.name for known in store.generations(SURFACE)] == ["g1"]
+    assert store.live(SURFACE) == "g1"
+    assert store.reader(SURFACE).generation.name == "g1"
+    assert store.generations(SURFACE) == [generation("g1"), generation("g2")]
+    store.activate(SURFACE, "g2")
+    assert store.live(SURFACE) == "g2"
+    assert store.get(SURFACE, "b") is None
+
+
+def write_and_fail(store: SlateStore) -> None:
+    with store.begin(generation("g2")) as writer:
+        writer.put_many(slates("g2", ["a"]))
+        raise RuntimeError("stop")
+
+
+def test_a_failing_block_leaves_nothing(store: SlateStore) -> None:
+    publish(store, "g1")
+    with pytest.raises(RuntimeError, match="stop"):
+        write_and_fail(store)
+    assert [known.name for known in store.generations(SURFACE)] == ["g1"]
+    with pytest.raises(NotFoundError, match=r"no generation g2 in .*; there are: g1"):
+        store.activate(SURFACE, "g2")
+    with pytest.raises(NotFoundError, match="no generation g2"):
+        store.reader(SURFACE, "g2")
+    assert store.live(SURFACE) == "g1"
+
+
+def test_users_in_any_order_and_twice(store: SlateStore) -> None:
+    with store.begin(generation("g1")) as writer:
+        writer.put_many(slates("old", ["c", "a"]))
+        writer.put_many(slates("new", ["b", "a"]))
+        writer.put_many(slates("new", []))
+    reader = store.reader(SURFACE, "g1")
+    assert len(reader) == 3
+    found = {user: slate.track_ids[0] for user in "abc" if (slate := reader.get(user)) is not None}
+    assert found == {"a": "new/a/0", "b": "new/b/0", "c": "old/c/0"}
+
+
+def test_rollback_leads_back_one_by_one(store: SlateStore) -> None:
+    for name in ("g1", "g2", "g3"):
+        publish(store, name)
+    assert store.rollback(SURFACE) == "g2"
+    assert store.live(SURFACE) == "g2"
+    assert store.rollback(SURFACE) == "g1"
+    with pytest.raises(NotFoundError, match=r"no generation to roll back to .*weekly\.keep_generations"):
+        store.rollback(SURFACE)
+    assert store.live(SURFACE) == "g1"
+    store.activate(SURFACE, "g3")
+    assert store.rollback(SURFACE) == "g1"
+
+
+def test_activating_the_live_one_again_changes_nothing(store: SlateStore) -> None:
+    publish(store, "g1")
+    publish(store, "g2")
+    store.activate(SURFACE, "g2")
+    assert store.rollback(SURFACE) == "g1"
+
+
+def test_prune_keeps_the_last_activated(store: SlateStore) -> None:
+    for name in ("g1", "g2", "g3", "g4"):
+        publish(store, name)
+    assert store.prune(SURFACE, 2) == ["g1", "g2"]
+    assert [known.name for known in store.generations(SURFACE)] == ["g3", "g4"]
+    assert store.rollback(SURFACE) == "g3"
+    with pytest.raises(NotFoundError, match="no generation to roll back to"):
+        store.rollback(SURFACE)
+    assert store.prune(SURFACE, 0) == ["g4"]
+    assert store.live(SURFACE) == "g3"
+    assert store.prune("home", 1) == []
+
+
+def test_a_reader_outlives_its_generation(store: SlateStore) -> None:
+    publish(store, "g1")
+    reader = store.reader(SURFACE)
+    publish(store, "g2")
+    store.prune(SURFACE, 1)
+    slate = reader.get("a")
+    assert slate is not None
+    assert slate.track_ids[0] == "g1/a/0"
+
+
+def test_publishing_a_name_again_replaces_it(store: SlateStore) -> None:
+    publish(store, "g1", ["a"])
+    publish(store, "g1", ["a", "b"])
+    assert len(store.reader(SURFACE)) == 2
+    assert store.get(SURFACE, "b") is not None
+
+
+@pytest.mark.parametrize(
+    ("users", "message"),
+    [
+        (
+            ["a", ""],
+            "User ids must have 1 to 511 bytes; of 2 given, 0 are missing and the others have 0 to 1",
+        ),
+        (["x" * 512], "the others have 512 to 512"),
+        ([None], "of 1 given, 1 are missing"),
+    ],
+)
+def test_refused_users(store: SlateStore, users: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message), store.begin(generation("g1")) as writer:
+        writer.put_many(slates("g1", users))
+    assert store.generations(SURFACE) == []

@@ -1,0 +1,381 @@
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Interactions
+from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
+from crossfade.schema.settings import WeeklySettings
+from crossfade.schema.tables import Surface
+from crossfade.store import shards, weekly
+from crossfade.store.environment import EmbeddedWriter
+from crossfade.store.plan import ShardSpec, latest_plan, read_plan
+from crossfade.store.shards import Receipt
+from tests.builders import users
+from tests.store.weeks import NUM_TRACKS, NUM_USERS, Mute, Planted, Week, known_tracks, listening, track, week
+
+SETTINGS = WeeklySettings(users_per_shard=5, batch_users=2, keep_generations=2)
+WEEKLY = Surface.DISCOVER_WEEKLY
+
+
+@pytest.fixture(autouse=True)
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_recommender", Planted.load)
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Week:
+    return week(tmp_path)
+
+
+def plan(batch: Week, settings: WeeklySettings = SETTINGS) -> list[ShardSpec]:
+    return weekly.plan_shards(batch.dataset, batch.bundle, batch.workspace, settings, WEEKLY)
+
+
+def generate(batch: Week, settings: WeeklySettings = SETTINGS) -> list[Receipt]:
+    return [
+        weekly.generate_shard(batch.dataset, batch.bundle, batch.workspace, settings, spec)
+        for spec in plan(batch, settings)
+    ]
+
+
+def files(batch: Week) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in batch.workspace.weekly.rglob("shard-*")}
+
+
+def first_shard(batch: Week) -> Path:
+    """Return the first shard of the generation that was planned last."""
+    home = batch.workspace.weekly / WEEKLY / latest_plan(batch.workspace, WEEKLY)
+    return home / "shard-00000-of-00003.parquet"
+
+
+def rewrite(batch: Week, name: str, values: list[Any]) -> None:
+    """Replace a column of the first shard, as a faulty recommender would have written it."""
+    slates = pq.read_table(first_shard(batch))
+    field = slates.schema.field(name)
+    changed = slates.set_column(slates.schema.get_field_index(name), field, pa.array(values, field.type))
+    pq.write_table(changed, first_shard(batch))
+    seal(first_shard(batch))
+
+
+def seal(shard: Path) -> None:
+    """Give a changed shard a receipt that fits."""
+    receipt = json.loads(shard.with_suffix(".json").read_text("utf-8"))
+    receipt["sha256"] = sha256(shard.read_bytes()).hexdigest()
+    shard.with_suffix(".json").write_text(json.dumps(receipt), "utf-8")
+
+
+def column(batch: Week, name: str) -> list[Any]:
+    return list(pq.read_table(first_shard(batch)).column(name).to_pylist())
+
+
+def test_plan_covers_all_users_once(batch: Week) -> None:
+    specs = plan(batch)
+    assert [(spec.first, spec.stop) for spec in specs] == [(0, 5), (5, 10), (10, 12)]
+    assert plan(batch) == specs
+    assert [ShardSpec.of(json.loads(json.dumps(spec.as_json()), parse_int=float)) for spec in specs] == specs
+    generation, planned = read_plan(batch.workspace, WEEKLY, specs[0].generation)
+    assert planned == specs
+    assert (generation.bundle, generation.length, generation.num_users) == (batch.bundle.name, 30, NUM_USERS)
+    assert generation.lake_versions == {"gold/interactions": 7}
+    assert latest_plan(batch.workspace, WEEKLY) == generation.name
+
+
+def test_generation_is_named_by_its_inputs(batch: Week, tmp_path: Path) -> None:
+    name = plan(batch)[0].generation
+    assert name.startswith("19700411-")
+    assert plan(batch, replace_settings(users_per_shard=3))[0].generation == name
+    elsewhere = week(tmp_path / "elsewhere")
+    assert plan(elsewhere)[0].generation == name
+    newer = week(tmp_path / "newer", replace(listening(), lake_versions={"gold/interactions": 8}))
+    assert plan(newer)[0].generation != name
+    radio = weekly.plan_shards(batch.dataset, batch.bundle, batch.workspace, SETTINGS, Surface.RADIO)
+    assert radio[0].generation != name
+
+
+def replace_settings(**values: int) -> WeeklySettings:
+    return WeeklySettings.model_validate(SETTINGS.model_dump() | values)
+
+
+def test_nobody_to_recommend_to(tmp_path: Path) -> None:
+    nobody = Dataset(known_tracks(), users([]), nothing_heard(), listening().split, {})
+    with pytest.raises(InputError, match=r"dataset at .* has no users to recommend to; import events first"):
+        plan(week(tmp_path, nobody))
+
+
+def test_shards_hold_what_the_recommender_says(batch: Week) -> None:
+    receipts = generate(batch)
+    assert [receipt.num_users for receipt in receipts] == [5, 5, 2]
+    assert [receipt.num_full for receipt in receipts] == [4, 1, 0]
+    assert receipts[0].short == {"few new tracks": 0, "few candidates": 1}
+    assert receipts[1].short == {"few new tracks": 4, "few candidates": 0}
+    slates = pq.read_table(first_shard(batch)).to_pylist()
+    assert [slate["user_id"] for slate in slates] == ["u00", "u01", "u02", "u03", "u04"]
+    assert slates[1]["track_ids"] == [track(number) for number in range(2, 32)]
+    assert slates[3]["track_ids"] == [track(number) for number in range(6, 11)]
+    assert slates[3]["sources"] == ["two_tower"] * 5
+    assert slates[3]["reason_kinds"] == ["artist"] * 5
+    assert slates[3]["reasons"][0] == "You listen to Band 6"
+
+
+def test_batches_of_any_size_give_the_same_slates(batch: Week, tmp_path: Path) -> None:
+    generate(batch)
+    other = week(tmp_path / "other")
+    generate(other, replace_settings(batch_users=100))
+    one, two = (pq.read_table(first_shard(at)) for at in (batch, other))
+    assert one.equals(two)
+
+
+def test_a_finished_shard_is_kept_and_a_changed_one_made_again(batch: Week) -> None:
+    generate(batch)
+    before, changed = files(batch), first_shard(batch)
+    stamps = {path: path.stat().st_mtime_ns for path in batch.workspace.weekly.rglob("shard-*")}
+    generate(batch)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    changed.write_bytes(changed.read_bytes()[:-1] + b"?")
+    generate(batch)
+    assert files(batch) == before
+    assert changed.stat().st_mtime_ns != stamps[changed]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from crossfade.recommender.workspace import Workspace
+from crossfade.store import shards
+from crossfade.store.environment import EmbeddedWriter
+from crossfade.store.plan import read_plan
+from tests.store.test_weekly import SETTINGS, WEEKLY
+from tests.store.weeks import Stopping
+shards._recommender = Stopping.load
+dataset, bundle, workspace, generation = sys.argv[1:]
+opened = Workspace(Path(workspace))
+for spec in read_plan(opened, WEEKLY, generation)[1]:
+    shards.generate_shard(Path(dataset), Path(bundle), opened, SETTINGS, spec)
+"""
+
+
+def test_a_killed_batch_resumes_where_it_stopped(batch: Week, tmp_path: Path) -> None:
+    name = plan(batch)[0].generation
+    arguments = [str(part) for part in (batch.dataset, batch.bundle, batch.workspace.path, name)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=Path(__file__).parents[2])
+    assert killed.returncode == -9
+    assert sorted(files(batch)) == ["shard-00000-of-00003.json", "shard-00000-of-00003.parquet"]
+    with pytest.raises(IntegrityError, match=r"not published: shard-00001-of-00003 is not finished"):
+        weekly.publish(batch.workspace, WEEKLY)
+    stamp = first_shard(batch).stat().st_mtime_ns
+    generate(batch)
+    assert first_shard(batch).stat().st_mtime_ns == stamp
+    uninterrupted = week(tmp_path / "uninterrupted")
+    generate(uninterrupted)
+    assert files(batch) == files(uninterrupted)
+
+
+def test_newer_histories_are_read_in_the_bundles_rows(tmp_path: Path) -> None:
+    """The dataset knows tracks and a user that the bundle does not: rows differ, ids do not."""
+    new = known_tracks(NUM_TRACKS + 1).table.to_pylist()[-1] | {"track_id": "a-new-one"}
+    wider = Catalogue(
+        pa.Table.from_pylist([new, *known_tracks().table.to_pylist()], known_tracks().table.schema)
+    )
+    trained = listening()
+    batch = week(tmp_path, listening(wider), trained)
+    assert wider.tracks.rows([track(0)])[0] == 1
+    generate(batch)
+    twin = week(tmp_path / "same", trained)
+    generate(twin)
+    assert [pq.read_table(first_shard(at)).column("track_ids") for at in (batch,)] == [
+        pq.read_table(first_shard(at)).column("track_ids") for at in (twin,)
+    ]
+
+
+def test_a_user_and_country_that_the_bundle_does_not_know(tmp_path: Path) -> None:
+    listened = listening()
+    trained = replace(
+        listened, users=users([f"u{user:02d}" for user in range(1, NUM_USERS)], ["DE"] * (NUM_USERS - 1))
+    )
+    trained = replace(trained, interactions=listened.interactions.where(listened.interactions.user_rows < 0))
+    batch = week(tmp_path, listened, trained)
+    seen = []
+
+    class Noting(Planted):
+        def recommend(self, requests):  # type: ignore[no-untyped-def]
+            seen.append((requests.queries.user_rows.tolist(), requests.queries.country_rows.tolist()))
+            return super().recommend(requests)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "_recommender", Noting.load)
+        generate(batch)
+    assert seen[0] == ([-1, 0], [-1, -1])
+
+
+def test_shards_of_another_plan_are_refused(batch: Week, tmp_path: Path) -> None:
+    spec = plan(batch)[0]
+    other = week(tmp_path / "other", replace(listening(), lake_versions={"gold/interactions": 8}))
+    with pytest.raises(
+        IntegrityError, match=r"is planned for \(bundle, end, users\) .* but got .* plan it again"
+    ):
+        weekly.generate_shard(batch.dataset, other.bundle, batch.workspace, SETTINGS, spec)
+    with pytest.raises(
+        NotFoundError, match=r"Generation nothing of discover_weekly is not planned in .*crossfade run weekly"
+    ):
+        weekly.generate_shard(
+            batch.dataset, batch.bundle, batch.workspace, SETTINGS, replace(spec, generation="nothing")
+        )
+
+
+def test_a_shard_that_does_not_fit_on_the_disk(batch: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **keywords: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(
+        CrossfadeError, match=r"shard-00000-of-00003 could not be written: .*No space left .* free space"
+    ):
+        generate(batch)
+    assert files(batch) == {}
+    assert list(batch.workspace.weekly.rglob(".shard*")) == []
+
+
+def test_publish_activate_roll_back(batch: Week, tmp_path: Path) -> None:
+    generate(batch)
+    published = weekly.publish(batch.workspace, WEEKLY)
+    assert (published.num_users, published.num_full) == (12, 5)
+    assert published.short == {"few new tracks": 6, "few candidates": 1}
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) is None
+    weekly.activate(batch.workspace, SETTINGS, WEEKLY, published.generation)
+    slate = store.get(WEEKLY, "u01")
+    assert slate is not None
+    assert slate.track_ids == tuple(track(number) for number in range(2, 32))
+    assert slate.reasons[0] == "You listen to Band 2"
+    assert weekly.publish(batch.workspace, WEEKLY, published.generation) == published
+    second = next_week(batch, tmp_path, 8)
+    assert store.live(WEEKLY) == second
+    assert weekly.rollback(batch.workspace, WEEKLY) == published.generation
+    assert store.live(WEEKLY) == published.generation
+
+
+def next_week(batch: Week, tmp_path: Path, version: int) -> str:
+    dataset = tmp_path / f"dataset-{version}"
+    replace(listening(), lake_versions={"gold/interactions": version}).save(dataset)
+    later = replace(batch, dataset=dataset)
+    generate(later)
+    name = weekly.publish(batch.workspace, WEEKLY).generation
+    weekly.activate(batch.workspace, SETTINGS, WEEKLY, name)
+    return name
+
+
+def test_old_generations_go_with_their_shards(batch: Week, tmp_path: Path) -> None:
+    names = [next_week(batch, tmp_path, version) for version in (7, 8, 9)]
+    known = [generation.name for generation in weekly.store_of(batch.workspace).generations(WEEKLY)]
+    assert sorted(known) == sorted(names[1:])
+    assert not (batch.workspace.weekly / WEEKLY / names[0]).exists()
+    assert (batch.workspace.weekly / WEEKLY / names[1]).is_dir()
+
+
+def test_nothing_planned(batch: Week) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"No generation of discover_weekly is planned in .*crossfade run weekly"
+    ):
+        weekly.publish(batch.workspace, WEEKLY)
+
+
+def test_bundle_that_is_gone(batch: Week) -> None:
+    generate(batch)
+    shutil.rmtree(batch.bundle)
+    with pytest.raises(NotFoundError, match=rf"Bundle '{batch.bundle.name}' is not in"):
+        weekly.publish(batch.workspace, WEEKLY)
+
+
+def test_planned_but_nothing_generated(batch: Week) -> None:
+    plan(batch)
+    with pytest.raises(
+        IntegrityError, match=r"not published: shard-00000-of-00003 is not finished, or its file"
+    ):
+        weekly.publish(batch.workspace, WEEKLY)
+
+
+FAULTS = {
+    "track twice": ("track_ids", 0, [track(0)] * 30, "the slate of user u00 holds a track twice"),
+    "unknown track": (
+        "track_ids",
+        1,
+        [f"x{place}" for place in range(30)],
+        "user u01 holds a track that the",
+    ),
+    "score": ("scores", 2, [float("nan")] * 30, "user u02 has a score that is not finite"),
+    "propensity": ("propensities", 4, [0.0] * 30, r"user u04 has a propensity outside 0\.\.1"),
+    "user twice": ("user_id", 1, "u00", "user u00 is there twice or out of order"),
+    "user of another shard": ("user_id", 4, "u05", "shard-00001-of-00003: user u05 is there twice or"),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_faulty_slates_are_not_published(batch: Week, tmp_path: Path, fault: str) -> None:
+    live = next_week(batch, tmp_path, 6)
+    generate(batch)
+    name, place, value, message = FAULTS[fault]
+    values = column(batch, name)
+    values[place] = value
+    rewrite(batch, name, values)
+    with pytest.raises(
+        IntegrityError, match=rf"is not published: .*{message}.*What was live still is; remove"
+    ):
+        weekly.publish(batch.workspace, WEEKLY)
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) == live
+    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
+
+
+def test_missing_users_are_not_published(batch: Week) -> None:
+    generate(batch)
+    path = first_shard(batch)
+    pq.write_table(pq.read_table(path).slice(0, 4), path)
+    seal(path)
+    with pytest.raises(IntegrityError, match="shard-00000-of-00003 has 4 users instead of 5"):
+        weekly.publish(batch.workspace, WEEKLY)
+
+
+def test_a_generation_without_any_track_is_not_published(
+    batch: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_recommender", Mute.load)
+    receipts = generate(batch)
+    assert receipts[0].short == {"few new tracks": 0, "few candidates": 5}
+    with pytest.raises(IntegrityError, match=r"has no track for anybody: \{'few new tracks': 6"):
+        weekly.publish(batch.workspace, WEEKLY)
+
+
+def nothing_heard() -> Interactions:
+    acts = listening().interactions
+    return acts.where(acts.user_rows < 0)
+
+
+def test_a_full_disk_while_publishing(batch: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = next_week(batch, tmp_path, 6)
+    generate(batch)
+
+    def full(writer: EmbeddedWriter, values: dict[bytes, bytes]) -> bool:
+        raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddedWriter, "_put", full)
+        with pytest.raises(
+            CrossfadeError, match=r"could not be written .*No space left .* live generation is unchanged"
+        ):
+            weekly.publish(batch.workspace, WEEKLY)
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) == live
+    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
+    assert weekly.publish(batch.workspace, WEEKLY).num_users == NUM_USERS
