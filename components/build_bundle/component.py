@@ -1,0 +1,35 @@
+"""KFP component: everything that a recommender needs, as one immutable directory."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Model
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def build_bundle(
+    dataset: Input[Dataset],
+    sources: Input[Model],
+    ranker: Input[Model],
+    until: str,
+    settings: str,
+    workspace: str,
+    parent: str = "",
+) -> str:
+    """Write a bundle into the workspace and return its digest; an equal one that is there is kept."""
+    from pathlib import Path
+
+    from crossfade.recommender import fit
+    from crossfade.recommender.workspace import Workspace
+    from crossfade.schema.settings import parse_settings
+
+    bundle = fit.build_bundle(
+        Path(dataset.path),
+        Path(sources.path),
+        Path(ranker.path),
+        Workspace.create(Path(workspace)).bundles,
+        until=until,
+        settings=parse_settings(settings),
+        lineage={"parents": [parent] if parent else []},
+    )
+    return bundle.name

@@ -1,0 +1,25 @@
+"""KFP component: recommend to the users of one shard."""
+
+from typing import Any
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input
+
+from components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def generate_shard(
+    dataset: Input[Dataset], bundle: str, workspace: str, settings: str, shard: dict[str, Any]
+) -> None:
+    """Recommend to the users of one shard; a shard that is finished is kept."""
+    from pathlib import Path
+
+    from crossfade.recommender.workspace import Workspace
+    from crossfade.schema.settings import parse_settings
+    from crossfade.store import shards
+    from crossfade.store.plan import ShardSpec
+
+    opened = Workspace.open(Path(workspace))
+    directory, weekly = opened.bundle(bundle), parse_settings(settings).weekly
+    shards.generate_shard(Path(dataset.path), directory, opened, weekly, ShardSpec.of(shard))

@@ -1,0 +1,94 @@
+"""`crossfade compile`: pipelines as YAML for Kubeflow, or as Kubernetes objects."""
+
+import contextlib
+import hashlib
+import io
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from crossfade.schema.errors import MissingExtraError
+
+PIPELINES: Final = ("training", "weekly")
+
+
+def compiled(name: str, image: str | None = None, **options: Any) -> str:
+    """Compile a pipeline to YAML; equal code gives equal bytes.
+
+    Args:
+        name: One of `PIPELINES`.
+        image: Runs every step; None leaves the release's image.
+        options: Passed on to KFP's compiler.
+
+    Raises:
+        MissingExtraError: KFP is not installed.
+    """
+    try:
+        from kfp.compiler import Compiler
+    except ImportError as error:
+        raise MissingExtraError("kfp", "pipelines") from error
+    from components.image import IMAGE
+
+    pipeline = getattr(import_module(f"pipelines.{name}"), name)
+    with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(directory) / f"{name}.yaml"
+        Compiler().compile(pipeline, str(path), **options)
+        text = path.read_text("utf-8")
+    return text.replace(f"image: {IMAGE}\n", f"image: {image or IMAGE}\n")
+
+
+def version_name(text: str) -> str:
+    """Name a pipeline version by release and content, of which its image's tag, and so the code, is part."""
+    from components.image import VERSION
+
+    return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def kubernetes_objects(name: str, image: str | None, namespace: str | None) -> str:
+    """Compile a pipeline to a `Pipeline` and a `PipelineVersion` object, for Kustomize."""
+    from kfp.compiler.compiler_utils import KubernetesManifestOptions
+
+    from components.image import stamped_image
+
+    chosen = image or stamped_image()
+    version = version_name(compiled(name, chosen))
+    options = KubernetesManifestOptions(
+        pipeline_name=f"crossfade-{name}",
+        pipeline_version_name=f"crossfade-{name}-{version}",
+        pipeline_version_display_name=version,
+        namespace=namespace,
+        include_pipeline_manifest=True,
+    )
+    return compiled(name, chosen, kubernetes_manifest_format=True, kubernetes_manifest_options=options)
+
+
+@click.command("compile", short_help="Write pipelines as YAML for Kubeflow.")
+@click.argument("pipelines", nargs=-1, type=click.Choice(PIPELINES), metavar="[PIPELINE]...")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Directory."
+)
+@click.option("--image", help="Image of every step.")
+@click.option("--kubernetes", is_flag=True, help="Write Pipeline and PipelineVersion objects instead.")
+@click.option("--namespace", help="Namespace of the Kubernetes objects.")
+def compile_command(
+    pipelines: tuple[str, ...], *, output: Path, image: str | None, kubernetes: bool, namespace: str | None
+) -> None:
+    """Write pipelines (all of them, or those named) as YAML into a directory.
+
+    Steps run in the release's image unless another is named; in Kubernetes objects in the one that holds exactly
+    this code.
+
+    \b
+    Example:
+      crossfade compile -o pipelines/compiled
+      crossfade compile training --kubernetes --namespace music -o manifests/pipelines
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    for name in pipelines or PIPELINES:
+        text = kubernetes_objects(name, image, namespace) if kubernetes else compiled(name, image)
+        path = output / f"{name}.yaml"
+        path.write_text(text, "utf-8")
+        click.echo(path)

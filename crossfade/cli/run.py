@@ -1,0 +1,74 @@
+"""`crossfade run`: a pipeline on this machine, under KFP's local runner."""
+
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from crossfade.cli.compile import PIPELINES, compiled
+from crossfade.cli.options import chosen_settings, settings_options
+from crossfade.schema.settings import Settings
+
+
+def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, console: Console) -> str:
+    """Run a pipeline on this machine, reporting its steps on a console.
+
+    Args:
+        name: One of `PIPELINES`.
+        lake: A lake with imports.
+        workspace: Made if missing.
+        settings: All settings; they go into the pipeline as YAML.
+        console: Where progress is shown.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        CrossfadeError: A step failed; InputError where it ended with one, or when another run is at work.
+        NotFoundError: There is no lake.
+    """
+    from components.image import stamped_image
+    from crossfade.cli.local_runs import run_locally
+    from crossfade.cli.progress import reporting
+    from crossfade.lake.lake import Lake
+    from crossfade.recommender.workspace import Workspace
+
+    opened = Lake.open(lake)
+    place = Workspace.create(workspace.resolve())
+    arguments = {
+        "lake": str(opened.path.resolve()),
+        "workspace": str(place.path),
+        "settings": settings.dumps(),
+    }
+    start = time.monotonic()
+    with reporting(console) as reporter:
+        run = run_locally(compiled(name, stamped_image()), arguments, place.runs, reporter)
+    console.print(
+        f"{name} finished in {time.monotonic() - start:.0f} s; logs: {run.directory}", highlight=False
+    )
+    return run.run_id
+
+
+@click.command("run", short_help="Run a pipeline on this machine.")
+@click.argument("pipeline", type=click.Choice(PIPELINES))
+@click.option("--lake", type=click.Path(path_type=Path), required=True, help="Lake with the imports.")
+@click.option(
+    "--workspace", type=click.Path(path_type=Path), required=True, help="Directory of bundles and runs."
+)
+@settings_options
+def run_command(
+    pipeline: str, *, lake: Path, workspace: Path, settings_file: Path | None, assignments: tuple[str, ...]
+) -> None:
+    """Run a pipeline on this machine, step by step, each step in a process of its own.
+
+    The logs of the steps, their times and memory are in WORKSPACE/runs/<run>. When a step fails or the run is
+    stopped, the same command goes on from there: steps that were finished are not done again.
+
+    \b
+    Example:
+      crossfade run training --lake lake --workspace workspace
+      crossfade run weekly --lake lake --workspace workspace --set weekly.users_per_shard=1000
+    """
+    settings = chosen_settings(settings_file, assignments)
+    run_pipeline(pipeline, lake, workspace, settings, Console(stderr=True))

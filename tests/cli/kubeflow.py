@@ -1,0 +1,121 @@
+"""A stand-in for the API of Kubeflow Pipelines (v2beta1) on loopback: what KFP's client calls, in memory."""
+
+import email.parser
+import email.policy
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+API = "/apis/v2beta1"
+
+
+@dataclass
+class Kubeflow:
+    """What the server holds. `token` is the one it accepts, None takes anybody."""
+
+    token: str | None = None
+    is_forbidden: bool = False
+    url: str = ""
+    pipelines: list[dict[str, Any]] = field(default_factory=list)
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    experiments: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    hidden_version: str | None = None  # listed nowhere, but its name is taken
+
+    def answer(
+        self, method: str, path: str, query: dict[str, str], body: bytes, content: str
+    ) -> tuple[int, Any]:
+        """Answer a request with a status and a JSON-able body."""
+        listed = re.fullmatch(rf"{API}/pipelines/([^/]+)/versions", path)
+        if (method, path) == ("GET", f"{API}/healthz"):
+            return 200, {"multi_user": False}
+        if (method, path) == ("GET", f"{API}/pipelines"):
+            return 200, {"pipelines": _named(self.pipelines, query)}
+        if method == "GET" and listed:
+            of = [version for version in self.versions if version["pipeline_id"] == listed.group(1)]
+            return 200, {"pipeline_versions": _named(of, query)}
+        if (method, path) == ("POST", f"{API}/pipelines/upload"):
+            pipeline = {"pipeline_id": f"p{len(self.pipelines)}", "display_name": query["name"]}
+            self.pipelines.append(pipeline)
+            self._add_version(pipeline["pipeline_id"], query["name"], _file(body, content))
+            return 200, pipeline
+        if (method, path) == ("POST", f"{API}/pipelines/upload_version"):
+            if query["name"] == self.hidden_version:
+                return 409, {"code": 6, "message": f"Already exist error: version {query['name']}\nexists"}
+            return 200, self._add_version(query["pipelineid"], query["name"], _file(body, content))
+        if (method, path) == ("GET", f"{API}/experiments"):
+            return 200, {"experiments": _named(self.experiments, query)}
+        if (method, path) == ("POST", f"{API}/experiments"):
+            self.experiments.append({**json.loads(body), "experiment_id": f"e{len(self.experiments)}"})
+            return 200, self.experiments[-1]
+        if (method, path) == ("POST", f"{API}/runs"):
+            self.runs.append({**json.loads(body), "run_id": f"r{len(self.runs)}"})
+            return 200, self.runs[-1]
+        return 500, {"message": f"unexpected {method} {path}"}
+
+    def _add_version(self, pipeline_id: str, name: str, text: str) -> dict[str, Any]:
+        version = {
+            "pipeline_id": pipeline_id,
+            "pipeline_version_id": f"v{len(self.versions)}",
+            "display_name": name,
+        }
+        self.versions.append({**version, "text": text})
+        return version
+
+
+def _named(objects: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
+    (predicate,) = json.loads(query["filter"])["predicates"]
+    assert predicate["operation"] in ("EQUALS", 1)
+    assert predicate["key"] == "display_name"
+    return [each for each in objects if each["display_name"] == predicate["stringValue"]]
+
+
+def _file(body: bytes, content: str) -> str:
+    parser = email.parser.BytesParser(policy=email.policy.default)
+    (part,) = parser.parsebytes(f"Content-Type: {content}\n\n".encode() + body).iter_parts()
+    text = part.get_content()
+    return text.decode() if isinstance(text, bytes) else str(text)
+
+
+@contextmanager
+def serving(kubeflow: Kubeflow) -> Iterator[Kubeflow]:
+    """Serve on a free port of loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _reply(self) -> None:
+            place = urlsplit(self.path)
+            query = {name: values[-1] for name, values in parse_qs(place.query).items()}
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if kubeflow.token and self.headers.get("Authorization") != f"Bearer {kubeflow.token}":
+                status, about = 401, {"message": "no valid token"}
+            elif kubeflow.is_forbidden:
+                status, about = 403, {"message": "not your namespace"}
+            else:
+                status, about = kubeflow.answer(
+                    self.command, place.path, query, body, self.headers.get("Content-Type") or ""
+                )
+            text = json.dumps(about).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = _reply  # noqa: N815 (http.server's names)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        kubeflow.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield kubeflow
+        finally:
+            server.shutdown()

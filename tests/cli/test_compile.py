@@ -1,0 +1,68 @@
+"""Compiling: YAML for Kubeflow, objects for Kubernetes, the image in both."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components import image
+from crossfade.cli.compile import PIPELINES, compiled, version_name
+from crossfade.cli.main import main
+
+
+def images(spec: dict[str, dict[str, dict[str, dict[str, dict[str, str]]]]]) -> set[str]:
+    return {executor["container"]["image"] for executor in spec["deploymentSpec"]["executors"].values()}
+
+
+def test_all_pipelines_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "-o", str(tmp_path / "yaml")]) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "yaml" / f"{name}.yaml") for name in PIPELINES]
+    for name in PIPELINES:
+        spec = yaml.safe_load((tmp_path / "yaml" / f"{name}.yaml").read_text())
+        assert spec["pipelineInfo"]["name"] == name
+        assert images(spec) == {image.IMAGE}
+
+
+def test_the_image_can_be_chosen(tmp_path: Path) -> None:
+    assert main(["compile", "weekly", "--image", "mine:1", "-o", str(tmp_path)]) == 0
+    assert images(yaml.safe_load((tmp_path / "weekly.yaml").read_text())) == {"mine:1"}
+    assert [path.name for path in tmp_path.iterdir()] == ["weekly.yaml"]
+
+
+def test_kubernetes_objects_name_the_version_by_content(tmp_path: Path) -> None:
+    command = ["compile", "training", "--kubernetes", "--namespace", "music", "-o", str(tmp_path)]
+    assert main(command) == 0
+    pipeline, version = yaml.safe_load_all((tmp_path / "training.yaml").read_text())
+    name = version_name(compiled("training", image.stamped_image()))
+    assert (pipeline["kind"], pipeline["metadata"]) == (
+        "Pipeline", {"name": "crossfade-training", "namespace": "music"},
+    )  # fmt: skip
+    assert (version["kind"], version["metadata"]["name"]) == ("PipelineVersion", f"crossfade-training-{name}")
+    assert version["spec"]["pipelineName"] == "crossfade-training"
+    assert images(version["spec"]["pipelineSpec"]) == {image.stamped_image()}
+
+
+def test_unknown_pipelines_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "dally", "-o", str(tmp_path)]) == 2
+    assert "'dally' is not one of 'training', 'weekly'" in capsys.readouterr().err
+
+
+def test_the_hash_follows_every_byte_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("crossfade", "components", "pipelines"):
+        (tmp_path / package).mkdir()
+    monkeypatch.setattr(image, "_ROOT", tmp_path)
+
+    def digest() -> str:
+        image.content_hash.cache_clear()
+        return image.content_hash()
+
+    empty = digest()
+    (tmp_path / "crossfade" / "a.py").write_text("1")
+    one = digest()
+    (tmp_path / "crossfade" / "a.py").rename(tmp_path / "crossfade" / "b.py")
+    renamed = digest()
+    (tmp_path / "pipelines" / "compiled").mkdir()
+    (tmp_path / "pipelines" / "compiled" / "training.yaml").write_text("anything")
+    assert digest() == renamed
+    assert len({empty, one, renamed}) == 3
+    image.content_hash.cache_clear()
