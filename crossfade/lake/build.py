@@ -1,0 +1,176 @@
+"""Refreshes a lake: bronze to silver to gold, one table after the other, each only when what it is made from has changed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from crossfade.lake import gold, layout, silver
+from crossfade.lake.engine import Engine, engine
+from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
+from crossfade.schema import columns as c
+from crossfade.schema.errors import NotFoundError
+from crossfade.schema.settings import LakeSettings, Settings
+from crossfade.schema.tables import ARTISTS, PLAYLISTS, TABLES, TRACKS, USERS
+
+MADE_FROM: Final = "crossfade.made_from"
+
+
+@dataclass(frozen=True)
+class TableCounts:
+    """Where the rows of one canonical table went: `rows_in = rows_silver + rows_quarantined + rows_duplicate`.
+
+    A duplicate is a repeated event, or a row whose key was imported again later. `rows_implied` more stand in silver:
+    tracks that only events or playlists name.
+    """
+
+    name: str
+    rows_in: int
+    rows_silver: int
+    rows_quarantined: int
+    rows_duplicate: int
+    rows_implied: int = 0
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        implied = f"; {self.rows_implied:,} more that only other tables name" if self.rows_implied else ""
+        return (
+            f"{self.name}: {self.rows_in:,} rows in = {self.rows_silver:,} silver + {self.rows_quarantined:,} quarantined"
+            f" + {self.rows_duplicate:,} duplicates{implied}"
+        )
+
+
+@dataclass(frozen=True)
+class LakeReport:
+    """What a refresh did: counts of every table, the tables that it wrote, and the versions that now stand."""
+
+    tables: tuple[TableCounts, ...]
+    written: tuple[str, ...]
+    versions: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What a step may use besides its inputs: the settings, and `kept` (see `Engine.kept`)."""
+
+    settings: LakeSettings
+    kept: Callable[[str, ir.Table], ir.Table]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One table to build: `make(making, *inputs)` gives its rows."""
+
+    target: str
+    inputs: tuple[str, ...]
+    make: Callable[..., ir.Table]
+
+
+def _silver_events(making: _Making, bronze: ir.Table) -> ir.Table:
+    same = making.kept("same_ids", silver.same_ids(bronze))
+    repeats = making.kept("exact_repeats", silver.exact_repeats(bronze, same))
+    return silver.events(bronze, same.union(repeats), making.settings)
+
+
+def _interactions(making: _Making, events: ir.Table, tracks: ir.Table) -> ir.Table:
+    return gold.interactions(events, tracks, making.settings)
+
+
+# In the order of need; a table's layer stands before the slash.
+STEPS: Final = (
+    _Step("silver/events", ("bronze/events",), _silver_events),
+    _Step("silver/artists", ("bronze/artists",), lambda _, rows: silver.newest(rows, ARTISTS)),
+    _Step("silver/playlists", ("bronze/playlists",), lambda _, rows: silver.newest(rows, PLAYLISTS)),
+    _Step("silver/users", ("bronze/users",), lambda _, rows: silver.newest(rows, USERS)),
+    _Step(
+        "silver/tracks",
+        ("bronze/tracks", "silver/artists", "silver/events", "silver/playlists"),
+        lambda _, *inputs: silver.tracks(*inputs),
+    ),
+    _Step("gold/interactions", ("silver/events", "silver/tracks"), _interactions),
+    _Step("gold/track_days", ("gold/interactions",), lambda _, acts: gold.track_days(acts)),
+    _Step("gold/artist_days", ("gold/interactions", "silver/tracks"), lambda _, *inputs: gold.artist_days(*inputs)),
+    _Step(
+        "gold/user_profiles",
+        ("silver/events", "gold/interactions", "silver/users"),
+        lambda _, *inputs: gold.user_profiles(*inputs),
+    ),
+    _Step("gold/catalogue", ("silver/tracks",), lambda _, tracks: tracks.order_by(c.TRACK_ID)),
+)
+
+
+def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = lambda _: None) -> LakeReport:
+    """Bring silver and gold up to what bronze holds; a second call without new imports writes nothing.
+
+    Args:
+        lake: With at least one import.
+        settings: The section `lake` is read.
+        progress: Told the name of each table before it is built.
+
+    Returns:
+        Counts that add up, and the versions to pin a run to.
+
+    Raises:
+        NotFoundError: Nothing has been imported.
+        InputError: Another process is writing to the lake.
+    """
+    if not any(lake.has(BRONZE, name) for name in TABLES):
+        raise NotFoundError(f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}")
+    with lake.writing() as scratch, engine(scratch) as session:
+        written = tuple(step.target for step in STEPS if _built(step, lake, settings.lake, session, progress))
+        counts = tuple(_counts(name, lake, session) for name in TABLES)
+    return LakeReport(counts, written, lake.versions())
+
+
+def _built(
+    step: _Step, lake: Lake, settings: LakeSettings, session: Engine, progress: Callable[[str], None]
+) -> bool:
+    """Build a table unless its newest version was made from just these inputs; return whether it was built."""
+    layer, _, name = step.target.partition("/")
+    made_from = _made_from(step, lake, settings)
+    if lake.has(layer, name) and lake.history(layer, name)[0].get(MADE_FROM) == made_from:
+        return False
+    progress(step.target)
+    rows = step.make(_Making(settings, session.kept), *(_input(source, lake, session) for source in step.inputs))
+    lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), {MADE_FROM: made_from})
+    return True
+
+
+def _made_from(step: _Step, lake: Lake, settings: LakeSettings) -> str:
+    inputs = {source: lake.version(*source.split("/")) for source in step.inputs}
+    return json.dumps({"inputs": inputs, "settings": settings.model_dump(), "recipe": _recipe()}, sort_keys=True)
+
+
+def _recipe() -> str:
+    """Return a digest of the transformations, so that a new release of them rebuilds what an older one made."""
+    texts = [Path(module.__file__).read_bytes() for module in (silver, gold, layout)]
+    return sha256(b"".join(texts)).hexdigest()[:16]
+
+
+def _schema(table: str) -> pa.Schema:
+    layer, _, name = table.partition("/")
+    if layer == BRONZE:
+        return layout.bronze_schema(TABLES[name])
+    return layout.SILVER_SCHEMAS[name] if layer == SILVER else layout.GOLD_SCHEMAS[name]
+
+
+def _input(table: str, lake: Lake, session: Engine) -> ir.Table:
+    layer, _, name = table.partition("/")
+    return session.table(lake.files(layer, name) if lake.has(layer, name) else [], _schema(table))
+
+
+def _counts(name: str, lake: Lake, session: Engine) -> TableCounts:
+    quarantined = lake.num_rows(QUARANTINE, name)
+    received, clean = lake.num_rows(BRONZE, name), lake.num_rows(SILVER, name)
+    implied = session.count(_implied(lake, session)) if name == TRACKS.name else 0
+    return TableCounts(name, received + quarantined, clean - implied, quarantined, received - clean + implied, implied)
+
+
+def _implied(lake: Lake, session: Engine) -> ir.Table:
+    inputs = ("bronze/tracks", "silver/events", "silver/playlists")
+    return silver.implied_tracks(*(_input(source, lake, session) for source in inputs))

@@ -1,0 +1,128 @@
+"""Silver to gold: what training reads. Pure functions of ibis tables; any ibis engine runs them."""
+
+import ibis
+import ibis.expr.types as ir
+
+from crossfade.schema import columns as c
+from crossfade.schema.settings import LakeSettings
+from crossfade.schema.tables import USERS, EventType
+
+SAVES = (EventType.SAVE, EventType.LIKE, EventType.ADD_TO_PLAYLIST)
+INTERACTIONS = (EventType.LISTEN, *SAVES, EventType.DISLIKE)
+# Of a play whose share alone is known, this much counts as an early skip (the 2 s of a track of 100 s).
+EARLY_SHARE = 0.02
+
+
+def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> ir.Table:
+    """Return what people did with tracks, with how much they wanted it.
+
+    A play over `positive_ms` or over `positive_share`, or one of unknown length, has strength 1. Other plays run from -1 at
+    `early_skip_ms` to 0 at `late_skip_ms`; where only the share is known, the track's duration turns it into time, and
+    without a duration it runs from -1 at a share of 0.02 to 0 at `positive_share`. Saves, likes and playlist adds have
+    `save_strength`, dislikes minus that. Follows and exposures are no interactions, and bots are left out.
+
+    Args:
+        events: Silver events.
+        tracks: Silver tracks.
+        settings: Lengths in ms, shares and the strength of a save.
+
+    Returns:
+        user_id, track_id, timestamp, strength (float32), session_id, event_type.
+    """
+    wanted = events[c.EVENT_TYPE].isin([str(kind) for kind in INTERACTIONS])
+    acts = events.filter(wanted & ~events[c.IS_BOT] & events[c.TRACK_ID].notnull())
+    acts = acts.left_join(tracks.select(c.TRACK_ID, c.DURATION_MS), c.TRACK_ID)
+    kind = acts[c.EVENT_TYPE]
+    saved = kind.isin([str(each) for each in SAVES])
+    strength = ibis.cases(
+        (saved, settings.save_strength),
+        (kind == str(EventType.DISLIKE), -settings.save_strength),
+        else_=_listen_strength(acts, settings),
+    )
+    columns = (c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.STRENGTH, c.SESSION_ID, c.EVENT_TYPE)
+    return acts.mutate(**{c.STRENGTH: strength.cast("float32")}).select(*columns)
+
+
+def _listen_strength(listens: ir.Table, settings: LakeSettings) -> ir.FloatingValue:
+    share = listens[c.PLAYED_SHARE]
+    played_ms = listens[c.PLAYED_MS].coalesce(share * listens[c.DURATION_MS])
+    is_long = (played_ms > settings.positive_ms).fill_null(False) | (share > settings.positive_share).fill_null(False)
+    unknown = played_ms.isnull() & share.isnull()
+    skip_range_ms = max(settings.late_skip_ms - settings.early_skip_ms, 1)
+    by_time = (played_ms - settings.late_skip_ms) / float(skip_range_ms)
+    by_share = (share - settings.positive_share) / max(settings.positive_share - EARLY_SHARE, 0.01)
+    skipped = by_time.coalesce(by_share).clip(lower=-1.0, upper=0.0)
+    return (is_long | unknown).ifelse(1.0, skipped)
+
+
+def track_days(interactions: ir.Table) -> ir.Table:
+    """Return one row per track and UTC day: listens, listeners, positives, early_skips, saves."""
+    return _days(interactions, c.TRACK_ID)
+
+
+def artist_days(interactions: ir.Table, tracks: ir.Table) -> ir.Table:
+    """Like `track_days`, per primary artist."""
+    known = interactions.inner_join(tracks.select(c.TRACK_ID, c.ARTIST_ID), c.TRACK_ID)
+    return _days(known.filter(known[c.ARTIST_ID].notnull()), c.ARTIST_ID)
+
+
+def _days(acts: ir.Table, key: str) -> ir.Table:
+    timed = acts.filter(acts[c.TIMESTAMP].notnull())
+    timed = timed.mutate(**{c.DAY: timed[c.TIMESTAMP].date()})
+    is_listen = timed[c.EVENT_TYPE] == str(EventType.LISTEN)
+    days = timed.group_by([key, c.DAY]).agg(
+        listens=is_listen.sum(),
+        listeners=timed[c.USER_ID].nunique(where=is_listen),
+        positives=(is_listen & (timed[c.STRENGTH] > 0)).sum(),
+        early_skips=(is_listen & (timed[c.STRENGTH] < 0)).sum(),
+        saves=_is_save(timed).sum(),
+    )
+    return days.order_by([key, c.DAY])
+
+
+def user_profiles(events: ir.Table, interactions: ir.Table, users: ir.Table) -> ir.Table:
+    """Return one row per user of the events or the users table, by user id.
+
+    Args:
+        events: Silver events; a user's most frequent country there counts where the users table has none.
+        interactions: Gold interactions.
+        users: Silver users.
+
+    Returns:
+        The canonical user columns and num_listens, num_tracks, first_listen, last_listen, skip_share (of listens), num_saves.
+    """
+    people = events.filter(~events[c.IS_BOT])
+    ids = people.select(c.USER_ID).union(users.select(c.USER_ID)).distinct()
+    profiles = _joined(_joined(_joined(ids, users), _countries(people), "_heard"), _habits(interactions))
+    country = profiles[c.COUNTRY].coalesce(profiles[f"{c.COUNTRY}_heard"])
+    counts = {name: profiles[name].fill_null(0) for name in ("num_listens", "num_tracks", "num_saves")}
+    filled = profiles.mutate(**{c.COUNTRY: country}, **counts)
+    habits = ("num_listens", "num_tracks", "first_listen", "last_listen", "skip_share", "num_saves")
+    return filled.select(*USERS.schema.names, *habits).order_by(c.USER_ID)
+
+
+def _joined(left: ir.Table, right: ir.Table, suffix: str = "_right") -> ir.Table:
+    return left.left_join(right, c.USER_ID, rname="{name}" + suffix).drop(f"{c.USER_ID}{suffix}")
+
+
+def _countries(events: ir.Table) -> ir.Table:
+    known = events.filter(events[c.COUNTRY].notnull())
+    counts = known.group_by([c.USER_ID, c.COUNTRY]).agg(num_events=known.count())
+    most = ibis.row_number().over(group_by=c.USER_ID, order_by=[counts.num_events.desc(), counts[c.COUNTRY].asc()])
+    return counts.mutate(place=most).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
+
+
+def _habits(acts: ir.Table) -> ir.Table:
+    is_listen = acts[c.EVENT_TYPE] == str(EventType.LISTEN)
+    return acts.group_by(c.USER_ID).agg(
+        num_listens=is_listen.sum(),
+        num_tracks=acts[c.TRACK_ID].nunique(where=is_listen),
+        first_listen=acts[c.TIMESTAMP].min(where=is_listen),
+        last_listen=acts[c.TIMESTAMP].max(where=is_listen),
+        skip_share=(acts[c.STRENGTH] < 0).mean(where=is_listen),
+        num_saves=_is_save(acts).sum(),
+    )
+
+
+def _is_save(acts: ir.Table) -> ir.BooleanValue:
+    return acts[c.EVENT_TYPE].isin([str(kind) for kind in SAVES])

@@ -1,0 +1,67 @@
+"""What a ranker learns from: queries as of a moment, and what their users went on to want."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import SECONDS_PER_DAY, Queries
+from crossfade.features.pairs import Pairs, at
+from crossfade.features.statistics import LISTEN_STRENGTH
+from crossfade.schema.ids import Rows
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n queries as of one moment, and the tracks that they wanted afterwards.
+
+    Args:
+        queries: n queries with their histories, no user twice.
+        wanted: The distinct (query, track) pairs.
+        grades: [pairs] int32: 2 when saved, 1 when listened to.
+    """
+
+    queries: Queries
+    wanted: Pairs
+    grades: Rows
+
+    @classmethod
+    def of(cls, dataset: Dataset, user_rows: Rows, as_of: int, end: int) -> "Examples":
+        """Cut the queries of users [n] (sorted, distinct) at a moment; [as_of, end) tells what they wanted."""
+        later = dataset.interactions.between(as_of, end)
+        later = later.where(later.positive & np.isin(later.user_rows, user_rows))
+        owners = np.searchsorted(user_rows, later.user_rows)
+        wanted = Pairs.of(owners, later.track_rows, len(dataset.catalogue))
+        saved = wanted.total((later.strengths > LISTEN_STRENGTH).astype(np.float32)) > 0
+        return cls(dataset.queries(user_rows, as_of), wanted, 1 + saved.astype(np.int32))
+
+    def labels(self, rows: Rows, first: int = 0) -> Rows:
+        """Return the grades [b, c] int32 of tracks [b, c] of the queries from `first` on.
+
+        0 for what was skipped early or not heard.
+        """
+        return at(self.grades, self.wanted.places(rows, first), 0).astype(np.int32)
+
+
+def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: int) -> list[Examples]:
+    """Cut the examples of [start, end): its users as of the start, and again after each day they listened on.
+
+    Every query knows what happened before its own moment and is judged by the rest of the period; so users who were
+    new at the start teach too. Without timestamps there is only the start.
+
+    Args:
+        dataset: Interactions before and inside the period.
+        start: UTC seconds; retrieval may have learned from what happened before, from nothing later.
+        end: UTC seconds, exclusive.
+        max_users: Drawn when more users listened in the period.
+        seed: Of the draw.
+    """
+    acts = dataset.interactions
+    active = np.unique(acts.between(start, end).user_rows)
+    drawn = np.sort(np.random.default_rng(seed).permutation(active)[:max_users])
+    cut = [Examples.of(dataset, drawn, start, end)]
+    if dataset.split.has_time:
+        for moment in range(start + SECONDS_PER_DAY, end, SECONDS_PER_DAY):
+            changed = np.unique(acts.between(moment - SECONDS_PER_DAY, moment).user_rows)
+            cut.append(Examples.of(dataset, np.intersect1d(changed, drawn), moment, end))
+    return cut

@@ -1,0 +1,110 @@
+"""Slates as callers read them: external ids, titles and sentences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from crossfade.recommender.asking import Ask, Unknown, requests_of
+from crossfade.recommender.reasons import verified
+from crossfade.recommender.recommend import Recommender
+from crossfade.recommender.slates import Slates
+from crossfade.schema import columns as c
+
+
+@dataclass(frozen=True)
+class AnsweredTrack:
+    """One place of a slate; title and artist are the ids where names are unknown, the reason may be empty."""
+
+    track_id: str
+    title: str
+    artist: str
+    score: float
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One slate, for the request or user that asked."""
+
+    request_id: str | None
+    user_id: str | None
+    bundle: str
+    tracks: tuple[AnsweredTrack, ...]
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Return the object that `crossfade recommend --json` prints."""
+        key = {"user_id": self.user_id} if self.request_id is None else {"request_id": self.request_id}
+        tracks = [
+            {
+                c.TRACK_ID: track.track_id,
+                "score": round(track.score, 6),
+                c.SOURCE: track.source,
+                c.REASON: track.reason or None,
+            }
+            for track in self.tracks
+        ]
+        return {**key, "bundle": self.bundle, "tracks": tracks}
+
+
+def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tuple[list[Answer], Unknown]:
+    """Answer requests of any surfaces, with reasons that are verified.
+
+    Args:
+        recommender: A loaded bundle.
+        asks: n requests; callers bound n (`weekly.batch_users`).
+        k: Tracks in a slate; None leaves it to each surface's policy.
+
+    Returns:
+        n answers in order, and what the requests named that the bundle does not know.
+
+    Raises:
+        InputError: A seed track is unknown.
+    """
+    answered: dict[int, Answer] = {}
+    users: list[str] = []
+    num_tracks = 0
+    for surface in dict.fromkeys(ask.surface for ask in asks):
+        places = [place for place, ask in enumerate(asks) if ask.surface == surface]
+        mine = [asks[place] for place in places]
+        length = k or recommender.policies[surface].k
+        lake = recommender.settings.lake
+        requests, unknown = requests_of(mine, recommender.dataset, recommender.as_of, length, lake=lake)
+        slates = verified(recommender, requests, recommender.recommend(requests))
+        answered |= zip(places, in_words(mine, slates, recommender), strict=True)
+        users += unknown.users
+        num_tracks += unknown.num_tracks
+    return [answered[place] for place in range(len(asks))], Unknown(tuple(users), num_tracks)
+
+
+def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> list[Answer]:
+    """Put slates into words.
+
+    Args:
+        asks: n requests.
+        slates: Their n slates.
+        recommender: That made them.
+    """
+    filled = slates.rows >= 0
+    rows = slates.rows[filled]
+    table, wording = recommender.catalogue.table, recommender.wording
+    ids = table.column(c.TRACK_ID).take(pa.array(rows)).to_pylist()
+    titles = table.column(c.TITLE).take(pa.array(rows)).to_pylist()
+    artists = wording.artist_names(recommender.catalogue.artist_rows[rows]).to_pylist()
+    scores = slates.scores[filled].tolist()
+    sources = [c.RETRIEVAL_SOURCES[place] for place in slates.sources[filled].tolist()]
+    reasons = wording.texts(slates.reason_kinds[filled], slates.reason_rows[filled]).to_pylist()
+    tracks = [
+        AnsweredTrack(track, title or track, artist or "", score, source, reason)
+        for track, title, artist, score, source, reason in zip(
+            ids, titles, artists, scores, sources, reasons, strict=True
+        )
+    ]
+    ends = np.cumsum(slates.lengths).tolist()
+    return [
+        Answer(ask.request_id, ask.user_id, recommender.digest, tuple(tracks[end - length : end]))
+        for ask, end, length in zip(asks, ends, slates.lengths.tolist(), strict=True)
+    ]

@@ -1,0 +1,240 @@
+"""Requests as callers write them, with external ids: read from JSON lines, turned into rows once."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import pydantic
+from pydantic import Field
+
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Queries
+from crossfade.recommender.requests import Requests, Sessions, listen_strengths, with_sessions
+from crossfade.recommender.surfaces import surface_of
+from crossfade.schema import columns as c
+from crossfade.schema.errors import InputError
+from crossfade.schema.ids import Rows
+from crossfade.schema.settings import LakeSettings, Share
+from crossfade.schema.tables import Surface
+
+Id = Annotated[str, Field(min_length=1)]
+
+
+class SessionTrack(pydantic.BaseModel):
+    """One track of a running session; without a share it counts as played."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    track_id: Id
+    played_share: Share | None = None
+
+
+class Ask(pydantic.BaseModel):
+    """One request, with external ids.
+
+    Args:
+        request_id: Comes back with the answer; users asked for by id have none.
+        surface: Where the slate appears.
+        user_id: None or unknown is answered by the session, else by popularity.
+        session: Just played, oldest first.
+        seed_track: To start from; counts as just saved.
+        country: Instead of the user's own.
+        time: As of when; without a zone UTC. None takes the bundle's end.
+        exclude: Tracks not wanted.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    request_id: Id | None = None
+    surface: Surface
+    user_id: Id | None = None
+    session: tuple[Id | SessionTrack, ...] = ()
+    seed_track: Id | None = None
+    country: Id | None = None
+    time: datetime | None = None
+    exclude: tuple[Id, ...] = ()
+
+    @property
+    def seconds(self) -> int | None:
+        """UTC seconds of `time`."""
+        if self.time is None:
+            return None
+        return int((self.time if self.time.tzinfo else self.time.replace(tzinfo=UTC)).timestamp())
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What requests name but the bundle does not know: users (answered by popularity), tracks (left out)."""
+
+    users: tuple[str, ...]
+    num_tracks: int
+
+
+def asks_of_users(user_ids: Sequence[str], surface: Surface) -> list[Ask]:
+    """Return a request for each user."""
+    return [Ask(surface=surface, user_id=user) for user in user_ids]
+
+
+def read_users(path: Path) -> list[str]:
+    """Read user ids, one a line; blank lines are passed over.
+
+    Raises:
+        InputError: There is no such file, it is not UTF-8, or it names nobody.
+    """
+    users = [line.strip() for line in _lines(path, "Users") if line.strip()]
+    if not users:
+        raise InputError(f"{path} names no users; write one user id a line.")
+    return users
+
+
+def read_asks(path: Path, surface: Surface | None = None) -> list[Ask]:
+    """Read requests from a file of JSON lines.
+
+    Args:
+        path: One JSON object a line; blank lines are passed over.
+        surface: Of lines that name none.
+
+    Raises:
+        InputError: Names file, line, key and value.
+    """
+    lines = _lines(path, "Requests")
+    asks = [
+        _ask(line, f"{path}, line {number}", surface) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not asks:
+        raise InputError(f"{path} holds no requests; write one JSON object a line.")
+    return asks
+
+
+def _lines(path: Path, kind: str) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise InputError(f"{kind} file {path} does not exist.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: {error.reason} at byte {error.start}.") from error
+
+
+def _ask(line: str, place: str, surface: Surface | None) -> Ask:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{place}: not JSON: {error.msg} at column {error.colno}.") from error
+    if not isinstance(values, dict):
+        raise InputError(
+            f'{place}: needs an object such as {{"request_id": "r1"}}, got {type(values).__name__}.'
+        )
+    if values.get("request_id") is None:
+        raise InputError(f"{place}: request_id is missing; the answer is known by it.")
+    if values.get("surface") is None:
+        if surface is None:
+            raise InputError(
+                f"{place}: surface is missing; name one of {', '.join(Surface)} here or by --surface."
+            )
+        values["surface"] = surface
+    try:
+        values["surface"] = surface_of(values["surface"])
+        return Ask.model_validate(values)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+    except pydantic.ValidationError as error:
+        first = max(error.errors(), key=lambda fault: len(fault["loc"]))  # the innermost says most
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Ask.model_fields)
+            raise InputError(f"{place}: unknown key {first['loc'][-1]}; known: {known}.") from error
+        key = ".".join(
+            str(part) for part in first["loc"] if not str(part).startswith(("constrained", "Session"))
+        )
+        raise InputError(f"{place}: {key}={first['input']!r}: {first['msg']}.") from error
+
+
+def requests_of(
+    asks: Sequence[Ask], dataset: Dataset, as_of: int, k: int, *, lake: LakeSettings
+) -> tuple[Requests, Unknown]:
+    """Turn requests of one surface into rows.
+
+    Args:
+        asks: At least one, all of the same surface.
+        dataset: Users, catalogue and histories.
+        as_of: UTC seconds for requests without a time.
+        k: Tracks wanted in each slate.
+        lake: How played shares become strengths.
+
+    Raises:
+        InputError: A seed track is unknown; names request and track.
+    """
+    users = dataset.users.ids.rows(_texts([ask.user_id for ask in asks]))
+    seconds = np.array([as_of if ask.seconds is None else ask.seconds for ask in asks], np.int64)
+    queries = _as_of(dataset.queries(users, as_of), seconds)
+    countries = dataset.users.countries.rows(_texts([ask.country for ask in asks]))
+    asked = np.array([ask.country is not None for ask in asks])
+    queries = replace(queries, country_rows=np.where(asked, countries, queries.country_rows).astype(np.int32))
+    seeds = _seeds(asks, dataset)
+    sessions, unknown_played = _sessions(asks, dataset, seeds, lake)
+    excluded = [dataset.catalogue.tracks.rows(list(ask.exclude)) for ask in asks]
+    known = [rows[rows >= 0] for rows in excluded]
+    requests = Requests(
+        with_sessions(queries, sessions),
+        asks[0].surface,
+        k,
+        seeds,
+        np.concatenate([[0], np.cumsum([len(rows) for rows in known])]).astype(np.int64),
+        np.concatenate(known).astype(np.int32),
+    )
+    unknown_excluded = sum(map(len, excluded)) - sum(map(len, known))
+    strangers = [
+        ask.user_id for ask, row in zip(asks, users, strict=True) if ask.user_id is not None and row < 0
+    ]
+    return requests, Unknown(tuple(strangers), unknown_played + unknown_excluded)
+
+
+def _texts(values: Sequence[str | None]) -> list[str]:
+    # No id is empty, so an empty text is an unknown row.
+    return [value or "" for value in values]
+
+
+def _as_of(queries: Queries, seconds: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Queries:
+    """Move each query to its own moment: what is later is gone."""
+    moved = replace(queries, as_of=seconds)
+    return moved.keep(queries.seconds < seconds[queries.owners])
+
+
+def _seeds(asks: Sequence[Ask], dataset: Dataset) -> Rows:
+    rows = dataset.catalogue.tracks.rows(_texts([ask.seed_track for ask in asks]))
+    for ask, row in zip(asks, rows, strict=True):
+        if ask.seed_track is not None and row < 0:
+            raise InputError(
+                f"Request {ask.request_id}: seed_track {ask.seed_track!r} is not in the bundle's catalogue; "
+                "name a track that is, or leave it out."
+            )
+    return rows
+
+
+def _sessions(asks: Sequence[Ask], dataset: Dataset, seeds: Rows, lake: LakeSettings) -> tuple[Sessions, int]:
+    """Return each request's session with its seed last, and how many of its tracks are unknown."""
+    played = [
+        [SessionTrack(track_id=track) if isinstance(track, str) else track for track in ask.session]
+        for ask in asks
+    ]
+    owners = np.repeat(np.arange(len(asks)), [len(tracks) for tracks in played])
+    flat = [track for tracks in played for track in tracks]
+    rows = dataset.catalogue.tracks.rows([track.track_id for track in flat])
+    shares = np.array([np.nan if track.played_share is None else track.played_share for track in flat], float)
+    known = rows >= 0
+    durations = dataset.catalogue.table.column(c.DURATION_MS).take(pa.array(rows, mask=~known))
+    strengths = listen_strengths(shares, durations.cast(pa.float64()).to_numpy(), lake)
+    seeded = np.flatnonzero(seeds >= 0)
+    owners = np.concatenate([owners[known], seeded])
+    order = np.argsort(owners, kind="stable")
+    saved = np.full(len(seeded), lake.save_strength, np.float32)
+    sessions = Sessions(
+        np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(asks)))]).astype(np.int64),
+        np.concatenate([rows[known], seeds[seeded]])[order],
+        np.concatenate([strengths[known], saved])[order],
+    )
+    return sessions, int((~known).sum())

@@ -1,0 +1,111 @@
+"""What a surface must not show: heard, disliked, excluded, unavailable or explicit tracks, or old ones."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
+from crossfade.features.interactions import SECONDS_PER_DAY, Int64s, Queries
+from crossfade.recommender.policy import Policy
+from crossfade.recommender.requests import Requests
+from crossfade.schema.ids import Rows
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """A mask over candidate tracks, to be called by sources before they choose and after they merge.
+
+    Args:
+        requests: n requests.
+        policy: Of their surface.
+        catalogue: The tracks.
+    """
+
+    requests: Requests
+    policy: Policy
+    catalogue: Catalogue
+
+    def __call__(self, rows: Rows) -> Bools:
+        """Return [n, c] bool, true where the track must not be shown, from [n, c] int32 rows; -1 is true."""
+        tracks = np.maximum(rows, 0)
+        if not len(self.catalogue):
+            return np.ones(rows.shape, np.bool_)
+        masked = (rows < 0) | self._withheld[tracks] | self._is_pair(rows)
+        if not self.requests.queries.explicit_allowed.all():
+            masked |= ~self.requests.queries.explicit_allowed[:, None] & self.catalogue.explicit[tracks]
+        released, today = self.catalogue.release_days[tracks], self._today[:, None]
+        masked |= released > today
+        if self.policy.new_release_days:
+            masked |= (released == UNKNOWN_DAY) | (released <= today - self.policy.new_release_days)
+        return np.asarray(masked)
+
+    def causes(self, request: int, track: int) -> list[str]:
+        """Return why one track must not be shown to one request, in words; empty where it may."""
+        catalogue, queries = self.catalogue, self.requests.queries
+        released, today = int(catalogue.release_days[track]), int(self._today[request])
+        window, refuses = self.policy.new_release_days, not queries.explicit_allowed[request]
+        is_old = window and (released == UNKNOWN_DAY or released <= today - window)
+        return [
+            *(name for name, keys in self._pairs.items() if request * len(catalogue) + track in keys),
+            *(["unavailable"] if not catalogue.available[track] else []),
+            *(
+                ["explicit"]
+                if catalogue.explicit[track] and (refuses or self.policy.explicit == "never")
+                else []
+            ),
+            *(["not released yet"] if released > today else []),
+            *([f"not released in the last {window} days"] if is_old else []),
+        ]
+
+    @cached_property
+    def _withheld(self) -> Bools:
+        """[num_tracks] bool: tracks that nobody gets."""
+        never = self.policy.explicit == "never"
+        return ~self.catalogue.available | (self.catalogue.explicit if never else False)
+
+    @cached_property
+    def _today(self) -> Int64s:
+        return np.asarray(self.requests.queries.as_of // SECONDS_PER_DAY)
+
+    def _is_pair(self, rows: Rows) -> Bools:
+        """Look (request, track) up among the sorted keys of all excluded pairs."""
+        if not len(self._keys):
+            return np.zeros(rows.shape, np.bool_)
+        wanted = np.arange(len(rows))[:, None] * len(self.catalogue) + rows
+        places = np.searchsorted(self._keys, wanted)
+        return np.asarray(self._keys[np.minimum(places, len(self._keys) - 1)] == wanted)
+
+    @cached_property
+    def _keys(self) -> Int64s:
+        return np.unique(np.concatenate([*self._pairs.values()])).astype(np.int64)
+
+    @cached_property
+    def _pairs(self) -> dict[str, Int64s]:
+        """Excluded pairs as request * num_tracks + track, by cause."""
+        requests, queries, width = self.requests, self.requests.queries, len(self.catalogue)
+        owners = np.repeat(np.arange(len(queries)), np.diff(requests.excluded_offsets))
+        seeded = np.flatnonzero(requests.seed_rows >= 0)
+        played = queries.owners * width + queries.track_rows
+        disliked = _disliked(played, queries) if self.policy.exclude_disliked else played[:0]
+        return {
+            "excluded by the request": owners * width + requests.excluded_rows,
+            "the request's seed": seeded * width + requests.seed_rows[seeded],
+            "heard": played[_counts_as_heard(queries, self.policy)],
+            "disliked": disliked,
+        }
+
+
+def _counts_as_heard(queries: Queries, policy: Policy) -> Bools:
+    if isinstance(policy.exclude_heard, str):
+        return np.full(len(queries.track_rows), policy.exclude_heard == "all")
+    since = queries.as_of - policy.exclude_heard * SECONDS_PER_DAY
+    return np.asarray(queries.seconds >= since[queries.owners])
+
+
+def _disliked(pairs: Int64s, queries: Queries) -> Int64s:
+    distinct, places = np.unique(pairs, return_inverse=True)
+    return distinct[np.bincount(places, queries.strengths, len(distinct)) < 0]

@@ -1,0 +1,223 @@
+"""The stages of training, one function a pipeline step: sources, ranker, bundle.
+
+Sources are fitted three times on one dataset, until three moments of its split: "validation" (for the ranker,
+which learns from what they return for the validation period), "test" (for the evaluation) and "end" (for what
+is published). The one ranker serves the other two.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from crossfade.features.dataset import Dataset, Split
+from crossfade.features.interactions import Queries
+from crossfade.features.statistics import Statistics
+from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.labels import examples
+from crossfade.ranking.training import training_rows
+from crossfade.recommender import bundle
+from crossfade.recommender.filters import Exclusions
+from crossfade.recommender.requests import Requests
+from crossfade.recommender.surfaces import default_policies, write_policies
+from crossfade.retrieval.sources import Sources
+from crossfade.retrieval.two_tower import CURVE
+from crossfade.schema.columns import TWO_TOWER
+from crossfade.schema.durable import replace_file
+from crossfade.schema.errors import InputError, TrainingError
+from crossfade.schema.settings import Settings
+from crossfade.schema.tables import Surface
+
+logger = logging.getLogger(__name__)
+
+ABOUT: Final = "fit.json"
+VALIDATION: Final = "validation"
+UNTIL: Final = (VALIDATION, "test", "end")
+# What a bundle keeps of each epoch: no clock times, so that equal inputs give equal bundles.
+EPOCH: Final = ("epoch", "loss", "validation_recall")
+
+About = Mapping[str, Any]
+
+
+def moment_of(split: Split, until: str) -> int:
+    """Return the UTC seconds before which a fit "until" a part of the split may know.
+
+    Raises:
+        InputError: `until` is not one of "validation", "test" and "end".
+    """
+    if until not in UNTIL:
+        raise InputError(f"until={until!r} is not a part of the split; choose one of: {', '.join(UNTIL)}.")
+    return {VALIDATION: split.validation_start, "test": split.test_start, "end": split.end}[until]
+
+
+def fit_sources(
+    dataset_dir: Path, directory: Path, *, until: str, settings: Settings, warm_start: Path | None = None
+) -> None:
+    """Fit every retrieval source on what happened before a moment of the split, and save them.
+
+    Args:
+        dataset_dir: Of `Dataset.save`.
+        directory: Written to, emptied first.
+        until: "validation", "test" or "end".
+        settings: Of the sources and the seed.
+        warm_start: Earlier sources of the same dataset; the two-tower starts from theirs.
+
+    Raises:
+        InputError: `until` is none of the three.
+        TrainingError: There is nothing to learn from, or a source cannot be fitted.
+    """
+    dataset = Dataset.load(dataset_dir)
+    moment = moment_of(dataset.split, until)
+    known = dataset.until(moment)
+    if not known.interactions.positive.any():
+        raise TrainingError(
+            f"Sources need positive listens until {until!r} (UTC second {moment}); there are none in "
+            f"{len(known.interactions)} interactions. Import more listening or shorten split.test_days and "
+            "split.validation_days."
+        )
+    earlier = Sources.load(warm_start, dataset.catalogue) if warm_start else None
+    sources = Sources.fit(known, settings, earlier)
+    _empty(directory)
+    sources.save(directory)
+    two_tower = sources.two_tower
+    metrics = {"index_recall": two_tower.index_.recall_, "index_is_exact": two_tower.index_.is_exact}
+    curve = [{name: epoch[name] for name in EPOCH} for epoch in two_tower.history_]
+    _write_about(directory, {"until": until, "moment": moment, "metrics": {**metrics, "two_tower": curve}})
+
+
+def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: Settings) -> None:
+    """Fit the ranker on what sources that have not seen the validation period return for it, and save it.
+
+    Args:
+        dataset_dir: Of `Dataset.save`.
+        sources_dir: Of `fit_sources`, until "validation".
+        directory: Written to, emptied first.
+        settings: Of the ranker, the sources and the seed.
+
+    Raises:
+        InputError: The sources know the validation period.
+        TrainingError: Nobody wanted a candidate in the validation period.
+    """
+    dataset = Dataset.load(dataset_dir)
+    _require_until(sources_dir, VALIDATION)
+    start, end = dataset.split.validation_start, dataset.split.test_start
+    sources = Sources.load(sources_dir, dataset.catalogue)
+    policy = default_policies()[Surface.DISCOVER_WEEKLY]
+
+    def excluded_of(queries: Queries) -> Exclusions:
+        requests = Requests.of(queries, Surface.DISCOVER_WEEKLY, policy.k)
+        return Exclusions(requests, policy, dataset.catalogue)
+
+    rows = training_rows(
+        examples(dataset, start, end, max_users=settings.ranking.max_users, seed=settings.seed),
+        sources,
+        Statistics.of(dataset, start),
+        settings.sources,
+        excluded_of,
+    )
+    num_users = len(np.unique(rows.user_rows))
+    logger.info("The ranker learns from %d candidates of %d users.", len(rows.labels), num_users)
+    ranker = GbdtRanker(settings.ranking, settings.seed)
+    ranker.fit(rows.features, rows.labels, rows.group_sizes, rows.user_rows)
+    _empty(directory)
+    ranker.save(directory)
+    metrics = {
+        "ranker_users": num_users,
+        "ranker_queries": len(rows.group_sizes),
+        "ranker_rows": len(rows.labels),
+    }
+    _write_about(directory, {"metrics": metrics})
+
+
+def build_bundle(
+    dataset_dir: Path,
+    sources_dir: Path,
+    ranker_dir: Path,
+    bundles_dir: Path,
+    *,
+    until: str,
+    settings: Settings,
+    lineage: About,
+) -> Path:
+    """Put everything that a recommender needs into one directory named by its digest.
+
+    Args:
+        dataset_dir: Of `Dataset.save`.
+        sources_dir: Of `fit_sources`, until the same moment.
+        ranker_dir: Of `fit_ranker`.
+        bundles_dir: Where bundles stand.
+        until: "test" or "end" (or "validation"): what the bundle knows of listening.
+        settings: That everything was fitted with.
+        lineage: Goes into the manifest: `parents` (digests of earlier bundles), JSON-able.
+
+    Returns:
+        The bundle's directory; equal inputs give the same.
+
+    Raises:
+        InputError: `until` is none of the three, or the sources were fitted until another.
+    """
+    dataset = Dataset.load(dataset_dir)
+    moment = moment_of(dataset.split, until)
+    fitted = _require_until(sources_dir, until)
+    known = dataset.until(moment)
+
+    def fill(directory: Path) -> None:
+        known.save(directory)
+        Statistics.of(known, moment).save(directory)
+        shutil.copytree(sources_dir, directory / bundle.SOURCES, ignore=shutil.ignore_patterns(ABOUT))
+        _drop_clock(directory / bundle.SOURCES / TWO_TOWER / CURVE)
+        shutil.copytree(ranker_dir, directory / bundle.RANKER)
+        write_policies(directory / bundle.POLICIES)
+        (directory / bundle.SETTINGS).write_text(settings.dumps(), "utf-8")
+
+    first = int(known.interactions.seconds.min(initial=moment))
+    about = {
+        "code_version": version("crossfade"),
+        "lake_versions": dataset.lake_versions,
+        "window": {"start": first, "end": moment, "until": until, "split": asdict(dataset.split)},
+        "seeds": {"seed": settings.seed},
+        "settings": settings.model_dump(),
+        "metrics": {**fitted["metrics"], **_read_about(ranker_dir)["metrics"]},
+        "parents": [],
+    }
+    return bundle.write_bundle(bundles_dir, fill, {**about, **lineage})
+
+
+def _require_until(sources_dir: Path, until: str) -> About:
+    about = _read_about(sources_dir)
+    if about["until"] != until:
+        raise InputError(
+            f"{sources_dir} holds sources fitted until {about['until']!r}, but {until!r} is needed; fit them "
+            f"again with until={until!r}."
+        )
+    return about
+
+
+def _drop_clock(curve: Path) -> None:
+    epochs = json.loads(curve.read_text("utf-8"))
+    curve.write_text(json.dumps([{name: epoch[name] for name in EPOCH} for epoch in epochs]), "utf-8")
+
+
+def _empty(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+
+
+def _write_about(directory: Path, about: About) -> None:
+    """Write `fit.json` last, so that a directory without it is not finished."""
+    replace_file(directory / ABOUT, json.dumps(about, indent=2).encode())
+
+
+def _read_about(directory: Path) -> About:
+    try:
+        about: About = json.loads((directory / ABOUT).read_text("utf-8"))
+    except FileNotFoundError as error:
+        message = f"{directory} is not finished: it has no {ABOUT}; run the step that writes it again."
+        raise InputError(message) from error
+    return about

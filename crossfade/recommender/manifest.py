@@ -1,0 +1,110 @@
+"""A bundle's manifest: what is in it, from what it was made, and a digest that answers for every byte."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from crossfade.schema.durable import replace_file
+from crossfade.schema.errors import IntegrityError, NotFoundError
+from crossfade.schema.tables import SCHEMA_VERSION
+
+MANIFEST: Final = "MANIFEST.json"
+DIGEST: Final = "digest"
+DIGEST_HEX: Final = 16
+BLOCK_BYTES: Final = 1 << 20
+
+Manifest = Mapping[str, Any]
+
+
+def file_digests(directory: Path) -> dict[str, str]:
+    """Return {relative path: SHA-256} of every file below a directory but the manifest, sorted."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    names = [path.relative_to(directory).as_posix() for path in files]
+    return {name: _sha256(directory / name) for name in names if name != MANIFEST}
+
+
+def write_manifest(directory: Path, about: Manifest) -> str:
+    """Write the manifest of a directory, last of all its files.
+
+    Args:
+        directory: The finished files.
+        about: JSON-able; no clock time, so that equal inputs give equal digests.
+
+    Returns:
+        The digest: 16 hex digits of the SHA-256 over the manifest, which holds the digest of each file.
+    """
+    body = {"schema_version": SCHEMA_VERSION, **about, "files": file_digests(directory)}
+    digest = _digest(body)
+    replace_file(directory / MANIFEST, _text({DIGEST: digest, **body}).encode())
+    return digest
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read a manifest and check it against its own digest.
+
+    Raises:
+        NotFoundError: There is no bundle.
+        IntegrityError: The manifest was changed, or is of a newer schema version.
+    """
+    path = directory / MANIFEST
+    try:
+        text = path.read_text("utf-8")
+        loaded = json.loads(text)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError(f"{directory} is not a bundle: it has no {MANIFEST}.") from error
+    except ValueError as error:
+        raise IntegrityError(
+            f"{path} is not JSON: {error}; take the bundle from its origin again."
+        ) from error
+    version = loaded.get("schema_version", 0) if isinstance(loaded, dict) else 0
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise IntegrityError(
+            f"{path} has schema version {version}, this Crossfade reads up to {SCHEMA_VERSION}; "
+            "upgrade Crossfade."
+        )
+    if not isinstance(loaded, dict) or text != _text(loaded) or loaded.get(DIGEST) != _digest(loaded):
+        raise IntegrityError(
+            f"{path} was changed: its digest does not match; take the bundle from its origin again."
+        )
+    return loaded
+
+
+def verify(directory: Path) -> Manifest:
+    """Check every byte of a bundle and return its manifest.
+
+    Raises:
+        NotFoundError: There is no bundle.
+        IntegrityError: Names the first file that is changed, missing or not the manifest's.
+    """
+    manifest = read_manifest(directory)
+    promised, found = manifest["files"], file_digests(directory)
+    for name in sorted({*promised, *found}):
+        if promised.get(name) != found.get(name):
+            fault = (
+                "is missing"
+                if name not in found
+                else "was changed"
+                if name in promised
+                else "is not the manifest's"
+            )
+            raise IntegrityError(f"{directory / name} {fault}; take the bundle from its origin again.")
+    return manifest
+
+
+def _digest(manifest: Manifest) -> str:
+    body = {key: value for key, value in manifest.items() if key != DIGEST}
+    return hashlib.sha256(_text(body).encode()).hexdigest()[:DIGEST_HEX]
+
+
+def _text(manifest: Manifest) -> str:
+    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""Whether reasons are true: the evidence is taken away, and the track must fall."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.recommender.recommend import Recommender
+from crossfade.recommender.requests import Requests
+from crossfade.recommender.slates import Slates
+from crossfade.recommender.wording import ReasonKind
+from crossfade.schema.ids import NO_ROW
+
+Bools = npt.NDArray[np.bool_]
+Int64s = npt.NDArray[np.int64]
+
+# Both kinds rest on the listens of one artist.
+BY_ARTIST: Final = (ReasonKind.ARTIST, ReasonKind.NEW_RELEASE)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The distinct pieces of evidence that slates rest on.
+
+    Args:
+        requests: [m] int64, the request of each.
+        kinds: [m] int64 `ReasonKind`.
+        rows: [m] int64 track, artist or country.
+        places: [n, k] int64, the claim of each place, -1 where there is no reason.
+    """
+
+    requests: Int64s
+    kinds: Int64s
+    rows: Int64s
+    places: Int64s
+
+    def __len__(self) -> int:
+        """Return the number of pieces."""
+        return len(self.requests)
+
+    @classmethod
+    def of(cls, slates: Slates) -> "Claims":
+        """Collect what slates claim."""
+        claiming = slates.reason_kinds != ReasonKind.NONE
+        kinds = np.where(np.isin(slates.reason_kinds, BY_ARTIST), ReasonKind.ARTIST, slates.reason_kinds)
+        told = np.stack([np.nonzero(claiming)[0], kinds[claiming], slates.reason_rows[claiming]], axis=1)
+        distinct, inverse = np.unique(told.astype(np.int64), axis=0, return_inverse=True)
+        places = np.full(claiming.shape, NO_ROW, np.int64)
+        places[claiming] = inverse.ravel()
+        owners, kinds, rows = distinct.reshape(-1, 3).T
+        return cls(owners, kinds, rows, places)
+
+
+def verified(recommender: Recommender, requests: Requests, slates: Slates) -> Slates:
+    """Return the slates with only those reasons that are true."""
+    holds = verify(recommender, requests, slates)
+    kinds = np.where(holds, slates.reason_kinds, np.int8(ReasonKind.NONE))
+    return replace(
+        slates, reason_kinds=kinds, reason_rows=np.where(holds, slates.reason_rows, np.int32(NO_ROW))
+    )
+
+
+def verify(recommender: Recommender, requests: Requests, slates: Slates) -> Bools:
+    """Take each reason's evidence away, recommend again, and see whether the track falls.
+
+    Evidence is every listen of a track, every listen of an artist, the whole history, the request's country,
+    or (popular everywhere) what the popular source says. The rest stays, filters included: a heard track does
+    not come back because its listens were taken away.
+
+    Args:
+        recommender: That made the slates.
+        requests: n requests.
+        slates: Their n slates.
+
+    Returns:
+        [n, k] bool, true where the place has a reason and the track, without its evidence, has a lower score
+        and a later place, or none.
+    """
+    claims = Claims.of(slates)
+    holds = np.zeros(slates.rows.shape, np.bool_)
+    step = recommender.settings.weekly.batch_users
+    for start in range(0, len(claims), step):
+        chosen = np.arange(start, min(start + step, len(claims)))
+        again = _recommended_without(recommender, requests, claims, chosen)
+        queries, places = np.nonzero((claims.places >= start) & (claims.places < start + step))
+        answers = again.rows[claims.places[queries, places] - start]
+        found = answers == slates.rows[queries, places][:, None]
+        scores = np.where(found, again.scores[claims.places[queries, places] - start], -np.inf).max(axis=1)
+        is_later = ~found.any(axis=1) | (found.argmax(axis=1) > places)
+        holds[queries, places] = is_later & (scores < slates.scores[queries, places])
+    return holds
+
+
+def _recommended_without(
+    recommender: Recommender, requests: Requests, claims: Claims, chosen: Int64s
+) -> Slates:
+    """Recommend once for each of the chosen claims, without its evidence; slates [len(chosen), k]."""
+    asked, kinds, rows = requests.take(claims.requests[chosen]), claims.kinds[chosen], claims.rows[chosen]
+    queries = asked.queries
+    owners, tracks = queries.owners, queries.track_rows
+    taken = (kinds == ReasonKind.LISTENED_TRACK)[owners] & (tracks == rows[owners])
+    taken |= (kinds == ReasonKind.ARTIST)[owners] & (
+        recommender.catalogue.artist_rows[tracks] == rows[owners]
+    )
+    taken |= (kinds == ReasonKind.SIMILAR_LISTENERS)[owners]
+    is_popular = kinds == ReasonKind.POPULAR
+    countries = np.where(is_popular, np.int32(NO_ROW), queries.country_rows)
+    reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(~taken))
+    muted = is_popular & (rows == NO_ROW)
+    ranked = recommender.rank(reduced, recommender.exclusions(asked), muted_popular=muted)
+    return recommender.rerank(reduced, ranked)

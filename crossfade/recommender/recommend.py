@@ -1,0 +1,199 @@
+"""The one recommender behind evaluation, the weekly batch and the server: requests in, slates out."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.candidates import Candidates
+from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
+from crossfade.features.ranking_features import ranking_features
+from crossfade.features.statistics import Statistics
+from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.recommender import bundle
+from crossfade.recommender.evidence import explain
+from crossfade.recommender.filters import Exclusions
+from crossfade.recommender.manifest import DIGEST, verify
+from crossfade.recommender.policy import Policy
+from crossfade.recommender.requests import Requests
+from crossfade.recommender.slates import Slates
+from crossfade.recommender.surfaces import Policies, load_policies
+from crossfade.recommender.wording import Wording
+from crossfade.reranking.rerank import GenreProfiles, TrackColumns, rerank
+from crossfade.retrieval.sources import Sources
+from crossfade.schema import columns as c
+from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.settings import Settings, load_settings
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+Kind = TypeVar("Kind", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Candidates of n requests with what the ranker saw and said.
+
+    Args:
+        candidates: [n, c] merged and filtered.
+        features: [n, c, num_features] float32 in the order of `RANKING_FEATURES`.
+        scores: [n, c] float32, -inf where padded.
+    """
+
+    candidates: Candidates
+    features: Floats
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """A loaded bundle.
+
+    Args:
+        dataset: Catalogue, users and their histories before `as_of`.
+        sources: Fitted retrievers.
+        statistics: Of tracks, artists and countries as of `as_of`.
+        ranker: Orders candidates.
+        policies: Of each surface.
+        settings: That the bundle was trained with.
+        as_of: UTC seconds; the bundle knows what happened before.
+        digest: The bundle's name.
+    """
+
+    dataset: Dataset
+    sources: Sources
+    statistics: Statistics
+    ranker: GbdtRanker
+    policies: Policies
+    settings: Settings
+    as_of: int
+    digest: str
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Open a bundle after checking every byte of it.
+
+        Raises:
+            NotFoundError: There is no bundle.
+            IntegrityError: Names the file that is changed, missing or foreign, or both schema versions.
+        """
+        manifest = verify(directory)
+        dataset = Dataset.load(directory)
+        return cls(
+            dataset,
+            Sources.load(directory / bundle.SOURCES, dataset.catalogue),
+            Statistics.load(directory),
+            GbdtRanker.load(directory / bundle.RANKER),
+            load_policies(directory / bundle.POLICIES),
+            load_settings(directory / bundle.SETTINGS),
+            manifest["window"]["end"],
+            manifest[DIGEST],
+        )
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The tracks."""
+        return self.dataset.catalogue
+
+    @cached_property
+    def wording(self) -> Wording:
+        """Turns reasons into sentences."""
+        return Wording(self.catalogue, self.dataset.users.countries)
+
+    @cached_property
+    def track_columns(self) -> TrackColumns:
+        """What reranking reads of a track."""
+        catalogue = self.catalogue
+        listens = np.log1p(self.statistics.track_listens)
+        return TrackColumns(
+            catalogue.artist_rows,
+            catalogue.album_rows,
+            catalogue.genre_rows,
+            len(catalogue.genres),
+            (listens / max(listens.max(initial=0), 1)).astype(np.float32),
+            self.sources.track_vectors,
+        )
+
+    def recommend(self, requests: Requests) -> Slates:
+        """Answer requests of one surface: retrieve, filter, rank, rerank, explain.
+
+        A batch gives each request the slate that it gets alone. A slate is short where fewer tracks are left.
+
+        Args:
+            requests: n requests; callers bound n (`weekly.batch_users`), memory grows with it.
+        """
+        ranked = self.rank(requests, self.exclusions(requests))
+        slates = self.rerank(requests, ranked)
+
+        return explain(
+            slates,
+            requests.queries,
+            catalogue=self.catalogue,
+            statistics=self.statistics,
+            sources=self.sources,
+        )
+
+    def policy_of(self, requests: Requests) -> Policy:
+        """Return the policy of the requests' surface."""
+        return self.policies[requests.surface]
+
+    def exclusions(self, requests: Requests) -> Exclusions:
+        """Return the mask of what must not be shown to the requests."""
+        return Exclusions(requests, self.policy_of(requests), self.catalogue)
+
+    def rank(self, requests: Requests, excluded: Exclusions, *, muted_popular: Bools | None = None) -> Ranked:
+        """Retrieve, filter and score candidates, in no order.
+
+        Args:
+            requests: n requests.
+            excluded: Of these requests.
+            muted_popular: [n] bool, requests that go without the popular source; None is nobody.
+        """
+        candidates = self.sources.retrieve(requests.queries, self.settings.sources, excluded)
+        if muted_popular is not None and muted_popular.any():
+            candidates = _muted(candidates, muted_popular, c.RETRIEVAL_SOURCES.index(c.POPULAR))
+        features = ranking_features(
+            requests.queries, candidates, self.catalogue, self.statistics, self.sources.track_vectors
+        )
+        filled = candidates.rows >= 0
+        scores = np.full(filled.shape, -np.inf, np.float32)
+        scores[filled] = self.ranker.predict(features[filled])
+        return Ranked(candidates, features, scores)
+
+    def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
+        """Choose slates by the surface's policy, without reasons."""
+        candidates = ranked.candidates
+        catalogue = self.catalogue
+        places = rerank(
+            candidates.rows,
+            ranked.scores,
+            requests.k,
+            tracks=self.track_columns,
+            profiles=GenreProfiles.of(requests.queries, catalogue.genre_rows, len(catalogue.genres)),
+            weights=self.policy_of(requests).weights,
+        )
+        sources = np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks).argmin(axis=2)
+        return Slates.unexplained(
+            _chosen(candidates.rows, places, np.int32(NO_ROW)),
+            _chosen(ranked.scores, places, np.float32(-np.inf)),
+            _chosen(sources.astype(np.int8), places, np.int8(NO_ROW)),
+        )
+
+
+def _muted(candidates: Candidates, requests: Bools, source: int) -> Candidates:
+    """Take a source's say away from some requests [n] bool; what no other source returned is gone."""
+    scores, ranks = candidates.scores.copy(), candidates.ranks.copy()
+    scores[requests, :, source] = ranks[requests, :, source] = np.nan
+    return Candidates(np.where(np.isnan(ranks).all(axis=2), NO_ROW, candidates.rows), scores, ranks)
+
+
+def _chosen(values: npt.NDArray[Kind], places: Rows, padding: Kind) -> npt.NDArray[Kind]:
+    """Return values [n, c] at places [n, k], the padding where a place is -1."""
+    if not values.shape[1]:
+        return np.full(places.shape, padding, values.dtype)
+    taken: npt.NDArray[Kind] = np.take_along_axis(values, np.maximum(places, 0), axis=1)
+    return np.where(places >= 0, taken, padding)

@@ -1,0 +1,135 @@
+"""Requests of a batch, as columns; and how a running session becomes the newest part of a history."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Floats, Int64s, Queries
+from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.settings import LakeSettings
+from crossfade.schema.tables import Surface
+
+# Without a duration only the share tells how early a skip was; up to 2 % of a track is a skip at once.
+EARLY_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Requests:
+    """n requests for one surface.
+
+    Args:
+        queries: n queries, whose histories end with the request's own session and seed (`with_sessions`).
+        surface: Where the slates appear.
+        k: Tracks wanted in each slate.
+        seed_rows: [n] int32 track that the slate starts from, -1 without; never in the slate itself.
+        excluded_offsets: [n + 1] int64; request i excludes excluded_rows[offsets[i]:offsets[i + 1]].
+        excluded_rows: [m] int32 tracks.
+    """
+
+    queries: Queries
+    surface: Surface
+    k: int
+    seed_rows: Rows
+    excluded_offsets: Int64s
+    excluded_rows: Rows
+
+    def __len__(self) -> int:
+        """Return the number of requests."""
+        return len(self.queries)
+
+    @classmethod
+    def of(cls, queries: Queries, surface: Surface, k: int) -> "Requests":
+        """Return requests without seeds and without exclusions of their own."""
+        n = len(queries)
+        nothing = np.zeros(n + 1, np.int64), np.zeros(0, np.int32)
+        return cls(queries, surface, k, np.full(n, NO_ROW, np.int32), *nothing)
+
+    @classmethod
+    def of_users(cls, dataset: Dataset, user_rows: Rows, as_of: int, surface: Surface, k: int) -> "Requests":
+        """Return requests of users [n] int32 (-1 unknown) as of a moment in UTC seconds."""
+        return cls.of(dataset.queries(user_rows, as_of), surface, k)
+
+    def slice(self, start: int, stop: int) -> "Requests":
+        """Return requests start:stop."""
+        first, last = self.excluded_offsets[start], self.excluded_offsets[stop]
+        return replace(
+            self,
+            queries=self.queries.slice(start, stop),
+            seed_rows=self.seed_rows[start:stop],
+            excluded_offsets=self.excluded_offsets[start : stop + 1] - first,
+            excluded_rows=self.excluded_rows[first:last],
+        )
+
+    def take(self, places: npt.NDArray[np.integer]) -> "Requests":
+        """Return the requests at places [m], in that order; a place may come often."""
+        counts = np.diff(self.excluded_offsets)[places]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        entries = np.repeat(self.excluded_offsets[:-1][places] - offsets[:-1], counts) + np.arange(
+            offsets[-1]
+        )
+        return replace(
+            self,
+            queries=self.queries.take(places),
+            seed_rows=self.seed_rows[places],
+            excluded_offsets=offsets,
+            excluded_rows=self.excluded_rows[entries],
+        )
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """What n requests bring along: tracks just played, oldest first (a CSR layout).
+
+    Args:
+        offsets: [n + 1] int64.
+        track_rows: [m] int32.
+        strengths: [m] float32, signed as in `Interactions`.
+    """
+
+    offsets: Int64s
+    track_rows: Rows
+    strengths: Floats
+
+
+def listen_strengths(
+    played_shares: npt.NDArray[np.floating], durations_ms: npt.NDArray[np.floating], lake: LakeSettings
+) -> Floats:
+    """Return signed strengths of listens, by the rule that gold applies to events.
+
+    Args:
+        played_shares: [m] 0..1 of the track, NaN where unknown (counts as wanted).
+        durations_ms: [m] NaN where unknown.
+        lake: Thresholds.
+
+    Returns:
+        [m] float32: 1 for a play over `positive_ms` or `positive_share`, else -1 to `early_skip_ms`, rising
+        to 0 at `late_skip_ms` (by share, from 2 % to `positive_share`, where the duration is unknown).
+    """
+    played_ms = played_shares * durations_ms
+    wanted = np.isnan(played_shares) | (played_ms > lake.positive_ms) | (played_shares > lake.positive_share)
+    by_time = (played_ms - lake.late_skip_ms) / max(lake.late_skip_ms - lake.early_skip_ms, 1)
+    by_share = (played_shares - lake.positive_share) / max(lake.positive_share - EARLY_SHARE, 1e-9)
+    skipped = np.clip(np.where(np.isnan(played_ms), by_share, by_time), -1, 0)
+    return np.where(wanted, 1.0, skipped).astype(np.float32)
+
+
+def with_sessions(queries: Queries, sessions: Sessions) -> Queries:
+    """Append each request's session to its history, a second apart and just before `as_of`."""
+    counts = np.diff(sessions.offsets)
+    if not counts.any():
+        return queries
+    owners = np.repeat(np.arange(len(queries)), counts)
+    from_end = sessions.offsets[1:][owners] - np.arange(len(owners))
+    ends = queries.offsets[1:][owners]
+    latest = queries.last_seconds(1)[owners, 0]
+    numbers = (int(queries.sessions.max(initial=NO_ROW)) + 1 + owners).astype(np.int32)
+    return replace(
+        queries,
+        offsets=queries.offsets + sessions.offsets,
+        track_rows=np.insert(queries.track_rows, ends, sessions.track_rows),
+        seconds=np.insert(queries.seconds, ends, np.maximum(queries.as_of[owners] - from_end, latest)),
+        strengths=np.insert(queries.strengths, ends, sessions.strengths),
+        sessions=np.insert(queries.sessions, ends, numbers),
+    )

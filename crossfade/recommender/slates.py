@@ -1,0 +1,47 @@
+"""Slates of a batch of requests, as columns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.schema.ids import NO_ROW, Rows
+
+Floats = npt.NDArray[np.float32]
+Int8s = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Slates:
+    """n slates of up to k tracks, best place first; unfilled places stand at the end.
+
+    Args:
+        rows: [n, k] int32 tracks, -1 where unfilled.
+        scores: [n, k] float32 ranker's scores, -inf where unfilled; reranking may put a lower one first.
+        sources: [n, k] int8 the place in `RETRIEVAL_SOURCES` of who ranked the track best, -1 unfilled.
+        propensities: [n, k] float32 probability of the track at its place, 1 without exploration, 0 unfilled.
+        reason_kinds: [n, k] int8 `ReasonKind`, 0 where there is none to show.
+        reason_rows: [n, k] int32 track, artist or country of the reason's kind, -1 without.
+    """
+
+    rows: Rows
+    scores: Floats
+    sources: Int8s
+    propensities: Floats
+    reason_kinds: Int8s
+    reason_rows: Rows
+
+    def __len__(self) -> int:
+        """Return the number of slates."""
+        return len(self.rows)
+
+    @classmethod
+    def unexplained(cls, rows: Rows, scores: Floats, sources: Int8s) -> "Slates":
+        """Return slates without reasons; arguments as in the class."""
+        nothing = np.zeros(rows.shape, np.int8), np.full(rows.shape, NO_ROW, np.int32)
+        return cls(rows, scores, sources, (rows >= 0).astype(np.float32), *nothing)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """[n] int64 filled places."""
+        return np.asarray((self.rows >= 0).sum(1), np.int64)

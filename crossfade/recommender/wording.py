@@ -1,0 +1,96 @@
+"""Kinds of reason and their words; words are made at the edge, columns carry kinds and rows."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossfade.features.catalogue import Catalogue
+from crossfade.schema import columns as c
+from crossfade.schema.ids import NO_ROW, IdMap, Rows
+
+
+class ReasonKind(IntEnum):
+    """Why a track stands where it stands; the row that goes with it is named in brackets."""
+
+    NONE = 0  # nothing that would be true enough to show
+    LISTENED_TRACK = 1  # because of listens of one track [track]
+    ARTIST = 2  # because of listens of its artist [artist]
+    SIMILAR_LISTENERS = 3  # because of the whole history; no single listen decides
+    POPULAR = 4  # because it is popular [country, -1 everywhere]
+    NEW_RELEASE = 5  # a new release, because of listens of its artist [artist]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Turns reasons into sentences.
+
+    Args:
+        catalogue: Titles and artists' names.
+        countries: Country codes by row.
+    """
+
+    catalogue: Catalogue
+    countries: IdMap
+
+    def texts(self, kinds: npt.NDArray[np.int8], rows: Rows) -> pa.Array:
+        """Return [m] texts of reasons [m], empty where there is none."""
+        texts = pa.array(np.full(len(kinds), "", object), pa.string())
+        for kind in set(kinds.tolist()) - {ReasonKind.NONE}:
+            mask = kinds == kind
+            texts = pc.replace_with_mask(texts, pa.array(mask), self._sentences(kind, rows[mask]))
+        return texts
+
+    def _sentences(self, kind: int, rows: Rows) -> pa.Array:
+        match kind:
+            case ReasonKind.LISTENED_TRACK:
+                return _joined("Because you played ", self.track_names(rows))
+            case ReasonKind.ARTIST:
+                return _joined("You listen to ", self.artist_names(rows))
+            case ReasonKind.NEW_RELEASE:
+                return _joined("New from an artist you listen to: ", self.artist_names(rows))
+            case ReasonKind.POPULAR:
+                codes = self.countries.ids.take(_indices(rows))
+                return pc.coalesce(_joined("Popular in ", codes.cast(pa.string())), "Popular now")
+            case _:
+                return pa.array(np.full(len(rows), "Listeners with your taste play it", object), pa.string())
+
+    def track_names(self, rows: Rows) -> pa.Array:
+        """Return [m] "title by artist", with the track id where a title is unknown; -1 is null."""
+        indices = _indices(rows)
+        titles, ids = (_taken(self.catalogue, name, indices) for name in (c.TITLE, c.TRACK_ID))
+        artists = self._artist_names_of_tracks(indices)
+        known = pc.coalesce(titles, ids)
+        return pc.coalesce(pc.binary_join_element_wise(known, artists, " by "), known)
+
+    def artist_names(self, rows: Rows) -> pa.Array:
+        """Return [m] names of artist rows [m], with the artist id where a name is unknown; -1 is null."""
+        first_tracks = np.where(rows >= 0, self._first_tracks[np.maximum(rows, 0)], NO_ROW)
+        return self._artist_names_of_tracks(_indices(first_tracks))
+
+    def _artist_names_of_tracks(self, indices: pa.Array) -> pa.Array:
+        names, ids = (_taken(self.catalogue, name, indices) for name in (c.ARTIST_NAME, c.ARTIST_ID))
+        return pc.coalesce(names, ids)
+
+    @cached_property
+    def _first_tracks(self) -> Rows:
+        """[num_artists] int32: a track of each artist."""
+        artists, first = np.unique(self.catalogue.artist_rows, return_index=True)
+        return np.asarray(first[artists >= 0], np.int32)
+
+
+def _joined(start: str, ends: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(start, ends, "")
+
+
+def _indices(rows: Rows) -> pa.Array:
+    return pa.array(rows, pa.int32(), mask=np.asarray(rows) < 0)
+
+
+def _taken(catalogue: Catalogue, column: str, indices: pa.Array) -> pa.Array:
+    taken = catalogue.table.column(column).take(indices)
+    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken

@@ -1,0 +1,127 @@
+"""What every canonical column means, and what is switched off without it; `docs/data.md` shows the same."""
+
+from collections.abc import Iterable, Iterator
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from crossfade.schema import columns as c
+from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, TRACKS, USERS
+
+
+class Guide(NamedTuple):
+    """A column's meaning with its unit, and what is lost without it; a required one says nothing there."""
+
+    meaning: str
+    without: str = ""
+
+
+_EVENTS: Final = {
+    c.EVENT_ID: Guide("the event's own id", "a digest of the row takes its place (see Event ids)"),
+    c.EVENT_TYPE: Guide("listen, save, like, dislike, add_to_playlist, follow or exposure", "every event is a listen"),
+    c.USER_ID: Guide("who"),
+    c.TRACK_ID: Guide("what; a follow may name an artist_id instead"),
+    c.ARTIST_ID: Guide("the track's artist", "tracks that no catalogue describes have no artist"),
+    c.TIMESTAMP: Guide(
+        "when it began: ISO 8601 (UTC where it names no zone), or seconds, ms or us since 1970",
+        "no time split and no recency: held-out listens are drawn at random",
+    ),
+    c.PLAYED_MS: Guide("how long it was played, ms", "played_share decides what was a skip; without both nothing was"),
+    c.PLAYED_SHARE: Guide("which share of the track was played, 0 to 1", "played_ms decides what was a skip; without both nothing was"),
+    c.SESSION_ID: Guide("the session that it belongs to", "a pause of lake.session_gap_minutes starts a new session"),
+    c.COUNTRY: Guide("where, for example an ISO 3166 code", "no popularity by country, unless users tell it"),
+    c.DEVICE: Guide("on what, for example phone or speaker", "nothing yet: it is kept for skip models"),
+    c.SHUFFLE: Guide("whether the order was random", "nothing yet: it is kept for skip models"),
+    c.CONTEXT: Guide("from where it was played, for example playlist, album or radio", "nothing yet: it is kept for skip models"),
+    c.SURFACE: Guide("of an exposure: discover_weekly, radio, release_radar or home", "exposures cannot be told apart"),
+    c.SLATE_ID: Guide("of an exposure: the slate that was shown; its lines share it", "exposures cannot be put together"),
+    c.POSITION: Guide("of an exposure: place in the slate, from 0", "no correction for position"),
+    c.PROPENSITY: Guide("of an exposure: probability with which it was shown, 0 to 1", "no off-policy estimates"),
+    c.EXPERIMENT: Guide("the experiment that it was part of", "no analysis by experiment"),
+    c.VARIANT: Guide("the experiment's variant", "no analysis by variant"),
+}
+
+_AUDIO: Final = {
+    "tempo_bpm": "tempo, beats per minute",
+    "energy": "loud and fast, 0 to 1",
+    "loudness_db": "loudness, dB",
+    "valence": "cheerful, 0 to 1",
+    "danceability": "easy to dance to, 0 to 1",
+    "acousticness": "acoustic, 0 to 1",
+    "instrumentalness": "without voice, 0 to 1",
+}
+
+_TRACKS: Final = {
+    c.TRACK_ID: Guide("the track"),
+    c.TITLE: Guide("its title", "playlists show ids"),
+    c.ARTIST_IDS: Guide(
+        "its artists, the main one first; also read from artist_id or artists",
+        "no artist features, caps or reasons, unless events name the artist",
+    ),
+    c.ARTIST_NAME: Guide("the main artist's name", "the artists table is asked, else playlists show ids"),
+    c.ALBUM_ID: Guide("its album", "no cap per album"),
+    c.RELEASE_DATE: Guide("when it came out; a year or month means its first day", "no age of tracks, no new releases"),
+    c.GENRES: Guide("genres or tags, most typical first; also read from tags or genre", "no genre affinity and no calibrated mix"),
+    c.DURATION_MS: Guide("length, ms", "a played_share cannot be turned into time"),
+    c.EXPLICIT: Guide("whether its words are explicit", "no explicit filter"),
+    c.AVAILABLE: Guide("whether it may be recommended", "every track is available"),
+    **{name: Guide(meaning, "no audio similarity by it") for name, meaning in _AUDIO.items()},
+    c.AUDIO_VECTOR: Guide("an embedding of its sound, of one length for all tracks", "no similarity by sound"),
+}
+
+_ARTISTS: Final = {
+    c.ARTIST_ID: Guide("the artist"),
+    c.NAME: Guide("its name", "tracks' own artist_name is shown"),
+    c.GENRES: Guide("its genres", "nothing: genres are read from tracks"),
+    c.COUNTRY: Guide("where it is from", "nothing yet"),
+}
+
+_PLAYLISTS: Final = {
+    c.PLAYLIST_ID: Guide("the playlist"),
+    c.TITLE: Guide("its title", "its words say nothing of its tracks"),
+    c.USER_ID: Guide("whose it is", "it belongs to nobody"),
+    c.TRACK_IDS: Guide("its tracks in order"),
+    c.TIMESTAMP: Guide("when it was last changed", "it has no time"),
+}
+
+_USERS: Final = {
+    c.USER_ID: Guide("the user"),
+    c.COUNTRY: Guide("where, for example an ISO 3166 code", "the most frequent country of the user's events is taken"),
+    c.BIRTH_YEAR: Guide("year of birth", "nothing yet"),
+    c.EXPLICIT_ALLOWED: Guide("whether explicit tracks may be recommended", "they may"),
+}
+
+GUIDES: Final = MappingProxyType(
+    {
+        EVENTS.name: _EVENTS,
+        TRACKS.name: _TRACKS,
+        ARTISTS.name: _ARTISTS,
+        PLAYLISTS.name: _PLAYLISTS,
+        USERS.name: _USERS,
+    }
+)
+# Told at every import; of the others the guide tells on request, since most data lacks them.
+_TOLD: Final = (
+    c.TIMESTAMP,
+    c.PLAYED_MS,
+    c.PLAYED_SHARE,
+    c.SESSION_ID,
+    c.TITLE,
+    c.ARTIST_IDS,
+    c.RELEASE_DATE,
+    c.GENRES,
+)
+
+
+def switched_off(table: str, columns: Iterable[str]) -> Iterator[str]:
+    """Say, one sentence each, what the lack of columns switches off.
+
+    Args:
+        table: A canonical table.
+        columns: The canonical columns that are there.
+    """
+    there = set(columns)
+    lengths = {c.PLAYED_MS, c.PLAYED_SHARE}
+    for name in TABLES[table].schema.names:
+        if name in there or name not in _TOLD or (name in lengths and lengths & there):
+            continue
+        yield f"{table} have no {name}: {GUIDES[table][name].without}."

@@ -1,0 +1,80 @@
+"""Policies: each file is the manual, wrong keys are refused in one line, text and object round-trip."""
+
+from pathlib import Path
+
+import pytest
+
+from crossfade.recommender.policy import Policy, load_policy, parse_policy
+from crossfade.recommender.surfaces import (
+    default_policies,
+    default_policy_text,
+    load_policies,
+    surface_of,
+    write_policies,
+)
+from crossfade.schema.errors import InputError, SettingsError
+from crossfade.schema.tables import Surface
+
+RADIO = default_policy_text(Surface.RADIO)
+
+
+def test_each_surface_has_a_policy_that_names_and_explains_every_key() -> None:
+    for surface in Surface:
+        lines = [
+            line for line in default_policy_text(surface).splitlines() if line and not line.startswith("#")
+        ]
+        assert [line.split(":")[0] for line in lines] == list(Policy.model_fields)
+        assert all("  # " in line for line in lines), surface
+
+
+def test_policies_round_trip(tmp_path: Path) -> None:
+    for policy in default_policies().values():
+        assert parse_policy(policy.dumps()) == policy
+    write_policies(tmp_path / "policies")
+    assert load_policies(tmp_path / "policies") == default_policies()
+
+
+def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
+    heard = [
+        parse_policy(RADIO.replace("exclude_heard: 1", f"exclude_heard: {v}")).exclude_heard
+        for v in ("all", "none", 30)
+    ]
+    assert heard == ["all", "none", 30]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            RADIO + "\nflow: 1",
+            r"radio\.yaml: unknown key flow; known: calibration, diversity, exclude_disliked",
+        ),
+        (RADIO.replace("k: 30", ""), r"radio\.yaml: key k is missing; a policy names every key"),
+        (RADIO.replace("k: 30", "k: 0"), r"radio\.yaml: k=0: Input should be greater than or equal to 1"),
+        (
+            RADIO.replace("diversity: 0.05", "diversity: 2"),
+            r"diversity=2: Input should be less than or equal to 1",
+        ),
+        (RADIO.replace("exclude_heard: 1", "exclude_heard: some"), r"exclude_heard='some'"),
+        ("- a", r"radio\.yaml: needs keys and values, got list"),
+        ("a: [", r"radio\.yaml: not YAML"),
+    ],
+)
+def test_wrong_policies_name_file_key_and_value(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "radio.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        load_policy(path)
+
+
+def test_a_missing_policy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"home\.yaml does not exist"):
+        load_policy(tmp_path / "home.yaml")
+
+
+def test_an_unknown_surface_lists_the_known() -> None:
+    assert surface_of("home") is Surface.HOME
+    with pytest.raises(
+        InputError, match="Surface 'hom' does not exist; choose one of: discover_weekly, radio"
+    ):
+        surface_of("hom")
