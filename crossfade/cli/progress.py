@@ -38,11 +38,11 @@ class PlainReporter:
 
     def started(self, step: str) -> None:
         """Print that a step runs."""
-        self._console.print(f"{step}  started", highlight=False)
+        self._console.print(f"{step}  started", highlight=False, soft_wrap=True)
 
     def ended(self, timing: Timing) -> None:
         """Print what a step took."""
-        self._console.print(line(timing), highlight=False)
+        self._console.print(line(timing), highlight=False, soft_wrap=True)
 
 
 class TerminalReporter:
@@ -62,7 +62,7 @@ class TerminalReporter:
         if timing.step in self._tasks:
             self._progress.remove_task(self._tasks.pop(timing.step))
         mark = "[red]✗[/red]" if timing.status == "failed" else "[green]✓[/green]"
-        self._progress.console.print(f"{mark} {line(timing)}", highlight=False)
+        self._progress.console.print(f"{mark} {line(timing)}", highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -9,6 +10,9 @@ from rich.console import Console
 from crossfade.cli.compile import PIPELINES, compiled
 from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.schema.settings import Settings
+
+if TYPE_CHECKING:
+    from crossfade.recommender.workspace import Workspace
 
 
 def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, console: Console) -> str:
@@ -44,10 +48,19 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
     start = time.monotonic()
     with reporting(console) as reporter:
         run = run_locally(compiled(name, stamped_image()), arguments, place.runs, reporter)
-    console.print(
-        f"{name} finished in {time.monotonic() - start:.0f} s; logs: {run.directory}", highlight=False
-    )
+    took = f"{name} finished in {time.monotonic() - start:.0f} s; logs: {run.directory}"
+    for line in (took, *_results(place, run.run_id)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     return run.run_id
+
+
+def _results(workspace: "Workspace", run_id: str) -> list[str]:
+    """Tell what a run decided and where its report is; a weekly run has neither."""
+    words = {"promote": "promoted", "refuse": "not promoted", "rollback": "rolled back to"}
+    decided = [line for line in workspace.promotions.lines() if line.run_id == run_id]
+    report = workspace.reports / f"{run_id}.html"
+    lines = [f"{words[line.action]}: bundle {line.digest}. {line.reason}" for line in decided]
+    return [*lines, *([f"report: {report}"] if report.is_file() else [])]
 
 
 @click.command("run", short_help="Run a pipeline on this machine.")

@@ -12,7 +12,6 @@ from crossfade.twin.spec import TwinSpec
 _DAYS_PER_YEAR: Final = 365.25
 _ACTIVE_SHARE: Final = 0.65  # artists who still release
 _DEBUT_SHARE: Final = 0.03  # artists whose first release falls into the window
-_ALBUM_TRACKS: Final = 7  # from here on a release is an album, for whoever asks for one
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,6 @@ class Releases:
     def sizes(self) -> npt.NDArray[np.int64]:
         """[num_releases] tracks of each release."""
         return np.diff(self.first_tracks)
-
-    @property
-    def is_album(self) -> npt.NDArray[np.bool_]:
-        """[num_releases] bool."""
-        return self.sizes >= _ALBUM_TRACKS
 
 
 def make_releases(spec: TwinSpec, rng: np.random.Generator) -> Releases:

@@ -1,7 +1,7 @@
 """What a twin is made of: its sizes, its first day and its seed."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from crossfade.schema.errors import InputError
@@ -57,11 +57,6 @@ class TwinSpec:
     def artists(self) -> int:
         """Number of artists."""
         return max(1, self.num_tracks // TRACKS_PER_ARTIST) if self.num_artists is None else self.num_artists
-
-    @property
-    def end(self) -> date:
-        """The day after the window's last."""
-        return self.start + timedelta(days=self.num_days)
 
     @property
     def start_day(self) -> int:

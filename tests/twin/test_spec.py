@@ -36,5 +36,4 @@ def test_artists_follow_from_tracks_unless_given() -> None:
 
 def test_the_window_is_counted_from_its_start() -> None:
     spec = TwinSpec(start=date(1975, 1, 1), num_days=31)
-    assert spec.end == date(1975, 2, 1)
     assert spec.start_day == 5 * 365 + 1  # 1972 was a leap year
