@@ -19,6 +19,7 @@ from crossfade.schema.settings import LakeSettings, Settings
 from crossfade.schema.tables import ARTISTS, PLAYLISTS, TABLES, TRACKS, USERS
 
 MADE_FROM: Final = "crossfade.made_from"
+RECIPES: Final = ("silver.py", "gold.py", "layout.py")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class _Step:
 def _silver_events(making: _Making, bronze: ir.Table) -> ir.Table:
     same = making.kept("same_ids", silver.same_ids(bronze))
     repeats = making.kept("exact_repeats", silver.exact_repeats(bronze, same))
-    return silver.events(bronze, same.union(repeats), making.settings)
+    dropped = same.union(repeats)
+    return silver.events(bronze, dropped, silver.sessions(bronze, dropped, making.settings))
 
 
 def _interactions(making: _Making, events: ir.Table, tracks: ir.Table) -> ir.Table:
@@ -94,7 +96,11 @@ STEPS: Final = (
     ),
     _Step("gold/interactions", ("silver/events", "silver/tracks"), _interactions),
     _Step("gold/track_days", ("gold/interactions",), lambda _, acts: gold.track_days(acts)),
-    _Step("gold/artist_days", ("gold/interactions", "silver/tracks"), lambda _, *inputs: gold.artist_days(*inputs)),
+    _Step(
+        "gold/artist_days",
+        ("gold/interactions", "silver/tracks"),
+        lambda _, *inputs: gold.artist_days(*inputs),
+    ),
     _Step(
         "gold/user_profiles",
         ("silver/events", "gold/interactions", "silver/users"),
@@ -120,7 +126,9 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         InputError: Another process is writing to the lake.
     """
     if not any(lake.has(BRONZE, name) for name in TABLES):
-        raise NotFoundError(f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}")
+        raise NotFoundError(
+            f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}"
+        )
     with lake.writing() as scratch, engine(scratch) as session:
         written = tuple(step.target for step in STEPS if _built(step, lake, settings.lake, session, progress))
         counts = tuple(_counts(name, lake, session) for name in TABLES)
@@ -136,20 +144,24 @@ def _built(
     if lake.has(layer, name) and lake.history(layer, name)[0].get(MADE_FROM) == made_from:
         return False
     progress(step.target)
-    rows = step.make(_Making(settings, session.kept), *(_input(source, lake, session) for source in step.inputs))
+    rows = step.make(
+        _Making(settings, session.kept), *(_input(source, lake, session) for source in step.inputs)
+    )
     lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), {MADE_FROM: made_from})
     return True
 
 
 def _made_from(step: _Step, lake: Lake, settings: LakeSettings) -> str:
     inputs = {source: lake.version(*source.split("/")) for source in step.inputs}
-    return json.dumps({"inputs": inputs, "settings": settings.model_dump(), "recipe": _recipe()}, sort_keys=True)
+    return json.dumps(
+        {"inputs": inputs, "settings": settings.model_dump(), "recipe": _recipe()}, sort_keys=True
+    )
 
 
 def _recipe() -> str:
     """Return a digest of the transformations, so that a new release of them rebuilds what an older one made."""
-    texts = [Path(module.__file__).read_bytes() for module in (silver, gold, layout)]
-    return sha256(b"".join(texts)).hexdigest()[:16]
+    here = Path(__file__).parent
+    return sha256(b"".join((here / name).read_bytes() for name in RECIPES)).hexdigest()[:16]
 
 
 def _schema(table: str) -> pa.Schema:
@@ -168,7 +180,9 @@ def _counts(name: str, lake: Lake, session: Engine) -> TableCounts:
     quarantined = lake.num_rows(QUARANTINE, name)
     received, clean = lake.num_rows(BRONZE, name), lake.num_rows(SILVER, name)
     implied = session.count(_implied(lake, session)) if name == TRACKS.name else 0
-    return TableCounts(name, received + quarantined, clean - implied, quarantined, received - clean + implied, implied)
+    return TableCounts(
+        name, received + quarantined, clean - implied, quarantined, received - clean + implied, implied
+    )
 
 
 def _implied(lake: Lake, session: Engine) -> ir.Table:

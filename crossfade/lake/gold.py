@@ -46,7 +46,9 @@ def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> 
 def _listen_strength(listens: ir.Table, settings: LakeSettings) -> ir.FloatingValue:
     share = listens[c.PLAYED_SHARE]
     played_ms = listens[c.PLAYED_MS].coalesce(share * listens[c.DURATION_MS])
-    is_long = (played_ms > settings.positive_ms).fill_null(False) | (share > settings.positive_share).fill_null(False)
+    is_long = (played_ms > settings.positive_ms).fill_null(False) | (
+        share > settings.positive_share
+    ).fill_null(False)
     unknown = played_ms.isnull() & share.isnull()
     skip_range_ms = max(settings.late_skip_ms - settings.early_skip_ms, 1)
     by_time = (played_ms - settings.late_skip_ms) / float(skip_range_ms)
@@ -108,7 +110,9 @@ def _joined(left: ir.Table, right: ir.Table, suffix: str = "_right") -> ir.Table
 def _countries(events: ir.Table) -> ir.Table:
     known = events.filter(events[c.COUNTRY].notnull())
     counts = known.group_by([c.USER_ID, c.COUNTRY]).agg(num_events=known.count())
-    most = ibis.row_number().over(group_by=c.USER_ID, order_by=[counts.num_events.desc(), counts[c.COUNTRY].asc()])
+    most = ibis.row_number().over(
+        group_by=c.USER_ID, order_by=[counts.num_events.desc(), counts[c.COUNTRY].asc()]
+    )
     return counts.mutate(place=most).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
 
 

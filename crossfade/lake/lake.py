@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
-from typing import Final
+from typing import Final, TypeAlias
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from crossfade.schema.durable import locked_or_refused, replace_file
-from crossfade.schema.errors import InputError, IntegrityError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
 
 BRONZE: Final = "bronze"  # as received, typed, with where each row came from
@@ -27,7 +29,10 @@ SCRATCH: Final = ".scratch"
 # A lake killed while it was made holds at most these; anything else means that the directory is in other use.
 OWN_FILES: Final = (ABOUT_FILE, LOCK_FILE, SCRATCH, f".{ABOUT_FILE}.")
 
-ArrowRows = pa.Table | pa.RecordBatchReader
+# delta-rs 1.6 cannot write below such a path, or DuckDB would read it as a pattern.
+UNUSABLE: Final = frozenset("%[]^|\\*?")
+
+ArrowRows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 
 class Lake:
@@ -41,14 +46,21 @@ class Lake:
         """Open the lake at a path, making an empty one if nothing is there.
 
         Raises:
-            InputError: The path is a file, or a directory that holds other things.
+            InputError: The path is a file, or a directory that holds other things, or has characters that Delta cannot write.
             IntegrityError: As `open`.
         """
+        unusable = sorted(set(str(path.absolute())) & UNUSABLE)
+        if unusable:
+            raise InputError(f"A lake's path must not contain {' '.join(unusable)}, got {path.absolute()}; name another path.")
         if (path / ABOUT_FILE).exists():
             return cls.open(path)
         if path.exists() and not path.is_dir():
             raise InputError(f"A lake is a directory, but {path} is a file; name another path.")
-        foreign = [entry.name for entry in path.iterdir() if not entry.name.startswith(OWN_FILES)] if path.exists() else []
+        foreign = (
+            [entry.name for entry in path.iterdir() if not entry.name.startswith(OWN_FILES)]
+            if path.exists()
+            else []
+        )
         if foreign:
             raise InputError(
                 f"{path} is not a lake (it has no {ABOUT_FILE}) and is not empty: it holds {sorted(foreign)[0]}"
@@ -87,13 +99,16 @@ class Lake:
 
         Raises:
             InputError: Another process is importing into the lake or refreshing it.
+            CrossfadeError: The disk is full or cannot be written.
         """
         with locked_or_refused(self.path / LOCK_FILE, f"writing to the lake at {self.path}"):
             scratch = self.path / SCRATCH
             rmtree(scratch, ignore_errors=True)
-            scratch.mkdir()
             try:
+                scratch.mkdir()
                 yield scratch
+            except OSError as error:
+                raise _unwritten(self.path, error) from error
             finally:
                 rmtree(scratch, ignore_errors=True)
 
@@ -105,23 +120,33 @@ class Lake:
             name: The table's name.
             rows: A table, or a stream of batches for what does not fit into memory.
             about: Kept in the commit, shown by `history`.
+
+        Raises:
+            CrossfadeError: The disk is full or cannot be written; the table is as it was.
         """
         self._write(layer, name, rows, "append", about)
 
-    def overwrite(self, layer: str, name: str, rows: ArrowRows, about: Mapping[str, str] | None = None) -> None:
+    def overwrite(
+        self, layer: str, name: str, rows: ArrowRows, about: Mapping[str, str] | None = None
+    ) -> None:
         """Replace all rows, and the columns, as one commit; earlier versions stay readable."""
         self._write(layer, name, rows, "overwrite", about)
 
-    def _write(self, layer: str, name: str, rows: ArrowRows, mode: str, about: Mapping[str, str] | None) -> None:
+    def _write(
+        self, layer: str, name: str, rows: ArrowRows, mode: str, about: Mapping[str, str] | None
+    ) -> None:
         path = self._table_path(layer, name)
-        path.mkdir(parents=True, exist_ok=True)
-        write_deltalake(
-            str(path),
-            rows,
-            mode=mode,
-            schema_mode="overwrite" if mode == "overwrite" else None,
-            commit_properties=CommitProperties(custom_metadata=dict(about or {})),
-        )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_deltalake(
+                str(path),
+                rows,
+                mode=mode,
+                schema_mode="overwrite" if mode == "overwrite" else None,
+                commit_properties=CommitProperties(custom_metadata=dict(about or {})),
+            )
+        except (OSError, DeltaError) as error:
+            raise _unwritten(path, error) from error
 
     def has(self, layer: str, name: str) -> bool:
         """Return whether the table has been written."""
@@ -149,7 +174,7 @@ class Lake:
         Raises:
             NotFoundError: No such table.
         """
-        return [Path(uri) for uri in self._delta(layer, name).file_uris()]
+        return [Path(unquote(uri)) for uri in self._delta(layer, name).file_uris()]
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""
@@ -191,11 +216,25 @@ class Lake:
 
 _IMPORT: Final = "import its files first with: crossfade import"
 _REFRESH: Final = "build it with: crossfade lake refresh"
-_MEND: Final = {BRONZE: _IMPORT, SILVER: _REFRESH, GOLD: _REFRESH, QUARANTINE: "no row of it was ever refused."}
+_MEND: Final = {
+    BRONZE: _IMPORT,
+    SILVER: _REFRESH,
+    GOLD: _REFRESH,
+    QUARANTINE: "no row of it was ever refused.",
+}
+
+
+def _unwritten(path: Path, error: Exception) -> CrossfadeError:
+    reason = " ".join(str(error).split())
+    return CrossfadeError(
+        f"{path} could not be written: {reason}. What stood there is unchanged; make room and run the same command again."
+    )
 
 
 def _schema_version(about: Path) -> int:
     try:
         return int(json.loads(about.read_text("utf-8"))["schema_version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{about} must say the lake's schema_version as a number, but it does not: {error!r}.") from error
+        raise IntegrityError(
+            f"{about} must say the lake's schema_version as a number, but it does not: {error!r}."
+        ) from error

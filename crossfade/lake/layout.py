@@ -26,7 +26,9 @@ def _with(schema: pa.Schema, *more: tuple[str, pa.DataType]) -> pa.Schema:
 
 def bronze_schema(table: Table) -> pa.Schema:
     """Return the canonical columns and where each row came from: source, file, row (from 1) and when."""
-    return pa.schema([*table.schema, *(field for field in QUARANTINE_SCHEMA if field.name not in (c.REASON, c.RAW))])
+    return pa.schema(
+        [*table.schema, *(field for field in QUARANTINE_SCHEMA if field.name not in (c.REASON, c.RAW))]
+    )
 
 
 _DAY_COUNTS: Final = tuple(

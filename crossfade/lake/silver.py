@@ -1,7 +1,5 @@
 """Bronze to silver: one clean row per event or key. Pure functions of ibis tables; any ibis engine runs them."""
 
-from collections.abc import Mapping
-
 import ibis
 import ibis.expr.types as ir
 
@@ -14,32 +12,44 @@ ROW = (c.SOURCE_FILE, c.SOURCE_ROW, c.IMPORTED_AT)  # what tells bronze rows apa
 
 def same_ids(bronze: ir.Table) -> ir.Table:
     """Return the rows, as `ROW`, whose event id stands in another row too, all but the fullest of each id."""
-    return _all_but_fullest(bronze, {"id": bronze[c.EVENT_ID]})
+    ids = bronze.group_by(c.EVENT_ID).agg(num_rows=bronze.count())
+    among = bronze.semi_join(ids.filter(ids.num_rows > 1), c.EVENT_ID).select(bronze.columns)
+    return _all_but_fullest(among, [among[c.EVENT_ID]])
 
 
 def exact_repeats(bronze: ir.Table, dropped: ir.Table) -> ir.Table:
     """Return the rows, as `ROW`, that repeat another one's user, track, second, type and slate, all but the fullest of each.
+
+    Without a time a repeat cannot be told from another play: such rows count by their event ids alone.
 
     Args:
         bronze: Bronze events.
         dropped: Rows that do not count any more, as `ROW`.
     """
     rows = bronze.anti_join(dropped, ROW).select(bronze.columns)
-    second = rows[c.TIMESTAMP].truncate("s").coalesce(ibis.timestamp("1970-01-01", timezone="UTC"))
-    key = {
-        "user": rows[c.USER_ID],
-        "subject": rows[c.TRACK_ID].coalesce(rows[c.ARTIST_ID]),
-        "type": rows[c.EVENT_TYPE],
-        "slate": rows[c.SLATE_ID].coalesce(""),
-        "second": second,
-        # Without a time only the id tells a repeat from another play of the same track.
-        "untimed": rows[c.TIMESTAMP].isnull().ifelse(rows[c.EVENT_ID], ""),
-    }
-    return _all_but_fullest(rows, key)
+    timed = rows.mutate(second=rows[c.TIMESTAMP].truncate("s")).filter(lambda t: t.second.notnull())
+    # Few users do two things in one second; only those rows are looked at closely.
+    busy = timed.group_by([c.USER_ID, "second"]).agg(num_rows=timed.count())
+    among = timed.semi_join(busy.filter(busy.num_rows > 1), [c.USER_ID, "second"]).select(timed.columns)
+    subject = among[c.TRACK_ID].coalesce(among[c.ARTIST_ID])
+    return _all_but_fullest(
+        among, [among[c.USER_ID], among.second, subject, among[c.EVENT_TYPE], among[c.SLATE_ID]]
+    )
 
 
-def events(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.Table:
-    """Return events without repeats, in sessions, marked as not from bots.
+def _all_but_fullest(rows: ir.Table, key: list[ir.Value]) -> ir.Table:
+    """Return the rows, as `ROW`, that another row of the same key says more than."""
+    more = (rows[c.PLAYED_MS].desc(nulls_first=False), rows[c.PLAYED_SHARE].desc(nulls_first=False))
+    order = [*more, *(rows[name].asc() for name in (c.EVENT_ID, *ROW))]
+    place = ibis.row_number().over(group_by=key, order_by=order)
+    return rows.mutate(place=place).filter(lambda t: t.place > 0).select(*ROW)
+
+
+def sessions(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.Table:
+    """Put every timed event into a session, the source's own or else a new one after a pause, at a position.
+
+    A made session's id is the user and the UTC second at which it started: it stays the same when later events arrive.
+    Positions count from 0 within an unbroken run, so that two sessions of one user at a time restart each other.
 
     Args:
         bronze: Bronze events.
@@ -47,10 +57,43 @@ def events(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.Ta
         settings: `session_gap_minutes` is read.
 
     Returns:
-        The canonical columns, `session_position` (int32 from 0, null without a timestamp) and `is_bot`.
+        event_id, session_id, session_position (int32, null without a timestamp).
     """
-    clean = _sessionised(bronze.anti_join(dropped, ROW).select(EVENTS.schema.names), settings)
-    return clean.mutate(**{c.IS_BOT: ibis.literal(False)})
+    rows = bronze.anti_join(dropped, ROW).select(c.EVENT_ID, c.USER_ID, c.TIMESTAMP, c.SESSION_ID)
+    in_order = ibis.window(group_by=rows[c.USER_ID], order_by=[rows[c.TIMESTAMP], rows[c.EVENT_ID]])
+    last, last_session = rows[c.TIMESTAMP].lag().over(in_order), rows[c.SESSION_ID].lag().over(in_order)
+    pause = rows[c.TIMESTAMP] > last + ibis.interval(minutes=settings.session_gap_minutes)
+    own = rows[c.SESSION_ID].notnull()
+    starts = last.isnull() | own.ifelse(
+        rows[c.SESSION_ID] != last_session.coalesce(""), pause | last_session.notnull()
+    )
+    rows = rows.mutate(starts=starts, place=ibis.row_number().over(in_order))
+    until_now = ibis.cumulative_window(
+        group_by=rows[c.USER_ID], order_by=[rows[c.TIMESTAMP], rows[c.EVENT_ID]]
+    )
+    begun = rows.starts.ifelse(rows[c.TIMESTAMP], ibis.null("timestamp('UTC')")).max().over(until_now)
+    first_place = rows.starts.ifelse(rows.place, ibis.null("int64")).max().over(until_now)
+    made = rows[c.USER_ID] + "@" + begun.strftime("%Y-%m-%dT%H:%M:%SZ")
+    is_timed = rows[c.TIMESTAMP].notnull()
+    session = rows[c.SESSION_ID].coalesce(is_timed.ifelse(made, ibis.null(str)))
+    position = is_timed.ifelse((rows.place - first_place).cast("int32"), ibis.null("int32"))
+    return rows.select(c.EVENT_ID, **{c.SESSION_ID: session, c.SESSION_POSITION: position})
+
+
+def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table) -> ir.Table:
+    """Return events without repeats, in sessions, marked as not from bots.
+
+    Args:
+        bronze: Bronze events.
+        dropped: What `same_ids` and `exact_repeats` found.
+        sessions: What `sessions` made.
+
+    Returns:
+        The canonical columns, `session_position` and `is_bot`.
+    """
+    own = [name for name in EVENTS.schema.names if name != c.SESSION_ID]
+    once = bronze.anti_join(dropped, ROW).select(*own)
+    return once.inner_join(sessions, c.EVENT_ID).mutate(**{c.IS_BOT: ibis.literal(False)})
 
 
 def newest(bronze: ir.Table, table: Table) -> ir.Table:
@@ -82,10 +125,14 @@ def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, playlists: ir.
     implied = implied_tracks(bronze, events, playlists)
     known = newest(bronze, TRACKS)
     missing = [name for name in TRACKS.schema.names if name != c.TRACK_ID]
-    rows = known.union(implied.mutate(**{name: ibis.null(known[name].type()) for name in missing}).select(known.columns))
+    rows = known.union(
+        implied.mutate(**{name: ibis.null(known[name].type()) for name in missing}).select(known.columns)
+    )
     heard = _heard_tracks(events)
     rows = rows.left_join(heard, c.TRACK_ID).drop(f"{c.TRACK_ID}_right")
-    heard_artist = rows[c.ARTIST_ID].notnull().ifelse(ibis.array([rows[c.ARTIST_ID]]), ibis.null("array<string>"))
+    heard_artist = (
+        rows[c.ARTIST_ID].notnull().ifelse(ibis.array([rows[c.ARTIST_ID]]), ibis.null("array<string>"))
+    )
     has_artists = (rows[c.ARTIST_IDS].length() > 0).fill_null(False)
     rows = rows.mutate(**{c.ARTIST_IDS: has_artists.ifelse(rows[c.ARTIST_IDS], heard_artist)})
     rows = rows.mutate(**{c.ARTIST_ID: rows[c.ARTIST_IDS][0]})
@@ -105,37 +152,3 @@ def _heard_tracks(events: ir.Table) -> ir.Table:
     """Return `track_id, artist_id`: the artist that events name for a track (the first by id if they disagree)."""
     known = events.filter(events[c.TRACK_ID].notnull() & events[c.ARTIST_ID].notnull())
     return known.group_by(c.TRACK_ID).agg(**{c.ARTIST_ID: known[c.ARTIST_ID].min()})
-
-
-def _all_but_fullest(rows: ir.Table, key: Mapping[str, ir.Value]) -> ir.Table:
-    """Return the rows, as `ROW`, that another row of the same key says more than; keys are never null."""
-    # Only rows that do repeat are sorted: they are few.
-    keyed = rows.select(*ROW, c.EVENT_ID, c.PLAYED_MS, c.PLAYED_SHARE, **key)
-    counts = keyed.group_by(list(key)).agg(num_rows=keyed.count())
-    among = keyed.semi_join(counts.filter(counts.num_rows > 1), list(key)).select(keyed.columns)
-    more = (among[c.PLAYED_MS].desc(nulls_first=False), among[c.PLAYED_SHARE].desc(nulls_first=False))
-    order = [*more, *(among[name].asc() for name in (c.EVENT_ID, *ROW))]
-    place = ibis.row_number().over(group_by=[among[name] for name in key], order_by=order)
-    return among.mutate(place=place).filter(lambda t: t.place > 0).select(*ROW)
-
-
-def _sessionised(rows: ir.Table, settings: LakeSettings) -> ir.Table:
-    """Give every timed event a session, the source's own or else a new one after a pause, and its position in it.
-
-    A made session's id is the user and the UTC second at which it started: it stays the same when later events arrive.
-    Positions count within an unbroken run, so that two sessions of one user at a time restart each other.
-    """
-    in_order = ibis.window(group_by=rows[c.USER_ID], order_by=[rows[c.TIMESTAMP], rows[c.EVENT_ID]])
-    last, last_session = rows[c.TIMESTAMP].lag().over(in_order), rows[c.SESSION_ID].lag().over(in_order)
-    pause = rows[c.TIMESTAMP] > last + ibis.interval(minutes=settings.session_gap_minutes)
-    own = rows[c.SESSION_ID].notnull()
-    starts = last.isnull() | own.ifelse(rows[c.SESSION_ID] != last_session.coalesce(""), pause | last_session.notnull())
-    rows = rows.mutate(_starts=starts, _place=ibis.row_number().over(in_order))
-    until_now = ibis.cumulative_window(group_by=rows[c.USER_ID], order_by=[rows[c.TIMESTAMP], rows[c.EVENT_ID]])
-    begun = rows._starts.ifelse(rows[c.TIMESTAMP], ibis.null("timestamp('UTC')")).max().over(until_now)
-    first_place = rows._starts.ifelse(rows._place, ibis.null("int64")).max().over(until_now)
-    made = rows[c.USER_ID] + "@" + begun.strftime("%Y-%m-%dT%H:%M:%SZ")
-    is_timed = rows[c.TIMESTAMP].notnull()
-    position = is_timed.ifelse((rows._place - first_place).cast("int32"), ibis.null("int32"))
-    session = rows[c.SESSION_ID].coalesce(is_timed.ifelse(made, ibis.null(str)))
-    return rows.mutate(**{c.SESSION_ID: session, c.SESSION_POSITION: position}).drop("_starts", "_place")

@@ -6,8 +6,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from crossfade.schema.errors import InputError
+
+REMOVED: Final = (
+    ".removed-"  # what a process that was killed while removing leaves, under a name of no meaning
+)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -44,7 +49,7 @@ def sync_directory(directory: Path) -> None:
 def remove_directory(directory: Path) -> None:
     """Remove a directory; it vanishes under its name at once, so that no reader finds half of it."""
     if directory.exists():
-        removed = directory.with_name(f".removed-{directory.name}")
+        removed = directory.with_name(f"{REMOVED}{directory.name}")
         shutil.rmtree(removed, ignore_errors=True)
         directory.rename(removed)
         shutil.rmtree(removed)
