@@ -10,6 +10,8 @@ from crossfade.quality.expected import Expected
 from crossfade.quality.report import ExpectationResult
 from crossfade.schema.errors import MissingExtraError
 
+_COLUMNS_FIRST = "Put the table's columns right first; then this can be checked."
+
 
 def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> list[ExpectationResult]:
     """Hold figures against a suite.
@@ -64,6 +66,7 @@ def _expectation(gx: Any, number: int, expected: Expected) -> Any:
 
 
 def _result(table: str, expected: Expected, observed: Any, outcome: Any) -> ExpectationResult:
+    raised = _raised(outcome.exception_info)
     return ExpectationResult(
         name=expected.name,
         table=table,
@@ -71,8 +74,8 @@ def _result(table: str, expected: Expected, observed: Any, outcome: Any) -> Expe
         observed=observed,
         limit=expected.limit,
         passed=bool(outcome.success),
-        raised=_raised(outcome.exception_info),
-        mend=expected.mend,
+        raised=raised,
+        mend=expected.mend if raised is None else _COLUMNS_FIRST,
     )
 
 

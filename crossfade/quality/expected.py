@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 import pyarrow as pa
@@ -23,6 +24,20 @@ class Measure(StrEnum):
     SECONDS_AHEAD = "seconds ahead"
     DAYS_OLD = "days old"
     QUARANTINED_SHARE = "quarantined share"
+
+
+UNITS: Final = MappingProxyType(
+    {
+        Measure.ROWS: "rows",
+        Measure.USERS: "users",
+        Measure.NULL_SHARE: "of the rows",
+        Measure.REPEATED: "rows",
+        Measure.UNKNOWN_SHARE: "of the rows",
+        Measure.SECONDS_AHEAD: "seconds",
+        Measure.DAYS_OLD: "days",
+        Measure.QUARANTINED_SHARE: "of the rows",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +74,8 @@ class Expected:
     def limit(self) -> str:
         """What is allowed, in words."""
         bounds = (("at least", self.at_least), ("at most", self.at_most))
-        words = [f"{word} {bound:,.10g}" for word, bound in bounds if bound is not None]
-        return " and ".join(words) or ", ".join(self.only)
+        words = " and ".join(f"{word} {bound:,.10g}" for word, bound in bounds if bound is not None)
+        return f"{words} {UNITS.get(self.measure, '')}".strip() if words else ", ".join(self.only)
 
 
 def typed(mend: str) -> Expected:

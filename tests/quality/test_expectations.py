@@ -25,8 +25,8 @@ def test_limits_and_nothing_to_look_at() -> None:
     assert [result.limit for result in results] == [
         "at least 0",
         "at most 1",
-        "at most 0",
-        "at most 0",
+        "at most 0 of the rows",
+        "at most 0 rows",
         "as in the schema",
     ]
 
