@@ -80,7 +80,9 @@ def test_only_the_top_countries_are_kept() -> None:
     dataset = replace(
         builders.dataset(plays), users=builders.users([f"user{i:02}" for i in range(21)], countries)
     )
-    shares = Statistics.of(dataset, NOW).country_share(np.array([0, 20], np.int32), np.zeros((2, 1), np.int32))
+    shares = Statistics.of(dataset, NOW).country_share(
+        np.array([0, 20], np.int32), np.zeros((2, 1), np.int32)
+    )
     assert np.isnan(shares[:, 0]).tolist() == [False, True]
 
 
@@ -110,7 +112,9 @@ def test_save_and_load_keep_everything(statistics: Statistics, tmp_path: Path) -
 
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
     write_table(pa.table({"as_of": [[1]]}), tmp_path / "statistics.arrow")
-    with pytest.raises(IntegrityError, match=r"has the columns as_of, but this version needs as_of, has_time"):
+    with pytest.raises(
+        IntegrityError, match=r"has the columns as_of, but this version needs as_of, has_time"
+    ):
         Statistics.load(tmp_path)
 
 
