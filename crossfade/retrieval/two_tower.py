@@ -57,7 +57,7 @@ class TwoTower:
         from crossfade.retrieval.two_tower_training import train
 
         earlier = None if warm_start is None else warm_start.learnt_
-        self.learnt_ = train(dataset, self.settings, self.seed, earlier)
+        self.learnt_: Learnt = train(dataset, self.settings, self.seed, earlier)
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
 

@@ -99,5 +99,3 @@ def assert_well_formed(ranking: Ranking, num_tracks: int) -> None:
 def assert_same(left: Ranking, right: Ranking) -> None:
     np.testing.assert_array_equal(left[0], right[0])
     np.testing.assert_allclose(left[1], right[1], rtol=1e-5)
-
-

@@ -27,7 +27,7 @@ def unit_vectors(num: int, *, dim: int = 16, seed: int = 0) -> Floats:
     random = np.random.default_rng(seed)
     centres = np.random.default_rng(9).normal(size=(20, dim))
     vectors = centres[random.integers(0, 20, num)] + 0.5 * random.normal(size=(num, dim))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def oracle(vectors: Floats, queries: Floats, k: int) -> Ranking:

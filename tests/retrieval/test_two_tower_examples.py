@@ -16,7 +16,7 @@ from tests.builders import catalogue, dataset
 
 def history(examples: Examples, place: int) -> list[int]:
     """The tracks of an example's history, most recent first."""
-    return examples.track_rows[examples.starts[place] : examples.ends[place]][::-1].tolist()
+    return [int(row) for row in examples.track_rows[examples.starts[place] : examples.ends[place]][::-1]]
 
 
 def test_histories_are_the_same_users_and_strictly_before() -> None:
@@ -73,7 +73,7 @@ def test_no_positives_give_no_examples() -> None:
 
 
 def test_features_are_standardised_over_trained_tracks_only() -> None:
-    tracks = [
+    tracks: list[dict[str, object]] = [
         {"track_id": "a", "energy": 0.2, "tempo_bpm": 100.0},
         {"track_id": "b", "energy": 0.4, "tempo_bpm": 100.0},
         {"track_id": "c", "energy": None, "tempo_bpm": 100.0},
@@ -86,7 +86,7 @@ def test_features_are_standardised_over_trained_tracks_only() -> None:
 
 
 def test_features_read_release_age_and_audio_vectors() -> None:
-    tracks = [
+    tracks: list[dict[str, object]] = [
         {"track_id": "a", "release_date": 0, "audio_vector": [1.0, 3.0]},
         {"track_id": "b", "release_date": 90, "audio_vector": [2.0, 3.0]},
         {"track_id": "c", "release_date": 500, "audio_vector": None},
