@@ -1,4 +1,8 @@
-"""Gradient-boosted trees that rank candidates: LambdaMART (Burges 2010) by LightGBM."""
+"""Gradient-boosted trees that rank candidates: LambdaMART (Burges 2010) by LightGBM.
+
+The trees correct a prior, reciprocal rank fusion of the sources (Cormack, Clarke and Büttcher 2009): where there is little
+to learn from, order falls back to what the sources agree on. On 30Music this is worth a tenth of recall and NDCG.
+"""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s
-from crossfade.schema.columns import RANKING_FEATURES
+from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from crossfade.schema.errors import IntegrityError, MissingExtraError, TrainingError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
@@ -29,8 +33,19 @@ NDCG_AT: Final = 30
 # Pairs within the first 50 places teach; order beyond hardly changes a slate of 30.
 TRUNCATION: Final = 50
 GAINS: Final = [0, 1, 3]  # of grades 0, 1 and 2: 2 ** grade - 1, the usual
-# With few rows, a leaf may hold this share of them instead of `min_leaf_rows`.
-MIN_LEAF_SHARE: Final = 0.005
+# A rank r gives a prior of 1.5 x 60 / (60 + r): the constant of its authors, and a weight that leaves 20 to 40 trees to
+# grow; weights of 1 to 2 are equally good on 30Music, 5 is too stubborn.
+FUSION: Final = 60.0
+PRIOR_WEIGHT: Final = 1.5
+RANK_FEATURES: Final = [RANKING_FEATURES.index(f"{source}_rank") for source in RETRIEVAL_SOURCES]
+FEATURE_SHARE: Final = 0.4  # of the features that each tree may use: trees differ, and err less together
+# Little data grows small trees: a leaf may hold this share of the rows when that is less than `min_leaf_rows`, and there
+# is one leaf for so many wanted candidates, up to `num_leaves`.
+MIN_LEAF_SHARE: Final = 0.01
+WANTED_PER_LEAF: Final = 100
+MIN_LEAVES: Final = 4
+# With fewer rows, threads cost more than they bring, most of all where other work wants the cores too.
+ROWS_WORTH_THREADS: Final = 50_000
 
 
 class GbdtRanker:
@@ -63,22 +78,25 @@ class GbdtRanker:
             )
         kept = taught[groups]
         rows = _Rows(features[kept], labels[kept], group_sizes[taught], user_rows[taught])
-        parameters = self._parameters(len(rows.labels))
+        parameters = self._parameters(rows.labels)
         self.best_iteration_ = self._best_iteration(rows, parameters)
         self.booster_ = lightgbm.train(parameters, rows.dataset(), self.best_iteration_)
         return self
 
-    def _parameters(self, num_rows: int) -> dict[str, Any]:
+    def _parameters(self, labels: Rows) -> dict[str, Any]:
         """Everything that LightGBM is told; `deterministic` and row-wise histograms make equal data equal bytes."""
+        affordable = max(int((labels > 0).sum()) // WANTED_PER_LEAF, MIN_LEAVES)
         return {
             "objective": "lambdarank",
             "metric": "ndcg",
             "eval_at": [NDCG_AT],
             "label_gain": GAINS,
             "lambdarank_truncation_level": TRUNCATION,
-            "num_leaves": self.settings.num_leaves,
+            "feature_fraction": FEATURE_SHARE,
+            "num_leaves": min(self.settings.num_leaves, affordable),
             "learning_rate": self.settings.learning_rate,
-            "min_data_in_leaf": max(1, min(self.settings.min_leaf_rows, int(num_rows * MIN_LEAF_SHARE))),
+            "min_data_in_leaf": max(1, min(self.settings.min_leaf_rows, int(len(labels) * MIN_LEAF_SHARE))),
+            "num_threads": _num_threads(len(labels)),
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -106,7 +124,9 @@ class GbdtRanker:
         rows = features.reshape(-1, features.shape[-1])
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
-        return np.asarray(self.booster_.predict(rows), np.float32).reshape(features.shape[:-1])
+        scores = fused_ranks(rows).sum(axis=1)
+        scores = scores + self.booster_.predict(rows, num_threads=_num_threads(len(rows)))
+        return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:
         """Split scores into what each feature adds (Lundberg and Lee 2017).
@@ -115,9 +135,12 @@ class GbdtRanker:
             features: [rows, num_features] float32.
 
         Returns:
-            [rows, num_features] float32; a row's sum is its score less the mean score in training.
+            [rows, num_features] float32; a row's sum is its score but for a constant. A source's rank gets its part of
+            the prior.
         """
-        return np.asarray(self.booster_.predict(features, pred_contrib=True), np.float32)[:, :-1]
+        parts = np.asarray(self.booster_.predict(features, pred_contrib=True), np.float32)[:, :-1]
+        parts[:, RANK_FEATURES] += fused_ranks(features)
+        return parts
 
     def feature_importance(self) -> dict[str, float]:
         """Return each feature's share of what all splits gained, largest first."""
@@ -150,6 +173,17 @@ class GbdtRanker:
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
         return loaded
+
+
+def _num_threads(num_rows: int) -> int:
+    """Return LightGBM's `num_threads`; 0 is one a core."""
+    return 0 if num_rows >= ROWS_WORTH_THREADS else 1
+
+
+def fused_ranks(features: Floats) -> Floats:
+    """Return what each source's rank adds to the prior: [rows, num_sources] float32, 0 where it did not return the track."""
+    priors = PRIOR_WEIGHT * FUSION / (FUSION + features[:, RANK_FEATURES])
+    return np.asarray(np.nan_to_num(priors), np.float32)
 
 
 def _require_features(directory: Path, names: list[str]) -> None:
@@ -189,6 +223,7 @@ class _Rows:
             self.features,
             self.labels,
             group=self.group_sizes,
+            init_score=fused_ranks(self.features).sum(axis=1),
             reference=reference,
             feature_name=list(RANKING_FEATURES),
         )
