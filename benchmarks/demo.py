@@ -8,6 +8,7 @@ from typing import Final
 from benchmarks.harness import KIB, Bar, Options, Result, run_measured
 from crossfade.schema.errors import CrossfadeError
 
+QUICK: Final = ("--users", "500", "--tracks", "2000", "--days", "42", "--set", "two_tower.epochs=2")
 MOST_SECONDS: Final = 300
 MOST_GIB: Final = 6
 
@@ -19,7 +20,8 @@ def run(options: Options) -> Result:
         CrossfadeError: The demo failed; shows the end of its output.
     """
     with TemporaryDirectory() as folder:
-        command = [str(Path(sys.executable).with_name("crossfade")), "demo", "--directory", f"{folder}/demo"]
+        script = str(Path(sys.executable).with_name("crossfade"))
+        command = [script, "demo", "--directory", f"{folder}/demo", *(QUICK if options.quick else ())]
         found = run_measured(command)
     if found.exit_code:
         raise CrossfadeError(f"{' '.join(command)} ended with {found.exit_code}: {found.output[-2000:]}")

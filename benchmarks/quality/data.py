@@ -4,14 +4,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from crossfade.sources.importing import import_files
-
 from benchmarks.harness import Options
 from crossfade.features.dataset import Dataset
 from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.build import refresh
 from crossfade.lake.lake import Lake
 from crossfade.schema.settings import Settings
+from crossfade.sources.importing import import_files
 from crossfade.twin.spec import TwinSpec
 from crossfade.twin.twin import simulate
 

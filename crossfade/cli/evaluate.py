@@ -51,7 +51,8 @@ def evaluate_command(
     settings = chosen_settings(settings_file, assignments)
     dataset = make_dataset(Lake.open(lake_dir), settings)
     start = dataset.split.test_start
-    chosen = bundle_dir or _champion(Path(str(workspace_dir)), start)
+    chosen = _champion(workspace_dir, start) if workspace_dir else bundle_dir
+    assert chosen is not None
     with TemporaryDirectory() as folder:
         dataset.save(Path(folder) / "dataset")
         suite = evaluate_bundle(Path(folder) / "dataset", chosen, Path(folder) / "evaluation", settings)

@@ -1,12 +1,8 @@
 """A planted recommender is judged beside its sources and the baselines, and the gate reads what was left."""
 
 import json
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from crossfade.evaluation import stages
@@ -17,58 +13,13 @@ from crossfade.evaluation.suite import RECOMMENDER, Suite
 from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Queries
-from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.manifest import read_manifest
-from crossfade.recommender.requests import Requests
-from crossfade.recommender.slates import Slates
-from crossfade.recommender.wording import ReasonKind, Wording
 from crossfade.schema.columns import RETRIEVAL_SOURCES
 from crossfade.schema.errors import InputError
-from crossfade.schema.ids import Rows
-from crossfade.schema.tables import Surface
 from tests.evaluation import worlds
+from tests.evaluation.planted import Planted, planted_bundle
 
 SETTINGS = worlds.settings()
-
-
-@dataclass(frozen=True)
-class Planted:
-    """A recommender that recommends the tracks that it is told, in the rows of its own dataset."""
-
-    dataset: Dataset
-    tracks: tuple[str, ...]
-    digest: str = "planted"
-
-    @property
-    def catalogue(self):  # type: ignore[no-untyped-def]
-        return self.dataset.catalogue
-
-    @cached_property
-    def wording(self) -> Wording:
-        return Wording(self.catalogue, self.dataset.users.countries)
-
-    @property
-    def sources(self):  # type: ignore[no-untyped-def]
-        return SimpleNamespace(retrievers=dict.fromkeys(RETRIEVAL_SOURCES, self))
-
-    def recommend(self, asked, k=None):  # type: ignore[no-untyped-def]
-        """Answer requests with slates as a recommender, and queries with a ranking as a source."""
-        if isinstance(asked, Requests):
-            assert asked.surface == Surface.DISCOVER_WEEKLY
-            rows, scores = self._ranked(asked.queries, asked.k)
-            slates = Slates.unexplained(rows, scores, np.where(rows >= 0, 1, -1).astype(np.int8))
-            kinds = np.where(rows >= 0, ReasonKind.ARTIST, ReasonKind.NONE).astype(np.int8)
-            return replace(slates, reason_kinds=kinds, reason_rows=self.catalogue.artist_rows[rows])
-        return self._ranked(asked, k)
-
-    def _ranked(
-        self, queries: Queries, k: int
-    ) -> tuple[Rows, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
-        chosen = np.full(max(k, len(self.tracks)), -1, np.int32)
-        chosen[: len(self.tracks)] = self.catalogue.tracks.rows(list(self.tracks))
-        rows = np.tile(chosen[:k], (len(queries), 1))
-        return rows, np.where(rows >= 0, 1.0, -np.inf).astype(np.float32)
 
 
 def _renumbered() -> Dataset:
@@ -166,7 +117,7 @@ def test_a_bundle_is_evaluated_with_histories_of_the_dataset(
 ) -> None:
     dataset = worlds.letters()
     dataset.save(tmp_path / "dataset")
-    bundle = _bundle(tmp_path, worlds.START)
+    bundle = planted_bundle(tmp_path, worlds.START)
     planted = Planted(_renumbered(), ("a2", "b2", "c1"), read_manifest(bundle)["digest"])
     monkeypatch.setattr(stages.Recommender, "load", lambda directory: planted)
     suite = stages.evaluate_bundle(tmp_path / "dataset", bundle, tmp_path / "evaluation", SETTINGS)
@@ -186,15 +137,10 @@ def test_a_bundle_is_evaluated_with_histories_of_the_dataset(
 
 def test_a_bundle_that_knows_the_test_period_is_refused(tmp_path: Path) -> None:
     worlds.letters().save(tmp_path / "dataset")
-    bundle = _bundle(tmp_path, worlds.START + 1)
+    bundle = planted_bundle(tmp_path, worlds.START + 1)
     with pytest.raises(InputError, match=f"but the test period starts at {worlds.START}"):
         stages.evaluate_bundle(tmp_path / "dataset", bundle, tmp_path / "evaluation", SETTINGS)
     assert not (tmp_path / "evaluation").exists()
-
-
-def _bundle(directory: Path, end: int) -> Path:
-    about = {"window": {"end": end}, "parents": []}
-    return write_bundle(directory / "bundles", lambda folder: (folder / "file").write_text("x"), about)
 
 
 def test_samples_take_the_median_listener_of_each_kind() -> None:
