@@ -77,7 +77,7 @@ def _show(slate: "StoredSlate", generation: "Generation", workspace: "Workspace"
         "Score",
         "Reason",
         title=f"{generation.surface} of {slate.user_id}",
-        caption=f"playlist {slate.playlist_id}, generation {generation.name}, bundle {generation.bundle}",
+        caption=f"playlist {slate.playlist_id}\ngeneration {generation.name}, bundle {generation.bundle}",
     )
     names = track_names(workspace.bundles / generation.bundle, slate.track_ids)
     for place, (name, score, reason) in enumerate(

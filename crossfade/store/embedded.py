@@ -6,6 +6,7 @@
 <directory>/<surface>/.writing, .lock       locks: of the one writer, and of short changes to what is live
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,7 @@ from typing import Final
 import lmdb
 
 from crossfade.schema.durable import (
+    REMOVED,
     locked,
     locked_or_refused,
     remove_directory,
@@ -149,6 +151,8 @@ class EmbeddedStore:
             removed = [path for path in self._whole(surface) if path.name not in kept]
             for path in removed:
                 remove_directory(path)
+            for path in self._home(surface).glob(f"{REMOVED}*"):  # of a prune that was killed
+                shutil.rmtree(path, ignore_errors=True)
             return [path.name for path in removed]
 
     def _opened(self, surface: str, generation: str) -> EmbeddedReader:

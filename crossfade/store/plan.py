@@ -23,7 +23,6 @@ from crossfade.schema.tables import Surface
 from crossfade.store.contract import Generation
 
 PLAN: Final = "plan.json"
-LATEST: Final = "LATEST"  # names the generation that was planned last
 KINDS: Final = tuple(kind.name.lower() for kind in ReasonKind)
 
 
@@ -92,7 +91,6 @@ def plan_shards(
     plan = {"generation": asdict(generation), "shards": [shard.as_json() for shard in shards]}
     home = shard_home(workspace, surface, generation.name)
     replace_file(home / PLAN, json.dumps(plan, indent=2).encode())
-    replace_file(home.parent / LATEST, generation.name.encode())
     return shards
 
 
@@ -110,20 +108,6 @@ def read_plan(workspace: Workspace, surface: str, generation: str) -> tuple[Gene
         )
     plan = json.loads(path.read_text("utf-8"))
     return Generation.of(plan["generation"]), [ShardSpec.of(shard) for shard in plan["shards"]]
-
-
-def latest_plan(workspace: Workspace, surface: str) -> str:
-    """Return the name of the generation that was planned last.
-
-    Raises:
-        NotFoundError: Nothing was planned yet.
-    """
-    path = workspace.weekly / surface / LATEST
-    if not path.is_file():
-        raise NotFoundError(
-            f"No generation of {surface} is planned in {path.parent}; run: crossfade run weekly."
-        )
-    return path.read_text("utf-8")
 
 
 def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: Surface) -> Generation:

@@ -21,7 +21,7 @@ from crossfade.schema.tables import Surface
 from crossfade.store.checks import SlateChecks
 from crossfade.store.contract import Generation, GenerationWriter, SlateStore
 from crossfade.store.embedded import EmbeddedStore
-from crossfade.store.plan import ShardSpec, latest_plan, plan_shards, read_plan, shard_home
+from crossfade.store.plan import ShardSpec, plan_shards, read_plan, shard_home
 from crossfade.store.shards import Receipt, generate_shard
 
 __all__ = ["Published", "activate", "generate_shard", "plan_shards", "publish", "rollback", "store_of"]
@@ -49,7 +49,7 @@ def store_of(workspace: Workspace) -> SlateStore:
     return EmbeddedStore(workspace.store)
 
 
-def publish(workspace: Workspace, surface: Surface, generation: str | None = None) -> Published:
+def publish(workspace: Workspace, surface: Surface, generation: str) -> Published:
     """Load a planned generation's shards into the store and verify them there; nothing becomes live.
 
     Slates are checked against catalogue and policy of the bundle that recommended. Publishing again is safe:
@@ -58,7 +58,7 @@ def publish(workspace: Workspace, surface: Surface, generation: str | None = Non
     Args:
         workspace: Has the bundle, the plan, the shards and the store.
         surface: Whose generation it is.
-        generation: Its name; None takes the one that was planned last.
+        generation: Its name, from the plan.
 
     Raises:
         NotFoundError: The generation was never planned, or its bundle is gone.
@@ -66,7 +66,7 @@ def publish(workspace: Workspace, surface: Surface, generation: str | None = Non
             and what was published before are untouched.
         CrossfadeError: The disk is full or broken; likewise.
     """
-    planned, shards = read_plan(workspace, surface, generation or latest_plan(workspace, surface))
+    planned, shards = read_plan(workspace, surface, generation)
     bundle_dir = workspace.bundle(planned.bundle)
     policy = load_policies(bundle_dir / POLICIES)[surface]
     checks = SlateChecks(Catalogue.load(bundle_dir), policy, planned.length)

@@ -1,32 +1,39 @@
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import lmdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Interactions
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store import shards, weekly
-from crossfade.store.environment import EmbeddedWriter
-from crossfade.store.plan import ShardSpec, latest_plan, read_plan
-from crossfade.store.shards import Receipt
+from crossfade.store.plan import ShardSpec, read_plan
 from tests.builders import users
-from tests.store.weeks import NUM_TRACKS, NUM_USERS, Mute, Planted, Week, known_tracks, listening, track, week
-
-SETTINGS = WeeklySettings(users_per_shard=5, batch_users=2, keep_generations=2)
-WEEKLY = Surface.DISCOVER_WEEKLY
+from tests.store.weeks import (
+    NUM_TRACKS,
+    NUM_USERS,
+    SETTINGS,
+    WEEKLY,
+    Planted,
+    Week,
+    first_shard,
+    generate,
+    known_tracks,
+    listening,
+    nothing_heard,
+    plan,
+    publish,
+    shard_files,
+    track,
+    week,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,47 +46,6 @@ def batch(tmp_path: Path) -> Week:
     return week(tmp_path)
 
 
-def plan(batch: Week, settings: WeeklySettings = SETTINGS) -> list[ShardSpec]:
-    return weekly.plan_shards(batch.dataset, batch.bundle, batch.workspace, settings, WEEKLY)
-
-
-def generate(batch: Week, settings: WeeklySettings = SETTINGS) -> list[Receipt]:
-    return [
-        weekly.generate_shard(batch.dataset, batch.bundle, batch.workspace, settings, spec)
-        for spec in plan(batch, settings)
-    ]
-
-
-def files(batch: Week) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in batch.workspace.weekly.rglob("shard-*")}
-
-
-def first_shard(batch: Week) -> Path:
-    """Return the first shard of the generation that was planned last."""
-    home = batch.workspace.weekly / WEEKLY / latest_plan(batch.workspace, WEEKLY)
-    return home / "shard-00000-of-00003.parquet"
-
-
-def rewrite(batch: Week, name: str, values: list[Any]) -> None:
-    """Replace a column of the first shard, as a faulty recommender would have written it."""
-    slates = pq.read_table(first_shard(batch))
-    field = slates.schema.field(name)
-    changed = slates.set_column(slates.schema.get_field_index(name), field, pa.array(values, field.type))
-    pq.write_table(changed, first_shard(batch))
-    seal(first_shard(batch))
-
-
-def seal(shard: Path) -> None:
-    """Give a changed shard a receipt that fits."""
-    receipt = json.loads(shard.with_suffix(".json").read_text("utf-8"))
-    receipt["sha256"] = sha256(shard.read_bytes()).hexdigest()
-    shard.with_suffix(".json").write_text(json.dumps(receipt), "utf-8")
-
-
-def column(batch: Week, name: str) -> list[Any]:
-    return list(pq.read_table(first_shard(batch)).column(name).to_pylist())
-
-
 def test_plan_covers_all_users_once(batch: Week) -> None:
     specs = plan(batch)
     assert [(spec.first, spec.stop) for spec in specs] == [(0, 5), (5, 10), (10, 12)]
@@ -89,7 +55,6 @@ def test_plan_covers_all_users_once(batch: Week) -> None:
     assert planned == specs
     assert (generation.bundle, generation.length, generation.num_users) == (batch.bundle.name, 30, NUM_USERS)
     assert generation.lake_versions == {"gold/interactions": 7}
-    assert latest_plan(batch.workspace, WEEKLY) == generation.name
 
 
 def test_generation_is_named_by_its_inputs(batch: Week, tmp_path: Path) -> None:
@@ -139,13 +104,13 @@ def test_batches_of_any_size_give_the_same_slates(batch: Week, tmp_path: Path) -
 
 def test_a_finished_shard_is_kept_and_a_changed_one_made_again(batch: Week) -> None:
     generate(batch)
-    before, changed = files(batch), first_shard(batch)
+    before, changed = shard_files(batch), first_shard(batch)
     stamps = {path: path.stat().st_mtime_ns for path in batch.workspace.weekly.rglob("shard-*")}
     generate(batch)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     changed.write_bytes(changed.read_bytes()[:-1] + b"?")
     generate(batch)
-    assert files(batch) == before
+    assert shard_files(batch) == before
     assert changed.stat().st_mtime_ns != stamps[changed]
 
 
@@ -156,8 +121,7 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.store import shards
 from crossfade.store.environment import EmbeddedWriter
 from crossfade.store.plan import read_plan
-from tests.store.test_weekly import SETTINGS, WEEKLY
-from tests.store.weeks import Stopping
+from tests.store.weeks import SETTINGS, WEEKLY, Stopping
 shards._recommender = Stopping.load
 dataset, bundle, workspace, generation = sys.argv[1:]
 opened = Workspace(Path(workspace))
@@ -171,15 +135,15 @@ def test_a_killed_batch_resumes_where_it_stopped(batch: Week, tmp_path: Path) ->
     arguments = [str(part) for part in (batch.dataset, batch.bundle, batch.workspace.path, name)]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=Path(__file__).parents[2])
     assert killed.returncode == -9
-    assert sorted(files(batch)) == ["shard-00000-of-00003.json", "shard-00000-of-00003.parquet"]
+    assert sorted(shard_files(batch)) == ["shard-00000-of-00003.json", "shard-00000-of-00003.parquet"]
     with pytest.raises(IntegrityError, match=r"not published: shard-00001-of-00003 is not finished"):
-        weekly.publish(batch.workspace, WEEKLY)
+        publish(batch)
     stamp = first_shard(batch).stat().st_mtime_ns
     generate(batch)
     assert first_shard(batch).stat().st_mtime_ns == stamp
     uninterrupted = week(tmp_path / "uninterrupted")
     generate(uninterrupted)
-    assert files(batch) == files(uninterrupted)
+    assert shard_files(batch) == shard_files(uninterrupted)
 
 
 def test_newer_histories_are_read_in_the_bundles_rows(tmp_path: Path) -> None:
@@ -243,139 +207,5 @@ def test_a_shard_that_does_not_fit_on_the_disk(batch: Week, monkeypatch: pytest.
         CrossfadeError, match=r"shard-00000-of-00003 could not be written: .*No space left .* free space"
     ):
         generate(batch)
-    assert files(batch) == {}
+    assert shard_files(batch) == {}
     assert list(batch.workspace.weekly.rglob(".shard*")) == []
-
-
-def test_publish_activate_roll_back(batch: Week, tmp_path: Path) -> None:
-    generate(batch)
-    published = weekly.publish(batch.workspace, WEEKLY)
-    assert (published.num_users, published.num_full) == (12, 5)
-    assert published.short == {"few new tracks": 6, "few candidates": 1}
-    store = weekly.store_of(batch.workspace)
-    assert store.live(WEEKLY) is None
-    weekly.activate(batch.workspace, SETTINGS, WEEKLY, published.generation)
-    slate = store.get(WEEKLY, "u01")
-    assert slate is not None
-    assert slate.track_ids == tuple(track(number) for number in range(2, 32))
-    assert slate.reasons[0] == "You listen to Band 2"
-    assert weekly.publish(batch.workspace, WEEKLY, published.generation) == published
-    second = next_week(batch, tmp_path, 8)
-    assert store.live(WEEKLY) == second
-    assert weekly.rollback(batch.workspace, WEEKLY) == published.generation
-    assert store.live(WEEKLY) == published.generation
-
-
-def next_week(batch: Week, tmp_path: Path, version: int) -> str:
-    dataset = tmp_path / f"dataset-{version}"
-    replace(listening(), lake_versions={"gold/interactions": version}).save(dataset)
-    later = replace(batch, dataset=dataset)
-    generate(later)
-    name = weekly.publish(batch.workspace, WEEKLY).generation
-    weekly.activate(batch.workspace, SETTINGS, WEEKLY, name)
-    return name
-
-
-def test_old_generations_go_with_their_shards(batch: Week, tmp_path: Path) -> None:
-    names = [next_week(batch, tmp_path, version) for version in (7, 8, 9)]
-    known = [generation.name for generation in weekly.store_of(batch.workspace).generations(WEEKLY)]
-    assert sorted(known) == sorted(names[1:])
-    assert not (batch.workspace.weekly / WEEKLY / names[0]).exists()
-    assert (batch.workspace.weekly / WEEKLY / names[1]).is_dir()
-
-
-def test_nothing_planned(batch: Week) -> None:
-    with pytest.raises(
-        NotFoundError, match=r"No generation of discover_weekly is planned in .*crossfade run weekly"
-    ):
-        weekly.publish(batch.workspace, WEEKLY)
-
-
-def test_bundle_that_is_gone(batch: Week) -> None:
-    generate(batch)
-    shutil.rmtree(batch.bundle)
-    with pytest.raises(NotFoundError, match=rf"Bundle '{batch.bundle.name}' is not in"):
-        weekly.publish(batch.workspace, WEEKLY)
-
-
-def test_planned_but_nothing_generated(batch: Week) -> None:
-    plan(batch)
-    with pytest.raises(
-        IntegrityError, match=r"not published: shard-00000-of-00003 is not finished, or its file"
-    ):
-        weekly.publish(batch.workspace, WEEKLY)
-
-
-FAULTS = {
-    "track twice": ("track_ids", 0, [track(0)] * 30, "the slate of user u00 holds a track twice"),
-    "unknown track": (
-        "track_ids",
-        1,
-        [f"x{place}" for place in range(30)],
-        "user u01 holds a track that the",
-    ),
-    "score": ("scores", 2, [float("nan")] * 30, "user u02 has a score that is not finite"),
-    "propensity": ("propensities", 4, [0.0] * 30, r"user u04 has a propensity outside 0\.\.1"),
-    "user twice": ("user_id", 1, "u00", "user u00 is there twice or out of order"),
-    "user of another shard": ("user_id", 4, "u05", "shard-00001-of-00003: user u05 is there twice or"),
-}
-
-
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_faulty_slates_are_not_published(batch: Week, tmp_path: Path, fault: str) -> None:
-    live = next_week(batch, tmp_path, 6)
-    generate(batch)
-    name, place, value, message = FAULTS[fault]
-    values = column(batch, name)
-    values[place] = value
-    rewrite(batch, name, values)
-    with pytest.raises(
-        IntegrityError, match=rf"is not published: .*{message}.*What was live still is; remove"
-    ):
-        weekly.publish(batch.workspace, WEEKLY)
-    store = weekly.store_of(batch.workspace)
-    assert store.live(WEEKLY) == live
-    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
-
-
-def test_missing_users_are_not_published(batch: Week) -> None:
-    generate(batch)
-    path = first_shard(batch)
-    pq.write_table(pq.read_table(path).slice(0, 4), path)
-    seal(path)
-    with pytest.raises(IntegrityError, match="shard-00000-of-00003 has 4 users instead of 5"):
-        weekly.publish(batch.workspace, WEEKLY)
-
-
-def test_a_generation_without_any_track_is_not_published(
-    batch: Week, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "_recommender", Mute.load)
-    receipts = generate(batch)
-    assert receipts[0].short == {"few new tracks": 0, "few candidates": 5}
-    with pytest.raises(IntegrityError, match=r"has no track for anybody: \{'few new tracks': 6"):
-        weekly.publish(batch.workspace, WEEKLY)
-
-
-def nothing_heard() -> Interactions:
-    acts = listening().interactions
-    return acts.where(acts.user_rows < 0)
-
-
-def test_a_full_disk_while_publishing(batch: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    live = next_week(batch, tmp_path, 6)
-    generate(batch)
-
-    def full(writer: EmbeddedWriter, values: dict[bytes, bytes]) -> bool:
-        raise lmdb.DiskError("mdb_txn_commit: No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(EmbeddedWriter, "_put", full)
-        with pytest.raises(
-            CrossfadeError, match=r"could not be written .*No space left .* live generation is unchanged"
-        ):
-            weekly.publish(batch.workspace, WEEKLY)
-    store = weekly.store_of(batch.workspace)
-    assert store.live(WEEKLY) == live
-    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
-    assert weekly.publish(batch.workspace, WEEKLY).num_users == NUM_USERS

@@ -5,7 +5,7 @@ own artist. The planted recommender gives the tracks that are left, in order; u0
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +21,12 @@ from crossfade.recommender.slates import Slates
 from crossfade.recommender.surfaces import write_policies
 from crossfade.recommender.wording import ReasonKind, Wording
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.settings import WeeklySettings
+from crossfade.schema.tables import Surface
+from crossfade.store import weekly
+from crossfade.store.plan import ShardSpec
+from crossfade.store.shards import Receipt
+from crossfade.store.weekly import Published
 from tests.builders import catalogue, users
 
 NUM_TRACKS = 40
@@ -30,6 +36,11 @@ END = 100 * 86_400
 
 def track(number: int) -> str:
     return f"t{number:02d}"
+
+
+def nothing_heard() -> Interactions:
+    acts = listening().interactions
+    return acts.where(acts.user_rows < 0)
 
 
 def listening(tracks: Catalogue | None = None) -> Dataset:
@@ -135,3 +146,46 @@ def week(root: Path, listened: Dataset | None = None, trained: Dataset | None = 
         write_policies(directory / POLICIES)
 
     return Week(workspace, root / "dataset", write_bundle(workspace.bundles, fill, {"window": {"end": END}}))
+
+
+SETTINGS = WeeklySettings(users_per_shard=5, batch_users=2, keep_generations=2)
+WEEKLY = Surface.DISCOVER_WEEKLY
+
+
+def plan(batch: Week, settings: WeeklySettings = SETTINGS) -> list[ShardSpec]:
+    return weekly.plan_shards(batch.dataset, batch.bundle, batch.workspace, settings, WEEKLY)
+
+
+def generate(batch: Week, settings: WeeklySettings = SETTINGS) -> list[Receipt]:
+    return [
+        weekly.generate_shard(batch.dataset, batch.bundle, batch.workspace, settings, spec)
+        for spec in plan(batch, settings)
+    ]
+
+
+def publish(batch: Week) -> Published:
+    return weekly.publish(batch.workspace, WEEKLY, plan(batch)[0].generation)
+
+
+def activate(batch: Week) -> str:
+    """Generate, publish and activate; return the generation's name."""
+    generate(batch)
+    name = publish(batch).generation
+    weekly.activate(batch.workspace, SETTINGS, WEEKLY, name)
+    return name
+
+
+def on_lake_version(batch: Week, version: int) -> Week:
+    """The same workspace and bundle with the dataset of another version of the lake: another generation."""
+    dataset = batch.dataset.with_name(f"dataset-{version}")
+    replace(listening(), lake_versions={"gold/interactions": version}).save(dataset)
+    return replace(batch, dataset=dataset)
+
+
+def first_shard(batch: Week) -> Path:
+    spec = plan(batch)[0]
+    return batch.workspace.weekly / WEEKLY / spec.generation / f"{spec.stem}.parquet"
+
+
+def shard_files(batch: Week) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in batch.workspace.weekly.rglob("shard-*")}

@@ -1,0 +1,180 @@
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
+from crossfade.store import shards, weekly
+from crossfade.store.environment import EmbeddedWriter
+from tests.store.weeks import (
+    NUM_USERS,
+    SETTINGS,
+    WEEKLY,
+    Mute,
+    Planted,
+    Week,
+    activate,
+    first_shard,
+    generate,
+    on_lake_version,
+    plan,
+    publish,
+    track,
+    week,
+)
+
+
+@pytest.fixture(autouse=True)
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "_recommender", Planted.load)
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Week:
+    return week(tmp_path)
+
+
+def rewrite(batch: Week, name: str, values: list[Any]) -> None:
+    """Replace a column of the first shard, as a faulty recommender would have written it."""
+    slates = pq.read_table(first_shard(batch))
+    field = slates.schema.field(name)
+    changed = slates.set_column(slates.schema.get_field_index(name), field, pa.array(values, field.type))
+    pq.write_table(changed, first_shard(batch))
+    seal(first_shard(batch))
+
+
+def seal(shard: Path) -> None:
+    """Give a changed shard a receipt that fits."""
+    receipt = json.loads(shard.with_suffix(".json").read_text("utf-8"))
+    receipt["sha256"] = sha256(shard.read_bytes()).hexdigest()
+    shard.with_suffix(".json").write_text(json.dumps(receipt), "utf-8")
+
+
+def column(batch: Week, name: str) -> list[Any]:
+    return list(pq.read_table(first_shard(batch)).column(name).to_pylist())
+
+
+def test_publish_activate_roll_back(batch: Week) -> None:
+    generate(batch)
+    published = publish(batch)
+    assert (published.num_users, published.num_full) == (12, 5)
+    assert published.short == {"few new tracks": 6, "few candidates": 1}
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) is None
+    weekly.activate(batch.workspace, SETTINGS, WEEKLY, published.generation)
+    slate = store.get(WEEKLY, "u01")
+    assert slate is not None
+    assert slate.track_ids == tuple(track(number) for number in range(2, 32))
+    assert slate.reasons[0] == "You listen to Band 2"
+    assert publish(batch) == published
+    second = activate(on_lake_version(batch, 8))
+    assert store.live(WEEKLY) == second
+    assert weekly.rollback(batch.workspace, WEEKLY) == published.generation
+    assert store.live(WEEKLY) == published.generation
+
+
+def test_old_generations_go_with_their_shards(batch: Week) -> None:
+    names = [activate(on_lake_version(batch, version)) for version in (7, 8, 9)]
+    known = [generation.name for generation in weekly.store_of(batch.workspace).generations(WEEKLY)]
+    assert sorted(known) == sorted(names[1:])
+    assert not (batch.workspace.weekly / WEEKLY / names[0]).exists()
+    assert (batch.workspace.weekly / WEEKLY / names[1]).is_dir()
+
+
+def test_nothing_planned(batch: Week) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"Generation g1 of discover_weekly is not planned in .*run weekly"
+    ):
+        weekly.publish(batch.workspace, WEEKLY, "g1")
+
+
+def test_bundle_that_is_gone(batch: Week) -> None:
+    generate(batch)
+    name = plan(batch)[0].generation
+    shutil.rmtree(batch.bundle)
+    with pytest.raises(NotFoundError, match=rf"Bundle '{batch.bundle.name}' is not in"):
+        weekly.publish(batch.workspace, WEEKLY, name)
+
+
+def test_planned_but_nothing_generated(batch: Week) -> None:
+    plan(batch)
+    with pytest.raises(
+        IntegrityError, match=r"not published: shard-00000-of-00003 is not finished, or its file"
+    ):
+        publish(batch)
+
+
+FAULTS = {
+    "track twice": ("track_ids", 0, [track(0)] * 30, "the slate of user u00 holds a track twice"),
+    "unknown track": (
+        "track_ids",
+        1,
+        [f"x{place}" for place in range(30)],
+        "user u01 holds a track that the",
+    ),
+    "score": ("scores", 2, [float("nan")] * 30, "user u02 has a score that is not finite"),
+    "propensity": ("propensities", 4, [0.0] * 30, r"user u04 has a propensity outside 0\.\.1"),
+    "user twice": ("user_id", 1, "u00", "user u00 is there twice or out of order"),
+    "user of another shard": ("user_id", 4, "u05", "shard-00001-of-00003: user u05 is there twice or"),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_faulty_slates_are_not_published(batch: Week, fault: str) -> None:
+    live = activate(on_lake_version(batch, 6))
+    generate(batch)
+    name, place, value, message = FAULTS[fault]
+    values = column(batch, name)
+    values[place] = value
+    rewrite(batch, name, values)
+    with pytest.raises(
+        IntegrityError, match=rf"is not published: .*{message}.*What was live still is; remove"
+    ):
+        publish(batch)
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) == live
+    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
+
+
+def test_missing_users_are_not_published(batch: Week) -> None:
+    generate(batch)
+    path = first_shard(batch)
+    pq.write_table(pq.read_table(path).slice(0, 4), path)
+    seal(path)
+    with pytest.raises(IntegrityError, match="shard-00000-of-00003 has 4 users instead of 5"):
+        publish(batch)
+
+
+def test_a_generation_without_any_track_is_not_published(
+    batch: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_recommender", Mute.load)
+    receipts = generate(batch)
+    assert receipts[0].short == {"few new tracks": 0, "few candidates": 5}
+    with pytest.raises(IntegrityError, match=r"has no track for anybody: \{'few new tracks': 6"):
+        publish(batch)
+
+
+def test_a_full_disk_while_publishing(batch: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = activate(on_lake_version(batch, 6))
+    generate(batch)
+
+    def full(writer: EmbeddedWriter, values: dict[bytes, bytes]) -> bool:
+        raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmbeddedWriter, "_put", full)
+        with pytest.raises(
+            CrossfadeError, match=r"could not be written .*No space left .* live generation is unchanged"
+        ):
+            publish(batch)
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) == live
+    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
+    assert publish(batch).num_users == NUM_USERS
