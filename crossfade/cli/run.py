@@ -49,12 +49,12 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
     with reporting(console) as reporter:
         run = run_locally(compiled(name, stamped_image()), arguments, place.runs, reporter)
     took = f"{name} finished in {time.monotonic() - start:.0f} s; logs: {run.directory}"
-    for line in (took, *_results(place, run.run_id)):
+    for line in (took, *results(place, run.run_id)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return run.run_id
 
 
-def _results(workspace: "Workspace", run_id: str) -> list[str]:
+def results(workspace: "Workspace", run_id: str) -> list[str]:
     """Tell what a run decided and where its report is; a weekly run has neither."""
     words = {"promote": "promoted", "refuse": "not promoted", "rollback": "rolled back to"}
     decided = [line for line in workspace.promotions.lines() if line.run_id == run_id]

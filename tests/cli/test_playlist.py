@@ -6,8 +6,7 @@ import pytest
 from crossfade.cli.main import main
 from crossfade.schema.tables import Surface
 from crossfade.store import shards, weekly
-from tests.store.test_weekly import SETTINGS, WEEKLY, generate, next_week
-from tests.store.weeks import Planted, Week, track, week
+from tests.store.weeks import WEEKLY, Planted, Week, activate, on_lake_version, track, week
 
 
 @pytest.fixture
@@ -16,8 +15,7 @@ def batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Week:
     monkeypatch.setattr(shards, "_recommender", Planted.load)
     monkeypatch.setenv("COLUMNS", "200")
     batch = week(tmp_path)
-    generate(batch)
-    weekly.activate(batch.workspace, SETTINGS, WEEKLY, weekly.publish(batch.workspace, WEEKLY).generation)
+    activate(batch)
     return batch
 
 
@@ -79,7 +77,7 @@ def test_mistakes(
     assert message in capsys.readouterr().err
 
 
-def test_an_empty_playlist_says_so(tmp_path: Path, batch: Week, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_playlist_says_so(batch: Week, capsys: pytest.CaptureFixture[str]) -> None:
     class Refusing(Planted):
         def recommend(self, requests):  # type: ignore[no-untyped-def]
             slates = super().recommend(requests)
@@ -88,7 +86,7 @@ def test_an_empty_playlist_says_so(tmp_path: Path, batch: Week, capsys: pytest.C
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "_recommender", Refusing.load)
-        next_week(batch, tmp_path, 8)
+        activate(on_lake_version(batch, 8))
     assert main(["playlist", "u03", "--workspace", str(batch.workspace.path)]) == 0
     assert (
         capsys.readouterr().out
@@ -96,9 +94,9 @@ def test_an_empty_playlist_says_so(tmp_path: Path, batch: Week, capsys: pytest.C
     )
 
 
-def test_generations_and_rollback(tmp_path: Path, batch: Week, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generations_and_rollback(batch: Week, capsys: pytest.CaptureFixture[str]) -> None:
     first = weekly.store_of(batch.workspace).live(WEEKLY)
-    second = next_week(batch, tmp_path, 8)
+    second = activate(on_lake_version(batch, 8))
     place = ["--workspace", str(batch.workspace.path)]
     assert main(["store", "generations", *place, "--json"]) == 0
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
