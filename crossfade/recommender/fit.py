@@ -27,7 +27,7 @@ from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.surfaces import default_policies, write_policies
 from crossfade.retrieval.sources import Sources
-from crossfade.retrieval.two_tower import CURVE
+from crossfade.retrieval.two_tower_learnt import CURVE
 from crossfade.schema.columns import TWO_TOWER
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import InputError, TrainingError

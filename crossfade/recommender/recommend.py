@@ -126,6 +126,8 @@ class Recommender:
         Args:
             requests: n requests; callers bound n (`weekly.batch_users`), memory grows with it.
         """
+        if not len(requests):
+            return Slates.empty(requests.k)
         ranked = self.rank(requests, self.exclusions(requests))
         slates = self.rerank(requests, ranked)
 

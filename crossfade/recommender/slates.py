@@ -36,6 +36,14 @@ class Slates:
         return len(self.rows)
 
     @classmethod
+    def empty(cls, k: int) -> "Slates":
+        """Return no slates."""
+        shape = (0, k)
+        return cls.unexplained(
+            np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape, np.int8)
+        )
+
+    @classmethod
     def unexplained(cls, rows: Rows, scores: Floats, sources: Int8s) -> "Slates":
         """Return slates without reasons; arguments as in the class."""
         nothing = np.zeros(rows.shape, np.int8), np.full(rows.shape, NO_ROW, np.int32)

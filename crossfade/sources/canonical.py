@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from crossfade.schema.errors import InputError
 from crossfade.schema.tables import Table
 from crossfade.sources.casts import is_list
 from crossfade.sources.chunks import REFUSED_SCHEMA, Chunk, refusals
@@ -53,7 +52,9 @@ def _parquet(path: Path, table: Table) -> Iterator[Chunk]:
         wanted = sorted(set(column_names(names, table).values()), key=names.index)
         ignored = tuple(name for name in names if name not in wanted)
         if not wanted or not file.metadata.num_rows:
-            yield Chunk(table, file.schema_arrow.empty_table(), pa.array([], pa.int64()), typed=True, ignored=ignored)
+            yield Chunk(
+                table, file.schema_arrow.empty_table(), pa.array([], pa.int64()), typed=True, ignored=ignored
+            )
             return
         done = 0
         for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
@@ -112,7 +113,9 @@ def _texts(batch: pa.RecordBatch, kinds: dict[str, pa.DataType]) -> tuple[pa.Tab
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         text, count = decoded(column)
         repaired += count
-        columns[name] = pc.split_pattern(text, LIST_SEPARATOR) if is_list(kinds.get(name, pa.string())) else text
+        columns[name] = (
+            pc.split_pattern(text, LIST_SEPARATOR) if is_list(kinds.get(name, pa.string())) else text
+        )
     return pa.table(columns), repaired
 
 
@@ -130,4 +133,8 @@ def _row_numbers(done: int, count: int, invalid: npt.NDArray[np.int64]) -> pa.Ar
 def _wrong_widths(rows: list[pa.csv.InvalidRow]) -> pa.Table:
     if not rows:
         return REFUSED_SCHEMA.empty_table()
-    return refusals(pa.array([row.number - 1 for row in rows], pa.int64()), WRONG_WIDTH, pa.array([row.text for row in rows]))
+    return refusals(
+        pa.array([row.number - 1 for row in rows], pa.int64()),
+        WRONG_WIDTH,
+        pa.array([row.text for row in rows]),
+    )

@@ -183,8 +183,12 @@ def _dates(values: pa.Array) -> pa.Array:
     if pt.is_timestamp(values.type) or pt.is_date(values.type):
         return values.cast(pa.date32(), safe=False)
     text = values.cast(pa.string())
-    text = pc.if_else(pc.match_substring_regex(text, _YEAR), pc.binary_join_element_wise(text, "-01", ""), text)
-    text = pc.if_else(pc.match_substring_regex(text, _MONTH), pc.binary_join_element_wise(text, "-01", ""), text)
+    text = pc.if_else(
+        pc.match_substring_regex(text, _YEAR), pc.binary_join_element_wise(text, "-01", ""), text
+    )
+    text = pc.if_else(
+        pc.match_substring_regex(text, _MONTH), pc.binary_join_element_wise(text, "-01", ""), text
+    )
     day = pc.replace_substring_regex(text, r"[T ].*$", "")
     return _halved(day, pa.date32(), lambda part: part.cast(pa.date32()))
 
@@ -196,14 +200,19 @@ def _cast_lists(values: pa.Array, target: pa.DataType) -> pa.Array:
     if is_list(values.type):
         lengths, elements = pc.fill_null(pc.list_value_length(values), 0).to_numpy(), values.flatten()
     else:
-        lengths, elements = pc.is_valid(values).to_numpy(zero_copy_only=False).astype(np.int32), values.drop_null()
+        lengths, elements = (
+            pc.is_valid(values).to_numpy(zero_copy_only=False).astype(np.int32),
+            values.drop_null(),
+        )
     inner, unreadable = cast(elements, target.value_type)
     if pt.is_floating(target.value_type):
         unreadable = pc.is_null(inner)  # a vector without one of its numbers would be another vector
     owners = np.repeat(np.arange(len(values)), lengths)
     is_null = pc.is_null(values).to_numpy(zero_copy_only=False)
     if unreadable is not None:
-        is_null = is_null | (np.bincount(owners[unreadable.to_numpy(zero_copy_only=False)], minlength=len(values)) > 0)
+        is_null = is_null | (
+            np.bincount(owners[unreadable.to_numpy(zero_copy_only=False)], minlength=len(values)) > 0
+        )
     counts = np.bincount(owners[pc.is_valid(inner).to_numpy(zero_copy_only=False)], minlength=len(values))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(offsets, inner.drop_null(), type=target, mask=pa.array(is_null))

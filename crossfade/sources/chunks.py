@@ -12,7 +12,13 @@ from crossfade.schema import columns as c
 from crossfade.schema.tables import Table
 
 REFUSED_SCHEMA: Final = pa.schema(
-    [(c.SOURCE_ROW, pa.int64()), (c.REASON, pa.string()), ("column", pa.string()), ("value", pa.string()), (c.RAW, pa.string())]
+    [
+        (c.SOURCE_ROW, pa.int64()),
+        (c.REASON, pa.string()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        (c.RAW, pa.string()),
+    ]
 )
 
 
@@ -73,7 +79,9 @@ def refusals(source_rows: pa.Array, reason: str, texts: pa.Array) -> pa.Table:
         texts: [n] strings, the lines.
     """
     same = [pa.repeat(pa.scalar(text, pa.string()), len(source_rows)) for text in (reason, "")]
-    return pa.table([source_rows, *same, texts, pa.array(lines_as_json(texts), pa.string())], schema=REFUSED_SCHEMA)
+    return pa.table(
+        [source_rows, *same, texts, pa.array(lines_as_json(texts), pa.string())], schema=REFUSED_SCHEMA
+    )
 
 
 def lines_as_json(texts: pa.Array) -> list[str]:

@@ -43,7 +43,9 @@ class TableImport:
         )
 
 
-def commit(lake: Lake, session: Engine, staging: Staging, source: str, moment: datetime) -> tuple[TableImport, ...]:
+def commit(
+    lake: Lake, session: Engine, staging: Staging, source: str, moment: datetime
+) -> tuple[TableImport, ...]:
     """Append what the lake does not have yet.
 
     A process killed in between leaves whole tables; the same import again finds their rows as duplicates and adds the rest.
@@ -93,13 +95,20 @@ class _Commit:
     def _refused(self, name: str) -> None:
         refused = self.session.table(self.staging.files(f"{name}-{REFUSED}"), REFUSED_STAGED_SCHEMA)
         known = self._stored(QUARANTINE, name, QUARANTINE_SCHEMA)
-        fresh = refused.anti_join(known, [c.SOURCE_FILE, c.SOURCE_ROW, c.REASON, c.RAW]).select(refused.columns)
+        fresh = refused.anti_join(known, [c.SOURCE_FILE, c.SOURCE_ROW, c.REASON, c.RAW]).select(
+            refused.columns
+        )
         if self.staging.rows_refused[name] and self.session.count(fresh):
             self._append(QUARANTINE, name, fresh, QUARANTINE_SCHEMA, self.moment)
 
     def _append(self, layer: str, name: str, rows: ir.Table, schema: pa.Schema, moment: datetime) -> None:
-        about = {c.SOURCE: ibis.literal(self.source), c.IMPORTED_AT: ibis.literal(moment, "timestamp('UTC', 6)")}
-        self.lake.append(layer, name, self.session.batches(rows.mutate(**about), schema), {SOURCE_NOTE: self.source})
+        about = {
+            c.SOURCE: ibis.literal(self.source),
+            c.IMPORTED_AT: ibis.literal(moment, "timestamp('UTC', 6)"),
+        }
+        self.lake.append(
+            layer, name, self.session.batches(rows.mutate(**about), schema), {SOURCE_NOTE: self.source}
+        )
 
     def _stored(self, layer: str, name: str, schema: pa.Schema) -> ir.Table:
         return self.session.table(self.lake.files(layer, name) if self.lake.has(layer, name) else [], schema)

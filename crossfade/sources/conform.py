@@ -89,7 +89,9 @@ def check_columns(schema: pa.Schema, table: Table, place: str, *, typed: bool) -
     for name, given in names.items():
         kind, target = schema.field(given).type, table.schema.field(name).type
         if not accepts(kind, target, typed=typed):
-            raise InputError(f"{place}: column {given} has type {kind}, but needs {_need(target)}. Convert it and import again.")
+            raise InputError(
+                f"{place}: column {given} has type {kind}, but needs {_need(target)}. Convert it and import again."
+            )
 
 
 def conform(chunk: Chunk, times: Times) -> tuple[pa.Table, pa.Table]:
@@ -106,7 +108,9 @@ def conform(chunk: Chunk, times: Times) -> tuple[pa.Table, pa.Table]:
             continue
         columns[field.name], unreadable = cast(_whole(chunk.rows.column(names[field.name])), field.type)
         if unreadable is not None:
-            checks.append(_Check(_mask(unreadable), f"{field.name} cannot be read as {_need(field.type)}", field.name))
+            checks.append(
+                _Check(_mask(unreadable), f"{field.name} cannot be read as {_need(field.type)}", field.name)
+            )
     if chunk.table is EVENTS:
         columns[c.EVENT_TYPE] = pc.fill_null(columns[c.EVENT_TYPE], str(EventType.LISTEN))
     checks.extend(_checks(columns, chunk.table, times))
@@ -131,7 +135,9 @@ def _checks(columns: dict[str, pa.Array], table: Table, times: Times) -> Iterato
     if table is EVENTS:
         yield from _event_checks(columns, times)
     if table is TRACKS:
-        yield from _failed(_mask(pc.less(columns[c.DURATION_MS], 0)), "duration_ms is negative", c.DURATION_MS)
+        yield from _failed(
+            _mask(pc.less(columns[c.DURATION_MS], 0)), "duration_ms is negative", c.DURATION_MS
+        )
 
 
 def _event_checks(columns: dict[str, pa.Array], times: Times) -> Iterator[_Check]:
@@ -148,7 +154,9 @@ def _event_checks(columns: dict[str, pa.Array], times: Times) -> Iterator[_Check
     if times.latest is not None:
         day = datetime.fromtimestamp(times.latest, UTC).date()
         late = _mask(pc.greater(seconds, times.latest))
-        yield from _failed(late, f"timestamp is after {day}, when this source had been collected", c.TIMESTAMP)
+        yield from _failed(
+            late, f"timestamp is after {day}, when this source had been collected", c.TIMESTAMP
+        )
 
 
 def _failed(mask: Mask, reason: str, column: str) -> Iterator[_Check]:
@@ -168,7 +176,9 @@ def _need(kind: pa.DataType) -> str:
     return next(need for fits, need in NEEDS if fits(kind))
 
 
-def _refused(chunk: Chunk, names: dict[str, str], checks: list[_Check], first: npt.NDArray[np.int64]) -> pa.Table:
+def _refused(
+    chunk: Chunk, names: dict[str, str], checks: list[_Check], first: npt.NDArray[np.int64]
+) -> pa.Table:
     places = np.flatnonzero(first)
     records = chunk.rows.take(places).to_pylist()
     raw = chunk.raw(pa.array(places)) if chunk.raw else [_json(record) for record in records]
@@ -185,4 +195,6 @@ def _refused(chunk: Chunk, names: dict[str, str], checks: list[_Check], first: n
 
 
 def _json(record: dict[str, object]) -> str:
-    return json.dumps({name: value for name, value in record.items() if value is not None}, default=str, ensure_ascii=False)
+    return json.dumps(
+        {name: value for name, value in record.items() if value is not None}, default=str, ensure_ascii=False
+    )

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import BinaryIO, Final
 
 import pyarrow as pa
 
@@ -70,10 +70,10 @@ def faults_named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
     """Open a file for reading, unzipped if its name ends in `.gz`."""
-    with faults_named(path), gzip.open(path) if path.name.lower().endswith(GZIP) else path.open("rb") as handle:
-        yield handle
+    with faults_named(path), path.open("rb") as handle:
+        yield gzip.GzipFile(fileobj=handle) if path.name.lower().endswith(GZIP) else handle
 
 
 def line_blocks(path: Path) -> Iterator[bytes]:

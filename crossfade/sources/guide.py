@@ -17,7 +17,9 @@ class Guide(NamedTuple):
 
 _EVENTS: Final = {
     c.EVENT_ID: Guide("the event's own id", "a digest of the row takes its place (see Event ids)"),
-    c.EVENT_TYPE: Guide("listen, save, like, dislike, add_to_playlist, follow or exposure", "every event is a listen"),
+    c.EVENT_TYPE: Guide(
+        "listen, save, like, dislike, add_to_playlist, follow or exposure", "every event is a listen"
+    ),
     c.USER_ID: Guide("who"),
     c.TRACK_ID: Guide("what; a follow may name an artist_id instead"),
     c.ARTIST_ID: Guide("the track's artist", "tracks that no catalogue describes have no artist"),
@@ -25,17 +27,33 @@ _EVENTS: Final = {
         "when it began: ISO 8601 (UTC where it names no zone), or seconds, ms or us since 1970",
         "no time split and no recency: held-out listens are drawn at random",
     ),
-    c.PLAYED_MS: Guide("how long it was played, ms", "played_share decides what was a skip; without both nothing was"),
-    c.PLAYED_SHARE: Guide("which share of the track was played, 0 to 1", "played_ms decides what was a skip; without both nothing was"),
-    c.SESSION_ID: Guide("the session that it belongs to", "a pause of lake.session_gap_minutes starts a new session"),
+    c.PLAYED_MS: Guide(
+        "how long it was played, ms", "played_share decides what was a skip; without both nothing was"
+    ),
+    c.PLAYED_SHARE: Guide(
+        "which share of the track was played, 0 to 1",
+        "played_ms decides what was a skip; without both nothing was",
+    ),
+    c.SESSION_ID: Guide(
+        "the session that it belongs to", "a pause of lake.session_gap_minutes starts a new session"
+    ),
     c.COUNTRY: Guide("where, for example an ISO 3166 code", "no popularity by country, unless users tell it"),
     c.DEVICE: Guide("on what, for example phone or speaker", "nothing yet: it is kept for skip models"),
     c.SHUFFLE: Guide("whether the order was random", "nothing yet: it is kept for skip models"),
-    c.CONTEXT: Guide("from where it was played, for example playlist, album or radio", "nothing yet: it is kept for skip models"),
-    c.SURFACE: Guide("of an exposure: discover_weekly, radio, release_radar or home", "exposures cannot be told apart"),
-    c.SLATE_ID: Guide("of an exposure: the slate that was shown; its lines share it", "exposures cannot be put together"),
+    c.CONTEXT: Guide(
+        "from where it was played, for example playlist, album or radio",
+        "nothing yet: it is kept for skip models",
+    ),
+    c.SURFACE: Guide(
+        "of an exposure: discover_weekly, radio, release_radar or home", "exposures cannot be told apart"
+    ),
+    c.SLATE_ID: Guide(
+        "of an exposure: the slate that was shown; its lines share it", "exposures cannot be put together"
+    ),
     c.POSITION: Guide("of an exposure: place in the slate, from 0", "no correction for position"),
-    c.PROPENSITY: Guide("of an exposure: probability with which it was shown, 0 to 1", "no off-policy estimates"),
+    c.PROPENSITY: Guide(
+        "of an exposure: probability with which it was shown, 0 to 1", "no off-policy estimates"
+    ),
     c.EXPERIMENT: Guide("the experiment that it was part of", "no analysis by experiment"),
     c.VARIANT: Guide("the experiment's variant", "no analysis by variant"),
 }
@@ -59,13 +77,20 @@ _TRACKS: Final = {
     ),
     c.ARTIST_NAME: Guide("the main artist's name", "the artists table is asked, else playlists show ids"),
     c.ALBUM_ID: Guide("its album", "no cap per album"),
-    c.RELEASE_DATE: Guide("when it came out; a year or month means its first day", "no age of tracks, no new releases"),
-    c.GENRES: Guide("genres or tags, most typical first; also read from tags or genre", "no genre affinity and no calibrated mix"),
+    c.RELEASE_DATE: Guide(
+        "when it came out; a year or month means its first day", "no age of tracks, no new releases"
+    ),
+    c.GENRES: Guide(
+        "genres or tags, most typical first; also read from tags or genre",
+        "no genre affinity and no calibrated mix",
+    ),
     c.DURATION_MS: Guide("length, ms", "a played_share cannot be turned into time"),
     c.EXPLICIT: Guide("whether its words are explicit", "no explicit filter"),
     c.AVAILABLE: Guide("whether it may be recommended", "every track is available"),
     **{name: Guide(meaning, "no audio similarity by it") for name, meaning in _AUDIO.items()},
-    c.AUDIO_VECTOR: Guide("an embedding of its sound, of one length for all tracks", "no similarity by sound"),
+    c.AUDIO_VECTOR: Guide(
+        "an embedding of its sound, of one length for all tracks", "no similarity by sound"
+    ),
 }
 
 _ARTISTS: Final = {
@@ -85,7 +110,9 @@ _PLAYLISTS: Final = {
 
 _USERS: Final = {
     c.USER_ID: Guide("the user"),
-    c.COUNTRY: Guide("where, for example an ISO 3166 code", "the most frequent country of the user's events is taken"),
+    c.COUNTRY: Guide(
+        "where, for example an ISO 3166 code", "the most frequent country of the user's events is taken"
+    ),
     c.BIRTH_YEAR: Guide("year of birth", "nothing yet"),
     c.EXPLICIT_ALLOWED: Guide("whether explicit tracks may be recommended", "they may"),
 }

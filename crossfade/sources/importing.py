@@ -78,7 +78,13 @@ def import_files(
     files = expanded(paths, known.endings)
     moment = now or datetime.now(UTC)
     with lake.writing() as scratch, Staging(scratch) as staging:
-        _read(known, files, staging, Times(moment, settings.lake.future_tolerance_minutes, known.latest), progress)
+        _read(
+            known,
+            files,
+            staging,
+            Times(moment, settings.lake.future_tolerance_minutes, known.latest),
+            progress,
+        )
         with engine(scratch) as session:
             tables = commit(lake, session, staging, source, moment)
     return ImportReport(
@@ -102,14 +108,18 @@ def _read(source: Source, files: Sequence[Path], staging: Staging, times: Times,
             num_rows += 0 if chunk.derived else len(good) + len(refused)
             progress(file, num_rows)
     if not staging.rows.total() and not staging.rows_refused.total():
-        raise InputError(f"There is no row to import in {', '.join(map(str, files))}; name files that hold rows.")
+        raise InputError(
+            f"There is no row to import in {', '.join(map(str, files))}; name files that hold rows."
+        )
 
 
 def notes(staging: Staging) -> tuple[str, ...]:
     """Return what is to be told of an import besides its counts: one sentence each."""
     told = []
     if staging.rows_repaired:
-        told.append(f"{staging.rows_repaired:,} lines or values were not UTF-8 and were read as Windows-1252.")
+        told.append(
+            f"{staging.rows_repaired:,} lines or values were not UTF-8 and were read as Windows-1252."
+        )
     if staging.ignored:
         told.append(f"Columns that nothing reads were left out: {', '.join(sorted(staging.ignored))}.")
     for name, columns in staging.columns.items():

@@ -20,7 +20,9 @@ from crossfade.sources.files import line_blocks
 from crossfade.sources.text import decoded, lines
 
 PEEKED_LINES: Final = 100
-SINGLE_LINES: Final = 512  # an irregular block is halved down to this many lines, which are then read one by one
+SINGLE_LINES: Final = (
+    512  # an irregular block is halved down to this many lines, which are then read one by one
+)
 NOT_JSON: Final = "line is not a JSON object"
 
 
@@ -82,7 +84,11 @@ def json_chunks(path: Path, table: Table, fields: Fields) -> Iterator[Chunk]:
         columns = part.columns
         # Later stretches may leave out a required column in every line: those lines are then refused, not the file.
         kept = set(table.required) if known else part.keys
-        empty = [name for name in columns.column_names if columns.column(name).null_count == len(columns) and name not in kept]
+        empty = [
+            name
+            for name in columns.column_names
+            if columns.column(name).null_count == len(columns) and name not in kept
+        ]
         known = known or len(columns) > 0
         ignored = tuple(sorted(part.keys - set(fields)))
         yield Chunk(
@@ -123,11 +129,17 @@ def _columns(texts: pa.Array, fields: Fields, peeked: list[dict[str, Any]]) -> p
         table = pyarrow.json.read_json(
             io.BytesIO(whole),
             pyarrow.json.ReadOptions(use_threads=False, block_size=max(whole.size, 1) + 1),
-            pyarrow.json.ParseOptions(explicit_schema=pa.schema(_struct(shape)), unexpected_field_behavior="ignore"),
+            pyarrow.json.ParseOptions(
+                explicit_schema=pa.schema(_struct(shape)), unexpected_field_behavior="ignore"
+            ),
         )
     except pa.ArrowInvalid:
         return None
-    return pa.table({name: _leaf(table, wanted.path) for name, wanted in fields.items()}) if len(table) == len(texts) else None
+    return (
+        pa.table({name: _leaf(table, wanted.path) for name, wanted in fields.items()})
+        if len(table) == len(texts)
+        else None
+    )
 
 
 def _struct(shape: dict[str, Any]) -> list[pa.Field]:
@@ -173,27 +185,31 @@ def _reached(found: Any, path: tuple[str, ...]) -> Any:
 
 def _one_by_one(texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: int) -> Objects:
     found = [_object(text) for text in texts.to_pylist()]
-    reasons = [NOT_JSON if each is None else _fault(each, fields) for each in found]
-    good = [each for each, reason in zip(found, reasons, strict=True) if reason is None]
-    rows = [{name: _plain(_reached(each, wanted.path)) for name, wanted in fields.items()} for each in good]
-    kinds = {name: pa.list_(pa.string()) if is_list(wanted.kind) else pa.string() for name, wanted in fields.items()}
-    listed = [{name: [value] if is_list(kinds[name]) and isinstance(value, str) else value for name, value in row.items()} for row in rows]
-    columns = pa.Table.from_pylist(listed, schema=pa.schema(list(kinds.items())))
-    because = pa.array(reasons, pa.string())
-    refused = [
-        refusals(numbers.filter(same), reason.as_py(), texts.filter(same))
-        for reason in pc.unique(because.drop_null())
-        for same in (pc.fill_null(pc.equal(because, reason), False),)
+    reasons = pa.array([_fault(each, fields) for each in found], pa.string())
+    good = [
+        each
+        for each, reason in zip(found, reasons.to_pylist(), strict=True)
+        if each is not None and reason is None
     ]
-    kept = pc.is_null(because)
+    columns = {
+        name: _column([_reached(each, wanted.path) for each in good], wanted.kind)
+        for name, wanted in fields.items()
+    }
+    refused = [REFUSED_SCHEMA.empty_table()]
+    for reason in pc.unique(reasons.drop_null()).to_pylist():
+        same = pc.fill_null(pc.equal(reasons, reason), False)
+        refused.append(refusals(numbers.filter(same), reason, texts.filter(same)))
+    kept = pc.is_null(reasons)
     keys = frozenset(key for each in good for key in each)
     return Objects(
-        columns, numbers.filter(kept), texts.filter(kept), pa.concat_tables([REFUSED_SCHEMA.empty_table(), *refused]), repaired, keys
+        pa.table(columns), numbers.filter(kept), texts.filter(kept), pa.concat_tables(refused), repaired, keys
     )
 
 
-def _fault(found: dict[str, Any], fields: Fields) -> str | None:
-    """Tell which field holds an object, or a list where a single value belongs."""
+def _fault(found: dict[str, Any] | None, fields: Fields) -> str | None:
+    """Tell why a line is refused: it is no object, or holds one, or a list, where a single value belongs."""
+    if found is None:
+        return NOT_JSON
     for name, wanted in fields.items():
         value = _reached(found, wanted.path)
         elements = value if isinstance(value, list) and is_list(wanted.kind) else [value]
@@ -202,11 +218,19 @@ def _fault(found: dict[str, Any], fields: Fields) -> str | None:
     return None
 
 
-def _plain(value: Any) -> Any:
-    """Return a JSON value as text, or a list as texts."""
+def _column(values: list[Any], target: pa.DataType) -> pa.Array:
+    """Return JSON values as text, or as lists of texts."""
+    if not is_list(target):
+        return pa.array([_text(value) for value in values], pa.string())
+    lists = [value if isinstance(value, list) or value is None else [value] for value in values]
+    return pa.array(
+        [None if elements is None else [_text(each) for each in elements] for elements in lists],
+        pa.list_(pa.string()),
+    )
+
+
+def _text(value: Any) -> str | None:
     if value is None:
         return None
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode("utf-8", "replace").decode("utf-8")  # half of a surrogate pair cannot be stored

@@ -19,7 +19,10 @@ def event_ids(staged: ir.Table) -> ir.Table:
     so that it is the digest of user, track, type and the number of the play within the import.
     """
     again = ibis.row_number().over(
-        group_by=[staged[name] for name in (c.USER_ID, c.TRACK_ID, c.ARTIST_ID, c.EVENT_TYPE, TIMESTAMP_US, c.EVENT_ID)],
+        group_by=[
+            staged[name]
+            for name in (c.USER_ID, c.TRACK_ID, c.ARTIST_ID, c.EVENT_TYPE, TIMESTAMP_US, c.EVENT_ID)
+        ],
         order_by=staged[ORDINAL],
     )
     subject = staged[c.TRACK_ID].coalesce(staged[c.ARTIST_ID])

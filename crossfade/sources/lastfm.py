@@ -52,9 +52,15 @@ def _fields(texts: pa.Array, numbers: pa.Array, count: int) -> tuple[list[pa.Arr
     fields = pc.split_pattern(texts, "\t")
     whole = pc.equal(pc.list_value_length(fields), count)
     broken = pc.invert(whole)
-    refused = refusals(numbers.filter(broken), f"line has another number of fields than {count}", texts.filter(broken))
+    refused = refusals(
+        numbers.filter(broken), f"line has another number of fields than {count}", texts.filter(broken)
+    )
     fields = fields.filter(whole)
-    return [null_if_blank(without_controls(pc.list_element(fields, place))) for place in range(count)], whole, refused
+    return (
+        [null_if_blank(without_controls(pc.list_element(fields, place))) for place in range(count)],
+        whole,
+        refused,
+    )
 
 
 def _profiles(texts: pa.Array, numbers: pa.Array, repaired: int) -> Iterator[Chunk]:

@@ -58,19 +58,31 @@ def read_listenbrainz(path: Path) -> Iterator[Chunk]:
 
 def _chunks(part: Objects) -> Iterator[Chunk]:
     found = {name: _readable(part.columns.column(name), wanted.kind) for name, wanted in FIELDS.items()}
-    artist_name, title, release = (_name(found[name]) for name in ("artist_name", "track_name", "release_name"))
+    artist_name, title, release = (
+        _name(found[name]) for name in ("artist_name", "track_name", "release_name")
+    )
     track = pc.coalesce(
-        found["mapped_recording"], found["sent_recording"], name_ids(artist_name, title), found["recording_msid"]
+        found["mapped_recording"],
+        found["sent_recording"],
+        name_ids(artist_name, title),
+        found["recording_msid"],
     )
     artists = _artists(found, name_ids(artist_name))
     listens = {
         c.USER_ID: pc.coalesce(found["user_id"], found["user_name"]),
-        c.TIMESTAMP: pc.coalesce(_text(part.columns.column("timestamp")), _text(part.columns.column("listened_at"))),
+        c.TIMESTAMP: pc.coalesce(
+            _text(part.columns.column("timestamp")), _text(part.columns.column("listened_at"))
+        ),
         c.TRACK_ID: track,
         c.ARTIST_ID: first_of(artists),
     }
     yield Chunk(
-        EVENTS, pa.table(listens), part.source_rows, raw=part.raw, refused=part.refused, repaired=part.repaired
+        EVENTS,
+        pa.table(listens),
+        part.source_rows,
+        raw=part.raw,
+        refused=part.refused,
+        repaired=part.repaired,
     )
     seconds = pc.multiply(found["duration"], MILLISECONDS)
     about = {
@@ -78,8 +90,12 @@ def _chunks(part: Objects) -> Iterator[Chunk]:
         c.TITLE: title,
         c.ARTIST_IDS: artists,
         c.ARTIST_NAME: artist_name,
-        c.ALBUM_ID: pc.coalesce(found["mapped_release"], found["sent_release"], name_ids(artist_name, release)),
-        c.DURATION_MS: pc.coalesce(above_zero(found["duration_ms"]), above_zero(cast(seconds, pa.int64())[0])),
+        c.ALBUM_ID: pc.coalesce(
+            found["mapped_release"], found["sent_release"], name_ids(artist_name, release)
+        ),
+        c.DURATION_MS: pc.coalesce(
+            above_zero(found["duration_ms"]), above_zero(cast(seconds, pa.int64())[0])
+        ),
     }
     yield distinct_chunk(TRACKS, about, part.source_rows)
     # A credit such as "A feat. B" is no artist's name.
@@ -106,7 +122,10 @@ def _name(values: pa.Array) -> pa.Array:
 
 def _artists(found: dict[str, pa.Array], named: pa.Array) -> pa.Array:
     one = cast(named, STRINGS)[0]
-    given = [pc.if_else(pc.greater(pc.list_value_length(found[name]), 0), found[name], None) for name in _ARTIST_FIELDS]
+    given = [
+        pc.if_else(pc.greater(pc.list_value_length(found[name]), 0), found[name], None)
+        for name in _ARTIST_FIELDS
+    ]
     return pc.coalesce(*given, one)
 
 

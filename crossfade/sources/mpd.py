@@ -78,5 +78,7 @@ def _playlists(text: pa.Array, path: Path) -> pa.Array:
         ) from error
     playlists = table.column("playlists").combine_chunks().flatten()
     if not len(playlists):
-        raise InputError(f'{path} is not a slice of the Million Playlist Dataset: it has no "playlists"; name its slice files.')
+        raise InputError(
+            f'{path} is not a slice of the Million Playlist Dataset: it has no "playlists"; name its slice files.'
+        )
     return playlists

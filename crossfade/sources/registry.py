@@ -25,7 +25,13 @@ SOURCES: Final = MappingProxyType(
         source.name: source
         for source in (
             *(
-                Source(name, f"{summary} (Parquet, CSV or JSON Lines)", (table,), reader(table), CANONICAL_ENDINGS)
+                Source(
+                    name,
+                    f"{summary} (Parquet, CSV or JSON Lines)",
+                    (table,),
+                    reader(table),
+                    CANONICAL_ENDINGS,
+                )
                 for name, (table, summary) in _CANONICAL.items()
             ),
             Source(

@@ -74,7 +74,9 @@ class Staging:
         if len(good):
             self._write(name, self._staged(chunk.table, good, place))
         if len(refused):
-            self._write(f"{name}-{REFUSED}", refused.append_column(c.SOURCE_FILE, _repeated(place, len(refused))))
+            self._write(
+                f"{name}-{REFUSED}", refused.append_column(c.SOURCE_FILE, _repeated(place, len(refused)))
+            )
             self._note(name, file, refused)
 
     def __enter__(self) -> Self:
@@ -97,9 +99,13 @@ class Staging:
     def _staged(self, table: Table, good: pa.Table, place: str) -> pa.Table:
         ordinals = np.arange(self._ordinal, self._ordinal + len(good))
         self._ordinal += len(good)
-        staged = good.append_column(c.SOURCE_FILE, _repeated(place, len(good))).append_column(ORDINAL, pa.array(ordinals))
+        staged = good.append_column(c.SOURCE_FILE, _repeated(place, len(good))).append_column(
+            ORDINAL, pa.array(ordinals)
+        )
         if table is EVENTS:
-            staged = staged.append_column(TIMESTAMP_US, good.column(c.TIMESTAMP).cast(TIMESTAMP_TYPE).cast(pa.int64()))
+            staged = staged.append_column(
+                TIMESTAMP_US, good.column(c.TIMESTAMP).cast(TIMESTAMP_TYPE).cast(pa.int64())
+            )
         return staged.select(staged_schema(table).names)
 
     def _write(self, name: str, rows: pa.Table) -> None:

@@ -5,7 +5,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FALLBACK: Final = "cp1252"  # Windows-1252: what Western clients sent before UTF-8; it decodes nearly every byte
+FALLBACK: Final = (
+    "cp1252"  # Windows-1252: what Western clients sent before UTF-8; it decodes nearly every byte
+)
 NAME_CHARACTERS: Final = 200  # of a name count in an id made from it
 NAME_PREFIX: Final = "name:"
 NAME_SEPARATOR: Final = "|"
