@@ -30,12 +30,11 @@ def weekly(
     refreshed = sized(refresh_lake(lake=lake, settings=settings), SMALL, is_reused=False)
     versions = refreshed.outputs["Output"]
     made = sized(make_dataset(lake=lake, settings=settings, versions=versions), MEDIUM)
-    batch = {
-        "dataset": made.outputs["dataset"], "bundle": bundle, "workspace": workspace, "settings": settings,
-    }  # fmt: skip
+    batch = {"dataset": made.outputs["dataset"], "workspace": workspace, "settings": settings}
 
     # Plan, shards and generations are in the workspace and know themselves whether they are finished.
-    shards = sized(plan_shards(surface=surface, **batch), SMALL, is_reused=False)
+    shards = sized(plan_shards(bundle=bundle, surface=surface, **batch), SMALL, is_reused=False)
+    # KFP's local runner gives the loop's item to every parameter that is another task's output, so a shard takes none.
     with dsl.ParallelFor(shards.output, parallelism=64) as shard:
         generated = sized(generate_shard(shard=shard, **batch), LARGE, retries=4, is_reused=False)
     published = publish(workspace=workspace, settings=settings, surface=surface, shards=shards.output)

@@ -72,8 +72,8 @@ def _notes(judged: Mapping[str, Evaluation], chosen: Mapping[str, str], best: st
     ours = judged[RECOMMENDER]
     lines = [
         f"{len(ours):,} test users; means with {round(100 * ours.resampling.confidence)} % intervals.",
-        "Peers are tuned on the validation period, ours keeps its default settings. What a peer leaves "
-        "empty are filled with popular tracks.",
+        "Peers are tuned on the validation period, ours keeps its default settings. What a peer "
+        "leaves empty is filled with popular tracks.",
         "",
         f"{'':<26}" + "".join(f"{f'{metric}@{ours.k}':<27}" for metric in METRICS),
     ]

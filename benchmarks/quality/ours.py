@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from crossfade.evaluation.evaluate import Recommend
-from crossfade.evaluation.stages import source_alone, whole
-from crossfade.evaluation.suite import RECOMMENDER
+from crossfade.evaluation.stages import before_policy, source_alone, whole
+from crossfade.evaluation.suite import RANKING, RECOMMENDER
 from crossfade.evaluation.translation import Translation
 from crossfade.features.dataset import Dataset
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
@@ -14,7 +14,7 @@ from crossfade.schema.settings import Settings
 
 
 def our_systems(dataset: Dataset, directory: Path, settings: Settings) -> dict[str, Recommend]:
-    """Train as the pipeline does, up to the test period, and return item-kNN, the two-tower and the whole.
+    """Train as the pipeline does, up to the test period, and return sources alone, the ranking and the whole.
 
     Args:
         dataset: With its split.
@@ -29,6 +29,7 @@ def our_systems(dataset: Dataset, directory: Path, settings: Settings) -> dict[s
             name: source_alone(sources[name], translation, len(dataset.catalogue))
             for name in (ITEM_KNN, TWO_TOWER)
         },
+        RANKING: before_policy(recommender, translation),
         RECOMMENDER: whole(recommender, translation),
     }
 

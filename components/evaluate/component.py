@@ -13,12 +13,12 @@ def evaluate(
     """Judge a bundle on the test period; leave an empty folder when there is no bundle to judge ("")."""
     from pathlib import Path
 
-    from crossfade.evaluation.stages import evaluate_bundle
-    from crossfade.recommender.workspace import Workspace
-    from crossfade.schema.settings import parse_settings
-
     folder = Path(evaluation.path)
     folder.mkdir(parents=True, exist_ok=True)
     if bundle:
+        from crossfade.evaluation.stages import evaluate_bundle
+        from crossfade.recommender.workspace import Workspace
+        from crossfade.schema.settings import parse_settings
+
         judged = Workspace.open(Path(workspace)).bundle(bundle)
         evaluate_bundle(Path(dataset.path), judged, folder, parse_settings(settings))

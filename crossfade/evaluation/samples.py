@@ -23,13 +23,14 @@ RECENT_TRACKS: Final = 5
 PLACES: Final = 10
 
 
-def sample_playlists(recommender: Recommender, queries: Queries, truth: Truth) -> list[Playlist]:
+def sample_playlists(recommender: Recommender, queries: Queries, truth: Truth, k: int) -> list[Playlist]:
     """Recommend to the median listener of each kind (by listens, then row).
 
     Args:
         recommender: A loaded bundle.
         queries: The truth's queries in the bundle's rows.
         truth: Test users and their cohorts.
+        k: Length of the playlists, of which the first ten places are kept.
     """
     playlists = []
     for kind in KINDS:
@@ -37,13 +38,14 @@ def sample_playlists(recommender: Recommender, queries: Queries, truth: Truth) -
         if len(members):
             listens = np.diff(queries.offsets)[members]
             chosen = int(members[np.argsort(listens, kind="stable")[len(members) // 2]])
-            playlists.append(_playlist(recommender, queries.slice(chosen, chosen + 1), kind))
+            playlists.append(_playlist(recommender, queries.slice(chosen, chosen + 1), kind, k))
     return playlists
 
 
-def _playlist(recommender: Recommender, query: Queries, kind: str) -> Playlist:
-    slates = recommender.recommend(Requests.of(query, Surface.DISCOVER_WEEKLY, PLACES))
-    rows = slates.rows[0][slates.rows[0] >= 0]
+def _playlist(recommender: Recommender, query: Queries, kind: str, k: int) -> Playlist:
+    requests = Requests.of(query, Surface.DISCOVER_WEEKLY, k, verify_reasons=True)
+    slates = recommender.recommend(requests)
+    rows = slates.rows[0][slates.rows[0] >= 0][:PLACES]
     wording = recommender.wording
     kinds, reason_rows = slates.reason_kinds[0][: len(rows)], slates.reason_rows[0][: len(rows)]
     places = [

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY, artist_popularity, popularity
 from crossfade.evaluation.decision import Decision
 from crossfade.evaluation.evaluate import Recommend, evaluate, unheard
 from crossfade.evaluation.gate import decide
 from crossfade.evaluation.lineage import require_unseen
 from crossfade.evaluation.samples import sample_playlists, save_samples
-from crossfade.evaluation.suite import RECOMMENDER, Suite
+from crossfade.evaluation.suite import RANKING, RECOMMENDER, Suite
 from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
@@ -24,9 +26,9 @@ from crossfade.schema.tables import Surface
 def evaluate_bundle(dataset_dir: Path, bundle_dir: Path, directory: Path, settings: Settings) -> Suite:
     """Judge a bundle on the dataset's test period and write everything that the gate and the report read.
 
-    The whole recommender (Discover Weekly), each of its sources alone, popularity and artist popularity are
-    judged on the same users. Histories come from the dataset as of the start of the test, never from the
-    bundle.
+    The whole recommender (Discover Weekly), its ranking before the policy, each of its sources alone, popularity
+    and artist popularity are judged on the same users. Histories come from the dataset as of the start of the
+    test, never from the bundle.
 
     Args:
         dataset_dir: What `Dataset.save` wrote.
@@ -45,7 +47,8 @@ def evaluate_bundle(dataset_dir: Path, bundle_dir: Path, directory: Path, settin
     suite = judge(recommender, dataset, truth, settings)
     suite.save(directory)
     translated = Translation.of(dataset, recommender.dataset).into_bundle(truth.queries)
-    save_samples(sample_playlists(recommender, translated, truth), directory)
+    samples = sample_playlists(recommender, translated, truth, settings.evaluation.k)
+    save_samples(samples, directory)
     return suite
 
 
@@ -58,6 +61,7 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
     }
     for name, retriever in reversed(recommender.sources.retrievers.items()):
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
+    systems[RANKING] = before_policy(recommender, translation)
     systems[RECOMMENDER] = whole(recommender, translation)
     bundles = {RECOMMENDER: recommender.digest}
     judged = {
@@ -80,6 +84,19 @@ def whole(recommender: Recommender, translation: Translation) -> Recommend:
         requests = Requests.of(translation.into_bundle(queries), Surface.DISCOVER_WEEKLY, k)
         slates = recommender.recommend(requests)
         return translation.out_of_bundle(slates.rows), slates.scores
+
+    return recommend
+
+
+def before_policy(recommender: Recommender, translation: Translation) -> Recommend:
+    """Return the ranker's own order, which shows what the policy's caps and mixes cost."""
+
+    def recommend(queries: Queries, k: int) -> Ranking:
+        requests = Requests.of(translation.into_bundle(queries), Surface.DISCOVER_WEEKLY, k)
+        ranked = recommender.rank(requests, recommender.exclusions(requests))
+        best = np.argsort(-ranked.scores, axis=1, kind="stable")[:, :k]
+        rows = np.take_along_axis(ranked.candidates.rows, best, axis=1)
+        return translation.out_of_bundle(rows), np.take_along_axis(ranked.scores, best, axis=1)
 
     return recommend
 

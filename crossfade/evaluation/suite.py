@@ -11,12 +11,14 @@ from crossfade.evaluation.json_files import as_json, read_json, write_json
 from crossfade.schema.columns import ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
 
 RECOMMENDER: Final = "recommender"
+RANKING: Final = "ranking"
 SUMMARY: Final = "summary.json"
 
 LABELS: Final = {
     POPULARITY: "Popularity",
     ARTIST_POPULARITY: "Artist popularity",
     RECOMMENDER: "Whole recommender",
+    RANKING: "Ranked, before policy",
     TWO_TOWER: "Two-tower alone",
     ITEM_KNN: "Item-kNN alone",
     ARTIST_TRACKS: "Artist tracks alone",

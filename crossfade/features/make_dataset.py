@@ -18,7 +18,7 @@ from crossfade.lake.lake import GOLD, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, TrainingError
-from crossfade.schema.ids import IdMap, Rows
+from crossfade.schema.ids import NO_ROW, IdMap, Rows
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import USERS
 
@@ -33,9 +33,9 @@ _log = logging.getLogger(__name__)
 def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | None = None) -> Dataset:
     """Read the dataset of a training run.
 
-    Users are all that the lake knows, sorted by id; interactions are sorted by user, then time. Where no event has a timestamp,
-    times are seeded random positions over 100 days, of which the last `split.random_share` is the test period; where only some
-    have none, those are left out. Both is logged.
+    Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
+    one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, of which the last
+    `split.random_share` is the test period; where only some have none, those are left out. Both is logged.
 
     Args:
         lake: A refreshed lake.
@@ -54,17 +54,24 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     pinned = {table: given.get(table, _newest(lake, table)) for table in TABLES}
     catalogue = Catalogue(_sorted(lake, CATALOGUE, c.TRACK_ID, pinned))
     users = Users(_sorted(lake, USER_PROFILES, c.USER_ID, pinned).select(USERS.schema.names))
-    if not len(users):
-        raise TrainingError(f"Training needs users, but the lake at {lake.path} has 0; import events first.")
     acts = _interactions(lake, users.ids, catalogue.tracks, pinned)
-    if not acts.positive.any():
-        raise TrainingError(
-            f"Training needs positive interactions (long plays, saves), but of {len(acts)} interactions of {len(users)} "
-            "users there are 0; import more events, or set lake.positive_ms and lake.positive_share lower and refresh."
-        )
+    _require_something(users, acts)
     acts, has_time = _timed(acts, settings.seed)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     return Dataset(catalogue, users, _numbered(acts), split, pinned)
+
+
+def _require_something(users: Users, acts: Interactions) -> None:
+    if not len(users) or not len(acts):
+        raise TrainingError(
+            f"Training needs listens of users, but gold has {len(users)} users and {len(acts)} interactions; "
+            "import events with: crossfade import events FILE --lake DIR"
+        )
+    if not acts.positive.any():
+        raise TrainingError(
+            f"Training needs positive listens, but none of {len(acts)} interactions is one: all are skips by "
+            "lake.positive_ms and lake.positive_share; lower them if plays are short by nature."
+        )
 
 
 def _newest(lake: Lake, table: str) -> int:
@@ -85,7 +92,7 @@ def _interactions(lake: Lake, users: IdMap, tracks: IdMap, pinned: Mapping[str, 
     parts, sessions = [], []
     for batch in (no_rows, *dataset.to_batches(batch_size=BATCH_ROWS)):
         parts.append(_rows(batch, users, tracks, pinned))
-        sessions.append(pc.fill_null(batch.column(c.SESSION_ID), "").dictionary_encode())
+        sessions.append(batch.column(c.SESSION_ID).dictionary_encode())
     user_rows, track_rows, seconds, strengths = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
@@ -107,9 +114,12 @@ def _rows(
 
 
 def _codes(batches: list[pa.DictionaryArray]) -> Rows:
-    """Return one int32 code per distinct text over all batches."""
+    """Return one int32 code per distinct text over all batches, and one of its own for each missing text."""
     unified = pa.chunked_array(batches).unify_dictionaries()
-    return np.concatenate([np.asarray(chunk.indices.to_numpy(), np.int32) for chunk in unified.chunks])
+    codes = np.concatenate([pc.fill_null(chunk.indices, NO_ROW).to_numpy() for chunk in unified.chunks])
+    missing = codes == NO_ROW
+    codes[missing] = codes.max(initial=0) + 1 + np.arange(missing.sum())
+    return codes.astype(np.int32)
 
 
 def _timed(acts: Interactions, seed: int) -> tuple[Interactions, bool]:
@@ -117,14 +127,17 @@ def _timed(acts: Interactions, seed: int) -> tuple[Interactions, bool]:
     is_timed = acts.seconds != NO_TIME
     if not is_timed.any():
         _log.warning(
-            "No event has a timestamp: %d interactions get random times, so that held-out ones are drawn at random and "
-            "recency means nothing.",
+            "No interaction has a timestamp: the split is random by seed, and recency is switched off (%d interactions).",
             len(acts),
         )
         return _ordered(spread(_ordered(replace(acts, seconds=np.zeros(len(acts), np.int64))), seed)), False
     if not is_timed.all():
         num_untimed = int((~is_timed).sum())
-        _log.warning("%d of %d interactions have no timestamp and are left out.", num_untimed, len(acts))
+        _log.warning(
+            "%d interactions have no timestamp, %d do: those without are left out.",
+            num_untimed,
+            is_timed.sum(),
+        )
     return _ordered(acts.where(is_timed)), True
 
 

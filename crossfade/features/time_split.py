@@ -6,42 +6,42 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.dataset import Split
-from crossfade.features.interactions import SECONDS_PER_DAY, Interactions
+from crossfade.features.interactions import SECONDS_PER_DAY, Int64s, Interactions
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.settings import SplitSettings
 
-FULL_DAYS: Final = 28  # newest days that must all have interactions for a test period of a week ...
+FULL_DAYS: Final = 28  # newest days that must all have interactions for a period of a week ...
 WEEK_DAYS: Final = 7
-TEST_SHARE: Final = 0.05  # ... else it has at least this share of them
+PERIOD_SHARE: Final = 0.05  # ... else it has at least this share of all
+TRAIN_SHARE: Final = 0.5  # days are too coarse where they leave less than this to train on
 PSEUDO_DAYS: Final = 100  # over which interactions without time are spread
 
 
 def time_split(acts: Interactions, settings: SplitSettings) -> Split:
-    """Choose the moments of the split, all at midnight UTC; the test period ends with the newest day.
+    """Choose the moments of the split; the test period ends with the newest interaction.
 
-    `test_days = 0` takes 7 days when the last 28 all have interactions, else the fewest days that have 5 % of them.
-    `validation_days = 0` takes as many days as the test period.
+    Periods begin at midnight UTC. A length of 0 days chooses 7 where the 28 days before the period's end all have
+    interactions, else the fewest days that have 5 % of them. Where both are chosen and leave less than half to train on, the
+    moments are those that part off `random_share` of the interactions for each period, still in the order of time.
 
     Args:
         acts: At least one interaction, in any order.
         settings: Lengths.
 
     Raises:
-        TrainingError: The periods leave no day to train on, or one of the three has no positive interaction.
+        TrainingError: One of the three periods has no positive interaction.
     """
-    days = acts.seconds // SECONDS_PER_DAY
-    first, last = int(days.min()), int(days.max())
-    test_days = settings.test_days or _test_days(np.bincount(last - days))
-    validation_days = settings.validation_days or test_days
-    if test_days + validation_days > last - first:
-        raise TrainingError(
-            f"There is not enough time to split: test ({test_days} days) and validation ({validation_days} days) need to "
-            f"leave a day to train on, but interactions span {last - first + 1} days; set split.test_days and "
-            "split.validation_days lower, or import a longer history."
-        )
-    end, test_start = last + 1, last + 1 - test_days
-    validation_start = test_start - validation_days
-    split = Split(validation_start * SECONDS_PER_DAY, test_start * SECONDS_PER_DAY, end * SECONDS_PER_DAY)
+    seconds = acts.seconds
+    end = int(seconds.max()) + 1
+    midnight = -(-end // SECONDS_PER_DAY) * SECONDS_PER_DAY
+    test_start = midnight - (settings.test_days or _period_days(seconds, midnight)) * SECONDS_PER_DAY
+    validation_days = settings.validation_days or _period_days(seconds, test_start)
+    validation_start = test_start - validation_days * SECONDS_PER_DAY
+    is_chosen = not settings.test_days and not settings.validation_days
+    if is_chosen and np.mean(seconds < validation_start) < TRAIN_SHARE:
+        shares = [1 - 2 * settings.random_share, 1 - settings.random_share]
+        validation_start, test_start = (int(moment) for moment in np.quantile(seconds, shares))
+    split = Split(validation_start, test_start, end)
     _check_periods(acts, split)
     return split
 
@@ -66,23 +66,24 @@ def spread(acts: Interactions, seed: int) -> Interactions:
     return Interactions(acts.user_rows, acts.track_rows, seconds, acts.strengths, acts.sessions)
 
 
-def _test_days(counts: npt.NDArray[np.int64]) -> int:
-    """Choose the length of the test period from counts [num_days] of interactions, the newest day first."""
-    if len(counts) >= FULL_DAYS and bool((counts[:FULL_DAYS] > 0).all()):
+def _period_days(seconds: Int64s, end: int) -> int:
+    """Choose the length of a period that ends at a midnight."""
+    days_ago = (end - 1 - seconds[seconds < end]) // SECONDS_PER_DAY
+    counts: npt.NDArray[np.int64] = np.bincount(days_ago)
+    if len(counts) >= FULL_DAYS and counts[:FULL_DAYS].all():
         return WEEK_DAYS
-    return int(np.searchsorted(np.cumsum(counts), TEST_SHARE * counts.sum())) + 1
+    return int(np.searchsorted(np.cumsum(counts), PERIOD_SHARE * len(seconds))) + 1
 
 
 def _check_periods(acts: Interactions, split: Split) -> None:
-    period = np.searchsorted(
-        [split.validation_start, split.test_start], acts.seconds[acts.positive], side="right"
+    moments = acts.seconds[acts.positive]
+    counts = np.bincount(
+        np.searchsorted([split.validation_start, split.test_start], moments, side="right"), minlength=3
     )
-    counts = np.bincount(period, minlength=3)
-    test_days = (split.end - split.test_start) // SECONDS_PER_DAY
-    validation_days = (split.test_start - split.validation_start) // SECONDS_PER_DAY
     if not counts.all():
+        days = (int(acts.seconds.max()) - int(acts.seconds.min())) / SECONDS_PER_DAY
+        setting = "split.test_days and split.validation_days" if split.has_time else "split.random_share"
         raise TrainingError(
-            f"Each period needs positive interactions, but of {counts.sum()} there are {counts[0]} to train on, {counts[1]} "
-            f"in the validation period ({validation_days} days) and {counts[2]} in the test period ({test_days} days); set "
-            "split.test_days and split.validation_days (split.random_share without timestamps), or import more."
+            f"A split needs positive interactions in every period, but training has {counts[0]}, validation has {counts[1]}, "
+            f"test has {counts[2]} of the {counts.sum()} over {days:.1f} days; set {setting}, or import more events."
         )

@@ -51,7 +51,9 @@ class Lake:
         """
         unusable = sorted(set(str(path.absolute())) & UNUSABLE)
         if unusable:
-            raise InputError(f"A lake's path must not contain {' '.join(unusable)}, got {path.absolute()}; name another path.")
+            raise InputError(
+                f"A lake's path must not contain {' '.join(unusable)}, got {path.absolute()}; name another path."
+            )
         if (path / ABOUT_FILE).exists():
             return cls.open(path)
         if path.exists() and not path.is_dir():

@@ -138,7 +138,7 @@ class GbdtRanker:
             [rows, num_features] float32; a row's sum is its score but for a constant. A source's rank gets its part of
             the prior.
         """
-        parts = np.asarray(self.booster_.predict(features, pred_contrib=True), np.float32)[:, :-1]
+        parts: Floats = np.asarray(self.booster_.predict(features, pred_contrib=True), np.float32)[:, :-1]
         parts[:, RANK_FEATURES] += fused_ranks(features)
         return parts
 

@@ -1,14 +1,13 @@
 """Slates as callers read them: external ids, titles and sentences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from crossfade.recommender.asking import Ask, Unknown, requests_of
-from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.slates import Slates
 from crossfade.schema import columns as c
@@ -73,7 +72,7 @@ def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tupl
         length = k or recommender.policies[surface].k
         lake = recommender.settings.lake
         requests, unknown = requests_of(mine, recommender.dataset, recommender.as_of, length, lake=lake)
-        slates = verified(recommender, requests, recommender.recommend(requests))
+        slates = recommender.recommend(replace(requests, verify_reasons=True))
         answered |= zip(places, in_words(mine, slates, recommender), strict=True)
         users += unknown.users
         num_tracks += unknown.num_tracks

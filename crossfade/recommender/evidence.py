@@ -1,7 +1,7 @@
 """Which listen, artist or crowd moved a track to its place: the likely reason, for whole batches.
 
-The choice reads the links that moved the track: neighbours in item-kNN, its artist in the history, likeness
-of vectors. Whether a reason is true is decided by taking the evidence away (`reasons.verify`).
+The choice reads the links that moved the track: its artist in the history, neighbours in item-kNN. Whether a reason
+is true is decided by taking the evidence away (`reasons.verified`).
 """
 
 from dataclasses import replace
@@ -23,12 +23,12 @@ from crossfade.retrieval.sparse import history_matrix
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 
-Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 NEW_DAYS: Final = 28  # so long a release is called new
-LAST_TRACKS: Final = 50  # compared with a track by vectors
-MIN_COSINE: Final = 0.5  # a listen less alike is not called a reason
+# A listen that adds less than half of a track's item-kNN score is a true reason in one case of three only; likeness
+# of vectors is no better than a coin (30Music).
+MIN_SHARE: Final = 0.5
 
 
 def explain(
@@ -37,8 +37,8 @@ def explain(
     """Give each place its likeliest reason.
 
     In order of preference: the artist, for a track of an artist in the history (as a new release, if it is
-    one); the listen that item-kNN or vectors tie the track to; popularity, for what popularity ranked best
-    and for listeners without history; else the whole history.
+    one); the listen that brought it up in item-kNN; popularity, for what popularity ranked best and for listeners
+    without history; else the whole history.
 
     Args:
         slates: n slates without reasons.
@@ -98,41 +98,37 @@ def _countries(queries: Queries, rows: Rows, statistics: Statistics) -> Rows:
 
 
 def _tied_listens(liked: Queries, rows: Rows, sources: Sources) -> Rows:
-    """Return the listened track that each track [n, k] is tied to most, -1 where to none."""
+    """Return the listened track that brings up most of each track [n, k] in item-kNN, -1 where none does."""
     knn = sources.retrievers[c.ITEM_KNN]
     assert isinstance(knn, ItemKnn)
     links = knn.neighbours_
     weights = 0.5 ** (liked.places_from_end / HALF_LIFE_TRACKS)
     recent = history_matrix(liked, liked.track_rows, weights, links.shape[0])
-    tied = _most_linked(
-        recent.indptr, recent.indices, recent.data, links.indptr, links.indices, links.data, rows
+    found, strongest, total = _linked(
+        (recent.indptr, recent.indices, recent.data), (links.indptr, links.indices, links.data), rows
     )
-    return np.where(tied >= 0, tied, _most_alike(liked, rows, sources.track_vectors))
+    return np.where(strongest >= MIN_SHARE * total, found, NO_ROW)
 
 
 @numba.njit(cache=True, nogil=True)
-def _most_linked(offsets, played, weights, link_offsets, linked, strengths, rows):  # type: ignore[no-untyped-def]
-    found, best = np.full(rows.shape, -1, np.int32), np.zeros(rows.shape, np.float32)
+def _linked(recent, links, rows):  # type: ignore[no-untyped-def]
+    """Return, for each of rows [n, k], the played track that adds most to its score, what that adds, and the score.
+
+    `recent` and `links` are sparse matrices as (offsets, columns, values): queries by played tracks, and tracks by
+    their neighbours.
+    """
+    found = np.full(rows.shape, -1, np.int32)
+    strongest, total = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
     for query in range(len(rows)):
         order = np.argsort(rows[query])
         wanted = rows[query][order]
-        for entry in range(offsets[query], offsets[query + 1]):
-            for link in range(link_offsets[played[entry]], link_offsets[played[entry] + 1]):
-                place = np.searchsorted(wanted, linked[link])
-                if place < len(wanted) and wanted[place] == linked[link]:
-                    gain = weights[entry] * strengths[link]
-                    if gain > best[query, order[place]]:
-                        found[query, order[place]], best[query, order[place]] = played[entry], gain
-    return found
-
-
-def _most_alike(liked: Queries, rows: Rows, vectors: Floats) -> Rows:
-    """Return the recent listen whose vector is most like each track's, -1 where none is alike enough."""
-    last = liked.last_tracks(LAST_TRACKS)
-    # Contiguous, since NumPy multiplies stacks of transposed views without BLAS, several times slower.
-    history = np.ascontiguousarray(vectors[np.maximum(last, 0)].transpose(0, 2, 1))
-    cosines = vectors[np.maximum(rows, 0)] @ history
-    cosines = np.where((last >= 0)[:, None, :], cosines, -1)
-    nearest = cosines.argmax(axis=2)
-    found = np.take_along_axis(last, nearest, axis=1)
-    return np.where(cosines.max(axis=2) >= MIN_COSINE, found, NO_ROW)
+        for entry in range(recent[0][query], recent[0][query + 1]):
+            played = recent[1][entry]
+            for link in range(links[0][played], links[0][played + 1]):
+                place = np.searchsorted(wanted, links[1][link])
+                if place < len(wanted) and wanted[place] == links[1][link]:
+                    gain = recent[2][entry] * links[2][link]
+                    total[query, order[place]] += gain
+                    if gain > strongest[query, order[place]]:
+                        found[query, order[place]], strongest[query, order[place]] = played, gain
+    return found, strongest, total

@@ -1,12 +1,13 @@
 """Whether reasons are true: the evidence is taken away, and the track must fall."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.recommender.recommend import Recommender
+from crossfade.features.catalogue import Catalogue
+from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.wording import ReasonKind
@@ -15,8 +16,29 @@ from crossfade.schema.ids import NO_ROW
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 
+BATCH_CLAIMS: Final = 512  # taken away together; bounds memory
+
 # Both kinds rest on the listens of one artist.
 BY_ARTIST: Final = (ReasonKind.ARTIST, ReasonKind.NEW_RELEASE)
+
+
+class Recommends(Protocol):
+    """What verification needs of a recommender."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The tracks."""
+        ...
+
+    def exclusions(self, requests: Requests) -> Exclusions:
+        """Return the mask of what must not be shown to the requests."""
+        ...
+
+    def choose(
+        self, requests: Requests, excluded: Exclusions, *, muted_popular: Bools | None = None
+    ) -> Slates:
+        """Return slates without reasons."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,16 +74,28 @@ class Claims:
         return cls(owners, kinds, rows, places)
 
 
-def verified(recommender: Recommender, requests: Requests, slates: Slates) -> Slates:
-    """Return the slates with only those reasons that are true."""
+def verified(recommender: Recommends, requests: Requests, slates: Slates) -> Slates:
+    """Return the slates with true reasons only.
+
+    A reason that does not hold gives way to a broader one, the whole history, then popularity; where none holds,
+    there is none. This costs about eight times as much as the slates themselves.
+    """
+    kinds, rows = slates.reason_kinds, slates.reason_rows
     holds = verify(recommender, requests, slates)
-    kinds = np.where(holds, slates.reason_kinds, np.int8(ReasonKind.NONE))
+    has_history = (np.diff(requests.queries.positives.offsets) > 0)[:, None]
+    for kind in (ReasonKind.SIMILAR_LISTENERS, ReasonKind.POPULAR):
+        kinds, rows = np.where(holds, kinds, np.int8(kind)), np.where(holds, rows, np.int32(NO_ROW))
+        is_open = ~holds & (slates.rows >= 0) & (has_history | (kind == ReasonKind.POPULAR))
+        tried = np.where(is_open, kinds, np.int8(ReasonKind.NONE))
+        holds = holds | verify(recommender, requests, replace(slates, reason_kinds=tried, reason_rows=rows))
     return replace(
-        slates, reason_kinds=kinds, reason_rows=np.where(holds, slates.reason_rows, np.int32(NO_ROW))
+        slates,
+        reason_kinds=np.where(holds, kinds, np.int8(ReasonKind.NONE)),
+        reason_rows=np.where(holds, rows, np.int32(NO_ROW)),
     )
 
 
-def verify(recommender: Recommender, requests: Requests, slates: Slates) -> Bools:
+def verify(recommender: Recommends, requests: Requests, slates: Slates) -> Bools:
     """Take each reason's evidence away, recommend again, and see whether the track falls.
 
     Evidence is every listen of a track, every listen of an artist, the whole history, the request's country,
@@ -79,11 +113,11 @@ def verify(recommender: Recommender, requests: Requests, slates: Slates) -> Bool
     """
     claims = Claims.of(slates)
     holds = np.zeros(slates.rows.shape, np.bool_)
-    step = recommender.settings.weekly.batch_users
-    for start in range(0, len(claims), step):
-        chosen = np.arange(start, min(start + step, len(claims)))
+    for start in range(0, len(claims), BATCH_CLAIMS):
+        stop = min(start + BATCH_CLAIMS, len(claims))
+        chosen = np.arange(start, stop)
         again = _recommended_without(recommender, requests, claims, chosen)
-        queries, places = np.nonzero((claims.places >= start) & (claims.places < start + step))
+        queries, places = np.nonzero((claims.places >= start) & (claims.places < stop))
         answers = again.rows[claims.places[queries, places] - start]
         found = answers == slates.rows[queries, places][:, None]
         scores = np.where(found, again.scores[claims.places[queries, places] - start], -np.inf).max(axis=1)
@@ -93,7 +127,7 @@ def verify(recommender: Recommender, requests: Requests, slates: Slates) -> Bool
 
 
 def _recommended_without(
-    recommender: Recommender, requests: Requests, claims: Claims, chosen: Int64s
+    recommender: Recommends, requests: Requests, claims: Claims, chosen: Int64s
 ) -> Slates:
     """Recommend once for each of the chosen claims, without its evidence; slates [len(chosen), k]."""
     asked, kinds, rows = requests.take(claims.requests[chosen]), claims.kinds[chosen], claims.rows[chosen]
@@ -108,5 +142,4 @@ def _recommended_without(
     countries = np.where(is_popular, np.int32(NO_ROW), queries.country_rows)
     reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(~taken))
     muted = is_popular & (rows == NO_ROW)
-    ranked = recommender.rank(reduced, recommender.exclusions(asked), muted_popular=muted)
-    return recommender.rerank(reduced, ranked)
+    return recommender.choose(reduced, recommender.exclusions(asked), muted_popular=muted)

@@ -19,6 +19,7 @@ from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.manifest import DIGEST, verify
 from crossfade.recommender.policy import Policy
+from crossfade.recommender.reasons import verified
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.surfaces import Policies, load_policies
@@ -128,16 +129,20 @@ class Recommender:
         """
         if not len(requests):
             return Slates.empty(requests.k)
-        ranked = self.rank(requests, self.exclusions(requests))
-        slates = self.rerank(requests, ranked)
-
-        return explain(
-            slates,
+        slates = explain(
+            self.choose(requests, self.exclusions(requests)),
             requests.queries,
             catalogue=self.catalogue,
             statistics=self.statistics,
             sources=self.sources,
         )
+        return verified(self, requests, slates) if requests.verify_reasons else slates
+
+    def choose(
+        self, requests: Requests, excluded: Exclusions, *, muted_popular: Bools | None = None
+    ) -> Slates:
+        """Return slates without reasons; arguments as in `rank`."""
+        return self.rerank(requests, self.rank(requests, excluded, muted_popular=muted_popular))
 
     def policy_of(self, requests: Requests) -> Policy:
         """Return the policy of the requests' surface."""

@@ -26,6 +26,7 @@ class Requests:
         seed_rows: [n] int32 track that the slate starts from, -1 without; never in the slate itself.
         excluded_offsets: [n + 1] int64; request i excludes excluded_rows[offsets[i]:offsets[i + 1]].
         excluded_rows: [m] int32 tracks.
+        verify_reasons: Show only reasons that were seen to hold, at eight times the cost; else the likely ones.
     """
 
     queries: Queries
@@ -34,17 +35,18 @@ class Requests:
     seed_rows: Rows
     excluded_offsets: Int64s
     excluded_rows: Rows
+    verify_reasons: bool = False
 
     def __len__(self) -> int:
         """Return the number of requests."""
         return len(self.queries)
 
     @classmethod
-    def of(cls, queries: Queries, surface: Surface, k: int) -> "Requests":
+    def of(cls, queries: Queries, surface: Surface, k: int, *, verify_reasons: bool = False) -> "Requests":
         """Return requests without seeds and without exclusions of their own."""
         n = len(queries)
         nothing = np.zeros(n + 1, np.int64), np.zeros(0, np.int32)
-        return cls(queries, surface, k, np.full(n, NO_ROW, np.int32), *nothing)
+        return cls(queries, surface, k, np.full(n, NO_ROW, np.int32), *nothing, verify_reasons)
 
     @classmethod
     def of_users(cls, dataset: Dataset, user_rows: Rows, as_of: int, surface: Surface, k: int) -> "Requests":

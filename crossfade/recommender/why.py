@@ -116,8 +116,8 @@ def _in_slate(recommender: Recommender, requests: Requests, row: int) -> tuple[i
     is_track = slates.rows == row
     if not is_track.any():
         return None, ""
-    kinds = np.where(is_track, slates.reason_kinds, np.int8(ReasonKind.NONE))
-    true = verified(recommender, requests, replace(slates, reason_kinds=kinds))
+    only_it = replace(slates, reason_kinds=np.where(is_track, slates.reason_kinds, np.int8(ReasonKind.NONE)))
+    true = verified(recommender, requests, only_it)
     text = recommender.wording.texts(true.reason_kinds[is_track], true.reason_rows[is_track])[0]
     return int(is_track[0].argmax()) + 1, str(text)
 

@@ -1,6 +1,6 @@
 """The item-kNN source: neighbours of what was played last.
 
-Its constants are the best of a coarse grid over five validation periods of the 30Music sample.
+Its constants are the best compromise of a coarse grid over five validation periods of 30Music and one of the twin.
 """
 
 from pathlib import Path
@@ -25,9 +25,9 @@ from crossfade.retrieval.sparse import (
 from crossfade.schema import columns as c
 
 SHRINKAGE: Final = 10.0
-LAST_TRACKS: Final = 100  # an older one would weigh less than a thirtieth of the newest
-HALF_LIFE_TRACKS: Final = 20.0
-LAST_SESSION_WEIGHT: Final = 2.0
+LAST_TRACKS: Final = 300  # an older one would weigh less than an eighth of the newest
+HALF_LIFE_TRACKS: Final = 100.0
+LAST_SESSION_WEIGHT: Final = 1.5
 NEIGHBOURS: Final = "neighbours.arrow"
 
 
@@ -55,9 +55,9 @@ class ItemKnn:
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
-        """Sum the neighbours of each query's last 100 positive tracks; see `Retriever`.
+        """Sum the neighbours of each query's last 300 positive tracks; see `Retriever`.
 
-        A play weighs half as much 20 tracks later, and double within the last session.
+        A play weighs half as much 100 tracks later, and half as much again within the last session.
         """
         liked = queries.positives
         weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)

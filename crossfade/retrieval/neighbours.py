@@ -14,10 +14,11 @@ from crossfade.features.interactions import Interactions
 from crossfade.retrieval.sparse import Matrix, matrix_of, rows_of, top_of_rows
 from crossfade.schema.ids import Rows
 
-# A session says more than a whole history: its tracks were chosen together. Best of 0 to 5 on 30Music.
-SESSION_WEIGHT: Final = 2.0
-# A basket of n counts n ** -0.5 as much, so that heavy listeners do not decide alone; beyond 500 the newest are
-# enough, and pairs grow with the square.
+# Tracks of one session were chosen together, so it is a basket besides the listener's own. On 30Music 0.5 to 2 are about
+# equal, on the twin 0.5 to 1.
+SESSION_WEIGHT: Final = 1.0
+# A basket of n counts n ** -0.5 as much, so that heavy listeners do not decide alone; of more than 500 the newest are
+# taken, since pairs grow with the square.
 BASKET_DAMPING: Final = 0.5
 MAX_BASKET: Final = 500
 # Pairs that are multiplied out at once, about 12 bytes each: bounds memory.

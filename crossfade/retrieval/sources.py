@@ -124,19 +124,25 @@ def best_allowed(
     Returns:
         Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf where the source has no more.
     """
-    rows = np.full((len(queries), depth), NO_ROW, np.int32)
-    scores = np.full((len(queries), depth), -np.inf, np.float32)
+    rows, scores = _padding(len(queries), depth)
     is_short = np.ones(len(queries), np.bool_)
     asked = FIRST_DEPTH * depth
     while is_short.any() and depth:
         asked = min(asked, len(catalogue))
-        found, values = retriever.recommend(queries, asked)
+        places = np.flatnonzero(is_short)
+        asking = queries if is_short.all() else queries.take(places)
+        found, values = _padding(len(queries), asked)
+        found[places], values[places] = retriever.recommend(asking, asked)
         allowed = (found >= 0) & ~excluded(found)
         first, second = _first_allowed(found, values, allowed, depth)
-        rows[is_short], scores[is_short] = first[is_short], second[is_short]
+        rows[places], scores[places] = first[places], second[places]
         is_short &= (allowed.sum(axis=1) < depth) & (found >= 0).all(axis=1) & (asked < len(catalogue))
         asked *= DEEPER
     return rows, scores
+
+
+def _padding(n: int, width: int) -> Ranking:
+    return np.full((n, width), NO_ROW, np.int32), np.full((n, width), -np.inf, np.float32)
 
 
 def _first_allowed(rows: Rows, scores: Floats, allowed: npt.NDArray[np.bool_], depth: int) -> Ranking:

@@ -26,7 +26,8 @@ ABOUT: Final = "about.json"
 
 def matrix_of(values: Weights, columns: Rows, offsets: npt.NDArray[np.int64], width: int) -> Matrix:
     """Build a sparse matrix [len(offsets) - 1, width] from its rows, summing entries of one place."""
-    matrix = scipy.sparse.csr_matrix((values.astype(np.float32), columns, offsets), (len(offsets) - 1, width))
+    parts = (values.astype(np.float32), columns, offsets)
+    matrix = scipy.sparse.csr_matrix(parts, (len(offsets) - 1, width), copy=True)  # summing works in place
     matrix.sum_duplicates()
     return matrix
 

@@ -88,9 +88,9 @@ class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
 class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
     """Pools the track vectors of a history by several attention heads, adds the country and mixes them.
 
-    A head's share of an entry is a softmax over what the track is, how long ago it was played and its place
-    in the history. The heads start with different memories, so that the taste of today and of last year are
-    both seen. `user_tower.user_vectors` is the same formula in NumPy.
+    A head's share of an entry is a softmax over what the track is, how long ago and how often it was played,
+    and its place in the history. The heads start with different memories, so that the taste of today and of
+    last year are both seen. `user_tower.user_vectors` is the same formula in NumPy.
     """
 
     def __init__(self, *, settings: TwoTowerSettings, num_countries: int, seed: int) -> None:
@@ -98,24 +98,26 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         dim, length = settings.dim, settings.history_length
         self.attention = _weight(self, "attention", np.zeros((dim, HEADS)))
         self.decays = _weight(self, "decays", np.linspace(0, 1.5, HEADS))
+        self.repeats = _weight(self, "repeats", np.full(HEADS, 0.5))
         self.places = _weight(self, "places", np.zeros((length, HEADS)))
         self.mixing = _weight(self, "mixing", np.tile(np.eye(dim), (HEADS, 1)) / HEADS)
         countries = np.random.default_rng(seed).normal(0, COUNTRY_SCALE, (num_countries + 1, dim))
         self.countries = _weight(self, "countries", countries)
 
-    def call(self, tracks: Any, known: Any, ages: Any, countries: Any) -> Any:
+    def call(self, tracks: Any, ages: Any, plays: Any, countries: Any) -> Any:
         """Return unit vectors [n, dim].
 
         Args:
             tracks: [n, history_length, dim] float32 track vectors, most recent first.
-            known: [n, history_length] bool, false where padded.
-            ages: [n, history_length] float32 days since the play.
+            ages: [n, history_length] float32 days since the last play.
+            plays: [n, history_length] float32 how often played, 0 where padded.
             countries: [n] int32, -1 unknown.
         """
         logits = tf.matmul(tracks, self.attention) + self.places
         logits -= self.decays * tf.math.log1p(tf.maximum(ages, 0.0))[:, :, None]
-        shares = tf.nn.softmax(tf.where(known[:, :, None], logits, MASKED), axis=1)
-        shares *= tf.cast(known[:, :, None], tf.float32)
+        logits += self.repeats * tf.math.log(tf.maximum(plays, 1.0))[:, :, None]
+        known = (plays > 0)[:, :, None]
+        shares = tf.nn.softmax(tf.where(known, logits, MASKED), axis=1) * tf.cast(known, tf.float32)
         pooled = tf.matmul(shares, tracks, transpose_a=True)
         mixed = tf.matmul(tf.reshape(pooled, [-1, self.mixing.shape[0]]), self.mixing)
         return tf.math.l2_normalize(mixed + tf.gather(self.countries, countries + 1), axis=1)
@@ -137,9 +139,9 @@ class _ServedUserTower(tf.Module):  # type: ignore[misc]
             getattr(self.tower, name).assign(weights[name])
         self.track_vectors = tf.Variable(track_vectors, trainable=False)
 
-    def __call__(self, history: Any, ages: Any, countries: Any) -> dict[str, Any]:
+    def __call__(self, history: Any, ages: Any, plays: Any, countries: Any) -> dict[str, Any]:
         tracks = tf.gather(self.track_vectors, tf.maximum(history, 0))
-        return {"user_vectors": self.tower(tracks, history >= 0, ages, countries)}
+        return {"user_vectors": self.tower(tracks, ages, plays, countries)}
 
 
 def export_user_tower(
@@ -147,14 +149,15 @@ def export_user_tower(
 ) -> None:
     """Write the user tower as a SavedModel.
 
-    Its signature `serving_default` takes `history` [n, history_length] int32 track rows (most recent first,
-    -1 padded), `ages` [n, history_length] float32 days and `countries` [n] int32, and returns `user_vectors`
-    [n, dim] float32.
+    Its signature `serving_default` takes `history` [n, history_length] int32 track rows (distinct, most recent
+    first, -1 padded), `ages` [n, history_length] float32 days, `plays` [n, history_length] float32 (0 padded)
+    and `countries` [n] int32 (-1 unknown), and returns `user_vectors` [n, dim] float32.
     """
     served, length = _ServedUserTower(settings, weights, track_vectors), settings.history_length
     signature = tf.function(served.__call__).get_concrete_function(
         tf.TensorSpec([None, length], tf.int32, "history"),
         tf.TensorSpec([None, length], tf.float32, "ages"),
+        tf.TensorSpec([None, length], tf.float32, "plays"),
         tf.TensorSpec([None], tf.int32, "countries"),
     )
     tf.saved_model.save(served, str(directory), signatures=signature)

@@ -12,9 +12,10 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.user_tower import histories, user_vectors
+from crossfade.retrieval.user_tower import user_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.settings import IndexSettings, TwoTowerSettings
 
@@ -78,8 +79,8 @@ class TwoTower:
         return np.concatenate(blocks) if blocks else np.empty((0, self.settings.dim), np.float32)
 
     def _block(self, queries: Queries) -> Floats:
-        history, ages = histories(queries, self.settings.history_length, has_time=self.learnt_.has_time)
-        return user_vectors(self.learnt_.weights, self.track_vectors_, history, ages, queries.country_rows)
+        histories = Histories.of(queries, self.settings.history_length, has_time=self.learnt_.has_time)
+        return user_vectors(self.learnt_.weights, self.track_vectors_, histories, queries.country_rows)
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""

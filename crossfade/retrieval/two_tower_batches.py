@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfade.features.interactions import SECONDS_PER_DAY, Int64s
+from crossfade.retrieval.histories import last_distinct
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.two_tower_examples import Examples, HardNegatives
 from crossfade.schema.settings import TwoTowerSettings
@@ -26,30 +27,30 @@ def batches(
 
     Returns:
         Batches with `user`, `target`, `country` [b] int32, `weight` [b] float32, `history` [b, length] int32
-        (most recent first, -1 padded), `ages` [b, length] float32 days, and `negatives` [at most
-        hard_negatives] int32.
+        (distinct, most recent first, -1 padded), `ages` [b, length] float32 days, `plays` [b, length] float32
+        and `negatives` [at most hard_negatives] int32.
     """
-    gather = _gatherer(examples, settings.history_length)
+    gather = _gatherer(examples, chosen, settings.history_length)
     draw = _drawer(hard, settings.hard_negatives, seed)
 
     def batch(number: Any, places: Any) -> Batch:
         columns = gather(places)
         return columns | {"negatives": draw(number, columns["user"])}
 
-    order = tf.data.Dataset.from_tensor_slices(chosen).shuffle(len(chosen), seed=seed)
+    order = tf.data.Dataset.range(len(chosen)).shuffle(len(chosen), seed=seed)
     return order.batch(settings.batch_size).enumerate().map(batch, num_parallel_calls=2).prefetch(2)
 
 
-def _gatherer(examples: Examples, length: int) -> Callable[[Any], Batch]:
+def _gatherer(examples: Examples, chosen: Int64s, length: int) -> Callable[[Any], Batch]:
+    found, counts = last_distinct(examples.track_rows, examples.starts[chosen], examples.ends[chosen], length)
+    histories, plays = tf.constant(found), tf.constant(counts)
     tracks, seconds = tf.constant(examples.track_rows), tf.constant(examples.seconds)
-    starts, ends = tf.constant(examples.starts), tf.constant(examples.ends)
     users, countries = tf.constant(examples.user_rows), tf.constant(examples.country_rows)
-    weights = tf.constant(examples.weights)
+    weights, numbers = tf.constant(examples.weights), tf.constant(chosen)
 
-    def gather(places: Any) -> Batch:
-        entries = tf.gather(ends, places)[:, None] - 1 - tf.range(length, dtype=tf.int64)
-        known = entries >= tf.gather(starts, places)[:, None]
-        entries = tf.where(known, entries, 0)
+    def gather(order: Any) -> Batch:
+        places, entries = tf.gather(numbers, order), tf.gather(histories, order)
+        known, entries = entries >= 0, tf.maximum(entries, 0)
         ages = tf.cast(tf.gather(seconds, places)[:, None] - tf.gather(seconds, entries), tf.float32)
         return {
             "user": tf.gather(users, places),
@@ -58,6 +59,7 @@ def _gatherer(examples: Examples, length: int) -> Callable[[Any], Batch]:
             "weight": tf.gather(weights, places),
             "history": tf.where(known, tf.gather(tracks, entries), -1),
             "ages": tf.where(known, ages / SECONDS_PER_DAY, 0.0),
+            "plays": tf.cast(tf.gather(plays, order), tf.float32),
         }
 
     return gather

@@ -62,5 +62,5 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
         vectors = self.track_tower(distinct, training=training)
         played, offered = tf.split(places, [tf.size(entries), tf.size(candidates)])
         played = tf.gather(vectors, tf.reshape(played, tf.shape(history)))
-        users = self.user_tower(played, history >= 0, inputs["ages"], inputs["country"])
+        users = self.user_tower(played, inputs["ages"], inputs["plays"], inputs["country"])
         return users, tf.gather(vectors, offered), candidates

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Int64s
+from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.optimizer import RowwiseAdam
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.towers import TRACK_WEIGHTS, TrackTower, UserTower
@@ -24,7 +25,7 @@ from crossfade.retrieval.two_tower_examples import (
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.two_tower_model import TwoTowerModel
 from crossfade.retrieval.two_tower_validation import Validation
-from crossfade.retrieval.user_tower import USER_WEIGHTS, histories, user_vectors
+from crossfade.retrieval.user_tower import USER_WEIGHTS, user_vectors
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.ids import IdMap
 from crossfade.schema.settings import TwoTowerSettings
@@ -110,7 +111,7 @@ class _Training:
         _copy_rows(tracks.projection, _ids(self.features), weights["projection"], _ids(earlier.features))
         countries = _ids([UNKNOWN, *self.dataset.users.countries.ids.to_pylist()])
         _copy_rows(users.countries, countries, weights["countries"], _ids([UNKNOWN, *earlier.countries]))
-        for name in ("attention", "decays", "places", "mixing"):
+        for name in ("attention", "decays", "repeats", "places", "mixing"):
             getattr(users, name).assign(weights[name])
 
     def run(self, epochs: int) -> list[dict[str, float | None]]:
@@ -141,9 +142,8 @@ class _Training:
         if not len(self.validation.queries):
             return None
         tracks, queries = self.model.track_tower.vectors(), self.validation.queries
-        has_time, length = self.dataset.split.has_time, self.settings.history_length
-        history, ages = histories(queries, length, has_time=has_time)
-        users = user_vectors(self.weights(), tracks, history, ages, queries.country_rows)
+        histories = Histories.of(queries, self.settings.history_length, has_time=self.dataset.split.has_time)
+        users = user_vectors(self.weights(), tracks, histories, queries.country_rows)
         return self.validation.recall(users, tracks)
 
 

@@ -79,11 +79,11 @@ def opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
 def line_blocks(path: Path) -> Iterator[bytes]:
     """Yield a file as blocks of whole lines of about 16 MiB, each ending with a line feed."""
     with opened(path) as handle:
-        rest = b""
+        whole, rest = b"", b""
         while block := handle.read(BLOCK_BYTES):
-            whole, found, end = (rest + block).rpartition(b"\n")
-            rest = end
-            if found:
-                yield whole + found
-        if rest:
-            yield rest + b"\n"
+            if whole:
+                yield whole
+            lines, feed, rest = (rest + block).rpartition(b"\n")
+            whole = lines + feed
+        if whole or rest:
+            yield whole + rest + b"\n" * bool(rest)

@@ -15,6 +15,9 @@ class Guide(NamedTuple):
     without: str = ""
 
 
+_KEPT: Final = "nothing yet: kept for off-policy estimates and experiments"
+_UNUSED: Final = "nothing yet"
+
 _EVENTS: Final = {
     c.EVENT_ID: Guide("the event's own id", "a digest of the row takes its place (see Event ids)"),
     c.EVENT_TYPE: Guide(
@@ -38,24 +41,18 @@ _EVENTS: Final = {
         "the session that it belongs to", "a pause of lake.session_gap_minutes starts a new session"
     ),
     c.COUNTRY: Guide("where, for example an ISO 3166 code", "no popularity by country, unless users tell it"),
-    c.DEVICE: Guide("on what, for example phone or speaker", "nothing yet: it is kept for skip models"),
-    c.SHUFFLE: Guide("whether the order was random", "nothing yet: it is kept for skip models"),
+    c.DEVICE: Guide("on what, for example phone or speaker", "nothing yet: kept for skip models"),
+    c.SHUFFLE: Guide("whether the order was random", "nothing yet: kept for skip models"),
     c.CONTEXT: Guide(
         "from where it was played, for example playlist, album or radio",
-        "nothing yet: it is kept for skip models",
+        "nothing yet: kept for skip models",
     ),
-    c.SURFACE: Guide(
-        "of an exposure: discover_weekly, radio, release_radar or home", "exposures cannot be told apart"
-    ),
-    c.SLATE_ID: Guide(
-        "of an exposure: the slate that was shown; its lines share it", "exposures cannot be put together"
-    ),
-    c.POSITION: Guide("of an exposure: place in the slate, from 0", "no correction for position"),
-    c.PROPENSITY: Guide(
-        "of an exposure: probability with which it was shown, 0 to 1", "no off-policy estimates"
-    ),
-    c.EXPERIMENT: Guide("the experiment that it was part of", "no analysis by experiment"),
-    c.VARIANT: Guide("the experiment's variant", "no analysis by variant"),
+    c.SURFACE: Guide("of an exposure: discover_weekly, radio, release_radar or home", _KEPT),
+    c.SLATE_ID: Guide("of an exposure: the slate that was shown; its lines share it", _KEPT),
+    c.POSITION: Guide("of an exposure: place in the slate, from 0", _KEPT),
+    c.PROPENSITY: Guide("of an exposure: probability with which it was shown, 0 to 1", _KEPT),
+    c.EXPERIMENT: Guide("the experiment that it was part of", _KEPT),
+    c.VARIANT: Guide("the experiment's variant", _KEPT),
 }
 
 _AUDIO: Final = {
@@ -87,9 +84,9 @@ _TRACKS: Final = {
     c.DURATION_MS: Guide("length, ms", "a played_share cannot be turned into time"),
     c.EXPLICIT: Guide("whether its words are explicit", "no explicit filter"),
     c.AVAILABLE: Guide("whether it may be recommended", "every track is available"),
-    **{name: Guide(meaning, "no audio similarity by it") for name, meaning in _AUDIO.items()},
+    **{name: Guide(meaning, "new tracks are known by less") for name, meaning in _AUDIO.items()},
     c.AUDIO_VECTOR: Guide(
-        "an embedding of its sound, of one length for all tracks", "no similarity by sound"
+        "an embedding of its sound, of one length for all tracks", "new tracks are known by less"
     ),
 }
 
@@ -97,15 +94,15 @@ _ARTISTS: Final = {
     c.ARTIST_ID: Guide("the artist"),
     c.NAME: Guide("its name", "tracks' own artist_name is shown"),
     c.GENRES: Guide("its genres", "nothing: genres are read from tracks"),
-    c.COUNTRY: Guide("where it is from", "nothing yet"),
+    c.COUNTRY: Guide("where it is from", _UNUSED),
 }
 
 _PLAYLISTS: Final = {
     c.PLAYLIST_ID: Guide("the playlist"),
-    c.TITLE: Guide("its title", "its words say nothing of its tracks"),
-    c.USER_ID: Guide("whose it is", "it belongs to nobody"),
+    c.TITLE: Guide("its title", _UNUSED),
+    c.USER_ID: Guide("whose it is", _UNUSED),
     c.TRACK_IDS: Guide("its tracks in order"),
-    c.TIMESTAMP: Guide("when it was last changed", "it has no time"),
+    c.TIMESTAMP: Guide("when it was last changed", _UNUSED),
 }
 
 _USERS: Final = {
@@ -113,7 +110,7 @@ _USERS: Final = {
     c.COUNTRY: Guide(
         "where, for example an ISO 3166 code", "the most frequent country of the user's events is taken"
     ),
-    c.BIRTH_YEAR: Guide("year of birth", "nothing yet"),
+    c.BIRTH_YEAR: Guide("year of birth", _UNUSED),
     c.EXPLICIT_ALLOWED: Guide("whether explicit tracks may be recommended", "they may"),
 }
 

@@ -1,6 +1,7 @@
 """Text as columns: bytes that should be UTF-8, lines and fields, and ids made from names."""
 
 from typing import Final
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,10 +59,19 @@ def name_ids(*names: pa.Array) -> pa.Array:
 
 
 def _normalised(names: pa.Array) -> pa.Array:
-    plain = pc.utf8_lower(pc.utf8_normalize(names, form="NFKC"))
+    plain = pc.utf8_lower(_composed(names))
     plain = pc.replace_substring(plain, NAME_SEPARATOR, "/")
     plain = pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, r"\s+", " "))
     return null_if_blank(pc.utf8_slice_codeunits(plain, 0, NAME_CHARACTERS))
+
+
+def _composed(names: pa.Array) -> pa.Array:
+    """Put names into Unicode form NFKC; Arrow's own function gives the decomposed form."""
+    if pc.all(pc.string_is_ascii(names)).as_py() is not False:
+        return names
+    encoded = names.dictionary_encode()
+    distinct = [normalize("NFKC", name) for name in encoded.dictionary.to_pylist()]
+    return pa.array(distinct, pa.string()).take(encoded.indices)
 
 
 def null_if_blank(values: pa.Array) -> pa.Array:

@@ -120,7 +120,7 @@ def _batches(
     """Yield slates (columns as in `SLATES`) with their counts, batch by batch."""
     surface, length = Surface(spec.surface), generation.length
     for ids, queries in listeners(dataset, recommender.dataset, spec.first, spec.stop, batch_users):
-        slates = recommender.recommend(Requests.of(queries, surface, length))
+        slates = recommender.recommend(Requests.of(queries, surface, length, verify_reasons=True))
         num_new = len(recommender.catalogue) - _num_heard(queries, len(recommender.catalogue))
         short = slates.lengths < length
         few_new = short & (num_new < length)

@@ -212,7 +212,7 @@ def test_every_user_gets_a_playlist(pipeline: Pipeline) -> None:
         for shard in shards
     ]
     for shard in as_floats:
-        generate_shard.python_func(**batch, shard=shard)
+        generate_shard.python_func(pipeline.dataset, pipeline.workspace, pipeline.settings, shard)
     publish.python_func(pipeline.workspace, pipeline.settings, "discover_weekly", as_floats)
     reader = EmbeddedStore(Workspace(Path(pipeline.workspace)).store).reader(Surface.DISCOVER_WEEKLY)
     assert len(reader) == USERS

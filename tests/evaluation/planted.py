@@ -48,6 +48,15 @@ class Planted:
             return replace(slates, reason_kinds=kinds, reason_rows=self.catalogue.artist_rows[rows])
         return self._ranked(asked, k)
 
+    def exclusions(self, requests: Requests) -> None:
+        return None
+
+    def rank(self, requests: Requests, excluded: None):  # type: ignore[no-untyped-def]
+        """Score what is recommended in the other order, as a policy may turn it around."""
+        rows, scores = self._ranked(requests.queries, len(self.tracks))
+        scores = np.where(rows >= 0, np.arange(rows.shape[1], dtype=np.float32), scores)
+        return SimpleNamespace(candidates=SimpleNamespace(rows=rows), scores=scores)
+
     def _ranked(self, queries: Queries, k: int) -> Ranking:
         chosen = np.full(max(k, len(self.tracks)), -1, np.int32)
         chosen[: len(self.tracks)] = self.catalogue.tracks.rows(list(self.tracks))

@@ -43,12 +43,15 @@ def test_all_systems_are_judged_on_the_same_users_in_the_datasets_rows(world: Da
         "popularity",
         "artist_popularity",
         *reversed(RETRIEVAL_SOURCES),
+        "ranking",
         RECOMMENDER,
     ]
     # ann finds both of hers, bob c1 at the third place, cat nothing.
     assert suite.recommender.metrics["recall"].tolist() == [1.0, 1.0, 0.0]
     assert suite.recommender.metrics["ndcg"] == pytest.approx([1.0, 0.5, 0.0])
     assert suite.systems["item_knn"].metrics["recall"].tolist() == [1.0, 1.0, 0.0]
+    # The planted ranking is the other way round: c1 b2 a2.
+    assert suite.systems["ranking"].metrics["ndcg"][1] == 1.0
     assert suite.recommender.bundle == "planted"
     assert {system.bundle for name, system in suite.systems.items() if name != RECOMMENDER} == {""}
     assert len({system.truth for system in suite.systems.values()}) == 1
@@ -151,7 +154,7 @@ def test_samples_take_the_median_listener_of_each_kind() -> None:
     truth = worlds.truth(world)
     planted = Planted(world, ("t125",))
     queries = Translation.of(world, world).into_bundle(truth.queries)
-    samples = sample_playlists(planted, queries, truth)  # type: ignore[arg-type]
+    samples = sample_playlists(planted, queries, truth, 3)  # type: ignore[arg-type]
     assert [sample.listener for sample in samples] == [
         "Heavy listener, 120 listens",
         "Casual listener, 40 listens",

@@ -13,7 +13,7 @@ from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.lake import GOLD, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.schema import columns as c
-from crossfade.schema.errors import NotFoundError, TrainingError
+from crossfade.schema.errors import IntegrityError, NotFoundError, TrainingError
 from crossfade.schema.settings import default_settings, parse_settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -132,6 +132,27 @@ def test_pinned_versions_are_read_and_kept(tmp_path: Path) -> None:
     assert len(make_dataset(lake, default_settings(), old).interactions) == 20
     assert make_dataset(lake, default_settings(), old).lake_versions == old
     assert make_dataset(lake, default_settings()).lake_versions != old
+
+
+def test_versions_of_different_refreshes_are_refused(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, steady(10))
+    lake_of(tmp_path, [*steady(10), ("new", "t0", 1.0, 1.0)])
+    with pytest.raises(
+        IntegrityError,
+        match=r"names users or tracks that the other tables lack: the versions .* do not belong",
+    ):
+        make_dataset(lake, default_settings(), {"gold/user_profiles": 0})
+
+
+def test_reading_by_batches_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    acts: list[Act] = [(f"u{n % 7}", f"t{n % 5}", n / 3, 1.0) for n in range(100)]
+    lake = lake_of(tmp_path, acts, sessions=[f"s{n // 4}" if n % 3 else None for n in range(100)])
+    whole = make_dataset(lake, default_settings()).interactions
+    monkeypatch.setattr("crossfade.features.make_dataset.BATCH_ROWS", 16)
+    parts = make_dataset(lake, default_settings()).interactions
+    for name in ("user_rows", "track_rows", "seconds", "strengths", "sessions"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name)), name
+    assert whole.sessions.tolist()[0] == 0
 
 
 def test_a_dataset_survives_the_disk(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_the_gates_single_outcome_decides() -> None:
     assert inside == [{"train-retrieval-3", "build-bundle-2", "promote", "report"}, {"refuse", "report-2"}]
 
 
+def test_a_loop_takes_nothing_of_other_tasks_but_its_items() -> None:
+    """KFP's local runner gives the loop's item to every parameter that is another task's output."""
+    spec = yaml.safe_load((COMMITTED / "weekly.yaml").read_text("utf-8"))
+    (loop,) = (task for task in spec["root"]["dag"]["tasks"].values() if "parameterIterator" in task)
+    outputs = {
+        name for name, source in loop["inputs"]["parameters"].items() if "taskOutputParameter" in source
+    }
+    assert outputs == {loop["parameterIterator"]["items"]["inputParameter"]}
+
+
 def test_nothing_is_trained_before_the_data_is_valid() -> None:
     assert "validate-data" in tasks("training")["make-dataset"]["dependentTasks"]
 

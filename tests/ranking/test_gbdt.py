@@ -1,6 +1,8 @@
 """The tree ranker on a planted rule: what is wanted follows from one feature, not from the sources' ranks."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +177,10 @@ def test_damaged_files_are_refused(fitted: GbdtRanker, tmp_path: Path) -> None:
     (tmp_path / "model.txt").write_text("tree\nnonsense", "utf-8")
     with pytest.raises(IntegrityError, match=r"model\.txt is not a whole LightGBM model"):
         GbdtRanker.load(tmp_path)
+
+
+def test_without_lightgbm_the_extra_is_named() -> None:
+    code = "import sys; sys.modules['lightgbm'] = None; import crossfade.ranking.gbdt"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "MissingExtraError: lightgbm is needed here but is not installed" in ended.stderr
+    assert "crossfade[train]" in ended.stderr

@@ -56,7 +56,7 @@ def reasons(
 
 @pytest.fixture
 def linked(recommender: Recommender) -> Recommender:
-    """The recommender with planted neighbours (r00 -> j01 weakly, r06 -> j01 strongly) and vectors without likeness."""
+    """The recommender with planted neighbours (r00 -> j01 weakly, r06 -> j01 strongly)."""
     knn = ItemKnn(2)
     size = len(recommender.catalogue)
     r00, r06, j01 = rows(recommender, "r00", "r06", "j01")
@@ -85,6 +85,16 @@ def test_the_strongest_neighbour_is_the_reason_for_other_artists(linked: Recomme
     r00, r06 = rows(linked, "r00", "r06").tolist()
     assert reasons(linked, history(linked, "r00", "r06"), "j01") == [(ReasonKind.LISTENED_TRACK, r06)]
     assert reasons(linked, history(linked, "r00"), "j01") == [(ReasonKind.LISTENED_TRACK, r00)]
+    # Equal parts: each adds less than half.
+    many = ItemKnn(3)
+    size = len(linked.catalogue)
+    offsets = np.minimum(np.arange(size + 1), 80)  # every track is linked to j01
+    j01 = int(rows(linked, "j01")[0])
+    many.neighbours_ = matrix_of(np.full(80, 0.5), np.full(80, j01), offsets, size)
+    sources = type(linked.sources)({**linked.sources.retrievers, c.ITEM_KNN: many}, linked.catalogue)
+    spread = replace(linked, sources=sources)
+    told = reasons(spread, history(spread, "r00", "r06", "r12"), "j01")
+    assert told == [(ReasonKind.SIMILAR_LISTENERS, -1)]
 
 
 def test_a_stranger_is_told_of_popularity_in_the_country_that_favours_the_track(
@@ -105,16 +115,9 @@ def test_a_stranger_is_told_of_popularity_in_the_country_that_favours_the_track(
 
 
 def test_what_hangs_on_no_single_listen_is_told_of_the_crowd(linked: Recommender) -> None:
-    vectors = np.eye(len(linked.catalogue), dtype=np.float32)
-    two_tower = linked.sources.two_tower
-    learnt = replace(two_tower.learnt_, track_vectors=vectors)
-    two_tower = replace(two_tower)
-    two_tower.learnt_ = learnt
-    sources = type(linked.sources)({**linked.sources.retrievers, c.TWO_TOWER: two_tower}, linked.catalogue)
-    unlike = replace(linked, sources=sources)
-    told = reasons(unlike, history(unlike, "r00"), "j03")
+    told = reasons(linked, history(linked, "r00"), "j03")
     assert told == [(ReasonKind.SIMILAR_LISTENERS, -1)]
-    assert reasons(unlike, history(unlike, "r00"), "j03", source=POPULAR) == [(ReasonKind.POPULAR, -1)]
+    assert reasons(linked, history(linked, "r00"), "j03", source=POPULAR) == [(ReasonKind.POPULAR, -1)]
 
 
 def test_empty_places_have_no_reason(recommender: Recommender) -> None:

@@ -104,13 +104,32 @@ def test_a_country_counts_only_for_those_who_live_there(recommender: Recommender
     assert not verify(recommender, stranger, unknown).any()
 
 
-def test_only_true_reasons_are_left(recommender: Recommender, asked: tuple[Requests, Slates]) -> None:
+def test_only_true_reasons_are_left_and_broader_ones_step_in(
+    recommender: Recommender, asked: tuple[Requests, Slates]
+) -> None:
     requests, slates = asked
     holds, shown = verify(recommender, requests, slates), verified(recommender, requests, slates)
     assert holds.any()
-    np.testing.assert_array_equal(shown.reason_kinds, np.where(holds, slates.reason_kinds, 0))
-    np.testing.assert_array_equal(shown.reason_rows, np.where(holds, slates.reason_rows, -1))
+    assert not holds.all()
     np.testing.assert_array_equal(shown.rows, slates.rows)
+    np.testing.assert_array_equal(shown.reason_kinds[holds], slates.reason_kinds[holds])
+    np.testing.assert_array_equal(shown.reason_rows[holds], slates.reason_rows[holds])
+    has_reason = shown.reason_kinds != ReasonKind.NONE
+    np.testing.assert_array_equal(verify(recommender, requests, shown), has_reason)
+    stepped_in = set(shown.reason_kinds[~holds & has_reason].tolist())
+    assert stepped_in <= {ReasonKind.SIMILAR_LISTENERS, ReasonKind.POPULAR}
+    assert (shown.reason_rows[~holds] == -1).all()
+    for kind in stepped_in ^ {ReasonKind.SIMILAR_LISTENERS, ReasonKind.POPULAR}:
+        assert not verify(recommender, requests, reasoned(slates, kind, -1))[~has_reason].any()
+
+
+def test_a_stranger_is_not_told_of_a_history(recommender: Recommender) -> None:
+    stranger = Requests.of_users(
+        recommender.dataset, np.array([-1], np.int32), recommender.as_of, Surface.DISCOVER_WEEKLY, 8
+    )
+    slates = recommender.recommend(stranger)
+    shown = verified(recommender, stranger, reasoned(slates, ReasonKind.SIMILAR_LISTENERS, -1))
+    assert set(shown.reason_kinds[0].tolist()) <= {ReasonKind.NONE, ReasonKind.POPULAR}
 
 
 def test_each_piece_of_evidence_is_taken_away_once() -> None:

@@ -21,15 +21,15 @@ def names(dataset: Dataset, rows: Rows) -> list[str]:
 
 
 def test_likeness_is_the_shrunk_cosine_of_damped_baskets() -> None:
-    # ann: {a, b} in one session; ben: {a, c} on two days. A basket of n weighs n ** -0.5, a session twice that.
+    # ann: {a, b} in one session; ben: {a, c} on two days. A basket of n weighs n ** -0.5.
     dataset = builders.dataset([("ann", "a", 1.0), ("ann", "b", 1.001), ("ben", "a", 1.0), ("ben", "c", 2.0)])
     acts = dataset.interactions
     found = neighbours(baskets(acts, acts.track_rows, 3), 5, shrinkage=0.5).toarray()
     pair, single = 2**-0.5, 1.0
-    ab = pair + 2 * pair  # ann and her session
+    ab = pair + pair  # ann and her session
     ac = pair  # ben
-    a = 2 * pair + 2 * pair + 2 * single  # ann, ben, her session, one of his
-    b, c = pair + 2 * pair, pair + 2 * single
+    a = 2 * pair + pair + single  # ann, ben, her session, one of his
+    b, c = pair + pair, pair + single
     np.testing.assert_allclose(found[0, 1], ab / (np.sqrt(a * b) + 0.5), rtol=1e-6)
     np.testing.assert_allclose(found[0, 2], ac / (np.sqrt(a * c) + 0.5), rtol=1e-6)
     np.testing.assert_allclose(found, found.T, rtol=1e-6)

@@ -25,19 +25,19 @@ SETTINGS = worlds.tiny_settings()
 
 @dataclass
 class Fixed:
-    """Answers every query with the same tracks; remembers how deep it was asked."""
+    """Answers every query with the same tracks; remembers by how many and how deep it was asked."""
 
     rows: list[int]
     name: str = "fixed"
 
     def __post_init__(self) -> None:
-        self.asked: list[int] = []
+        self.asked: list[tuple[int, int]] = []
 
     def fit(self, dataset: Dataset) -> Self:
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
-        self.asked.append(k)
+        self.asked.append((len(queries), k))
         rows = np.full((len(queries), k), -1, np.int32)
         rows[:, : len(self.rows)] = self.rows[:k]
         scores = np.where(rows >= 0, -np.arange(k, dtype=np.float32), -np.inf).astype(np.float32)
@@ -122,7 +122,7 @@ def test_a_source_is_asked_deeper_until_enough_is_allowed() -> None:
     rows, scores = best_allowed(source, queries, excluded, 2, WORLD.catalogue)
     assert rows.tolist() == [[13, 14], [0, 1]]
     assert scores.tolist() == [[-13, -14], [0, -1]]
-    assert source.asked == [4, 16]
+    assert source.asked == [(2, 4), (1, 16)]
 
 
 def test_an_exhausted_source_is_asked_no_deeper() -> None:
@@ -130,7 +130,7 @@ def test_an_exhausted_source_is_asked_no_deeper() -> None:
     queries = WORLD.queries(np.array([0], np.int32), worlds.NOW)
     rows, scores = best_allowed(source, queries, lambda rows: rows < 2, 2, WORLD.catalogue)
     assert (rows.tolist(), scores.tolist()) == ([[2, -1]], [[-2, -np.inf]])
-    assert source.asked == [4]
+    assert source.asked == [(1, 4)]
 
 
 def test_when_all_is_excluded_nothing_is_left() -> None:

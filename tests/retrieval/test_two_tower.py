@@ -10,8 +10,8 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.retrieval.contract import RETRIEVERS, retriever_class
+from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.two_tower import TwoTower
-from crossfade.retrieval.user_tower import histories
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.ids import Rows
@@ -139,9 +139,12 @@ def test_the_saved_model_and_numpy_agree(fitted: TwoTower, queries: Queries, tmp
 
     fitted.save(tmp_path)
     serve = tf.saved_model.load(str(tmp_path / "user_tower")).signatures["serving_default"]
-    rows, ages = histories(queries, 5, has_time=True)
+    histories = Histories.of(queries, 5, has_time=True)
     answer = serve(
-        history=tf.constant(rows), ages=tf.constant(ages), countries=tf.constant(queries.country_rows)
+        history=tf.constant(histories.rows),
+        ages=tf.constant(histories.ages),
+        plays=tf.constant(histories.plays.astype(np.float32)),
+        countries=tf.constant(queries.country_rows),
     )
     np.testing.assert_allclose(answer["user_vectors"].numpy(), fitted.user_vectors(queries), atol=1e-5)
 

@@ -99,6 +99,7 @@ def test_the_loss_is_the_corrected_softmax_without_accidental_hits() -> None:
         "target": np.array([0, 1, 2, 0], np.int32),
         "history": np.array([[1, 2, -1], [-1, -1, -1], [0, -1, -1], [2, 1, 0]], np.int32),
         "ages": np.array([[1, 5, 0], [0, 0, 0], [2, 0, 0], [0, 1, 9]], np.float32),
+        "plays": np.array([[1, 3, 0], [0, 0, 0], [1, 0, 0], [2, 1, 1]], np.float32),
         "country": np.array([0, -1, 1, 0], np.int32),
         "weight": np.array([1, 0.2, 5, 1], np.float32),
         "negatives": np.array([3, 2], np.int32),

@@ -1,0 +1,87 @@
+"""What the user tower reads of a history: the last distinct tracks, when each was last played, and how often."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Queries
+from crossfade.schema.ids import NO_ROW, Rows
+
+# A history is searched this many times its length for distinct tracks: listeners repeat what they like.
+REACH: Final = 8
+Counts = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The histories of n queries, most recent track first, no track twice.
+
+    Args:
+        rows: [n, length] int32 tracks, padded with -1.
+        ages: [n, length] float32 days since the last play of each.
+        plays: [n, length] uint8 how often each was played, 0 where padded.
+    """
+
+    rows: Rows
+    ages: Floats
+    plays: Counts
+
+    @classmethod
+    def of(cls, queries: Queries, length: int, *, has_time: bool) -> "Histories":
+        """Cut the histories of n queries from their positive interactions.
+
+        Args:
+            queries: Who asks, and when.
+            length: Most tracks to read.
+            has_time: False where seconds mean nothing; then all ages are 0.
+        """
+        positives = queries.positives
+        starts, ends = positives.offsets[:-1], positives.offsets[1:]
+        places, plays = last_distinct(positives.track_rows, starts, ends, length)
+        rows = np.full(places.shape, NO_ROW, np.int32)
+        seconds = np.zeros(places.shape, np.int64)
+        known = places >= 0
+        rows[known] = positives.track_rows[places[known]]
+        seconds[known] = queries.as_of[np.nonzero(known)[0]] - positives.seconds[places[known]]
+        return cls(rows, (seconds / SECONDS_PER_DAY * has_time).astype(np.float32), plays)
+
+
+def last_distinct(track_rows: Rows, starts: Int64s, ends: Int64s, length: int) -> tuple[Rows, Counts]:
+    """Find the last distinct tracks of n stretches of entries.
+
+    Args:
+        track_rows: [m] int32 entries, oldest first within a stretch.
+        starts: [n] int64 first entry of each stretch.
+        ends: [n] int64 one past its last entry.
+        length: Most tracks to find; at most 8 x length entries of a stretch are looked at.
+
+    Returns:
+        Places [n, length] int32 in the entries of each track's last play, most recent first, -1 padded, and
+        plays [n, length] uint8 among the entries looked at (255 stands for more, too).
+    """
+    places: Rows = np.full((len(starts), length), NO_ROW, np.int32)
+    plays: Counts = np.zeros((len(starts), length), np.uint8)
+    _walk_back(np.ascontiguousarray(track_rows), starts, ends, places, plays)
+    return places, plays
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _walk_back(track_rows: Rows, starts: Int64s, ends: Int64s, places: Rows, plays: Counts) -> None:
+    length = places.shape[1]
+    for i in range(len(starts)):
+        found = 0
+        first = max(starts[i], ends[i] - REACH * length)
+        for place in range(ends[i] - 1, first - 1, -1):
+            j = 0
+            while j < found and track_rows[places[i, j]] != track_rows[place]:
+                j += 1
+            if j == length:
+                break
+            if j == found:
+                places[i, j] = place
+                found += 1
+            if plays[i, j] < 255:
+                plays[i, j] += 1

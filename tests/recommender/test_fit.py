@@ -1,0 +1,150 @@
+"""The stages of training: what each knows, what it writes, and how it refuses."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossfade.features.dataset import Dataset, Split
+from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources, moment_of
+from crossfade.recommender.manifest import verify
+from crossfade.recommender.recommend import Recommender
+from crossfade.recommender.surfaces import default_policies
+from crossfade.schema.errors import InputError, TrainingError
+from tests import builders
+from tests.recommender import world
+
+
+def home(trained: Path) -> Path:
+    """The directory of dataset, validation, test and ranker."""
+    return trained.parents[1]
+
+
+def bundle(directory: Path, trained: Path, until: str, **lineage: object) -> Path:
+    stages = home(trained)
+    arguments = (stages / "dataset", stages / until, stages / "ranker", directory)
+    return build_bundle(*arguments, until=until, settings=world.settings(), lineage=lineage)
+
+
+def test_a_bundle_knows_nothing_from_its_end_on(recommender: Recommender) -> None:
+    assert recommender.as_of == world.SPLIT.test_start
+    assert recommender.dataset.interactions.seconds.max() < world.SPLIT.test_start
+    assert recommender.statistics.track_listens.sum() == recommender.dataset.interactions.positive.sum()
+    assert recommender.policies == default_policies()
+    assert recommender.settings == world.settings()
+
+
+def test_the_manifest_tells_what_the_bundle_was_made_of(trained: Path) -> None:
+    manifest = verify(trained)
+    assert manifest["parents"] == ["0123456789abcdef"]
+    assert manifest["seeds"] == {"seed": 42}
+    window = manifest["window"]
+    assert (window["end"], window["until"]) == (world.SPLIT.test_start, "test")
+    assert window["split"]["end"] == world.SPLIT.end
+    assert 0 < window["start"] < window["end"]
+    metrics = manifest["metrics"]
+    assert metrics["index_recall"] == 1.0
+    assert metrics["index_is_exact"] is True
+    assert [epoch["epoch"] for epoch in metrics["two_tower"]] == [1, 2]
+    assert "seconds" not in metrics["two_tower"][0]
+    assert metrics["ranker_queries"] > metrics["ranker_users"] > 10
+    wanted = {
+        "tracks.arrow",
+        "users.arrow",
+        "interactions.arrow",
+        "split.json",
+        "statistics.arrow",
+        "settings.yaml",
+    }
+    assert wanted | {f"policies/{surface}.yaml" for surface in default_policies()} <= set(manifest["files"])
+    assert not any(name.endswith(".pkl") for name in manifest["files"])
+
+
+def test_equal_inputs_give_the_same_bundle_whatever_the_clock_says(trained: Path, tmp_path: Path) -> None:
+    again = bundle(tmp_path, trained, "test", parents=["0123456789abcdef"])
+    assert again.name == trained.name
+    stages = tmp_path / "stages"
+    shutil.copytree(home(trained), stages, ignore=shutil.ignore_patterns("bundles"))
+    curve = stages / "test" / "two_tower" / "training_curve.json"
+    epochs = [{**epoch, "seconds": 1e6} for epoch in json.loads(curve.read_text())]
+    curve.write_text(json.dumps(epochs))
+    slower = bundle(tmp_path, stages / "bundles" / "any", "test", parents=["0123456789abcdef"])
+    assert slower == again
+    assert bundle(tmp_path, trained, "test") != again
+
+
+def test_a_ranker_serves_bundles_of_later_moments(trained: Path, tmp_path: Path) -> None:
+    stages = home(trained)
+    end = tmp_path / "end"
+    fit_sources(stages / "dataset", end, until="end", settings=world.settings(), warm_start=stages / "test")
+    published = build_bundle(
+        stages / "dataset",
+        end,
+        stages / "ranker",
+        tmp_path,
+        until="end",
+        settings=world.settings(),
+        lineage={},
+    )
+    late = Recommender.load(published)
+    assert late.as_of == world.SPLIT.end
+    assert len(late.dataset.interactions) > len(Recommender.load(trained).dataset.interactions)
+    assert (published / "ranker" / "model.txt").read_bytes() == (
+        trained / "ranker" / "model.txt"
+    ).read_bytes()
+
+
+def test_moments_of_the_split() -> None:
+    split = Split(1, 2, 3)
+    assert [moment_of(split, until) for until in ("validation", "test", "end")] == [1, 2, 3]
+    with pytest.raises(
+        InputError, match="until='now' is not a part of the split; choose one of: validation, test"
+    ):
+        moment_of(split, "now")
+
+
+def test_stages_refuse_sources_of_another_moment(trained: Path, tmp_path: Path) -> None:
+    stages = home(trained)
+    message = "test holds sources fitted until 'test', but 'validation' is needed"
+    with pytest.raises(InputError, match=message):
+        fit_ranker(stages / "dataset", stages / "test", tmp_path / "ranker", world.settings())
+    arguments = (stages / "dataset", stages / "test", stages / "ranker", tmp_path)
+    with pytest.raises(InputError, match="fitted until 'test', but 'end' is needed"):
+        build_bundle(*arguments, until="end", settings=world.settings(), lineage={})
+
+
+def test_a_stage_that_was_killed_is_not_taken_for_whole(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(home(trained) / "validation", tmp_path / "half")
+    (tmp_path / "half" / "fit.json").unlink()
+    with pytest.raises(InputError, match=r"half is not finished: it has no fit\.json; run the step"):
+        fit_ranker(home(trained) / "dataset", tmp_path / "half", tmp_path / "ranker", world.settings())
+
+
+def test_nothing_to_learn_from_is_said_plainly(tmp_path: Path) -> None:
+    skips = builders.dataset([("u", "a", 1, -1.0), ("u", "b", 2, -1.0)])
+    skips.save(tmp_path)
+    with pytest.raises(
+        TrainingError, match=r"Sources need positive listens until 'end' .* none in 2 interactions"
+    ):
+        fit_sources(tmp_path, tmp_path / "sources", until="end", settings=world.settings())
+
+
+def test_a_validation_period_that_nobody_listened_in_teaches_no_ranker(trained: Path, tmp_path: Path) -> None:
+    stages = home(trained)
+    dataset = Dataset.load(stages / "dataset")
+    quiet = dataset.interactions.where(dataset.interactions.seconds < dataset.split.validation_start)
+    replace(dataset, interactions=quiet).save(tmp_path / "dataset")
+    with pytest.raises(TrainingError, match="The ranker needs candidates that their users went on to want"):
+        fit_ranker(tmp_path / "dataset", stages / "validation", tmp_path / "ranker", world.settings())
+
+
+def test_the_ranker_learns_from_unheard_candidates_only(trained: Path, recommender: Recommender) -> None:
+    # What was heard before the validation period is filtered, so it cannot be among the ranker's rows.
+    about = json.loads((home(trained) / "ranker" / "fit.json").read_text())["metrics"]
+    assert about["ranker_rows"] <= about["ranker_queries"] * world.settings().sources.candidates
+    assert np.isfinite(
+        recommender.ranker.predict(np.zeros((1, 1, len(recommender.ranker.feature_importance()))))
+    )
