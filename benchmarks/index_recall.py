@@ -1,8 +1,6 @@
 """Recall of the approximate index against exact search, and the speed of both, on a demo's bundle."""
 
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -28,26 +26,27 @@ def run(options: Options) -> Result:
     Raises:
         NotFoundError: The directory holds no workspace with a champion.
     """
-    if options.directory is not None:
-        from crossfade.recommender.workspace import Workspace
+    if options.directory is None:
+        return _measured(*_simulated(quick=options.quick), quick=options.quick)
+    from crossfade.recommender.workspace import Workspace
 
-        return _measured(Workspace.open(options.directory / "workspace").champion(), quick=options.quick)
-    with TemporaryDirectory() as folder:
-        return _measured(_simulated_bundle(Path(folder), quick=options.quick), quick=options.quick)
-
-
-def _simulated_bundle(directory: Path, *, quick: bool) -> Path:
-    from benchmarks.quality.data import load_dataset
-    from benchmarks.quality.ours import trained_bundle
-    from crossfade.schema.settings import load_settings
-
-    settings = load_settings(assignments=["two_tower.epochs=2"] if quick else [])
-    return trained_bundle(load_dataset(Options(quick=quick), settings), directory, settings)
-
-
-def _measured(bundle: Path, *, quick: bool) -> Result:
+    bundle = Workspace.open(options.directory / "workspace").champion()
     dataset = Dataset.load(bundle)
     two_tower = TwoTower.load(bundle / "sources" / TWO_TOWER, dataset.catalogue)
+    return _measured(two_tower, dataset, quick=options.quick)
+
+
+def _simulated(*, quick: bool) -> tuple[TwoTower, Dataset]:
+    """Fit the two-tower alone on simulated listening."""
+    from benchmarks.quality.data import load_dataset
+    from crossfade.schema.settings import load_settings
+
+    settings = load_settings(assignments=["two_tower.epochs=1"] if quick else [])
+    dataset = load_dataset(Options(quick=quick), settings)
+    return TwoTower(settings.two_tower, settings.index, settings.seed).fit(dataset), dataset
+
+
+def _measured(two_tower: TwoTower, dataset: Dataset, *, quick: bool) -> Result:
     vectors = _user_vectors(two_tower, dataset, 200 if quick else QUERIES)
     depth = min(DEPTH, len(dataset.catalogue))
     sides: dict[str, Index | ExactIndex] = {

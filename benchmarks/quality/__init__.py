@@ -17,6 +17,7 @@ from crossfade.evaluation.truth import Truth
 from crossfade.schema.settings import load_settings
 
 METRICS: Final = ("recall", "ndcg")
+QUICK: Final = ("evaluation.max_users=2000", "two_tower.epochs=2", "ranking.num_trees=100")
 TRIALS: Final = 8
 QUICK_TRIALS: Final = 2
 
@@ -28,7 +29,7 @@ def run(options: Options) -> Result:
         MissingExtraError: `implicit` is not installed.
         NotFoundError: The directory holds no lake.
     """
-    settings = load_settings(assignments=["evaluation.max_users=2000"] if options.quick else [])
+    settings = load_settings(assignments=QUICK if options.quick else [])
     dataset = load_dataset(options, settings)
     split = dataset.split
     truth = Truth.of(dataset, split.test_start, split.end, settings)

@@ -15,7 +15,7 @@ from crossfade.twin.spec import TwinSpec
 from crossfade.twin.twin import simulate
 
 WHOLE: Final = TwinSpec(num_users=3000, num_tracks=8000)
-QUICK: Final = TwinSpec(num_users=600, num_tracks=2000, num_days=42)
+QUICK: Final = TwinSpec(num_users=400, num_tracks=1500, num_days=42)
 
 
 def load_dataset(options: Options, settings: Settings) -> Dataset:

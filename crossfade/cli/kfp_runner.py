@@ -4,6 +4,7 @@ KFP's own task handler prints what a step prints, measures nothing and forgets w
 that KFP cannot read is false to it. Here steps run as `Steps` runs them, and such a condition ends the run.
 """
 
+import builtins
 import contextlib
 import json
 import logging
@@ -51,7 +52,12 @@ def run_pipeline(text: str, arguments: Mapping[str, Any], steps: Steps, log: Tex
         cache_root=str(folder.parent / "cache"),
     )
     names = step_names(yaml.safe_load(text))
-    with _our_task_handler(steps, names), _watched_log(steps, names, log), contextlib.redirect_stdout(log):
+    with (
+        _our_task_handler(steps, names),
+        _watched_log(steps, names, log),
+        contextlib.redirect_stdout(log),
+        _same_print(),
+    ):
         try:
             components.load_component_from_text(text)(**arguments)
         except RuntimeError as error:
@@ -89,6 +95,16 @@ def _our_task_handler(steps: Steps, names: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         subprocess_task_handler.SubprocessTaskHandler = theirs
+
+
+@contextlib.contextmanager
+def _same_print() -> Iterator[None]:
+    """Put the builtin `print` back: KFP replaces it for each task, and two at a time restore it wrongly."""
+    before = builtins.print
+    try:
+        yield
+    finally:
+        builtins.print = before
 
 
 def _name_of(command: list[str], names: Mapping[str, str]) -> str:

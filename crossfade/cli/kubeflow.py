@@ -45,11 +45,17 @@ class Server:
         """
         known = self.client.list_pipelines(filter=_named(pipeline), namespace=self.namespace).pipelines or []
         if len(known) > 1:
-            raise CrossfadeError(f"The server has {len(known)} pipelines named {pipeline}; remove all but one.")
+            raise CrossfadeError(
+                f"The server has {len(known)} pipelines named {pipeline}; remove all but one."
+            )
         if known:
-            listed = self.client.list_pipeline_versions(known[0].pipeline_id, page_size=MOST_VERSIONS, filter=_named(name))
+            listed = self.client.list_pipeline_versions(
+                known[0].pipeline_id, page_size=MOST_VERSIONS, filter=_named(name)
+            )
             for version in listed.pipeline_versions or []:
-                return Version(pipeline, name, known[0].pipeline_id, version.pipeline_version_id, is_new=False)
+                return Version(
+                    pipeline, name, known[0].pipeline_id, version.pipeline_version_id, is_new=False
+                )
         with tempfile.TemporaryDirectory() as directory:
             package = Path(directory) / "pipeline.yaml"
             package.write_text(text, "utf-8")
@@ -98,7 +104,9 @@ def connect(host: str, token: str | None, namespace: str | None) -> Iterator[Ser
         except kfp_server_api.ApiException as error:
             raise CrossfadeError(_refusal(host, error.status, error.reason, error.body)) from error
         except HTTPError as error:
-            raise CrossfadeError(f"{host} does not answer ({_root(error)}); check --host and the network.") from error
+            raise CrossfadeError(
+                f"{host} does not answer ({_root(error)}); check --host and the network."
+            ) from error
         except ValueError as error:
             raise CrossfadeError(f"{host}: {error}") from error
 
@@ -130,7 +138,11 @@ def _refusal(host: str, status: int, reason: str, body: str | bytes | None) -> s
 
 def _root(error: BaseException) -> str:
     reason = getattr(error, "reason", None)
-    return _root(reason) if isinstance(reason, BaseException) else str(error).rpartition(": ")[2] or type(error).__name__
+    return (
+        _root(reason)
+        if isinstance(reason, BaseException)
+        else str(error).rpartition(": ")[2] or type(error).__name__
+    )
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -12,16 +11,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from crossfade.cli import measured
 from crossfade.cli.run_lock import GRACE_SECONDS, RunLock
 from crossfade.schema import errors
 
-RSS_UNIT_BYTES: Final = 1 if sys.platform == "darwin" else 1024  # getrusage(2): KiB on Linux, bytes on macOS
 LIBRARY_ERROR: Final = re.compile(r"^crossfade\.schema\.errors\.(\w+): ", re.MULTILINE)
-SHELL_SIGNALS: Final = 128  # a shell reports a child ended by signal n as 128 + n
 TRACEBACK: Final = "Traceback (most recent call last)"
 OUT_OF_MEMORY: Final = "; the machine may be out of memory"
+
+Used = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,9 @@ class Steps:
         self.started(step)
         log = self.directory / f"{step}.log"
         start = time.monotonic()
-        code, usage = self._execute(command, environment, log)
+        code, used = self._execute(command, environment, log)
         status = "failed" if code else "finished"
-        cpu_seconds, peak_rss_bytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * RSS_UNIT_BYTES
-        self.record(Timing(step, status, time.monotonic() - start, cpu_seconds, peak_rss_bytes))
+        self.record(Timing(step, status, time.monotonic() - start, **used))
         if code:
             self.failure = self.failure or _failure(step, code, log)
             raise self.failure
@@ -88,12 +87,11 @@ class Steps:
         self.failure = errors.CrossfadeError(f"The run was stopped by {signal.Signals(number).name}.")
         self.lock.signal_steps(number)
 
-    def _execute(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> tuple[int, resource.struct_rusage]:
+    def _execute(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> tuple[int, Used]:
+        usage = log.with_suffix(".usage")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command,
+                [sys.executable, "-IS", measured.__file__, str(usage), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -102,8 +100,7 @@ class Steps:
             )
         self.lock.add(process.pid)
         try:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            code = process.wait()
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             try:
@@ -114,13 +111,15 @@ class Steps:
             raise
         finally:
             self.lock.remove(process.pid)
-        return process.returncode, usage
+        used: Used = json.loads(usage.read_text("utf-8")) if usage.is_file() else {}
+        usage.unlink(missing_ok=True)
+        return code, used
 
 
 def _failure(step: str, code: int, log: Path) -> errors.CrossfadeError:
     """Tell why a step failed: the library's own message, else its exception or the signal that ended it."""
     text = log.read_text("utf-8", errors="replace")
-    ended_by = -code if code < 0 else code - SHELL_SIGNALS
+    ended_by = -code if code < 0 else code - measured.SHELL_SIGNALS
     refusals = list(LIBRARY_ERROR.finditer(text))
     kind = errors.CrossfadeError
     if refusals:

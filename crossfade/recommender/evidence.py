@@ -53,9 +53,8 @@ def explain(
     artists, listens = catalogue.artist_rows[rows], _tied_listens(liked, slates.rows, sources)
     by_artist = _in_history(liked, artists, catalogue)
     is_new = by_artist & _is_new(queries, catalogue.release_days[rows])
-    is_crowd = (slates.sources == c.RETRIEVAL_SOURCES.index(c.POPULAR)) | (np.diff(liked.offsets) == 0)[
-        :, None
-    ]
+    is_stranger = (np.diff(liked.offsets) == 0)[:, None]
+    is_crowd = is_stranger | (slates.sources == c.RETRIEVAL_SOURCES.index(c.POPULAR))
     nowhere = np.full(rows.shape, NO_ROW, np.int32)
     cases = [
         (ReasonKind.NONE, slates.rows < 0, nowhere),

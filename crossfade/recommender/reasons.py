@@ -134,12 +134,11 @@ def _recommended_without(
     queries = asked.queries
     owners, tracks = queries.owners, queries.track_rows
     taken = (kinds == ReasonKind.LISTENED_TRACK)[owners] & (tracks == rows[owners])
-    taken |= (kinds == ReasonKind.ARTIST)[owners] & (
-        recommender.catalogue.artist_rows[tracks] == rows[owners]
-    )
+    artists = recommender.catalogue.artist_rows[tracks]
+    taken |= (kinds == ReasonKind.ARTIST)[owners] & (artists == rows[owners])
     taken |= (kinds == ReasonKind.SIMILAR_LISTENERS)[owners]
-    is_popular = kinds == ReasonKind.POPULAR
-    countries = np.where(is_popular, np.int32(NO_ROW), queries.country_rows)
+    is_popular, is_everywhere = kinds == ReasonKind.POPULAR, rows == NO_ROW
+    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), queries.country_rows)
     reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(~taken))
-    muted = is_popular & (rows == NO_ROW)
+    muted = is_popular & is_everywhere
     return recommender.choose(reduced, recommender.exclusions(asked), muted_popular=muted)

@@ -17,7 +17,8 @@ from crossfade.sources.casts import is_list
 from crossfade.sources.chunks import REFUSED_SCHEMA, Chunk, refusals
 from crossfade.sources.conform import column_names
 from crossfade.sources.files import BLOCK_BYTES, CSV, GZIP, PARQUET, faults_named, opened
-from crossfade.sources.json_lines import Field, json_chunks
+from crossfade.sources.json_lines import json_chunks
+from crossfade.sources.json_values import Field
 from crossfade.sources.text import decoded
 
 BATCH_ROWS: Final = 1 << 17

@@ -1,8 +1,7 @@
 """Reads JSON Lines into flat columns: whole blocks at once, and line by line only where a block is not regular."""
 
 import io
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,30 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
-import pyarrow.types as pt
 
-from crossfade.schema.tables import Table
-from crossfade.sources.casts import is_list
+from crossfade.schema.tables import STRINGS, Table
+from crossfade.sources.casts import cast, is_list
 from crossfade.sources.chunks import REFUSED_SCHEMA, Chunk, refusals
 from crossfade.sources.files import line_blocks
+from crossfade.sources.json_values import Fields, arrow_kind, column_of, fault, object_of, reached
 from crossfade.sources.text import decoded, lines
 
 PEEKED_LINES: Final = 100
-SINGLE_LINES: Final = (
-    512  # an irregular block is halved down to this many lines, which are then read one by one
-)
+# An irregular stretch is cut into this many parts, down to this many lines, which are then read one by one.
+NUM_SPLITS: Final = 16
+SINGLE_LINES: Final = 512
 NOT_JSON: Final = "line is not a JSON object"
-
-
-@dataclass(frozen=True)
-class Field:
-    """A value to read from each object: the keys that lead to it, and the canonical type that it will be cast to."""
-
-    path: tuple[str, ...]
-    kind: pa.DataType
-
-
-Fields = Mapping[str, Field]
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,7 @@ def objects(path: Path, fields: Fields) -> Iterator[Objects]:
         numbers = pa.array(np.arange(first, first + len(texts)))
         first += len(texts)
         filled = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
-        yield from _parts(texts.filter(filled), numbers.filter(filled), fields, repaired)
+        yield _whole(list(_parts(texts.filter(filled), numbers.filter(filled), fields, repaired)))
 
 
 def json_chunks(path: Path, table: Table, fields: Fields) -> Iterator[Chunk]:
@@ -103,17 +91,46 @@ def json_chunks(path: Path, table: Table, fields: Fields) -> Iterator[Chunk]:
 
 
 def _parts(texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: int) -> Iterator[Objects]:
-    peeked = [found for found in map(_object, texts.slice(0, PEEKED_LINES).to_pylist()) if found is not None]
+    """Yield lines as parts within which all lines have the same types, or were read one by one."""
+    peeked = [
+        found for found in map(object_of, texts.slice(0, PEEKED_LINES).to_pylist()) if found is not None
+    ]
     keys = frozenset(key for found in peeked for key in found)
     columns = _columns(texts, fields, peeked)
     if columns is not None:
         yield Objects(columns, numbers, texts, REFUSED_SCHEMA.empty_table(), repaired, keys)
-    elif len(texts) > SINGLE_LINES:
-        middle = len(texts) // 2
-        yield from _parts(texts.slice(0, middle), numbers.slice(0, middle), fields, repaired)
-        yield from _parts(texts.slice(middle), numbers.slice(middle), fields, 0)
-    else:
+    elif len(texts) <= SINGLE_LINES:
         yield _one_by_one(texts, numbers, fields, repaired)
+    else:
+        length = -(-len(texts) // NUM_SPLITS)
+        for start in range(0, len(texts), length):
+            part = (texts.slice(start, length), numbers.slice(start, length))
+            yield from _parts(*part, fields, 0 if start else repaired)
+
+
+def _whole(parts: list[Objects]) -> Objects:
+    """Put parts together; a column that they read as different types becomes text."""
+    if len(parts) == 1:
+        return parts[0]
+    names = parts[0].columns.column_names
+    return Objects(
+        pa.table(
+            {name: _joined([part.columns.column(name).combine_chunks() for part in parts]) for name in names}
+        ),
+        pa.concat_arrays([part.source_rows for part in parts]),
+        pa.concat_arrays([part.texts for part in parts]),
+        pa.concat_tables([part.refused for part in parts]),
+        sum(part.repaired for part in parts),
+        frozenset().union(*(part.keys for part in parts)),
+    )
+
+
+def _joined(columns: list[pa.Array]) -> pa.Array:
+    kinds = {column.type for column in columns}
+    if len(kinds) > 1:
+        target = STRINGS if any(is_list(kind) for kind in kinds) else pa.string()
+        columns = [cast(column, target)[0] for column in columns]
+    return pa.concat_arrays(columns)
 
 
 def _columns(texts: pa.Array, fields: Fields, peeked: list[dict[str, Any]]) -> pa.Table | None:
@@ -123,7 +140,7 @@ def _columns(texts: pa.Array, fields: Fields, peeked: list[dict[str, Any]]) -> p
         level = shape
         for key in wanted.path[:-1]:
             level = level.setdefault(key, {})
-        level[wanted.path[-1]] = _kind([_reached(found, wanted.path) for found in peeked], wanted.kind)
+        level[wanted.path[-1]] = arrow_kind([reached(found, wanted.path) for found in peeked], wanted.kind)
     whole = pc.binary_join(pa.ListArray.from_arrays([0, len(texts)], texts), "\n")[0].as_buffer()
     try:
         table = pyarrow.json.read_json(
@@ -152,85 +169,22 @@ def _leaf(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
     return pc.struct_field(column, list(path[1:])) if len(path) > 1 else column
 
 
-def _kind(values: list[Any], target: pa.DataType) -> pa.DataType:
-    """Return the Arrow type to read a field as: that of the first value, as far as its canonical type allows."""
-    seen = [value for value in values if value is not None]
-    if is_list(target):
-        elements = [element for value in seen if isinstance(value, list) for element in value]
-        inner = _kind(elements, target.value_type)
-        return pa.list_(inner) if not seen or isinstance(seen[0], list) else _kind(seen, target.value_type)
-    if not seen:
-        return pa.string() if pt.is_temporal(target) else target
-    if isinstance(seen[0], bool):
-        return pa.bool_()
-    if isinstance(seen[0], int | float):
-        whole = all(isinstance(value, int) for value in seen) and not pt.is_floating(target)
-        return pa.int64() if whole else pa.float64()
-    return pa.string()
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _reached(found: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
-
-
 def _one_by_one(texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: int) -> Objects:
-    found = [_object(text) for text in texts.to_pylist()]
-    reasons = pa.array([_fault(each, fields) for each in found], pa.string())
-    good = [
-        each
-        for each, reason in zip(found, reasons.to_pylist(), strict=True)
-        if each is not None and reason is None
+    found = [object_of(text) for text in texts.to_pylist()]
+    rows = [
+        None if each is None else [reached(each, wanted.path) for wanted in fields.values()] for each in found
     ]
-    columns = {
-        name: _column([_reached(each, wanted.path) for each in good], wanted.kind)
-        for name, wanted in fields.items()
-    }
+    listed = [is_list(wanted.kind) for wanted in fields.values()]
+    reasons = [NOT_JSON if row is None else fault(row, listed, fields) for row in rows]
+    good = [row for row, reason in zip(rows, reasons, strict=True) if row is not None and reason is None]
+    values = zip(*good, strict=True) if good else [()] * len(fields)
+    columns = [column_of(column, wanted.kind) for column, wanted in zip(values, fields.values(), strict=True)]
+    because = pa.array(reasons, pa.string())
     refused = [REFUSED_SCHEMA.empty_table()]
-    for reason in pc.unique(reasons.drop_null()).to_pylist():
-        same = pc.fill_null(pc.equal(reasons, reason), False)
+    for reason in pc.unique(because.drop_null()).to_pylist():
+        same = pc.fill_null(pc.equal(because, reason), False)
         refused.append(refusals(numbers.filter(same), reason, texts.filter(same)))
-    kept = pc.is_null(reasons)
-    keys = frozenset(key for each in good for key in each)
-    return Objects(
-        pa.table(columns), numbers.filter(kept), texts.filter(kept), pa.concat_tables(refused), repaired, keys
-    )
-
-
-def _fault(found: dict[str, Any] | None, fields: Fields) -> str | None:
-    """Tell why a line is refused: it is no object, or holds one, or a list, where a single value belongs."""
-    if found is None:
-        return NOT_JSON
-    for name, wanted in fields.items():
-        value = _reached(found, wanted.path)
-        elements = value if isinstance(value, list) and is_list(wanted.kind) else [value]
-        if any(isinstance(each, dict | list) for each in elements):
-            return f"{name} is an object or a list in a wrong place"
-    return None
-
-
-def _column(values: list[Any], target: pa.DataType) -> pa.Array:
-    """Return JSON values as text, or as lists of texts."""
-    if not is_list(target):
-        return pa.array([_text(value) for value in values], pa.string())
-    lists = [value if isinstance(value, list) or value is None else [value] for value in values]
-    return pa.array(
-        [None if elements is None else [_text(each) for each in elements] for elements in lists],
-        pa.list_(pa.string()),
-    )
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text.encode("utf-8", "replace").decode("utf-8")  # half of a surrogate pair cannot be stored
+    kept = pc.is_null(because)
+    keys = frozenset(key for each in found for key in each or ())
+    table = pa.table(columns, names=list(fields))
+    return Objects(table, numbers.filter(kept), texts.filter(kept), pa.concat_tables(refused), repaired, keys)

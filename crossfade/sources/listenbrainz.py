@@ -16,7 +16,8 @@ from crossfade.schema.tables import ARTISTS, EVENTS, STRINGS, TIMESTAMP_TYPE, TR
 from crossfade.sources.casts import cast
 from crossfade.sources.chunks import Chunk
 from crossfade.sources.derived import above_zero, distinct_chunk, first_of
-from crossfade.sources.json_lines import Field, Objects, objects
+from crossfade.sources.json_lines import Objects, objects
+from crossfade.sources.json_values import Field
 from crossfade.sources.text import name_ids, null_if_blank, without_controls
 
 _META: Final = "track_metadata"

@@ -1,6 +1,7 @@
 """Local runs of toy pipelines under the real runner: logs, times, reuse, errors, loops, killing, stopping."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -173,9 +174,11 @@ def test_what_a_killed_run_left_running_is_ended_by_the_next(tmp_path: Path) -> 
 def test_the_environment_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TMPDIR", raising=False)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    before = print, logging.root.handlers[:], logging.root.level
     run(toys.looping, tmp_path, folder=str(tmp_path))
     assert "TMPDIR" not in os.environ
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     run(toys.looping, tmp_path, folder=str(tmp_path))
     assert os.environ["TMPDIR"] == str(tmp_path)
+    assert before == (print, logging.root.handlers, logging.root.level)
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))

@@ -8,6 +8,7 @@ import pytest
 
 from crossfade.recommender.manifest import verify
 from crossfade.recommender.policy import Policy
+from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
@@ -127,6 +128,15 @@ def test_scores_and_sources_are_those_of_the_candidates(recommender: Recommender
             assert score == ranked.scores[user, place]
             ranks = ranked.candidates.ranks[user, place]
             assert ranks[source] == np.nanmin(ranks)
+
+
+def test_requests_choose_between_likely_and_true_reasons(recommender: Recommender) -> None:
+    likely = requests(recommender, EVERYBODY[:5])
+    slates = recommender.recommend(likely)
+    true = recommender.recommend(replace(likely, verify_reasons=True))
+    assert_equal(true, verified(recommender, likely, slates))
+    np.testing.assert_array_equal(true.rows, slates.rows)
+    assert (true.reason_kinds != slates.reason_kinds).any()
 
 
 def test_a_damaged_bundle_is_refused_before_anything_is_read(trained: Path, tmp_path: Path) -> None:

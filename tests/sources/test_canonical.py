@@ -138,10 +138,10 @@ def test_headers_and_schemas_without_rows_are_still_checked(tmp_path: Path) -> N
     (tmp_path / "f.csv").write_text("user_id,track_id\n", "utf-8")
     assert read(tmp_path / "f.csv") == ([], [])
     pq.write_table(pa.table({"user_id": pa.array([], pa.string())}), tmp_path / "f.parquet")
-    with pytest.raises(InputError, match="f.parquet: column track_id is missing"):
+    with pytest.raises(InputError, match=r"f.parquet: column track_id is missing"):
         read(tmp_path / "f.parquet")
     pq.write_table(pa.table({"number": [1]}), tmp_path / "g.parquet")
-    with pytest.raises(InputError, match="g.parquet: column user_id is missing"):
+    with pytest.raises(InputError, match=r"g.parquet: column user_id is missing"):
         read(tmp_path / "g.parquet")
 
 
@@ -220,7 +220,7 @@ def test_an_alias_fills_a_column_where_the_canonical_key_never_appears(tmp_path:
 def test_a_key_missing_from_every_line_is_a_missing_column_and_later_on_a_missing_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match="f.jsonl: column track_id is missing"):
+    with pytest.raises(InputError, match=r"f.jsonl: column track_id is missing"):
         read(jsonl(tmp_path / "f.jsonl", {"user_id": "u", "song": "x"}))
     monkeypatch.setattr(files, "BLOCK_BYTES", 60)
     lines = [{"user_id": "u", "track_id": "t"}] * 3 + [{"user_id": "u"}] * 3
