@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -34,7 +35,7 @@ class Exclusions:
         tracks = np.maximum(rows, 0)
         if not len(self.catalogue):
             return np.ones(rows.shape, np.bool_)
-        masked = (rows < 0) | self._withheld[tracks] | self._is_pair(rows)
+        masked = (rows < 0) | self._withheld[tracks] | _are_among(rows, *self._excluded)
         if not self.requests.queries.explicit_allowed.all():
             masked |= ~self.requests.queries.explicit_allowed[:, None] & self.catalogue.explicit[tracks]
         released, today = self.catalogue.release_days[tracks], self._today[:, None]
@@ -71,17 +72,13 @@ class Exclusions:
     def _today(self) -> Int64s:
         return np.asarray(self.requests.queries.as_of // SECONDS_PER_DAY)
 
-    def _is_pair(self, rows: Rows) -> Bools:
-        """Look (request, track) up among the sorted keys of all excluded pairs."""
-        if not len(self._keys):
-            return np.zeros(rows.shape, np.bool_)
-        wanted = np.arange(len(rows))[:, None] * len(self.catalogue) + rows
-        places = np.searchsorted(self._keys, wanted)
-        return np.asarray(self._keys[np.minimum(places, len(self._keys) - 1)] == wanted)
-
     @cached_property
-    def _keys(self) -> Int64s:
-        return np.unique(np.concatenate([*self._pairs.values()])).astype(np.int64)
+    def _excluded(self) -> tuple[Int64s, Rows]:
+        """Offsets [n + 1] int64 and, for each request, its excluded tracks, sorted."""
+        keys = np.unique(np.concatenate([*self._pairs.values()])).astype(np.int64)
+        owners, tracks = np.divmod(keys, max(len(self.catalogue), 1))
+        counts = np.bincount(owners, minlength=len(self.requests))
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), tracks.astype(np.int32)
 
     @cached_property
     def _pairs(self) -> dict[str, Int64s]:
@@ -97,6 +94,18 @@ class Exclusions:
             "heard": played[_counts_as_heard(queries, self.policy)],
             "disliked": disliked,
         }
+
+
+@numba.njit(cache=True, nogil=True)
+def _are_among(rows, offsets, tracks):  # type: ignore[no-untyped-def]
+    """Tell which of rows [n, c] stand in the sorted tracks of their request."""
+    found = np.zeros(rows.shape, np.bool_)
+    for request in range(len(rows)):
+        own = tracks[offsets[request] : offsets[request + 1]]
+        for place in range(rows.shape[1]):
+            at = np.searchsorted(own, rows[request, place])
+            found[request, place] = at < len(own) and own[at] == rows[request, place]
+    return found
 
 
 def _counts_as_heard(queries: Queries, policy: Policy) -> Bools:

@@ -59,9 +59,7 @@ def read_listenbrainz(path: Path) -> Iterator[Chunk]:
 
 def _chunks(part: Objects) -> Iterator[Chunk]:
     found = {name: _readable(part.columns.column(name), wanted.kind) for name, wanted in FIELDS.items()}
-    artist_name, title, release = (
-        _name(found[name]) for name in ("artist_name", "track_name", "release_name")
-    )
+    artist_name, title = _name(found["artist_name"]), _name(found["track_name"])
     track = pc.coalesce(
         found["mapped_recording"],
         found["sent_recording"],
@@ -85,6 +83,15 @@ def _chunks(part: Objects) -> Iterator[Chunk]:
         refused=part.refused,
         repaired=part.repaired,
     )
+    yield from _catalogue(found, track, artists, part.source_rows)
+
+
+def _catalogue(
+    found: dict[str, pa.Array], track: pa.Array, artists: pa.Array, source_rows: pa.Array
+) -> Iterator[Chunk]:
+    artist_name, title, release = (
+        _name(found[name]) for name in ("artist_name", "track_name", "release_name")
+    )
     seconds = pc.multiply(found["duration"], MILLISECONDS)
     about = {
         c.TRACK_ID: track,
@@ -98,11 +105,11 @@ def _chunks(part: Objects) -> Iterator[Chunk]:
             above_zero(found["duration_ms"]), above_zero(cast(seconds, pa.int64())[0])
         ),
     }
-    yield distinct_chunk(TRACKS, about, part.source_rows)
+    yield distinct_chunk(TRACKS, about, source_rows)
     # A credit such as "A feat. B" is no artist's name.
     alone = pc.equal(pc.list_value_length(artists), 1)
     single = {c.ARTIST_ID: first_of(artists).filter(alone), c.NAME: artist_name.filter(alone)}
-    yield distinct_chunk(ARTISTS, single, part.source_rows.filter(alone))
+    yield distinct_chunk(ARTISTS, single, source_rows.filter(alone))
 
 
 def _readable(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:

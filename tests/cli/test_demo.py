@@ -31,7 +31,7 @@ def test_two_demos_are_not_mixed_in_one_directory(tmp_path: Path, capsys: pytest
     error = capsys.readouterr().err
     assert f"{tmp_path / 'demo'} holds a demo of {{'data': '{tmp_path / 'one'}'}}, not of" in error
     assert demo(tmp_path / "demo", "--users", "9") == 2
-    assert "not of {'users': 9, 'tracks': 6000" in capsys.readouterr().err
+    assert "not of {'users': 9, 'tracks': " in capsys.readouterr().err
 
 
 def test_a_directory_of_something_else_is_left_alone(
