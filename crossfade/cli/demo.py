@@ -122,7 +122,7 @@ def _imported(directory: Path, data: Path, settings: Settings, console: Console)
         if (data / name).is_file():
             report = import_files(lake, source, [data / name], settings=settings)
             for line in (*report.tables, *report.notes):
-                console.print(f"imported {line}", highlight=False)
+                console.print(f"imported {line}", highlight=False, soft_wrap=True)
     return lake
 
 
@@ -139,13 +139,16 @@ def _listener(lake: "Lake") -> str:
 
 def _show(ctx: click.Context, user: str, workspace: Path, run_id: str) -> None:
     from crossfade.cli.playlist import playlist_command
+    from crossfade.recommender.workspace import Workspace
+    from crossfade.schema.tables import Surface
+    from crossfade.store.embedded import EmbeddedStore
 
-    ctx.invoke(
-        playlist_command, user=user, workspace_dir=workspace, surface_name="discover_weekly", as_json=False
-    )
+    surface = Surface.DISCOVER_WEEKLY
+    ctx.invoke(playlist_command, user=user, workspace_dir=workspace, surface_name=surface, as_json=False)
+    slate = EmbeddedStore(Workspace(workspace).store).reader(surface).get(user)
     click.echo(f"\nReport: {workspace / 'reports' / run_id}.html\n\nTry next:")
     for command in (
-        f"playlist {user} --workspace {workspace}",
+        *(f"why {user} {track} --workspace {workspace}" for track in (slate.track_ids[:1] if slate else ())),
         f"recommend --workspace {workspace} --surface radio {user}",
         f"evaluate --workspace {workspace} --lake {workspace.parent / 'lake'}",
         f"run training --workspace {workspace} --lake {workspace.parent / 'lake'}",

@@ -40,7 +40,7 @@ class Steps:
     """The steps of one run.
 
     Args:
-        directory: Where `<step>.log` and `timings.json` are written.
+        directory: Where `<step>.log` and `timings.json` are written; has a folder `tmp`.
         lock: Told of every process, so that the next run can end what this one leaves if it is killed.
         started: Called with the step's name when it starts.
         ended: Called with its timing when it ends.
@@ -88,7 +88,7 @@ class Steps:
         self.lock.signal_steps(number)
 
     def _execute(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> tuple[int, Used]:
-        usage = log.with_suffix(".usage")
+        usage = self.directory / "tmp" / f"{log.stem}.json"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-IS", measured.__file__, str(usage), *command],
@@ -112,7 +112,6 @@ class Steps:
         finally:
             self.lock.remove(process.pid)
         used: Used = json.loads(usage.read_text("utf-8")) if usage.is_file() else {}
-        usage.unlink(missing_ok=True)
         return code, used
 
 

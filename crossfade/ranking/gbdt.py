@@ -44,8 +44,10 @@ FEATURE_SHARE: Final = 0.4  # of the features that each tree may use: trees diff
 MIN_LEAF_SHARE: Final = 0.01
 WANTED_PER_LEAF: Final = 100
 MIN_LEAVES: Final = 4
-# With fewer rows, threads cost more than they bring, most of all where other work wants the cores too.
-ROWS_WORTH_THREADS: Final = 50_000
+# With fewer rows, threads cost more than they bring, most of all where other work wants the cores too: training waits
+# for all of them at every split, scoring once.
+TRAINING_WORTH_THREADS: Final = 1_000_000
+SCORING_WORTH_THREADS: Final = 50_000
 
 
 class GbdtRanker:
@@ -96,7 +98,7 @@ class GbdtRanker:
             "num_leaves": min(self.settings.num_leaves, affordable),
             "learning_rate": self.settings.learning_rate,
             "min_data_in_leaf": max(1, min(self.settings.min_leaf_rows, int(len(labels) * MIN_LEAF_SHARE))),
-            "num_threads": _num_threads(len(labels)),
+            "num_threads": 0 if len(labels) >= TRAINING_WORTH_THREADS else 1,  # 0 is one a core
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -124,8 +126,8 @@ class GbdtRanker:
         rows = features.reshape(-1, features.shape[-1])
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
-        scores = fused_ranks(rows).sum(axis=1)
-        scores = scores + self.booster_.predict(rows, num_threads=_num_threads(len(rows)))
+        threads = 0 if len(rows) >= SCORING_WORTH_THREADS else 1
+        scores = fused_ranks(rows).sum(axis=1) + self.booster_.predict(rows, num_threads=threads)
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:
@@ -173,11 +175,6 @@ class GbdtRanker:
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
         return loaded
-
-
-def _num_threads(num_rows: int) -> int:
-    """Return LightGBM's `num_threads`; 0 is one a core."""
-    return 0 if num_rows >= ROWS_WORTH_THREADS else 1
 
 
 def fused_ranks(features: Floats) -> Floats:

@@ -53,15 +53,19 @@ def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: in
         dataset: Interactions before and inside the period.
         start: UTC seconds; retrieval may have learned from what happened before, from nothing later.
         end: UTC seconds, exclusive.
-        max_users: Drawn when more users listened in the period.
+        max_users: Queries (a user at a moment) are drawn when there are more.
         seed: Of the draw.
+
+    Returns:
+        One entry for each moment.
     """
     acts = dataset.interactions
-    active = np.unique(acts.between(start, end).user_rows)
-    drawn = np.sort(np.random.default_rng(seed).permutation(active)[:max_users])
-    cut = [Examples.of(dataset, drawn, start, end)]
+    asked = {start: np.unique(acts.between(start, end).user_rows)}
     if dataset.split.has_time:
         for moment in range(start + SECONDS_PER_DAY, end, SECONDS_PER_DAY):
-            changed = np.unique(acts.between(moment - SECONDS_PER_DAY, moment).user_rows)
-            cut.append(Examples.of(dataset, np.intersect1d(changed, drawn), moment, end))
-    return cut
+            asked[moment] = np.unique(acts.between(moment - SECONDS_PER_DAY, moment).user_rows)
+    edges = np.cumsum([len(users) for users in asked.values()])
+    drawn = np.zeros(edges[-1], np.bool_)
+    drawn[np.random.default_rng(seed).permutation(edges[-1])[:max_users]] = True
+    parts = zip(asked.items(), np.split(drawn, edges[:-1]), strict=True)
+    return [Examples.of(dataset, users[chosen], moment, end) for (moment, users), chosen in parts]

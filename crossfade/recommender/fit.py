@@ -120,6 +120,7 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
         Statistics.of(dataset, start),
         settings.sources,
         excluded_of,
+        seed=settings.seed,
     )
     num_users = len(np.unique(rows.user_rows))
     logger.info("The ranker learns from %d candidates of %d users.", len(rows.labels), num_users)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from crossfade.features.affinities import typicality
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
@@ -79,7 +80,7 @@ class Popular:
         liked = queries.positives
         genres = self.genre_rows_[liked.track_rows]
         weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
-        profile = history_matrix(liked, genres, weights[:, None] * _typicality(genres), self.num_genres_)
+        profile = history_matrix(liked, genres, weights[:, None] * typicality(genres), self.num_genres_)
         totals = np.bincount(_row_numbers(profile), profile.data.astype(np.float64), len(queries))
         profile.data /= totals[_row_numbers(profile)]
         return profile
@@ -103,11 +104,6 @@ class Popular:
         return loaded
 
 
-def _typicality(genres: Rows) -> Doubles:
-    """Return [m, g] float64: 1 for a track's most typical genre, then 1/2, 1/3 ...; 0 where padded."""
-    return np.where(genres >= 0, 1 / (1 + np.arange(genres.shape[1])), 0.0)
-
-
 def _by_country(countries: Rows, tracks: Rows, weights: Doubles, shape: tuple[int, int]) -> Matrix:
     """Return each country's share of listeners by track, sparse, drawn to 0 where a country has few."""
     known = countries >= 0
@@ -119,7 +115,7 @@ def _by_country(countries: Rows, tracks: Rows, weights: Doubles, shape: tuple[in
 def _by_genre(genre_rows: Rows, everybody: Doubles, num_genres: int) -> Matrix:
     """Return each genre's tracks, sparse: share of all listeners times how typical the genre is of the track."""
     tracks, places = np.nonzero((genre_rows >= 0) & (everybody > 0)[:, None])
-    shares = everybody[tracks] * _typicality(genre_rows)[tracks, places]
+    shares = everybody[tracks] * typicality(genre_rows)[tracks, places]
     shape = (num_genres, len(genre_rows))
     return scipy.sparse.csr_matrix((shares.astype(np.float32), (genre_rows[tracks, places], tracks)), shape)
 

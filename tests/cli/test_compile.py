@@ -1,5 +1,6 @@
 """Compiling: YAML for Kubeflow, objects for Kubernetes, the image in both."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import yaml
 
 from components import image
 from crossfade.cli.compile import PIPELINES, compiled, version_name
+from crossfade.cli.kubeflow import connect
 from crossfade.cli.main import main
+from crossfade.schema.errors import MissingExtraError
 
 
 def images(spec: dict[str, dict[str, dict[str, dict[str, dict[str, str]]]]]) -> set[str]:
@@ -45,6 +48,20 @@ def test_kubernetes_objects_name_the_version_by_content(tmp_path: Path) -> None:
 def test_unknown_pipelines_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", "dally", "-o", str(tmp_path)]) == 2
     assert "'dally' is not one of 'training', 'weekly'" in capsys.readouterr().err
+
+
+def test_a_missing_kfp_is_told_with_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("kfp", "kfp.compiler"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main(["compile", "-o", str(tmp_path)]) == 1
+    assert "kfp is needed here" in capsys.readouterr().err
+    with (
+        pytest.raises(MissingExtraError, match=r"pip install 'crossfade\[pipelines\]'"),
+        connect("http://localhost", None, None),
+    ):
+        pass
 
 
 def test_the_hash_follows_every_byte_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

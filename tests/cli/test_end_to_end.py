@@ -47,10 +47,11 @@ def test_from_nothing_to_playlists_and_the_same_again(
     assert f"promoted: bundle {champion}." in shown.err
     (report,) = workspace.reports.iterdir()
     assert f"Report: {report}" in shown.out
-    listener = shown.out.split("crossfade playlist ")[1].split()[0]
+    listener, track = shown.out.split("crossfade why ")[1].split()[:2]
     slate = reader.get(listener)
     assert slate is not None
-    assert f"of {listener}" in shown.out
+    assert track == slate.track_ids[0]
+    assert f"discover_weekly of {listener}" in shown.out
 
     places = ["--lake", str(demo / "lake"), "--workspace", str(workspace.path)]
     assert main(["run", "training", *places, *SET]) == 0, capsys.readouterr().err

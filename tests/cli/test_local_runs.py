@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from crossfade.cli.local_runs import KEPT_RUNS, run_locally
-from crossfade.cli.steps import Timing
-from crossfade.schema.errors import CrossfadeError, InputError
+from crossfade.cli.run_lock import held_lock
+from crossfade.cli.steps import Steps, Timing
+from crossfade.schema.errors import CrossfadeError, InputError, MissingExtraError
 from tests.cli import toys
 
 
@@ -169,6 +170,24 @@ def test_what_a_killed_run_left_running_is_ended_by_the_next(tmp_path: Path) -> 
     assert run(toys.looping, tmp_path, folder=str(tmp_path)) != []
     assert not is_alive(step)
     assert list((tmp_path / "runs").glob("*/tmp")) == []
+
+
+def test_no_step_starts_after_the_run_was_stopped(tmp_path: Path) -> None:
+    with held_lock(tmp_path / "lock", "run-1") as lock:
+        steps = Steps(tmp_path, lock, Recorder().started, Recorder().ended)
+        steps.stop(signal.SIGTERM)
+        with pytest.raises(CrossfadeError, match=r"The run was stopped by SIGTERM\."):
+            steps.run("late", ["false"], {})
+    assert not (tmp_path / "late.log").exists()
+
+
+def test_a_missing_kfp_is_told_with_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = toys.compiled(toys.looping, tmp_path)
+    monkeypatch.setitem(sys.modules, "kfp", None)
+    with pytest.raises(
+        MissingExtraError, match=r"kfp is needed here .* pip install 'crossfade\[pipelines\]'"
+    ):
+        run_locally(text, {}, tmp_path / "runs", Recorder())
 
 
 def test_the_environment_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

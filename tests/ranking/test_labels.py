@@ -52,13 +52,14 @@ def test_without_timestamps_there_is_only_the_start() -> None:
     assert len(examples(timeless, 10 * DAY, 13 * DAY, max_users=10, seed=0)) == 1
 
 
-def test_more_users_than_wanted_are_drawn_by_seed() -> None:
+def test_more_queries_than_wanted_are_drawn_by_seed() -> None:
     world = builders.dataset([(f"u{i:02}", "a", 10.5) for i in range(40)])
-    drawn = [examples(world, 10 * DAY, 11 * DAY, max_users=5, seed=seed)[0] for seed in (1, 1, 2)]
-    users = [part.queries.user_rows.tolist() for part in drawn]
-    assert users[0] == users[1] == sorted(users[0])
+    drawn = [examples(world, 10 * DAY, 12 * DAY, max_users=15, seed=seed) for seed in (1, 1, 2)]
+    users = [[part.queries.user_rows.tolist() for part in parts] for parts in drawn]
+    assert users[0] == users[1] == [sorted(moment) for moment in users[0]]
     assert users[0] != users[2]
-    assert len(users[0]) == 5
+    assert sum(map(len, users[0])) == 15
+    assert all(users[0])
 
 
 def test_a_period_without_listeners_has_no_queries() -> None:

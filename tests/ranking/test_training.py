@@ -101,6 +101,23 @@ def test_small_batches_give_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_array_equal(getattr(whole, name), values)
 
 
+def test_of_the_unwanted_some_are_drawn_and_of_the_wanted_all_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compute()
+    monkeypatch.setattr(training, "UNWANTED", 1)
+    few = compute()
+    assert few.user_rows.tolist() == [0, 2, 0]
+    assert few.group_sizes.tolist() == [3, 2, 2]  # wanted and one other: b, c + d; a + one of b, c, d; c + d
+    assert few.labels.tolist() == [1, 2, 0, 1, 0, 2, 0]
+    ranks = few.features[:, RANKING_FEATURES.index("two_tower_rank")].tolist()
+    assert ranks[:3] == [0, 1, 2]
+    assert ranks[3] == 0
+    assert ranks[4] in (1, 2, 3)
+    expected = [line.tolist() for line in np.nan_to_num(whole.features)]
+    assert all(line.tolist() in expected for line in np.nan_to_num(few.features))
+    for name, values in vars(compute()).items():
+        np.testing.assert_array_equal(getattr(few, name), values)
+
+
 def test_no_examples_give_no_rows() -> None:
     sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
     rows = training_rows([], sources, Statistics.of(WORLD, START), default_settings().sources, unheard)
