@@ -69,7 +69,8 @@ class Wording:
 
     def artist_names(self, rows: Rows) -> pa.Array:
         """Return [m] names of artist rows [m], with the artist id where a name is unknown; -1 is null."""
-        first_tracks = np.where(rows >= 0, self._first_tracks[np.maximum(rows, 0)], NO_ROW)
+        first_tracks = np.full(len(rows), NO_ROW, np.int32)
+        first_tracks[rows >= 0] = self._first_tracks[rows[rows >= 0]]
         return self._artist_names_of_tracks(_indices(first_tracks))
 
     def _artist_names_of_tracks(self, indices: pa.Array) -> pa.Array:

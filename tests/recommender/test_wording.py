@@ -49,3 +49,8 @@ def test_ids_stand_in_for_missing_names() -> None:
 
 def test_nothing_to_say() -> None:
     assert texts() == []
+
+
+def test_a_catalogue_without_artists_has_no_names_to_give() -> None:
+    wording = Wording(catalogue([{c.TRACK_ID: "t1"}]), IdMap.of([]))
+    assert wording.artist_names(np.array([-1, -1], np.int32)).to_pylist() == [None, None]
