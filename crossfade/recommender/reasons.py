@@ -99,7 +99,7 @@ def verify(recommender: Recommends, requests: Requests, slates: Slates) -> Bools
     """Take each reason's evidence away, recommend again, and see whether the track falls.
 
     Evidence is every listen of a track, every listen of an artist, the whole history, the request's country,
-    or (popular everywhere) what the popular source says. The rest stays, filters included: a heard track does
+    or (popular everywhere) all that is known of popularity. The rest stays, filters included: a heard track does
     not come back because its listens were taken away.
 
     Args:

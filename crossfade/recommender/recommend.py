@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,21 @@ from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import Settings, load_settings
+
+# Features that tell how popular a track and its artist are with everybody.
+POPULARITY: Final = np.flatnonzero(
+    np.isin(
+        c.RANKING_FEATURES,
+        [
+            "track_listens_log",
+            "track_listens_7d_log",
+            "track_trend",
+            "track_listeners_log",
+            "artist_listens_log",
+            "artist_listeners_log",
+        ],
+    )
+)
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -158,14 +173,17 @@ class Recommender:
         Args:
             requests: n requests.
             excluded: Of these requests.
-            muted_popular: [n] bool, requests that go without the popular source; None is nobody.
+            muted_popular: [n] bool, requests that go without all that is known of popularity: its source and
+                its features; None is nobody.
         """
+        muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         candidates = self.sources.retrieve(requests.queries, self.settings.sources, excluded)
-        if muted_popular is not None and muted_popular.any():
-            candidates = _muted(candidates, muted_popular, c.RETRIEVAL_SOURCES.index(c.POPULAR))
+        if muted.any():
+            candidates = _muted(candidates, muted, c.RETRIEVAL_SOURCES.index(c.POPULAR))
         features = ranking_features(
             requests.queries, candidates, self.catalogue, self.statistics, self.sources.track_vectors
         )
+        features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
         filled = candidates.rows >= 0
         scores = np.full(filled.shape, -np.inf, np.float32)
         scores[filled] = self.ranker.predict(features[filled])

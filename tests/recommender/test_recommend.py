@@ -9,9 +9,10 @@ import pytest
 from crossfade.recommender.manifest import verify
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.reasons import verified
-from crossfade.recommender.recommend import Recommender
+from crossfade.recommender.recommend import POPULARITY, Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
+from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
 from crossfade.schema.tables import Surface
@@ -128,6 +129,22 @@ def test_scores_and_sources_are_those_of_the_candidates(recommender: Recommender
             assert score == ranked.scores[user, place]
             ranks = ranked.candidates.ranks[user, place]
             assert ranks[source] == np.nanmin(ranks)
+
+
+def test_muting_popularity_takes_its_source_and_features_away_from_those_requests_only(
+    recommender: Recommender,
+) -> None:
+    wanted = requests(recommender, EVERYBODY[:2])
+    excluded = recommender.exclusions(wanted)
+    heard = recommender.rank(wanted, excluded)
+    muted = recommender.rank(wanted, excluded, muted_popular=np.array([True, False]))
+    assert np.isnan(muted.candidates.ranks[0, :, -1]).all()
+    assert np.isnan(muted.features[0][:, POPULARITY]).all()
+    others = np.setdiff1d(np.arange(len(RANKING_FEATURES)), POPULARITY)
+    assert {RANKING_FEATURES[i] for i in POPULARITY} >= {"track_listens_log", "artist_listeners_log"}
+    assert not np.isnan(muted.features[0][:, others]).all()
+    np.testing.assert_array_equal(muted.features[1], heard.features[1])
+    np.testing.assert_array_equal(muted.scores[1], heard.scores[1])
 
 
 def test_requests_choose_between_likely_and_true_reasons(recommender: Recommender) -> None:
