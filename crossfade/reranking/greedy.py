@@ -77,7 +77,7 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
     Args:
         candidates: (rows [n, c], scores [n, c], order [n, c]: places best first, padded rows last).
         tracks: `TrackColumns`.
-        profiles: (genre rows [n, p], shares [n, p]).
+        profiles: (genre rows [n, p], padded with -1 at the end, shares [n, p]).
         weights: `RerankWeights`.
         k: Length of a slate.
 
@@ -88,15 +88,19 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
     chosen = np.full((len(rows), k), -1, np.int32)
     local_genre = np.full(tracks.num_genres, -1, np.int32)
     for query in range(len(rows)):
-        profile = profiles[0][query][profiles[0][query] >= 0]
-        local_genre[profile] = np.arange(len(profile))
+        profile, num_genres = profiles[0][query], 0
+        while num_genres < len(profile) and profile[num_genres] >= 0:
+            local_genre[profile[num_genres]] = num_genres
+            num_genres += 1
         ordered = order[query][: np.sum(rows[query] >= 0)]
         known = rows[query][ordered]
         base = _base(scores[query][ordered], tracks.popularity[known], weights)
-        ranked = _Ranked(known, base, _local_genres(tracks.genre_rows[known], local_genre))
-        places = _select_one(ranked, tracks, profiles[1][query][: len(profile)], weights, k)
-        chosen[query, : len(places)] = ordered[places]
-        local_genre[profile] = -1
+        ranked = _Ranked(known, base, _local_genres(known, tracks.genre_rows, local_genre))
+        places = _select_one(ranked, tracks, profiles[1][query][:num_genres], weights, k)
+        for slot in range(len(places)):
+            chosen[query, slot] = ordered[places[slot]]
+        for place in range(num_genres):
+            local_genre[profile[place]] = -1
     return chosen
 
 
@@ -113,14 +117,15 @@ def _base(scores, popularity, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _local_genres(genres, local_genre):  # type: ignore[no-untyped-def]
-    found = np.full((len(genres), 1 + genres.shape[1]), -1, np.int32)
-    for i in range(len(genres)):
+def _local_genres(rows, genre_rows, local_genre):  # type: ignore[no-untyped-def]
+    found = np.full((len(rows), 1 + genre_rows.shape[1]), -1, np.int32)
+    for i in range(len(rows)):
         num_genres = 0
-        for j in range(genres.shape[1]):
-            if genres[i, j] >= 0:
+        for j in range(genre_rows.shape[1]):
+            genre = genre_rows[rows[i], j]
+            if genre >= 0:
                 num_genres += 1
-                found[i, 1 + j] = local_genre[genres[i, j]]
+                found[i, 1 + j] = local_genre[genre]
         found[i, 0] = num_genres
     return found
 

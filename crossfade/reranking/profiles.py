@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Queries
+from crossfade.retrieval.sparse import history_matrix, top_of_rows
 from crossfade.schema.ids import Rows
 
 # Genres beyond a listener's 32 strongest hardly steer a slate of 30; the bound keeps the cost flat.
@@ -35,35 +35,10 @@ class GenreProfiles:
             genre_rows: [num_tracks, g] int32 genres of tracks, padded with -1.
             num_genres: Genre rows are below it.
         """
-        return cls(*_profiles(queries.offsets, queries.track_rows, queries.strengths, genre_rows, num_genres))
-
-
-@numba.njit(cache=True, nogil=True)
-def _profiles(offsets, track_rows, strengths, genre_rows, num_genres):  # type: ignore[no-untyped-def]  # numba infers
-    n = len(offsets) - 1
-    found = np.full((n, GENRES_PER_PROFILE), -1, np.int32)
-    shares = np.zeros((n, GENRES_PER_PROFILE), np.float64)
-    mass = np.zeros(num_genres, np.float64)
-    touched = np.empty(num_genres, np.int32)
-    for query in range(n):
-        num_touched = 0
-        for entry in range(offsets[query], offsets[query + 1]):
-            if strengths[entry] <= 0:
-                continue
-            genres = genre_rows[track_rows[entry]]
-            num_genres_here = np.sum(genres >= 0)
-            for genre in genres:
-                if genre >= 0:
-                    if mass[genre] == 0:
-                        touched[num_touched] = genre
-                        num_touched += 1
-                    mass[genre] += strengths[entry] / num_genres_here
-        genres_sorted = np.sort(touched[:num_touched])
-        order = np.argsort(-mass[genres_sorted], kind="mergesort")[:GENRES_PER_PROFILE]
-        strongest = genres_sorted[order]
-        total = mass[strongest].sum()
-        for place in range(len(strongest)):
-            found[query, place] = strongest[place]
-            shares[query, place] = mass[strongest[place]] / total
-        mass[genres_sorted] = 0
-    return found, shares
+        liked = queries.positives
+        genres = genre_rows[liked.track_rows]
+        counts = np.maximum((genres >= 0).sum(axis=1, keepdims=True), 1)
+        weights = np.broadcast_to(liked.strengths[:, None] / counts, genres.shape)
+        rows, mass = top_of_rows(history_matrix(liked, genres, weights, num_genres), GENRES_PER_PROFILE)
+        shares = np.where(rows >= 0, mass, 0).astype(np.float64)
+        return cls(rows, shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))

@@ -65,20 +65,51 @@ def top_of_rows(matrix: Matrix, k: int) -> Ranking:
     return rows, scores
 
 
+# Written out, since numba takes half a minute to compile NumPy's partition and sorts, once a machine.
 @numba.njit(cache=True, nogil=True)
 def _top_of_rows(offsets, columns, values, rows, scores):  # type: ignore[no-untyped-def]
+    """Keep each row's best in a heap whose root is the worst, in the arrays of the answer, then sort it."""
     k = rows.shape[1]
     for i in range(len(rows)):
-        start = offsets[i]
-        own = values[start : offsets[i + 1]]
-        limit = np.float32(0)
-        if len(own) > k:
-            limit = np.partition(own, len(own) - k)[len(own) - k]
-        chosen = np.flatnonzero((own >= limit) & (own > 0))
-        chosen = chosen[np.argsort(columns[start + chosen], kind="mergesort")]
-        chosen = chosen[np.argsort(-own[chosen], kind="mergesort")][:k]
-        rows[i, : len(chosen)] = columns[start + chosen]
-        scores[i, : len(chosen)] = own[chosen]
+        size = 0
+        for place in range(offsets[i], offsets[i + 1]):
+            if values[place] <= 0:
+                continue
+            if size < k:
+                rows[i, size], scores[i, size] = columns[place], values[place]
+                size += 1
+                if size == k:
+                    for parent in range(k // 2, -1, -1):
+                        _sink(rows[i], scores[i], parent, k)
+            elif _is_worse(rows[i, 0], scores[i, 0], columns[place], values[place]):
+                rows[i, 0], scores[i, 0] = columns[place], values[place]
+                _sink(rows[i], scores[i], 0, k)
+        if size < k:
+            for parent in range(size // 2, -1, -1):
+                _sink(rows[i], scores[i], parent, size)
+        for last in range(size - 1, 0, -1):
+            rows[i, 0], rows[i, last] = rows[i, last], rows[i, 0]
+            scores[i, 0], scores[i, last] = scores[i, last], scores[i, 0]
+            _sink(rows[i], scores[i], 0, last)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sink(rows, scores, parent, size):  # type: ignore[no-untyped-def]
+    """Move an entry of a heap of `size` down until both below it are better."""
+    while 2 * parent + 1 < size:
+        child = 2 * parent + 1
+        if child + 1 < size and _is_worse(rows[child + 1], scores[child + 1], rows[child], scores[child]):
+            child += 1
+        if not _is_worse(rows[child], scores[child], rows[parent], scores[parent]):
+            return
+        rows[parent], rows[child] = rows[child], rows[parent]
+        scores[parent], scores[child] = scores[child], scores[parent]
+        parent = child
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_worse(row, score, other_row, other_score):  # type: ignore[no-untyped-def]
+    return score < other_score or (score == other_score and row > other_row)
 
 
 def rows_of(ranking: Ranking, width: int) -> Matrix:
