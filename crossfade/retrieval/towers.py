@@ -104,21 +104,23 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         countries = np.random.default_rng(seed).normal(0, COUNTRY_SCALE, (num_countries + 1, dim))
         self.countries = _weight(self, "countries", countries)
 
-    def call(self, tracks: Any, ages: Any, plays: Any, countries: Any) -> Any:
+    def call(self, tracks: Any, history: Any, ages: Any, plays: Any, countries: Any) -> Any:
         """Return unit vectors [n, dim].
 
         Args:
-            tracks: [n, history_length, dim] float32 track vectors, most recent first.
+            tracks: [m, dim] float32 vectors of the tracks that histories hold.
+            history: [n, history_length] int32 places in `tracks`, most recent first, any where padded.
             ages: [n, history_length] float32 days since the last play.
             plays: [n, history_length] float32 how often played, 0 where padded.
             countries: [n] int32, -1 unknown.
         """
-        logits = tf.matmul(tracks, self.attention) + self.places
+        # Attention looks at each of the m tracks once: histories hold most of them many times.
+        logits = tf.gather(tf.matmul(tracks, self.attention), history) + self.places
         logits -= self.decays * tf.math.log1p(tf.maximum(ages, 0.0))[:, :, None]
         logits += self.repeats * tf.math.log(tf.maximum(plays, 1.0))[:, :, None]
         known = (plays > 0)[:, :, None]
         shares = tf.nn.softmax(tf.where(known, logits, MASKED), axis=1) * tf.cast(known, tf.float32)
-        pooled = tf.matmul(shares, tracks, transpose_a=True)
+        pooled = tf.matmul(shares, tf.gather(tracks, history), transpose_a=True)
         mixed = tf.matmul(tf.reshape(pooled, [-1, self.mixing.shape[0]]), self.mixing)
         return tf.math.l2_normalize(mixed + tf.gather(self.countries, countries + 1), axis=1)
 
@@ -140,8 +142,9 @@ class _ServedUserTower(tf.Module):  # type: ignore[misc]
         self.track_vectors = tf.Variable(track_vectors, trainable=False)
 
     def __call__(self, history: Any, ages: Any, plays: Any, countries: Any) -> dict[str, Any]:
-        tracks = tf.gather(self.track_vectors, tf.maximum(history, 0))
-        return {"user_vectors": self.tower(tracks, ages, plays, countries)}
+        distinct, places = tf.unique(tf.reshape(tf.maximum(history, 0), [-1]))
+        tracks, places = tf.gather(self.track_vectors, distinct), tf.reshape(places, tf.shape(history))
+        return {"user_vectors": self.tower(tracks, places, ages, plays, countries)}
 
 
 def export_user_tower(

@@ -61,6 +61,6 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
         distinct, places = tf.unique(tf.concat([entries, candidates], axis=0))
         vectors = self.track_tower(distinct, training=training)
         played, offered = tf.split(places, [tf.size(entries), tf.size(candidates)])
-        played = tf.gather(vectors, tf.reshape(played, tf.shape(history)))
-        users = self.user_tower(played, inputs["ages"], inputs["plays"], inputs["country"])
+        played = tf.reshape(played, tf.shape(history))
+        users = self.user_tower(vectors, played, inputs["ages"], inputs["plays"], inputs["country"])
         return users, tf.gather(vectors, offered), candidates

@@ -52,7 +52,7 @@ def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Lear
     epochs = settings.epochs
     if earlier is not None:
         training.take_over(earlier)
-        epochs = math.ceil(epochs * WARM_EPOCHS_SHARE)
+        epochs = max(1, int(epochs * WARM_EPOCHS_SHARE))
     history = training.run(epochs)
     vectors = training.model.track_tower.vectors()
     if not np.isfinite(vectors).all():
