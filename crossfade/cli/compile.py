@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import yaml
 
 from crossfade.schema.errors import MissingExtraError
 
@@ -38,6 +39,12 @@ def compiled(name: str, image: str | None = None, **options: Any) -> str:
         Compiler().compile(pipeline, str(path), **options)
         text = path.read_text("utf-8")
     return text.replace(f"image: {IMAGE}\n", f"image: {image or IMAGE}\n")
+
+
+def parameters(text: str) -> frozenset[str]:
+    """Return the names of the parameters that a compiled pipeline declares; a server refuses any other."""
+    root = yaml.safe_load(text)["root"]
+    return frozenset(root.get("inputDefinitions", {}).get("parameters", {}))
 
 
 def version_name(text: str) -> str:

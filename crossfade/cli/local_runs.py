@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 
+from crossfade.cli.compile import parameters
 from crossfade.cli.kfp_runner import run_pipeline
 from crossfade.cli.progress import Reporter
 from crossfade.cli.run_lock import held_lock
@@ -44,10 +45,9 @@ def run_locally(text: str, arguments: Mapping[str, Any], runs: Path, reporter: R
         CrossfadeError: A step failed (InputError where it ended with one), or KFP could not read a condition.
         InputError: Another run is working on the same workspace.
     """
-    spec = yaml.safe_load(text)
-    pipeline = spec["pipelineInfo"]["name"]
+    pipeline = yaml.safe_load(text)["pipelineInfo"]["name"]
     run_id = f"{pipeline}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"[:-3]
-    if "run" in spec["root"].get("inputDefinitions", {}).get("parameters", {}):
+    if "run" in parameters(text):
         arguments = {**arguments, "run": run_id}
     with held_lock(runs / "lock", run_id) as lock:
         _remove_leftovers(runs, pipeline)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from crossfade.cli.compile import PIPELINES, compiled, version_name
+from crossfade.cli.compile import PIPELINES, compiled, parameters, version_name
 from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.schema.errors import InputError
 
@@ -51,7 +51,8 @@ def submit_command(
     settings = chosen_settings(settings_file, assignments)
     text = compiled(pipeline, image or stamped_image())
     run = f"{pipeline}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    arguments = {"lake": lake, "workspace": workspace, "settings": settings.dumps(), "run": run}
+    values = {"lake": lake, "workspace": workspace, "settings": settings.dumps(), "run": run}
+    arguments = {name: value for name, value in values.items() if name in parameters(text)}
     with connect(host, _token(token_env), namespace) as server:
         version = server.upload(f"crossfade-{pipeline}", version_name(text), text)
         run_id = server.start(version, run, arguments, experiment)

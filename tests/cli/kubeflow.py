@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import yaml
+
 API = "/apis/v2beta1"
 
 
@@ -55,9 +57,18 @@ class Kubeflow:
             self.experiments.append({**json.loads(body), "experiment_id": f"e{len(self.experiments)}"})
             return 200, self.experiments[-1]
         if (method, path) == ("POST", f"{API}/runs"):
-            self.runs.append({**json.loads(body), "run_id": f"r{len(self.runs)}"})
+            run = json.loads(body)
+            foreign = set(run["runtime_config"]["parameters"]) - self._declared(run)
+            if foreign:  # as the real server does
+                return 400, {"code": 3, "message": f"parameters {sorted(foreign)} are not of the pipeline"}
+            self.runs.append({**run, "run_id": f"r{len(self.runs)}"})
             return 200, self.runs[-1]
         return 500, {"message": f"unexpected {method} {path}"}
+
+    def _declared(self, run: dict[str, Any]) -> set[str]:
+        wanted = run["pipeline_version_reference"]["pipeline_version_id"]
+        (text,) = (each["text"] for each in self.versions if each["pipeline_version_id"] == wanted)
+        return set(yaml.safe_load(text)["root"]["inputDefinitions"]["parameters"])
 
     def _add_version(self, pipeline_id: str, name: str, text: str) -> dict[str, Any]:
         version = {

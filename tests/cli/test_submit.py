@@ -47,6 +47,7 @@ def test_a_version_is_uploaded_once_and_run_each_time(
     assert run["experiment_id"] == "e0"
     assert run["pipeline_version_reference"]["pipeline_version_id"] == uploaded["pipeline_version_id"]
     arguments = run["runtime_config"]["parameters"]
+    assert set(arguments) == {"lake", "workspace", "settings"}, "weekly takes no name of its run"
     assert arguments["lake"] == "/data/lake"
     assert parse_settings(arguments["settings"]).weekly.users_per_shard == 7
 
