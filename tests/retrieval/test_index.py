@@ -106,7 +106,8 @@ def test_large_catalogue_gets_a_tree_that_reaches_the_floor(
     index = build_index(vectors, settings(min_recall=0.9), queries)
     assert isinstance(index, ScannIndex)
     assert not index.is_exact
-    measured = recall_against(oracle(vectors, queries, 50)[0], index.search(queries, 50)[0])
+    judges = queries[1::2]  # the other half chose how widely to search
+    measured = recall_against(oracle(vectors, judges, 50)[0], index.search(judges, 50)[0])
     assert index.recall_ == pytest.approx(measured)
     assert measured >= 0.9
     index.save(tmp_path)
