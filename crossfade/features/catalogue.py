@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.schema import columns as c
+from crossfade.schema.errors import InputError
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
 
 GENRES_PER_TRACK: Final = 5
@@ -100,13 +101,21 @@ class Catalogue:
         """[num_tracks, width] float32 audio vectors, zeros where missing; width 0 when no track has one.
 
         Raises:
-            ValueError: The vectors differ in length.
+            InputError: The vectors differ in length; names a track of each length.
         """
         lists = self.table.column(c.AUDIO_VECTOR).combine_chunks()
-        widths = set(pc.unique(pc.list_value_length(lists)).drop_null().to_pylist()) - {0}
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        widths, first = np.unique(lengths[lengths > 0], return_index=True)
         if len(widths) > 1:
-            raise ValueError(f"Audio vectors differ in length: {sorted(widths)}; they must be equally long.")
-        width = widths.pop() if widths else 0
+            named = self.tracks.ids.take(np.flatnonzero(lengths > 0)[first]).to_pylist()
+            told = ", ".join(
+                f"{width} of track {track!r}" for width, track in zip(widths, named, strict=True)
+            )
+            raise InputError(
+                f"Audio vectors must be equally long, but their lengths are {told}; import those tracks again with "
+                "vectors of one length, or without."
+            )
+        width = int(widths[0]) if len(widths) else 0
         vectors = np.zeros((len(self), width), np.float32)
         has_vector = pc.fill_null(pc.greater(pc.list_value_length(lists), 0), False).to_numpy(
             zero_copy_only=False

@@ -35,7 +35,8 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
 
     Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
     one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, of which the last
-    `split.random_share` is the test period; where only some have none, those are left out. Both is logged.
+    `split.random_share` is the test period, and release dates are left out, since no moment can be held against them; where
+    only some have none, those are left out. Both is logged.
 
     Args:
         lake: A refreshed lake.
@@ -57,6 +58,7 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     acts = _interactions(lake, users.ids, catalogue.tracks, pinned)
     _require_something(users, acts)
     acts, has_time = _timed(acts, settings.seed)
+    catalogue = catalogue if has_time else _undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     return Dataset(catalogue, users, _numbered(acts), split, pinned)
 
@@ -72,6 +74,14 @@ def _require_something(users: Users, acts: Interactions) -> None:
             f"Training needs positive listens, but none of {len(acts)} interactions is one: all are skips by "
             "lake.positive_ms and lake.positive_share; lower them if plays are short by nature."
         )
+
+
+def _undated(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue without release dates: beside random times all of them would lie in the future."""
+    table = catalogue.table
+    place = table.schema.get_field_index(c.RELEASE_DATE)
+    field = table.schema.field(place)
+    return Catalogue(table.set_column(place, field, pa.nulls(len(table), field.type)))
 
 
 def _newest(lake: Lake, table: str) -> int:
@@ -127,7 +137,8 @@ def _timed(acts: Interactions, seed: int) -> tuple[Interactions, bool]:
     is_timed = acts.seconds != NO_TIME
     if not is_timed.any():
         _log.warning(
-            "No interaction has a timestamp: the split is random by seed, and recency is switched off (%d interactions).",
+            "No interaction has a timestamp: the split is random by seed; recency and release dates are switched off "
+            "(%d interactions).",
             len(acts),
         )
         return _ordered(spread(_ordered(replace(acts, seconds=np.zeros(len(acts), np.int64))), seed)), False

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crossfade.recommender.promotions import Promotion, PromotionLog
-from crossfade.schema.errors import NotFoundError
+from crossfade.schema.errors import InputError, NotFoundError
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,13 @@ class Workspace:
 
     @classmethod
     def create(cls, path: Path) -> "Workspace":
-        """Open a workspace, making its directories where they are missing."""
+        """Open a workspace, making its directories where they are missing.
+
+        Raises:
+            InputError: A file stands in its place.
+        """
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file, but a workspace is a directory; name another --workspace.")
         workspace = cls(path)
         for directory in (workspace.bundles, workspace.store, workspace.runs, workspace.reports):
             directory.mkdir(parents=True, exist_ok=True)

@@ -173,7 +173,11 @@ def load_settings(path: Path | None = None, assignments: Sequence[str] = ()) -> 
     """
     if path is not None and not path.is_file():
         raise SettingsError(f"Settings file {path} does not exist.")
-    return parse_settings(path.read_text("utf-8") if path else "", assignments, place=str(path or "settings"))
+    try:
+        text = path.read_text("utf-8") if path else ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"Settings file {path} is not UTF-8 text ({error}); save it as UTF-8.") from error
+    return parse_settings(text, assignments, place=str(path or "settings"))
 
 
 def parse_settings(text: str, assignments: Sequence[str] = (), *, place: str = "settings") -> Settings:

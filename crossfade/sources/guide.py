@@ -28,7 +28,7 @@ _EVENTS: Final = {
     c.ARTIST_ID: Guide("the track's artist", "tracks that no catalogue describes have no artist"),
     c.TIMESTAMP: Guide(
         "when it began: ISO 8601 (UTC where it names no zone), or seconds, ms or us since 1970",
-        "no time split and no recency: held-out listens are drawn at random",
+        "no time split, no recency, no release dates: held-out listens are drawn at random",
     ),
     c.PLAYED_MS: Guide(
         "how long it was played, ms", "played_share decides what was a skip; without both nothing was"

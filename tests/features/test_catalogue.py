@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
-from crossfade.schema.errors import IntegrityError
+from crossfade.schema.errors import InputError, IntegrityError
 from tests import builders
 
 TRACKS = builders.catalogue(
@@ -50,7 +50,7 @@ def test_audio_vectors_are_zero_where_missing() -> None:
 
 def test_audio_vectors_of_two_lengths_are_refused() -> None:
     rows = [{"track_id": "a", "audio_vector": [1.0]}, {"track_id": "b", "audio_vector": [1.0, 2.0]}]
-    with pytest.raises(ValueError, match=r"Audio vectors differ in length: \[1, 2\]"):
+    with pytest.raises(InputError, match=r"their lengths are 1 of track '\w+', 2 of track '\w+'"):
         _ = builders.catalogue(rows).audio_vectors
 
 

@@ -1,13 +1,14 @@
 """Gold becomes rows in the order of users and time; the split adapts to the data or says what is missing."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from crossfade.features.catalogue import UNKNOWN_DAY
 from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.lake import GOLD, Lake
@@ -183,3 +184,14 @@ def test_what_cannot_be_split_says_what_was_found(
 def test_a_lake_that_was_never_refreshed_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="gold/interactions"):
         make_dataset(Lake.create(tmp_path / "lake"), default_settings())
+
+
+def test_without_timestamps_release_dates_say_nothing(tmp_path: Path) -> None:
+    untimed: list[Act] = [(f"u{n % 7}", f"t{n % 5}", None, 1.0) for n in range(70)]
+    timed: list[Act] = [(user, track, place / 2, 1.0) for place, (user, track, _, _) in enumerate(untimed)]
+    for name, acts, is_known in (("untimed", untimed, False), ("timed", timed, True)):
+        lake = lake_of(tmp_path / name, acts)
+        dated = [{c.TRACK_ID: f"t{n}", c.RELEASE_DATE: date(2015, 1, 1 + n)} for n in range(5)]
+        lake.overwrite(GOLD, CATALOGUE, _table(dated, CATALOGUE))
+        days = make_dataset(lake, default_settings()).catalogue.release_days
+        assert ((days != UNKNOWN_DAY) == is_known).all()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import NotFoundError
+from crossfade.schema.errors import InputError, NotFoundError
 
 
 @pytest.fixture
@@ -71,3 +71,9 @@ def test_champion_whose_bundle_is_gone(workspace: Workspace) -> None:
     (workspace.bundles / "aaa").rmdir()
     with pytest.raises(NotFoundError, match=r"Bundle 'aaa' is not in .*; there are: bbb\."):
         workspace.champion()
+
+
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is a file, but a workspace is a directory"):
+        Workspace.create(tmp_path / "file")

@@ -53,3 +53,10 @@ def test_wrong_settings_name_the_key_and_value(text: str, assignments: list[str]
 def test_missing_settings_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"gone\.yaml does not exist"):
         load_settings(tmp_path / "gone.yaml")
+
+
+def test_a_settings_file_of_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_bytes("seed: 1 # größer".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"settings\.yaml is not UTF-8 text"):
+        load_settings(path)

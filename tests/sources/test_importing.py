@@ -172,7 +172,7 @@ def test_what_is_missing_or_left_out_is_said(lake: Lake, tmp_path: Path) -> None
     report = imported(lake, sheet(tmp_path / "e.csv", {"user_id": "u", "track_id": "t", "timestmap": "2020"}))
     assert report.notes[0] == "Columns that nothing reads were left out: timestmap."
     assert (
-        "events have no timestamp: no time split and no recency: held-out listens are drawn at random."
+        "events have no timestamp: no time split, no recency, no release dates: held-out listens are drawn at random."
         in report.notes
     )
     full = PLAY | {"played_share": 1, "session_id": "s"}
