@@ -14,12 +14,13 @@ from crossfade.lake import gold, layout, silver
 from crossfade.lake.engine import Engine, engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
 from crossfade.schema import columns as c
-from crossfade.schema.errors import NotFoundError
+from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import LakeSettings, Settings
-from crossfade.schema.tables import ARTISTS, PLAYLISTS, TABLES, TRACKS, USERS
+from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, TRACKS, USERS
 
 MADE_FROM: Final = "crossfade.made_from"
-RECIPES: Final = ("silver.py", "gold.py", "layout.py")
+DROPPED: Final = "crossfade.rows_dropped"
+RECIPES: Final = ("build.py", "silver.py", "gold.py", "layout.py")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class LakeReport:
 
 @dataclass(frozen=True)
 class _Making:
-    """What a step may use besides its inputs: the settings, and `kept` (see `Engine.kept`)."""
+    """What a step may use besides its inputs: the settings, `kept` (see `Engine.kept`), and notes on what it wrote."""
 
     settings: LakeSettings
     kept: Callable[[str, ir.Table], ir.Table]
+    count: Callable[[ir.Table], int]
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def _silver_events(making: _Making, bronze: ir.Table) -> ir.Table:
     same = making.kept("same_ids", silver.same_ids(bronze))
     repeats = making.kept("exact_repeats", silver.exact_repeats(bronze, same))
     dropped = same.union(repeats)
+    making.notes[DROPPED] = str(making.count(dropped))
     return silver.events(bronze, dropped, silver.sessions(bronze, dropped, making.settings))
 
 
@@ -124,6 +128,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
     Raises:
         NotFoundError: Nothing has been imported.
         InputError: Another process is writing to the lake.
+        IntegrityError: Rows in are not rows in silver, quarantined and duplicates together.
     """
     if not any(lake.has(BRONZE, name) for name in TABLES):
         raise NotFoundError(
@@ -144,10 +149,9 @@ def _built(
     if lake.has(layer, name) and lake.history(layer, name)[0].get(MADE_FROM) == made_from:
         return False
     progress(step.target)
-    rows = step.make(
-        _Making(settings, session.kept), *(_input(source, lake, session) for source in step.inputs)
-    )
-    lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), {MADE_FROM: made_from})
+    making = _Making(settings, session.kept, session.count, {MADE_FROM: made_from})
+    rows = step.make(making, *(_input(source, lake, session) for source in step.inputs))
+    lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), making.notes)
     return True
 
 
@@ -180,9 +184,21 @@ def _counts(name: str, lake: Lake, session: Engine) -> TableCounts:
     quarantined = lake.num_rows(QUARANTINE, name)
     received, clean = lake.num_rows(BRONZE, name), lake.num_rows(SILVER, name)
     implied = session.count(_implied(lake, session)) if name == TRACKS.name else 0
-    return TableCounts(
-        name, received + quarantined, clean - implied, quarantined, received - clean + implied, implied
-    )
+    duplicates = _duplicates(name, received, lake, session)
+    if received != clean - implied + duplicates:
+        raise IntegrityError(
+            f"The rows of {name} do not add up: bronze has {received:,}, but silver has {clean - implied:,} of them and "
+            f"{duplicates:,} are duplicates. Nothing was lost from bronze; report this, and do not train on this lake."
+        )
+    return TableCounts(name, received + quarantined, clean - implied, quarantined, duplicates, implied)
+
+
+def _duplicates(name: str, received: int, lake: Lake, session: Engine) -> int:
+    """Count repeated events or keys in bronze, without looking at silver's rows."""
+    if name == EVENTS.name:
+        return int(lake.history(SILVER, name)[0][DROPPED]) if received else 0
+    bronze = _input(f"{BRONZE}/{name}", lake, session)
+    return received - session.count(bronze.select(TABLES[name].required[0]).distinct())
 
 
 def _implied(lake: Lake, session: Engine) -> ir.Table:

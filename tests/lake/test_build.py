@@ -8,11 +8,12 @@ from typing import Final
 
 import pytest
 
+from crossfade.lake import silver
 from crossfade.lake.build import STEPS, refresh
 from crossfade.lake.lake import BRONZE, GOLD, QUARANTINE, SILVER, Lake
 from crossfade.lake.layout import GOLD_SCHEMAS, QUARANTINE_SCHEMA, SILVER_SCHEMAS
 from crossfade.schema import columns as c
-from crossfade.schema.errors import NotFoundError
+from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import EVENTS, TRACKS
 from tests.lake.rows import Row, arrow, bronze, minute
@@ -58,6 +59,18 @@ def test_all_tables_are_built_with_their_schemas_and_counts_add_up(lake: Lake) -
     assert catalogue.column(c.TITLE).to_pylist() == ["new", None, None]
     assert sorted(lake.read(GOLD, "interactions").column(c.STRENGTH).to_pylist()) == [-1.0, 1.0, 5.0]
     assert lake.read(GOLD, "user_profiles").column(c.USER_ID).to_pylist() == ["u", "v"]
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_rows_that_a_transformation_loses_are_told(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    whole = silver.events
+    monkeypatch.setattr(silver, "events", lambda *inputs: whole(*inputs).limit(kept))
+    with pytest.raises(
+        IntegrityError, match=f"events do not add up: bronze has 4, but silver has {kept} .* 1 are duplicates"
+    ):
+        refresh(lake, SETTINGS)
 
 
 def test_nothing_new_writes_nothing(lake: Lake) -> None:
