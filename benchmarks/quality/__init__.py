@@ -1,4 +1,4 @@
-"""Recall and NDCG of the whole recommender against tuned item-kNN and ALS of `implicit`."""
+"""Recall and NDCG of the whole recommender against eight tuned peers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,8 @@ from typing import Final
 from benchmarks.harness import Bar, Options, Result
 from benchmarks.quality.data import load_dataset
 from benchmarks.quality.ours import our_systems
-from benchmarks.quality.peers import PEERS, tuned
+from benchmarks.quality.peers import PEERS
+from benchmarks.quality.tuning import QUICK_TRIALS, TRIALS, by_time, tuned
 from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY, artist_popularity, popularity
 from crossfade.evaluation.evaluate import Recommend, evaluate
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
@@ -18,8 +19,6 @@ from crossfade.schema.settings import load_settings
 
 METRICS: Final = ("recall", "ndcg")
 QUICK: Final = ("evaluation.max_users=2000", "two_tower.epochs=2", "ranking.num_trees=100")
-TRIALS: Final = 8
-QUICK_TRIALS: Final = 2
 
 
 def run(options: Options) -> Result:
@@ -37,10 +36,11 @@ def run(options: Options) -> Result:
         POPULARITY: popularity(truth.popularity),
         ARTIST_POPULARITY: artist_popularity(truth.catalogue, truth.popularity),
     }
-    chosen = {}
+    chosen, protocol = {}, by_time(dataset, settings)
     for peer in PEERS:
-        trials = QUICK_TRIALS if options.quick else TRIALS
-        systems[peer.name], chosen[peer.name] = tuned(peer, dataset, settings, trials=trials)
+        systems[peer.name], chosen[peer.name] = tuned(
+            peer, dataset, protocol, trials=QUICK_TRIALS if options.quick else TRIALS, seed=settings.seed
+        )
     with TemporaryDirectory() as folder:
         systems |= our_systems(dataset, Path(folder), settings)
         judged = {name: evaluate(name, system, truth, settings) for name, system in systems.items()}

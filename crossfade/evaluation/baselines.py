@@ -16,6 +16,11 @@ ARTIST_POPULARITY = "artist_popularity"
 
 def popularity(counts: Popularity) -> Recommend:
     """Return a system that recommends the tracks that most users heard, less those they know."""
+    return unheard(most_heard(counts), len(counts.listens))
+
+
+def most_heard(counts: Popularity) -> Recommend:
+    """Return a system that recommends the tracks that most users heard, the same to all."""
     order = np.lexsort((-counts.listens, -counts.listeners)).astype(np.int32)
     listeners = counts.listeners[order].astype(np.float32)
 
@@ -23,7 +28,7 @@ def popularity(counts: Popularity) -> Recommend:
         shape = (len(queries), min(k, len(order)))
         return np.broadcast_to(order[:k], shape), np.broadcast_to(listeners[:k], shape)
 
-    return unheard(recommend, len(order))
+    return recommend
 
 
 def artist_popularity(catalogue: Catalogue, counts: Popularity) -> Recommend:

@@ -59,11 +59,11 @@ def intervals(columns: Doubles, *, samples: int, confidence: float, seed: int) -
         sizes = weights @ present
         sums = weights @ values
         drawn.append(np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0))
-    low, high = _percentiles(np.concatenate(drawn), counts > 0, confidence)
+    low, high = percentiles(np.concatenate(drawn), counts > 0, confidence)
     return [Interval(float(m), float(a), float(b)) for m, a, b in zip(means, low, high, strict=True)]
 
 
-def _percentiles(drawn: Doubles, usable: npt.NDArray[np.bool_], confidence: float) -> tuple[Doubles, Doubles]:
+def percentiles(drawn: Doubles, usable: npt.NDArray[np.bool_], confidence: float) -> tuple[Doubles, Doubles]:
     """Return the lower and upper percentile [num_metrics] of resampled means; NaN for columns nobody has."""
     ends = np.full((2, drawn.shape[1]), np.nan)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]

@@ -77,22 +77,26 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
     return Suite(judged, truth.popularity.shares_by_listeners(truth.track_rows).tolist(), about)
 
 
-def whole(recommender: Recommender, translation: Translation) -> Recommend:
-    """Return the whole recommender on Discover Weekly, asked as the weekly batch asks it."""
+def whole(
+    recommender: Recommender, translation: Translation, surface: Surface = Surface.DISCOVER_WEEKLY
+) -> Recommend:
+    """Return the whole recommender on a surface, asked as the weekly batch or the server asks it."""
 
     def recommend(queries: Queries, k: int) -> Ranking:
-        requests = Requests.of(translation.into_bundle(queries), Surface.DISCOVER_WEEKLY, k)
+        requests = Requests.of(translation.into_bundle(queries), surface, k)
         slates = recommender.recommend(requests)
         return translation.out_of_bundle(slates.rows), slates.scores
 
     return recommend
 
 
-def before_policy(recommender: Recommender, translation: Translation) -> Recommend:
+def before_policy(
+    recommender: Recommender, translation: Translation, surface: Surface = Surface.DISCOVER_WEEKLY
+) -> Recommend:
     """Return the ranker's own order, which shows what the policy's caps and mixes cost."""
 
     def recommend(queries: Queries, k: int) -> Ranking:
-        requests = Requests.of(translation.into_bundle(queries), Surface.DISCOVER_WEEKLY, k)
+        requests = Requests.of(translation.into_bundle(queries), surface, k)
         ranked = recommender.rank(requests, recommender.exclusions(requests))
         best = np.argsort(-ranked.scores, axis=1, kind="stable")[:, :k]
         rows = np.take_along_axis(ranked.candidates.rows, best, axis=1)
@@ -103,12 +107,17 @@ def before_policy(recommender: Recommender, translation: Translation) -> Recomme
 
 def source_alone(retriever: Retriever, translation: Translation, num_tracks: int) -> Recommend:
     """Return one source of a bundle, asked for enough more that k unheard tracks are left."""
+    return unheard(with_repeats(retriever, translation), num_tracks)
+
+
+def with_repeats(retriever: Retriever, translation: Translation) -> Recommend:
+    """Return one source of a bundle as it answers: what was heard may come again."""
 
     def recommend(queries: Queries, k: int) -> Ranking:
         rows, scores = retriever.recommend(translation.into_bundle(queries), k)
         return translation.out_of_bundle(rows), scores
 
-    return unheard(recommend, num_tracks)
+    return recommend
 
 
 def gate_bundles(challenger_dir: Path, champion_dir: Path | None, path: Path, settings: Settings) -> Decision:

@@ -1,39 +1,39 @@
-"""The peers find planted clusters, are tuned by what they reach, and leave no place empty."""
+"""Every peer finds planted clusters; EASE, session-kNN and Markov give what their formulas say."""
 
-import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
-from benchmarks.quality.peers import PEERS, Peer, drawn_parameters, filled, fitted, tuned
+from benchmarks.quality.factor_peers import fit_bpr
+from benchmarks.quality.linear_peers import closed_form, fit_ease
+from benchmarks.quality.peers import PEERS
+from benchmarks.quality.session_peers import fit_markov, fit_session_knn, transitions
+from benchmarks.quality.tuning import Parameters, Peer, by_time, fitted
 from crossfade.evaluation.evaluate import evaluate
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.schema.errors import MissingExtraError
+from crossfade.retrieval.contract import Ranking
+from tests.benchmarks.clusters import USERS, clusters
 from tests.evaluation import worlds
 
-TRACKS = 12
-
-
-def _clusters() -> Dataset:
-    """Even users play even tracks, odd users odd ones, half of them early, all in the end; x is new."""
-    rng = np.random.default_rng(0)
-    plays = [("x", "t00", 12.0)]
-    for user in range(40):
-        tracks = rng.permutation(np.arange(user % 2, TRACKS, 2))
-        days = [1.0, 2.0, 3.0, 9.5, 12.0, 13.0]
-        plays += [(f"u{user:02}", f"t{track:02}", day) for track, day in zip(tracks, days, strict=True)]
-    return worlds.dataset(plays, [{"track_id": f"t{track:02}"} for track in range(TRACKS)])
+# So small a world needs less freedom than the defaults have.
+SMALL = {
+    "factors": 2,
+    "regularization": 1.0,
+    "weights": "binary",
+}
+MINUTE = 1 / 1440
+KNN = {"neighbours": 10, "recent": 10, "decay": "none"}
+MARKOV = {"window": 1, "decay": 0.5, "steps": 1, "discount": 0.0}
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_peers_find_planted_clusters_and_answer_everybody(peer: Peer) -> None:
-    world = _clusters()
-    truth = worlds.truth(world)
-    parameters = {name: values[0] for name, values in peer.grid.items()} | {"weights": "binary"}
-    if "factors" in parameters:
-        parameters |= {"factors": 2, "regularization": 1.0}
-    system = fitted(peer, parameters, world.until(worlds.START), 1)
+    world = clusters()
+    truth, settings = worlds.truth(world), worlds.settings()
+    system = fitted(peer, _small(peer), world.until(worlds.START), by_time(world, settings), 1)
     rows, scores = system(truth.queries, 3)
     assert (rows >= 0).all()
     assert (np.diff(scores, axis=1) <= 0).all()
@@ -41,65 +41,105 @@ def test_peers_find_planted_clusters_and_answer_everybody(peer: Peer) -> None:
     # Two of its cluster's tracks are unheard, the third place is filled with what is popular.
     own = truth.queries.last_tracks(1)[known] % 2
     assert (rows[known, :2] % 2 == own).all()
-    assert (
-        evaluate(peer.name, system, truth, worlds.settings()).metrics["recall"][known].tolist() == [1.0] * 40
-    )
+    assert evaluate(peer.name, system, truth, settings).metrics["recall"][known].tolist() == [1.0] * USERS
 
 
-def test_the_best_of_the_validation_period_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-
-    def build(parameters, seed):  # type: ignore[no-untyped-def]
-        tried.append(parameters["bonus"])
-        return _Planted(parameters["bonus"])
-
-    peer = Peer("planted", build, {"bonus": (0, 1, 2), "weights": ("binary",)})
-    _, text = tuned(peer, _clusters(), worlds.settings(), trials=3)
-    assert text == "bonus=1, weights=binary"
-    assert sorted(tried[:3]) == [0, 1, 2]
-    assert tried[3] == 1
+def _small(peer: Peer) -> Parameters:
+    chosen = {name: SMALL.get(name, values[0]) for name, values in peer.grid.items()}
+    if peer.name == "implicit_bpr":
+        chosen |= {"learning_rate": 0.1, "regularization": 0.1}
+    if peer.name == "markov":
+        chosen |= {"steps": 5}  # within a session of four, more follows than the next
+    return chosen
 
 
-class _Planted:
-    """Recommends the right cluster only with a bonus of 1."""
-
-    def __init__(self, bonus: int) -> None:
-        self.bonus = bonus
-
-    def fit(self, matrix, show_progress) -> None:  # type: ignore[no-untyped-def]
-        pass
-
-    def recommend(self, users, matrix, N, **options):  # type: ignore[no-untyped-def] # noqa: N803
-        first = np.array([matrix.indices[start] % 2 for start in matrix.indptr[:-1]])
-        side = first if self.bonus == 1 else 1 - first
-        rows = np.arange(N)[None, :] * 2 % TRACKS + side[:, None]
-        return np.where(np.arange(N) < TRACKS // 2, rows, -1), np.ones((len(first), N))
+def _sessions(*played: str) -> Dataset:
+    """Session i, by its own user on day i, plays a track each minute."""
+    plays = [
+        (f"u{day}", track, day + place * MINUTE)
+        for day, tracks in enumerate(played)
+        for place, track in enumerate(tracks)
+    ]
+    return worlds.dataset(plays, [{"track_id": name} for name in "abcdef"])
 
 
-def test_defaults_come_first_and_points_are_distinct() -> None:
-    grid = {"a": (1, 2, 3), "b": ("x", "y")}
-    drawn = drawn_parameters(grid, 4, seed=5)
-    assert drawn[0] == {"a": 1, "b": "x"}
-    assert len({tuple(point.items()) for point in drawn}) == 4
-    assert drawn == drawn_parameters(grid, 4, seed=5)
-    assert len(drawn_parameters(grid, 100, seed=5)) == 6
+def _asked(played: str, earlier: str = "") -> Queries:
+    """Return one query, whose last session is these tracks, a minute apart."""
+    plays = [("me", track, 1 + place * MINUTE) for place, track in enumerate(earlier)]
+    plays += [("me", track, 2 + place * MINUTE) for place, track in enumerate(played)]
+    session = worlds.dataset(plays, [{"track_id": name} for name in "abcdef"])
+    return session.queries(np.zeros(1, np.int32), worlds.START)
 
 
-def test_empty_places_are_filled_without_repeating() -> None:
-    rows = np.array([[3, -1, -1], [1, 2, 0]], np.int32)
-    more = np.array([[3, 4, 5, 6], [7, 8, 9, 9]], np.int32)
-    queries = worlds.truth(worlds.letters()).queries.slice(0, 2)
-
-    def answer(values):  # type: ignore[no-untyped-def]
-        def recommend(queries: Queries, k: int):  # type: ignore[no-untyped-def]
-            return values, np.where(values >= 0, 1.0, -np.inf).astype(np.float32)
-
-        return recommend
-
-    assert filled(answer(rows), answer(more))(queries, 3)[0].tolist() == [[3, 4, 5], [1, 2, 0]]
+def _answer(ranking: Ranking) -> dict[str, float]:
+    """Return track -> score in the order of the ranking."""
+    rows, scores = ranking
+    return {"abcdef"[row]: float(score) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0}
 
 
-def test_without_implicit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "implicit.utils", None)
-    with pytest.raises(MissingExtraError, match=r"implicit is needed here.*crossfade\[bench\]"):
-        fitted(PEERS[0], {"weights": "binary"}, _clusters(), 1)
+def test_ease_is_a_ridge_regression_of_each_track_on_the_others() -> None:
+    listened = (np.random.default_rng(0).uniform(size=(30, 5)) < 0.4).astype(np.float32)
+    found = closed_form(csr_matrix(listened), 2.0)
+    for track in range(5):
+        others = np.delete(listened, track, axis=1)
+        # b = (X'X + regularization I)^-1 X'y, of the other columns X on the track's own y.
+        weights = np.linalg.solve(others.T @ others + 2.0 * np.eye(4), others.T @ listened[:, track])
+        assert np.delete(found[:, track], track) == pytest.approx(weights, abs=1e-5)
+        assert found[track, track] == 0
+
+
+def test_ease_neither_reads_nor_names_the_tail() -> None:
+    world = _sessions("ab", "ab", "abc", "cd", "c", "e")
+    system = fit_ease(world, {"head": 3, "regularization": 1.0, "weights": "binary"}, 1)
+    assert next(iter(_answer(system(_asked("ae"), 6)))) == "b"
+    assert set(_answer(system(_asked("ae"), 6))) == {"a", "b", "c"}
+    assert _answer(system(_asked("ef"), 6)) == {}
+
+
+def test_bpr_says_nothing_to_users_whom_it_does_not_know() -> None:
+    world = _sessions("ab", "ab", "cd")
+    parameters = {"factors": 2, "weights": "binary", "iterations": 5}
+    asked = _asked("ab")
+    stranger = replace(asked, user_rows=np.array([-1], np.int32))
+    assert len(_answer(fit_bpr(world, parameters, 1)(asked, 6))) == 6
+    assert _answer(fit_bpr(world, parameters, 1)(stranger, 6)) == {}
+
+
+def test_session_knn_votes_by_cosine() -> None:
+    world = _sessions("abc", "bd", "aef")
+    # ab shares 2 of 3 with abc, 1 of 2 with bd and 1 of 3 with aef.
+    abc, bd, aef = 2 / 3**0.5, 1 / 2**0.5, 1 / 3**0.5
+    votes = {"b": abc + bd, "a": abc + aef, "c": abc, "d": bd, "e": aef, "f": aef}
+    found = _answer(fit_session_knn(world, KNN, 1)(_asked("ab", earlier="f"), 6))
+    assert list(found) == list(votes)
+    assert found == pytest.approx(votes)
+
+
+def test_session_knn_takes_the_nearest_of_the_newest_with_decay() -> None:
+    world = _sessions("abc", "bd", "aef")
+    nearest = fit_session_knn(world, {**KNN, "neighbours": 1}, 1)
+    assert set(_answer(nearest(_asked("ab"), 6))) == {"a", "b", "c"}
+    newest = fit_session_knn(world, {**KNN, "recent": 1}, 1)
+    assert set(_answer(newest(_asked("ab"), 6))) == {"a", "e", "f"}
+    faded = _answer(fit_session_knn(world, {**KNN, "decay": "linear"}, 1)(_asked("ab"), 6))
+    assert faded["d"] == pytest.approx(1 / 2**0.5)
+    assert faded["e"] == pytest.approx(0.9 / 3**0.5)  # a is one track old
+
+
+def test_markov_counts_what_followed_in_a_session() -> None:
+    acts = _sessions("abac", "ab").interactions
+    one, two = transitions(acts, 3, 1).toarray(), transitions(acts, 3, 2).toarray()
+    assert one.tolist() == [[0, 2, 1], [1, 0, 0], [0, 0, 0]]
+    # Two places later counts half: a to a, b to c.
+    assert two.tolist() == [[0.5, 2, 1], [1, 0, 0.5], [0, 0, 0]]
+
+
+def test_markov_answers_by_shares_with_decay_within_the_session() -> None:
+    world = _sessions("abac", "ab")
+    last = fit_markov(world, MARKOV, 1)
+    assert _answer(last(_asked("ba"), 6)) == pytest.approx({"b": 2 / 3, "c": 1 / 3})
+    both = fit_markov(world, {**MARKOV, "window": 2}, 1)
+    assert _answer(both(_asked("ba"), 6)) == pytest.approx({"b": 2 / 3, "a": 1 / 2, "c": 1 / 3})
+    assert _answer(both(_asked("a", earlier="b"), 6)) == pytest.approx({"b": 2 / 3, "c": 1 / 3})
+    careful = fit_markov(world, {**MARKOV, "discount": 1.0}, 1)
+    assert _answer(careful(_asked("ba"), 6)) == pytest.approx({"b": 2 / 4, "c": 1 / 4})

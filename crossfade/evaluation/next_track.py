@@ -1,0 +1,238 @@
+"""The next track in a session: where each system places what was played next, over the whole catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.evaluation.bootstrap import Interval, percentiles, resampled
+from crossfade.evaluation.evaluate import BATCH_USERS, Recommend
+from crossfade.evaluation.evaluation import Resampling
+from crossfade.evaluation.popularity import Bools, Doubles
+from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import Int64s, Interactions, Queries
+from crossfade.recommender.requests import Sessions, with_sessions
+from crossfade.schema.errors import TrainingError
+from crossfade.schema.ids import Rows
+
+
+@dataclass(frozen=True)
+class NextTracks:
+    """n moments in sessions of a period, and the track that was wanted next at each.
+
+    A moment is a positive listen that is not the session's first. What is known at it is the session so far
+    (strictly before its second, so that a save and its listen do not tell of each other) and all that the user
+    did before the session began. Repeats count: people play a track again.
+
+    Args:
+        dataset: With the interactions that the places below stand for.
+        targets: [n] int64 places in the interactions of what came next, ascending.
+        begins: [n] int64 place of the first entry of each target's session.
+        ends: [n] int64 place after the last entry of the session that is known.
+        sessions: [n] int64, numbered from 0 without gaps, ascending.
+        num_eligible: Sessions with a moment before `most_sessions` of them were drawn.
+    """
+
+    dataset: Dataset
+    targets: Int64s
+    begins: Int64s
+    ends: Int64s
+    sessions: Int64s
+    num_eligible: int
+
+    def __len__(self) -> int:
+        """Return the number of moments."""
+        return len(self.targets)
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, start: int, end: int, *, most_sessions: int, most_moments: int, seed: int
+    ) -> "NextTracks":
+        """Find the moments of the sessions that lie in [start, end).
+
+        Args:
+            dataset: Sorted by user, then time; what is later than the period is not looked at.
+            start: UTC seconds; a session that began before is left out.
+            end: UTC seconds, exclusive.
+            most_sessions: So many sessions are drawn when there are more.
+            most_moments: So many moments are drawn of a session that has more.
+            seed: Of both draws.
+
+        Raises:
+            TrainingError: No session of the period has a positive listen after its first.
+        """
+        acts = dataset.interactions
+        begins, ends = _session_begins(acts), _moment_begins(acts)
+        inside = (acts.seconds[begins] >= start) & (acts.seconds < end)
+        targets = np.flatnonzero(inside & acts.positive & (ends > begins))
+        eligible = np.unique(begins[targets])
+        if not len(eligible):
+            raise TrainingError(
+                f"The next track needs sessions of two listens or more between seconds {start} and {end}, and "
+                f"found none among {len(acts)} interactions; it cannot be judged where listens have no timestamps."
+            )
+        rng = np.random.default_rng(seed)
+        drawn = rng.permutation(eligible)[:most_sessions]
+        targets = _drawn_within(targets[np.isin(begins[targets], drawn)], begins, most_moments, rng)
+        numbers = np.unique(begins[targets], return_inverse=True)[1].astype(np.int64)
+        return cls(dataset, targets, begins[targets], ends[targets], numbers, len(eligible))
+
+    @property
+    def track_rows(self) -> Rows:
+        """[n] int32: what came next."""
+        return self.dataset.interactions.track_rows[self.targets]
+
+    def is_repeat(self) -> Bools:
+        """Tell which targets [n] were played in the session so far."""
+        tracks = self.dataset.interactions.track_rows
+        places = zip(self.targets, self.begins, self.ends, strict=True)
+        return np.array([tracks[place] in tracks[begin:end] for place, begin, end in places], np.bool_)
+
+    def queries(self, first: int, stop: int) -> Queries:
+        """Return what is known at moments first:stop, with the session appended as a server appends it."""
+        acts, dataset = self.dataset.interactions, self.dataset
+        targets, begins = self.targets[first:stop], self.begins[first:stop]
+        users = acts.user_rows[targets]
+        asked = dataset.users
+        offsets, before = _ranges(dataset.user_offsets[users], begins)
+        session_offsets, played = _ranges(begins, self.ends[first:stop])
+        queries = Queries(
+            users,
+            acts.seconds[targets],
+            asked.country_rows[users],
+            asked.explicit_allowed[users],
+            offsets,
+            acts.track_rows[before],
+            acts.seconds[before],
+            acts.strengths[before],
+            acts.sessions[before],
+        )
+        return with_sessions(
+            queries, Sessions(session_offsets, acts.track_rows[played], acts.strengths[played])
+        )
+
+
+def reciprocal_ranks(recommend: Recommend, moments: NextTracks, k: int) -> Doubles:
+    """Ask a system at every moment; nothing is masked.
+
+    Args:
+        recommend: (queries, k) -> rows [b, k] best first, padded with -1, and scores.
+        moments: n of them.
+        k: Length of the lists.
+
+    Returns:
+        [n] float64: 1 / place of what came next, 0 where it is not among the k.
+    """
+    found = [np.zeros(0)]
+    for first, stop in pairwise([*range(0, len(moments), BATCH_USERS), len(moments)]):
+        rows = recommend(moments.queries(first, stop), k)[0][:, :k]
+        hits = rows == moments.track_rows[first:stop, None]
+        found.append(np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0))
+    return np.concatenate(found)
+
+
+def next_track_metrics(ranks: Doubles, is_known: Bools) -> dict[str, Doubles]:
+    """Return hit rate and mean reciprocal rank by moment, over all and over known tracks alone.
+
+    A catalogue that was made from the listens themselves holds tracks that nobody heard before the period only
+    because they were heard in it. To recommend any of them is then half the answer, so what counts as skill is
+    the part over known tracks.
+
+    Args:
+        ranks: [n] float64 reciprocal ranks.
+        is_known: [n] bool, whether anybody had heard the track before the period.
+
+    Returns:
+        Metric -> [n] float64; `*_known` is NaN where the track was not known.
+    """
+    metrics = {"hit_rate": (ranks > 0).astype(np.float64), "mrr": ranks}
+    known = {f"{name}_known": np.where(is_known, values, np.nan) for name, values in metrics.items()}
+    return metrics | known
+
+
+@dataclass(frozen=True)
+class OverSessions:
+    """Means over moments, with bootstrap intervals over sessions: moments of one session are not independent.
+
+    Args:
+        sessions: [n] int64, the session of each moment, numbered from 0.
+        resampling: How intervals are drawn.
+    """
+
+    sessions: Int64s
+    resampling: Resampling
+
+    def mean(self, values: Doubles) -> Interval:
+        """Return the mean of values [n], or of the paired differences of two systems, where they are not NaN."""
+        return self._interval(float(_mean(values)), self._resampled(values))
+
+    def ratio(self, values: Doubles, others: Doubles) -> Interval:
+        """Return mean(values) / mean(others), both of [n] and of the same resamples; NaN by a mean of 0."""
+        drawn = _divided(self._resampled(values), self._resampled(others))
+        return self._interval(float(_divided(_mean(values), _mean(others))), drawn)
+
+    def _resampled(self, values: Doubles) -> Doubles:
+        """Return [samples] means over the moments of drawn sessions."""
+        defined = np.isfinite(values)
+        sums = np.bincount(self.sessions, np.where(defined, values, 0.0))
+        sizes = np.bincount(self.sessions, defined)
+        weights = resampled(len(sums), self.resampling.samples, self.resampling.seed)
+        return np.concatenate([_divided(block @ sums, block @ sizes) for block in weights])
+
+    def _interval(self, value: float, drawn: Doubles) -> Interval:
+        usable = np.array([np.isfinite(drawn).any()])
+        low, high = percentiles(drawn[:, None], usable, self.resampling.confidence)
+        return Interval(value, float(low[0]), float(high[0]))
+
+
+def paired_by_session(
+    ours: Mapping[str, Doubles], theirs: Mapping[str, Doubles], over: OverSessions
+) -> dict[str, tuple[Interval, Interval]]:
+    """Return metric -> difference and ratio of two systems' means over the same moments."""
+    return {
+        name: (over.mean(ours[name] - theirs[name]), over.ratio(ours[name], theirs[name])) for name in ours
+    }
+
+
+def _mean(values: Doubles) -> Doubles:
+    defined = np.isfinite(values)
+    return _divided(values[defined].sum(), defined.sum())
+
+
+def _divided(values: npt.ArrayLike, others: npt.ArrayLike) -> Doubles:
+    by = np.asarray(others, np.float64)
+    return np.asarray(np.divide(values, by, out=np.full(by.shape, np.nan), where=by > 0))
+
+
+def _session_begins(acts: Interactions) -> Int64s:
+    """Return the place of the first entry of each entry's session [n]."""
+    return _run_begins(np.diff(acts.sessions) != 0, len(acts))
+
+
+def _moment_begins(acts: Interactions) -> Int64s:
+    """Return the place of the first entry of the same user and second [n]."""
+    return _run_begins((np.diff(acts.user_rows) != 0) | (np.diff(acts.seconds) != 0), len(acts))
+
+
+def _run_begins(changes: Bools, length: int) -> Int64s:
+    begins = np.zeros(length, np.int64)
+    begins[1:] = np.where(changes, np.arange(1, length), 0)
+    return np.maximum.accumulate(begins)
+
+
+def _drawn_within(targets: Int64s, begins: Int64s, most: int, rng: np.random.Generator) -> Int64s:
+    """Draw at most so many targets of each session, and return them ascending."""
+    shuffled = rng.permutation(targets)
+    order = np.argsort(begins[shuffled], kind="stable")
+    by_session = shuffled[order]
+    place = np.arange(len(order)) - np.searchsorted(begins[by_session], begins[by_session])
+    return np.sort(by_session[place < most])
+
+
+def _ranges(firsts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
+    """Return the offsets [n + 1] and the entries [m] of n ranges one after the other."""
+    counts = np.maximum(stops - firsts, 0)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return offsets, np.repeat(firsts - offsets[:-1], counts) + np.arange(offsets[-1])
