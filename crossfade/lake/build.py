@@ -196,7 +196,7 @@ def _counts(name: str, lake: Lake, session: Engine) -> TableCounts:
 def _duplicates(name: str, received: int, lake: Lake, session: Engine) -> int:
     """Count repeated events or keys in bronze, without looking at silver's rows."""
     if name == EVENTS.name:
-        return int(lake.history(SILVER, name)[0][DROPPED]) if received else 0
+        return int(str(lake.history(SILVER, name)[0][DROPPED])) if received else 0
     bronze = _input(f"{BRONZE}/{name}", lake, session)
     return received - session.count(bronze.select(TABLES[name].required[0]).distinct())
 
