@@ -111,7 +111,9 @@ def source_alone(retriever: Retriever, translation: Translation, num_tracks: int
     return unheard(recommend, num_tracks)
 
 
-def gate_bundles(challenger_dir: Path, champion_dir: Path | None, path: Path, settings: Settings) -> Decision:
+def gate_bundles(
+    challenger_dir: Path, champion_dir: Path | None, path: Path, settings: Settings, *, reigning: str
+) -> Decision:
     """Decide between two evaluations and write the decision as JSON.
 
     Args:
@@ -120,12 +122,15 @@ def gate_bundles(challenger_dir: Path, champion_dir: Path | None, path: Path, se
             or when none of the champion's family can be judged on this test period.
         path: The JSON file.
         settings: Of the gate.
+        reigning: Digest of the champion, "" when there is none yet; with one but without `champion_dir` the
+            challenger is refused.
 
     Raises:
         InputError: The two were not judged on the same users.
     """
     challenger = Suite.load(challenger_dir)
     champion = Suite.load(champion_dir).recommender if champion_dir else None
-    decision = decide(challenger.recommender, champion, challenger.systems[POPULARITY], settings.gate)
+    popularity = challenger.systems[POPULARITY]
+    decision = decide(challenger.recommender, champion, popularity, settings.gate, reigning=reigning)
     decision.save(path)
     return decision

@@ -219,6 +219,15 @@ def test_a_first_model_must_beat_popularity(gain: float, outcome: Outcome) -> No
         assert decision.reasons == [f"ndcg of all users is {value + gain:.4f}, {word} than {value:.4f}."]
 
 
+def test_a_champion_that_cannot_be_compared_stays() -> None:
+    decision = decide(_judged("challenger", BASE * 2), None, POPULARITY, GATE, reigning="refit")
+    assert (decision.outcome, decision.champion, decision.reigning) == (Outcome.REFUSE, "", "refit")
+    assert decision.checks == []
+    (reason,) = decision.reasons
+    assert reason.startswith("Champion refit cannot be compared with: every bundle of its family")
+    assert "Shorten split.test_days" in reason
+
+
 def test_a_first_model_must_reach_the_recall_asked_for() -> None:
     strict = GATE.model_copy(update={"min_recall": 0.9})
     decision = decide(_judged("challenger", BASE), None, POPULARITY, strict)

@@ -56,16 +56,16 @@ def test_the_rival_is_the_relative_that_has_not_seen_the_test(
 ) -> None:
     caplog.set_level(logging.INFO)
     worlds.letters().save(tmp_path)
-    assert outcomes.find_rival(workspace, tmp_path) == ""
+    assert outcomes.find_rival(workspace, tmp_path) == ("", "")
     assert "There is no champion yet" in caplog.text
     parent = bundle(workspace, worlds.START)
     champion = bundle(workspace, worlds.END, parent)
     workspace.promote(champion, reason="r", run_id="1", evaluation={})
-    assert outcomes.find_rival(workspace, tmp_path) == parent
+    assert outcomes.find_rival(workspace, tmp_path) == (parent, champion)
     assert f"Bundle {parent} stands for champion {champion}" in caplog.text
     alone = bundle(workspace, worlds.END + 1)
     workspace.promote(alone, reason="r", run_id="2", evaluation={})
-    assert outcomes.find_rival(workspace, tmp_path) == ""
+    assert outcomes.find_rival(workspace, tmp_path) == ("", alone)
     assert f"Champion {alone} and all of its parents know the test period" in caplog.text
 
 

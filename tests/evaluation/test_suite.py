@@ -90,17 +90,18 @@ def test_the_gate_promotes_refuses_and_leaves_unchanged(tmp_path: Path) -> None:
     for name, tracks in {"good": ("a1", "c1", "a2"), "poor": ("c2", "c1", "b2"), "none": ()}.items():
         _judged(*tracks, digest=name).save(tmp_path / name)
 
-    def outcome(challenger: str, champion: str | None) -> Outcome:
+    def outcome(challenger: str, champion: str | None, reigning: str = "") -> Outcome:
         path = tmp_path / "decision.json"
         against = tmp_path / champion if champion else None
-        decision = stages.gate_bundles(tmp_path / challenger, against, path, SETTINGS)
+        decision = stages.gate_bundles(tmp_path / challenger, against, path, SETTINGS, reigning=reigning)
         assert Decision.load(path) == decision
-        assert decision.champion == (champion or "")
+        assert (decision.champion, decision.reigning) == (champion or "", reigning)
         return decision.outcome
 
     assert outcome("good", None) == Outcome.PROMOTE
     assert outcome("none", None) == Outcome.REFUSE
-    assert outcome("good", "poor") == Outcome.PROMOTE
+    assert outcome("good", "poor", "refit") == Outcome.PROMOTE
+    assert outcome("good", None, "refit") == Outcome.REFUSE
     assert outcome("poor", "good") == Outcome.REFUSE
     assert outcome("good", "good") == Outcome.UNCHANGED
 
@@ -111,7 +112,9 @@ def test_evaluations_of_other_test_users_are_not_gated(tmp_path: Path) -> None:
     truth = Truth.of(dataset, worlds.START, 13 * 86_400, SETTINGS)
     stages.judge(Planted(dataset, ("a2",), "two"), dataset, truth, SETTINGS).save(tmp_path / "two")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="were not evaluated on the same users"):
-        stages.gate_bundles(tmp_path / "one", tmp_path / "two", tmp_path / "decision.json", SETTINGS)
+        stages.gate_bundles(
+            tmp_path / "one", tmp_path / "two", tmp_path / "decision.json", SETTINGS, reigning="two"
+        )
     assert not (tmp_path / "decision.json").exists()
 
 
