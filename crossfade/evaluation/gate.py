@@ -10,8 +10,9 @@ Against a champion, on the same users:
   interval lies wholly on the worse side;
 - a metric that one side lacks, or that is NaN for users for whom the other side has it, refuses.
 
-Equal values hold: a model trained on newer listening may replace an equal one. A bundle is never compared
-with itself: equal digests are `unchanged`, and evaluations without a digest refuse.
+Equal values hold: a model trained on newer listening may replace an equal one. A model is never compared
+with itself: equal digests, of the bundles or of the models in them, are `unchanged`, and evaluations without a
+digest refuse.
 
 Where there is a champion but none of its family can be judged on the test period, nothing is compared and the
 challenger is refused.
@@ -68,6 +69,9 @@ def decide(
         return decided(Outcome.REFUSE, [reason], [])
     if champion is not None and challenger.bundle == champion.bundle:
         reason = f"Challenger and champion are the same bundle {against}; there is nothing to compare."
+        return decided(Outcome.UNCHANGED, [reason], [])
+    if champion is not None and challenger.model and challenger.model == champion.model:
+        reason = f"Challenger {challenger.bundle} and champion {against} hold the same model; there is nothing to compare."
         return decided(Outcome.UNCHANGED, [reason], [])
     if champion is None and reigning:
         return decided(Outcome.REFUSE, [_not_comparable(reigning)], [])

@@ -63,9 +63,9 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
     systems[RANKING] = before_policy(recommender, translation)
     systems[RECOMMENDER] = whole(recommender, translation)
-    bundles = {RECOMMENDER: recommender.digest}
+    digests = {RECOMMENDER: {"bundle": recommender.digest, "model": recommender.model}}
     judged = {
-        name: evaluate(name, recommend, truth, settings, bundle=bundles.get(name, ""))
+        name: evaluate(name, recommend, truth, settings, **digests.get(name, {}))
         for name, recommend in systems.items()
     }
     about = {

@@ -1,6 +1,7 @@
 """The gate on both outcomes, with ties, missing values, small cohorts and a model compared with itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,6 +189,16 @@ def test_a_bundle_is_never_compared_with_itself() -> None:
         **{**vars(_judged("other", BASE * 2)), "bundle": "champion", "system": "challenger"}
     )
     assert decide(renamed, CHAMPION, POPULARITY, GATE).outcome == Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize(("model", "outcome"), [("same", Outcome.UNCHANGED), ("other", Outcome.PROMOTE)])
+def test_a_model_is_never_compared_with_itself_in_another_bundle(model: str, outcome: Outcome) -> None:
+    champion, challenger = replace(CHAMPION, model="same"), replace(_judged("again", BASE), model=model)
+    decision = decide(challenger, champion, POPULARITY, GATE)
+    assert decision.outcome == outcome
+    assert ("hold the same model" in decision.reasons[0]) == (outcome == Outcome.UNCHANGED)
+    # Evaluations that tell of no model are told apart by their bundles alone.
+    assert decide(_judged("again", BASE), CHAMPION, POPULARITY, GATE).outcome == Outcome.PROMOTE
 
 
 @pytest.mark.parametrize(("challenger", "champion"), [("", "champion"), ("challenger", ""), ("", "")])

@@ -29,10 +29,10 @@ def _renumbered() -> Dataset:
     return worlds.dataset([("ann", "a1", 1.0), ("zed", "00", 1.0)], tracks)
 
 
-def _judged(*tracks: str, digest: str = "planted", world: Dataset | None = None) -> Suite:
+def _judged(*tracks: str, digest: str = "planted", model: str = "", world: Dataset | None = None) -> Suite:
     dataset = worlds.letters()
     truth = Truth.of(dataset, dataset.split.test_start, dataset.split.end, SETTINGS)
-    planted = Planted(world or dataset, tracks, digest)
+    planted = Planted(world or dataset, tracks, digest, model)
     return stages.judge(planted, dataset, truth, SETTINGS)  # type: ignore[arg-type]
 
 
@@ -104,6 +104,10 @@ def test_the_gate_promotes_refuses_and_leaves_unchanged(tmp_path: Path) -> None:
     assert outcome("good", None, "refit") == Outcome.REFUSE
     assert outcome("poor", "good") == Outcome.REFUSE
     assert outcome("good", "good") == Outcome.UNCHANGED
+    for name, model in {"first": "m1", "second": "m1", "third": "m2"}.items():
+        _judged("a1", digest=name, model=model).save(tmp_path / name)
+    assert outcome("second", "first") == Outcome.UNCHANGED
+    assert outcome("third", "first") == Outcome.PROMOTE
 
 
 def test_evaluations_of_other_test_users_are_not_gated(tmp_path: Path) -> None:
