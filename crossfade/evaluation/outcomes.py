@@ -102,6 +102,7 @@ def promote(
 
     Raises:
         IntegrityError: The decision does not promote.
+        CrossfadeError: The champion is no longer the one that the challenger was judged against.
     """
     if judged.decision.outcome is not Outcome.PROMOTE:
         raise IntegrityError(
@@ -110,7 +111,13 @@ def promote(
         )
     registry = _logged(workspace, run_id, settings, judged)
     registry.register(workspace.bundle(digest), run_id=run_id)
-    promotion = workspace.promote(digest, reason=judged.reason, run_id=run_id, evaluation=judged.figures)
+    promotion = workspace.promote(
+        digest,
+        reason=judged.reason,
+        run_id=run_id,
+        evaluation=judged.figures,
+        reigning=judged.decision.reigning,
+    )
     registry.point("champion", digest)
     return promotion
 
