@@ -67,10 +67,11 @@ def training(
     challenger = _built("test", sources=for_test, **what)
 
     about = {"dataset": dataset, "settings": settings, "workspace": workspace}
-    rival = sized(find_rival(dataset=dataset, workspace=workspace), SMALL, is_reused=False).output
+    rival = sized(find_rival(dataset=dataset, workspace=workspace), SMALL, is_reused=False).outputs
     judged = _judged("challenger", bundle=challenger, **about)
-    other = _judged("champion", bundle=rival, **about)
-    gated = sized(gate(challenger=judged, champion=other, rival=rival, settings=settings), SMALL)
+    other = _judged("champion", bundle=rival["bundle"], **about)
+    sides = {"challenger": judged, "champion": other, "rival": rival["bundle"], "reigning": rival["champion"]}
+    gated = sized(gate(settings=settings, **sides), SMALL)
     decision = gated.outputs["decision"]
 
     record = {

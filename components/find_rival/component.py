@@ -1,5 +1,7 @@
 """KFP component: which bundle the challenger is compared with."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 from kfp.dsl import Dataset, Input
 
@@ -7,8 +9,10 @@ from components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def find_rival(dataset: Input[Dataset], workspace: str) -> str:
-    """Return the digest of the bundle that stands for the champion on the test period, "" for none."""
+def find_rival(dataset: Input[Dataset], workspace: str) -> NamedTuple(  # type: ignore[valid-type]
+    "Rival", [("bundle", str), ("champion", str)]
+):
+    """Return the digests of the bundle that stands for the champion on the test period and of the champion."""
     from pathlib import Path
 
     from crossfade.evaluation import outcomes

@@ -11,6 +11,7 @@ def gate(
     challenger: Input[Artifact],
     champion: Input[Artifact],
     rival: str,
+    reigning: str,
     settings: str,
     decision: Output[Artifact],
 ) -> str:
@@ -22,6 +23,8 @@ def gate(
     from crossfade.schema.settings import parse_settings
 
     other = Path(champion.path) if rival else None
-    made = gate_bundles(Path(challenger.path), other, Path(decision.path), parse_settings(settings))
+    made = gate_bundles(
+        Path(challenger.path), other, Path(decision.path), parse_settings(settings), reigning=reigning
+    )
     logging.info("%s: %s", made.outcome, " ".join(made.reasons))
     return str(made.outcome)

@@ -69,7 +69,8 @@ class Decision:
         reasons: Sentences that say why, for people.
         checks: Every comparison made.
         challenger: Bundle digest.
-        champion: Bundle digest, empty when there was none to compare with.
+        champion: Digest of the bundle that it was compared with, empty when there was none.
+        reigning: Digest of the champion for which that bundle stands, empty when there was no champion yet.
     """
 
     outcome: Outcome
@@ -77,6 +78,7 @@ class Decision:
     checks: list[Check]
     challenger: str
     champion: str
+    reigning: str = ""
 
     def save(self, path: Path) -> None:
         """Write the decision as JSON."""

@@ -37,7 +37,13 @@ def unheard(recommend: Recommend, num_tracks: int) -> Recommend:
 
 
 def evaluate(
-    system: str, recommend: Recommend, truth: Truth, settings: Settings, *, bundle: str = ""
+    system: str,
+    recommend: Recommend,
+    truth: Truth,
+    settings: Settings,
+    *,
+    bundle: str = "",
+    model: str = "",
 ) -> Evaluation:
     """Judge one system.
 
@@ -50,6 +56,7 @@ def evaluate(
         truth: Test users and what they went on to like.
         settings: `evaluation.k`, bootstrap and seed.
         bundle: Digest of the bundle that answers, empty for a system without one.
+        model: Digest of its model alone.
     """
     chosen = settings.evaluation
     rows = slates_of(recommend, truth.queries, chosen.k)
@@ -65,6 +72,7 @@ def evaluate(
         catalogue_metrics(rows, len(truth.catalogue), **vars(resampling)),
         truth.popularity.shares_by_listeners(rows).tolist(),
         resampling,
+        model,
     )
 
 

@@ -48,6 +48,8 @@ class Evaluation:
         catalogue: Metric of all slates together -> interval.
         shares_by_listeners: Share of the shown places by popularity, as `Popularity.shares_by_listeners`.
         resampling: How intervals are drawn.
+        model: Digest of that bundle's model alone, empty for a system without one; equal for two bundles that
+            answer alike, whatever else their manifests say.
     """
 
     system: str
@@ -60,6 +62,7 @@ class Evaluation:
     catalogue: Mapping[str, Interval]
     shares_by_listeners: list[float]
     resampling: Resampling = field(default_factory=lambda: Resampling(500, 0.95, 42))
+    model: str = ""
 
     def __len__(self) -> int:
         """Return the number of test users."""
@@ -87,6 +90,7 @@ class Evaluation:
         about = {
             "system": self.system,
             "bundle": self.bundle,
+            "model": self.model,
             "k": self.k,
             "truth": self.truth,
             "users": {name: int(flags.sum()) for name, flags in self.groups.items()},
@@ -126,6 +130,7 @@ class Evaluation:
             {name: from_json(values) for name, values in about["catalogue"].items()},
             about["shares_by_listeners"],
             Resampling(**about["resampling"]),
+            about["model"],
         )
 
 

@@ -10,8 +10,12 @@ Against a champion, on the same users:
   interval lies wholly on the worse side;
 - a metric that one side lacks, or that is NaN for users for whom the other side has it, refuses.
 
-Equal values hold: a model trained on newer listening may replace an equal one. A bundle is never compared
-with itself: equal digests are `unchanged`, and evaluations without a digest refuse.
+Equal values hold: a model trained on newer listening may replace an equal one. A model is never compared
+with itself: equal digests, of the bundles or of the models in them, are `unchanged`, and evaluations without a
+digest refuse.
+
+Where there is a champion but none of its family can be judged on the test period, nothing is compared and the
+challenger is refused.
 
 A first model (no champion) must be better than popularity on mean NDCG and reach `gate.min_recall`. The
 interval is shown but does not decide: the first model replaces nothing, and with few test users an
@@ -36,15 +40,21 @@ _Sides = tuple[Doubles | None, Doubles | None, Bools]
 
 
 def decide(
-    challenger: Evaluation, champion: Evaluation | None, popularity: Evaluation, gate: GateSettings
+    challenger: Evaluation,
+    champion: Evaluation | None,
+    popularity: Evaluation,
+    gate: GateSettings,
+    *,
+    reigning: str = "",
 ) -> Decision:
     """Decide whether the challenger may be published.
 
     Args:
         challenger: Its evaluation.
-        champion: Of the model that is published now, on the same users; None for the first model.
+        champion: Of the bundle that stands for the champion, on the same users; None where there is none.
         popularity: Of the popularity baseline, on the same users.
         gate: Margins.
+        reigning: Digest of the champion, empty for the first model.
 
     Raises:
         InputError: The evaluations are not of the same users, tracks and k.
@@ -52,7 +62,7 @@ def decide(
     against = "" if champion is None else champion.bundle
 
     def decided(outcome: Outcome, reasons: list[str], checks: list[Check]) -> Decision:
-        return Decision(outcome, reasons, checks, challenger.bundle, against)
+        return Decision(outcome, reasons, checks, challenger.bundle, against, reigning)
 
     if not challenger.bundle or (champion is not None and not champion.bundle):
         reason = "An evaluation names no bundle, so nothing shows that two different models are compared."
@@ -60,6 +70,11 @@ def decide(
     if champion is not None and challenger.bundle == champion.bundle:
         reason = f"Challenger and champion are the same bundle {against}; there is nothing to compare."
         return decided(Outcome.UNCHANGED, [reason], [])
+    if champion is not None and challenger.model and challenger.model == champion.model:
+        reason = f"Challenger {challenger.bundle} and champion {against} hold the same model; there is nothing to compare."
+        return decided(Outcome.UNCHANGED, [reason], [])
+    if champion is None and reigning:
+        return decided(Outcome.REFUSE, [_not_comparable(reigning)], [])
     checks = (
         _first(challenger, popularity, gate) if champion is None else _against(champion, challenger, gate)
     )
@@ -153,6 +168,14 @@ def _whole_mean(side: Evaluation, metric: str) -> float | None:
     if values is None or not len(values) or not np.isfinite(values).all():
         return None
     return float(values.mean())
+
+
+def _not_comparable(reigning: str) -> str:
+    return (
+        f"Champion {reigning} cannot be compared with: every bundle of its family that is still in the workspace "
+        "knows listening of the test period. Shorten split.test_days so that the test period starts later, import "
+        "newer listening, or put the directory of the champion's parent back."
+    )
 
 
 def _sentence(check: Check) -> str:

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from crossfade.evaluation.decision import Decision, Outcome
 from crossfade.evaluation.evaluation import EVERYONE
@@ -52,27 +53,37 @@ class Judged:
         return {name: as_json(found) for name, found in self.suite.recommender.summary[EVERYONE].items()}
 
 
-def find_rival(workspace: Workspace, dataset_dir: Path) -> str:
-    """Return the digest of the bundle that stands for the champion on a dataset's test period.
+class Rival(NamedTuple):
+    """Whom a challenger meets.
 
-    Returns:
-        "" when there is no champion yet, or when all of its family know the test period: then the challenger
-        is judged as a first model, which the log says.
+    Args:
+        bundle: Digest of the bundle that stands for the champion on the test period, "" when none can.
+        champion: Digest of the champion, "" when there is none yet.
+    """
+
+    bundle: str
+    champion: str
+
+
+def find_rival(workspace: Workspace, dataset_dir: Path) -> Rival:
+    """Find the bundle that stands for the champion on a dataset's test period.
+
+    A champion of whose family all know the test period has none: the gate then refuses the challenger.
     """
     champion = workspace.champion_digest()
     if champion is None:
         logger.info("There is no champion yet; the challenger is judged as a first model.")
-        return ""
+        return Rival("", "")
     found = comparable_bundle(workspace.bundles, champion, Dataset.load(dataset_dir).split.test_start)
     if found is None:
         logger.warning(
             "Champion %s and all of its parents know the test period, so the challenger cannot be compared "
-            "with it; it is judged as a first model.",
+            "with it; the champion stays.",
             champion,
         )
-        return ""
+        return Rival("", champion)
     logger.info("Bundle %s stands for champion %s on the test period.", found.name, champion)
-    return found.name
+    return Rival(found.name, champion)
 
 
 def promote(
@@ -91,6 +102,7 @@ def promote(
 
     Raises:
         IntegrityError: The decision does not promote.
+        CrossfadeError: The champion is no longer the one that the challenger was judged against.
     """
     if judged.decision.outcome is not Outcome.PROMOTE:
         raise IntegrityError(
@@ -99,7 +111,13 @@ def promote(
         )
     registry = _logged(workspace, run_id, settings, judged)
     registry.register(workspace.bundle(digest), run_id=run_id)
-    promotion = workspace.promote(digest, reason=judged.reason, run_id=run_id, evaluation=judged.figures)
+    promotion = workspace.promote(
+        digest,
+        reason=judged.reason,
+        run_id=run_id,
+        evaluation=judged.figures,
+        reigning=judged.decision.reigning,
+    )
     registry.point("champion", digest)
     return promotion
 

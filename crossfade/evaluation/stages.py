@@ -63,9 +63,9 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
     systems[RANKING] = before_policy(recommender, translation)
     systems[RECOMMENDER] = whole(recommender, translation)
-    bundles = {RECOMMENDER: recommender.digest}
+    digests = {RECOMMENDER: {"bundle": recommender.digest, "model": recommender.model}}
     judged = {
-        name: evaluate(name, recommend, truth, settings, bundle=bundles.get(name, ""))
+        name: evaluate(name, recommend, truth, settings, **digests.get(name, {}))
         for name, recommend in systems.items()
     }
     about = {
@@ -120,7 +120,9 @@ def with_repeats(retriever: Retriever, translation: Translation) -> Recommend:
     return recommend
 
 
-def gate_bundles(challenger_dir: Path, champion_dir: Path | None, path: Path, settings: Settings) -> Decision:
+def gate_bundles(
+    challenger_dir: Path, champion_dir: Path | None, path: Path, settings: Settings, *, reigning: str
+) -> Decision:
     """Decide between two evaluations and write the decision as JSON.
 
     Args:
@@ -129,12 +131,15 @@ def gate_bundles(challenger_dir: Path, champion_dir: Path | None, path: Path, se
             or when none of the champion's family can be judged on this test period.
         path: The JSON file.
         settings: Of the gate.
+        reigning: Digest of the champion, "" when there is none yet; with one but without `champion_dir` the
+            challenger is refused.
 
     Raises:
         InputError: The two were not judged on the same users.
     """
     challenger = Suite.load(challenger_dir)
     champion = Suite.load(champion_dir).recommender if champion_dir else None
-    decision = decide(challenger.recommender, champion, challenger.systems[POPULARITY], settings.gate)
+    popularity = challenger.systems[POPULARITY]
+    decision = decide(challenger.recommender, champion, popularity, settings.gate, reigning=reigning)
     decision.save(path)
     return decision

@@ -21,8 +21,8 @@ from crossfade.schema.ids import IdMap, Rows
 class Split:
     """Moments in UTC seconds: [.., validation_start) train, [validation_start, test_start) validation, [test_start, end) test.
 
-    `has_time` is false where events carried no timestamps: then `seconds` are seeded random positions (a day is a share of the
-    listens) and recency means nothing.
+    `has_time` is false where events carried no timestamps: then `seconds` are seeded random positions (a day is about a share of
+    the listens) and recency means nothing.
     """
 
     validation_start: int

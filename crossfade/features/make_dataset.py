@@ -34,9 +34,9 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     """Read the dataset of a training run.
 
     Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
-    one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, of which the last
-    `split.random_share` is the test period, and release dates are left out, since no moment can be held against them; where
-    only some have none, those are left out. Both is logged.
+    one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, which later imports do not
+    move; the last `split.random_share` of the days is the test period, and release dates are left out, since no moment can be
+    held against them. Where only some have none, those are left out. Both is logged.
 
     Args:
         lake: A refreshed lake.
@@ -57,7 +57,7 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     users = Users(_sorted(lake, USER_PROFILES, c.USER_ID, pinned).select(USERS.schema.names))
     acts = _interactions(lake, users.ids, catalogue.tracks, pinned)
     _require_something(users, acts)
-    acts, has_time = _timed(acts, settings.seed)
+    acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else _undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     return Dataset(catalogue, users, _numbered(acts), split, pinned)
@@ -132,7 +132,7 @@ def _codes(batches: list[pa.DictionaryArray]) -> Rows:
     return codes.astype(np.int32)
 
 
-def _timed(acts: Interactions, seed: int) -> tuple[Interactions, bool]:
+def _timed(acts: Interactions, users: IdMap, tracks: IdMap, seed: int) -> tuple[Interactions, bool]:
     """Give every interaction a time and sort by user, then time; say whether the times are true."""
     is_timed = acts.seconds != NO_TIME
     if not is_timed.any():
@@ -141,7 +141,8 @@ def _timed(acts: Interactions, seed: int) -> tuple[Interactions, bool]:
             "(%d interactions).",
             len(acts),
         )
-        return _ordered(spread(_ordered(replace(acts, seconds=np.zeros(len(acts), np.int64))), seed)), False
+        by_track = _ordered(replace(acts, seconds=np.zeros(len(acts), np.int64)))
+        return _ordered(spread(by_track, users, tracks, seed)), False
     if not is_timed.all():
         num_untimed = int((~is_timed).sum())
         _log.warning(

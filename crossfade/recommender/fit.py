@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import yaml
 
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
@@ -154,7 +155,7 @@ def build_bundle(
         ranker_dir: Of `fit_ranker`.
         bundles_dir: Where bundles stand.
         until: "test" or "end" (or "validation"): what the bundle knows of listening.
-        settings: That everything was fitted with.
+        settings: That everything was fitted with; the bundle keeps those that shape the model.
         lineage: Goes into the manifest: `parents` (digests of earlier bundles), JSON-able.
 
     Returns:
@@ -175,7 +176,9 @@ def build_bundle(
         _drop_clock(directory / bundle.SOURCES / TWO_TOWER / CURVE)
         shutil.copytree(ranker_dir, directory / bundle.RANKER)
         write_policies(directory / bundle.POLICIES)
-        (directory / bundle.SETTINGS).write_text(settings.dumps(), "utf-8")
+        (directory / bundle.SETTINGS).write_text(
+            yaml.safe_dump(settings.of_model(), sort_keys=False), "utf-8"
+        )
 
     first = int(known.interactions.seconds.min(initial=moment))
     about = {
@@ -183,7 +186,7 @@ def build_bundle(
         "lake_versions": dataset.lake_versions,
         "window": {"start": first, "end": moment, "until": until, "split": asdict(dataset.split)},
         "seeds": {"seed": settings.seed},
-        "settings": settings.model_dump(),
+        "settings": settings.of_model(),
         "metrics": {**fitted["metrics"], **_read_about(ranker_dir)["metrics"]},
         "parents": [],
     }

@@ -14,6 +14,8 @@ MANIFEST: Final = "MANIFEST.json"
 DIGEST: Final = "digest"
 DIGEST_HEX: Final = 16
 BLOCK_BYTES: Final = 1 << 20
+NOT_MODEL: Final = ("settings.yaml", "split.json")  # the latter names versions of the lake
+ANSWERING: Final = ("lake", "sources")  # sections of the settings
 
 Manifest = Mapping[str, Any]
 
@@ -39,6 +41,17 @@ def write_manifest(directory: Path, about: Manifest) -> str:
     digest = _digest(body)
     replace_file(directory / MANIFEST, _text({DIGEST: digest, **body}).encode())
     return digest
+
+
+def model_digest(manifest: Manifest) -> str:
+    """Return a digest of what a bundle answers with, equal for two that differ only in what the manifest tells of them.
+
+    It is over the files of dataset, sources, ranker, statistics and policies, and over the settings that are read
+    when it answers.
+    """
+    files = {name: digest for name, digest in manifest["files"].items() if name not in NOT_MODEL}
+    sections = {name: manifest.get("settings", {}).get(name) for name in ANSWERING}
+    return _digest({"files": files, "settings": sections})
 
 
 def read_manifest(directory: Path) -> Manifest:

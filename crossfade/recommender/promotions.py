@@ -66,12 +66,36 @@ class PromotionLog:
         """Return the champions that one rollback after the other leads through, the present one last."""
         return _champions(self.lines())
 
-    def promote(self, digest: str, *, reason: str, run_id: str, evaluation: Mapping[str, Any]) -> Promotion:
-        """Make a bundle the champion; promoting the champion again adds no line."""
+    def promote(
+        self,
+        digest: str,
+        *,
+        reason: str,
+        run_id: str,
+        evaluation: Mapping[str, Any],
+        reigning: str | None = None,
+    ) -> Promotion:
+        """Make a bundle the champion; promoting the champion again adds no line.
+
+        Args:
+            digest: The bundle.
+            reason: One sentence.
+            run_id: The run that decided.
+            evaluation: The figures that the decision rests on.
+            reigning: The champion whose place it may take, "" for nobody's; None for anybody's.
+
+        Raises:
+            CrossfadeError: The champion is another than `reigning`.
+        """
         with self._open() as (log, lines):
             champion = _last(_champions(lines))
             if champion == digest:
                 return next(line for line in reversed(lines) if line.action != "refuse")
+            if reigning is not None and reigning != (champion or ""):
+                raise CrossfadeError(
+                    f"Bundle {digest} was judged against champion {reigning or 'none'}, but the champion is "
+                    f"{champion or 'none'} by now and stays; run the training pipeline again."
+                )
             line = _line("promote", digest, champion, reason=reason, run_id=run_id, evaluation=evaluation)
             return self._append(log, line)
 

@@ -17,7 +17,7 @@ from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
-from crossfade.recommender.manifest import DIGEST, verify
+from crossfade.recommender.manifest import DIGEST, model_digest, verify
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.requests import Requests
@@ -78,6 +78,7 @@ class Recommender:
         settings: That the bundle was trained with.
         as_of: UTC seconds; the bundle knows what happened before.
         digest: The bundle's name.
+        model: Digest of the model alone, as `model_digest`.
     """
 
     dataset: Dataset
@@ -88,6 +89,7 @@ class Recommender:
     settings: Settings
     as_of: int
     digest: str
+    model: str
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -108,6 +110,7 @@ class Recommender:
             load_settings(directory / bundle.SETTINGS),
             manifest["window"]["end"],
             manifest[DIGEST],
+            model_digest(manifest),
         )
 
     @property

@@ -111,7 +111,15 @@ class Workspace:
             )
         return self.bundle(digest)
 
-    def promote(self, digest: str, *, reason: str, run_id: str, evaluation: Mapping[str, Any]) -> Promotion:
+    def promote(
+        self,
+        digest: str,
+        *,
+        reason: str,
+        run_id: str,
+        evaluation: Mapping[str, Any],
+        reigning: str | None = None,
+    ) -> Promotion:
         """Make a bundle the champion; doing it again changes nothing.
 
         Args:
@@ -119,12 +127,16 @@ class Workspace:
             reason: One sentence.
             run_id: The run that decided.
             evaluation: The figures that the decision rests on, JSON-able.
+            reigning: The champion whose place it may take, "" for nobody's; None for anybody's.
 
         Raises:
             NotFoundError: There is no such bundle.
+            CrossfadeError: The champion is another than `reigning`.
         """
         self.bundle(digest)
-        return self.promotions.promote(digest, reason=reason, run_id=run_id, evaluation=evaluation)
+        return self.promotions.promote(
+            digest, reason=reason, run_id=run_id, evaluation=evaluation, reigning=reigning
+        )
 
     def refuse(self, digest: str, *, reason: str, run_id: str, evaluation: Mapping[str, Any]) -> Promotion:
         """Note that a bundle was judged and not promoted; arguments as in `promote`."""

@@ -17,6 +17,8 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
+OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking")
+
 
 class _Section(pydantic.BaseModel):
     """Frozen and closed to unknown keys; pydantic saves us the type checks and their messages."""
@@ -148,6 +150,10 @@ class Settings(_Section):
     def dumps(self) -> str:
         """Return the settings as YAML that `parse_settings` reads back to an equal object."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+    def of_model(self) -> dict[str, Any]:
+        """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""
+        return self.model_dump(include=set(OF_MODEL))
 
 
 def default_text() -> str:

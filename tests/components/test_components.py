@@ -1,7 +1,7 @@
 """Every component as the plain function that it is, in the order of the pipelines, on a small simulated lake."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from components.train_retrieval.component import train_retrieval
 from components.validate_data.component import validate_data
 from crossfade.evaluation.decision import Decision, Outcome
 from crossfade.features.dataset import Dataset
+from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.lake.lake import Lake
 from crossfade.recommender.manifest import verify
 from crossfade.recommender.workspace import Workspace
@@ -156,12 +157,12 @@ def test_bundles_are_named_by_content_and_know_their_parent(pipeline: Pipeline) 
 
 
 def test_the_first_model_meets_no_rival_and_the_gate_decides(pipeline: Pipeline) -> None:
-    assert find_rival.python_func(pipeline.dataset, pipeline.workspace) == ""
+    assert find_rival.python_func(pipeline.dataset, pipeline.workspace) == ("", "")
     nobody = pipeline.artifact("nobody")
     evaluate.python_func(pipeline.dataset, "", pipeline.workspace, pipeline.settings, nobody)
     assert list(Path(nobody.path).iterdir()) == []
     outcome = gate.python_func(
-        pipeline.evaluation, nobody, "", pipeline.settings, pipeline.artifact("first-decision")
+        pipeline.evaluation, nobody, "", "", pipeline.settings, pipeline.artifact("first-decision")
     )
     decision = Decision.load(pipeline.path("first-decision"))
     assert (outcome, decision.champion) == (decision.outcome, "")
@@ -176,11 +177,11 @@ def test_a_champion_is_made_and_the_same_challenger_leaves_it(pipeline: Pipeline
     assert find_champion.python_func(pipeline.workspace) == pipeline.published
 
     rival = find_rival.python_func(pipeline.dataset, pipeline.workspace)
-    assert rival == pipeline.challenger
+    assert rival == (pipeline.challenger, pipeline.published)
     given = (
         pipeline.evaluation,
         pipeline.evaluation,
-        rival,
+        *rival,
         pipeline.settings,
         pipeline.artifact("again-decision"),
     )
@@ -189,6 +190,22 @@ def test_a_champion_is_made_and_the_same_challenger_leaves_it(pipeline: Pipeline
     assert find_champion.python_func(pipeline.workspace) == pipeline.published
     log = Workspace(Path(pipeline.workspace)).promotions.lines()
     assert [(line.action, line.run_id) for line in log] == [("promote", "run-1"), ("refuse", "run-2")]
+
+
+def test_a_champion_that_cannot_be_compared_stays(pipeline: Pipeline, tmp_path: Path) -> None:
+    # With a longer test period the bundle that stood for the champion knows its first day.
+    dataset = Dataset.load(Path(pipeline.dataset.path))
+    split = replace(dataset.split, test_start=dataset.split.test_start - SECONDS_PER_DAY)
+    replace(dataset, split=split).save(tmp_path)
+    longer = dsl.Artifact(name="longer", uri=str(tmp_path))
+    rival = find_rival.python_func(longer, pipeline.workspace)
+    assert rival == ("", pipeline.published)
+    nobody = pipeline.artifact("nobody-comparable")
+    evaluate.python_func(longer, rival[0], pipeline.workspace, pipeline.settings, nobody)
+    decision = pipeline.artifact("not-comparable")
+    assert gate.python_func(pipeline.evaluation, nobody, *rival, pipeline.settings, decision) == "refuse"
+    made = Decision.load(pipeline.path("not-comparable"))
+    assert (made.champion, made.reigning) == ("", pipeline.published)
 
 
 def test_the_report_is_an_artifact_and_stays_in_the_workspace(pipeline: Pipeline) -> None:

@@ -25,6 +25,7 @@ class Planted:
     dataset: Dataset
     tracks: tuple[str, ...]
     digest: str = "planted"
+    model: str = ""
 
     @property
     def catalogue(self):  # type: ignore[no-untyped-def]

@@ -1,6 +1,7 @@
 """The gate on both outcomes, with ties, missing values, small cohorts and a model compared with itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,6 +191,16 @@ def test_a_bundle_is_never_compared_with_itself() -> None:
     assert decide(renamed, CHAMPION, POPULARITY, GATE).outcome == Outcome.UNCHANGED
 
 
+@pytest.mark.parametrize(("model", "outcome"), [("same", Outcome.UNCHANGED), ("other", Outcome.PROMOTE)])
+def test_a_model_is_never_compared_with_itself_in_another_bundle(model: str, outcome: Outcome) -> None:
+    champion, challenger = replace(CHAMPION, model="same"), replace(_judged("again", BASE), model=model)
+    decision = decide(challenger, champion, POPULARITY, GATE)
+    assert decision.outcome == outcome
+    assert ("hold the same model" in decision.reasons[0]) == (outcome == Outcome.UNCHANGED)
+    # Evaluations that tell of no model are told apart by their bundles alone.
+    assert decide(_judged("again", BASE), CHAMPION, POPULARITY, GATE).outcome == Outcome.PROMOTE
+
+
 @pytest.mark.parametrize(("challenger", "champion"), [("", "champion"), ("challenger", ""), ("", "")])
 def test_without_digests_nothing_is_promoted(challenger: str, champion: str) -> None:
     decision = decide(_judged(challenger, BASE * 2), _judged(champion, BASE), POPULARITY, GATE)
@@ -217,6 +228,15 @@ def test_a_first_model_must_beat_popularity(gain: float, outcome: Outcome) -> No
         value = BASE.mean() - 0.1
         word = "lower" if gain else "no better"
         assert decision.reasons == [f"ndcg of all users is {value + gain:.4f}, {word} than {value:.4f}."]
+
+
+def test_a_champion_that_cannot_be_compared_stays() -> None:
+    decision = decide(_judged("challenger", BASE * 2), None, POPULARITY, GATE, reigning="refit")
+    assert (decision.outcome, decision.champion, decision.reigning) == (Outcome.REFUSE, "", "refit")
+    assert decision.checks == []
+    (reason,) = decision.reasons
+    assert reason.startswith("Champion refit cannot be compared with: every bundle of its family")
+    assert "Shorten split.test_days" in reason
 
 
 def test_a_first_model_must_reach_the_recall_asked_for() -> None:

@@ -17,7 +17,7 @@ from crossfade.evaluation.suite import Suite
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import IntegrityError
+from crossfade.schema.errors import CrossfadeError, IntegrityError
 from tests.evaluation import worlds
 
 DAY = 86_400
@@ -56,16 +56,16 @@ def test_the_rival_is_the_relative_that_has_not_seen_the_test(
 ) -> None:
     caplog.set_level(logging.INFO)
     worlds.letters().save(tmp_path)
-    assert outcomes.find_rival(workspace, tmp_path) == ""
+    assert outcomes.find_rival(workspace, tmp_path) == ("", "")
     assert "There is no champion yet" in caplog.text
     parent = bundle(workspace, worlds.START)
     champion = bundle(workspace, worlds.END, parent)
     workspace.promote(champion, reason="r", run_id="1", evaluation={})
-    assert outcomes.find_rival(workspace, tmp_path) == parent
+    assert outcomes.find_rival(workspace, tmp_path) == (parent, champion)
     assert f"Bundle {parent} stands for champion {champion}" in caplog.text
     alone = bundle(workspace, worlds.END + 1)
     workspace.promote(alone, reason="r", run_id="2", evaluation={})
-    assert outcomes.find_rival(workspace, tmp_path) == ""
+    assert outcomes.find_rival(workspace, tmp_path) == ("", alone)
     assert f"Champion {alone} and all of its parents know the test period" in caplog.text
 
 
@@ -96,6 +96,29 @@ def test_promotion_and_refusal_are_noted_and_mirrored(workspace: Workspace) -> N
     with pytest.raises(IntegrityError, match=f"decision on its parent {second} is refuse"):
         outcomes.promote(workspace, second, "run-3", settings=settings, judged=judged(second, Outcome.REFUSE))
     assert workspace.champion_digest() == published
+
+
+def test_of_two_runs_at_once_only_the_first_promotes(workspace: Workspace) -> None:
+    settings = worlds.settings()
+    rival = bundle(workspace, 1)
+    champion = bundle(workspace, 2, rival)
+    workspace.promote(champion, reason="First.", run_id="0", evaluation={})
+    challengers = [bundle(workspace, 3), bundle(workspace, 4)]
+    published = [bundle(workspace, 5 + place, parent) for place, parent in enumerate(challengers)]
+    # Both were judged against the same champion before either was promoted.
+    both = [judged(challenger, Outcome.PROMOTE, rival) for challenger in challengers]
+    both = [replace(one, decision=replace(one.decision, reigning=champion)) for one in both]
+    outcomes.promote(workspace, published[0], "1", settings=settings, judged=both[0])
+    message = (
+        f"{published[1]} was judged against champion {champion}, but the champion is {published[0]} by now"
+    )
+    with pytest.raises(CrossfadeError, match=message):
+        outcomes.promote(workspace, published[1], "2", settings=settings, judged=both[1])
+    assert workspace.promotions.champions() == [champion, published[0]]
+    # The step of the first run may be tried again.
+    outcomes.promote(workspace, published[0], "1", settings=settings, judged=both[0])
+    assert workspace.promotions.champions() == [champion, published[0]]
+    assert Registry(settings.tracking, workspace).pointed("champion") == published[0]
 
 
 def test_a_decision_and_an_evaluation_must_be_of_one_bundle(tmp_path: Path) -> None:

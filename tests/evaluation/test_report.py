@@ -202,6 +202,12 @@ def test_a_refusal_shows_what_refused_and_folds_the_rest(tmp_path: Path) -> None
     assert "Show the 3 comparisons that do not refuse" in page.text
 
 
+def test_a_champion_that_could_not_be_compared_is_named(tmp_path: Path) -> None:
+    decision = Decision(Outcome.REFUSE, ["It cannot be compared."], [], "aaaa", "", "cccc")
+    page = _Page(_written(ReportInputs("Refused", decision=decision), tmp_path / "report.html"))
+    assert "Challenger aaaa against champion cccc, of which nothing can be compared." in page.text
+
+
 @pytest.mark.parametrize("counts", [(10, 8, 1, 0), (10, 10, 1, 0)])
 def test_counts_that_do_not_add_up_are_said(tmp_path: Path, counts: tuple[int, int, int, int]) -> None:
     inputs = ReportInputs("Lost rows", volumes=[Volume("events", *counts)])

@@ -29,10 +29,10 @@ def _renumbered() -> Dataset:
     return worlds.dataset([("ann", "a1", 1.0), ("zed", "00", 1.0)], tracks)
 
 
-def _judged(*tracks: str, digest: str = "planted", world: Dataset | None = None) -> Suite:
+def _judged(*tracks: str, digest: str = "planted", model: str = "", world: Dataset | None = None) -> Suite:
     dataset = worlds.letters()
     truth = Truth.of(dataset, dataset.split.test_start, dataset.split.end, SETTINGS)
-    planted = Planted(world or dataset, tracks, digest)
+    planted = Planted(world or dataset, tracks, digest, model)
     return stages.judge(planted, dataset, truth, SETTINGS)  # type: ignore[arg-type]
 
 
@@ -90,19 +90,24 @@ def test_the_gate_promotes_refuses_and_leaves_unchanged(tmp_path: Path) -> None:
     for name, tracks in {"good": ("a1", "c1", "a2"), "poor": ("c2", "c1", "b2"), "none": ()}.items():
         _judged(*tracks, digest=name).save(tmp_path / name)
 
-    def outcome(challenger: str, champion: str | None) -> Outcome:
+    def outcome(challenger: str, champion: str | None, reigning: str = "") -> Outcome:
         path = tmp_path / "decision.json"
         against = tmp_path / champion if champion else None
-        decision = stages.gate_bundles(tmp_path / challenger, against, path, SETTINGS)
+        decision = stages.gate_bundles(tmp_path / challenger, against, path, SETTINGS, reigning=reigning)
         assert Decision.load(path) == decision
-        assert decision.champion == (champion or "")
+        assert (decision.champion, decision.reigning) == (champion or "", reigning)
         return decision.outcome
 
     assert outcome("good", None) == Outcome.PROMOTE
     assert outcome("none", None) == Outcome.REFUSE
-    assert outcome("good", "poor") == Outcome.PROMOTE
+    assert outcome("good", "poor", "refit") == Outcome.PROMOTE
+    assert outcome("good", None, "refit") == Outcome.REFUSE
     assert outcome("poor", "good") == Outcome.REFUSE
     assert outcome("good", "good") == Outcome.UNCHANGED
+    for name, model in {"first": "m1", "second": "m1", "third": "m2"}.items():
+        _judged("a1", digest=name, model=model).save(tmp_path / name)
+    assert outcome("second", "first") == Outcome.UNCHANGED
+    assert outcome("third", "first") == Outcome.PROMOTE
 
 
 def test_evaluations_of_other_test_users_are_not_gated(tmp_path: Path) -> None:
@@ -111,7 +116,9 @@ def test_evaluations_of_other_test_users_are_not_gated(tmp_path: Path) -> None:
     truth = Truth.of(dataset, worlds.START, 13 * 86_400, SETTINGS)
     stages.judge(Planted(dataset, ("a2",), "two"), dataset, truth, SETTINGS).save(tmp_path / "two")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="were not evaluated on the same users"):
-        stages.gate_bundles(tmp_path / "one", tmp_path / "two", tmp_path / "decision.json", SETTINGS)
+        stages.gate_bundles(
+            tmp_path / "one", tmp_path / "two", tmp_path / "decision.json", SETTINGS, reigning="two"
+        )
     assert not (tmp_path / "decision.json").exists()
 
 

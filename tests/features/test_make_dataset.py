@@ -1,6 +1,7 @@
 """Gold becomes rows in the order of users and time; the split adapts to the data or says what is missing."""
 
 import logging
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -109,11 +110,37 @@ def test_without_timestamps_the_split_is_random_by_seed_and_says_so(
         made = make_dataset(lake, default_settings())
     assert "No interaction has a timestamp" in caplog.text
     assert not made.split.has_time
-    assert np.sum(made.interactions.seconds >= made.split.test_start) == 20
+    assert 10 <= np.sum(made.interactions.seconds >= made.split.test_start) <= 30
     again = make_dataset(lake, default_settings())
     other = make_dataset(lake, parse_settings("", ["seed=7"]))
     assert np.array_equal(made.interactions.track_rows, again.interactions.track_rows)
     assert not np.array_equal(made.interactions.track_rows, other.interactions.track_rows)
+
+
+def test_without_timestamps_each_period_has_about_its_share(tmp_path: Path) -> None:
+    # A tenth of 10,000 is 1,000 with a standard deviation of 30; half of the pairs are repeats.
+    lake = lake_of(tmp_path, [(f"u{n % 100}", f"t{n % 5000}", None, 1.0) for n in range(10_000)])
+    made = make_dataset(lake, default_settings())
+    edges = [made.split.validation_start, made.split.test_start]
+    counts = np.bincount(np.searchsorted(edges, made.interactions.seconds, side="right"))
+    assert counts == pytest.approx([8000, 1000, 1000], abs=120)
+    assert made.interactions.seconds.max() < made.split.end
+
+
+@pytest.mark.parametrize(
+    "more", [("a", "a", None, 1.0), ("u3", "t3", None, 1.0), ("u5", "new", None, 1.0), ("z", "t0", None, 1.0)]
+)
+def test_without_timestamps_one_more_interaction_moves_no_other(tmp_path: Path, more: Act) -> None:
+    def moments(acts: list[Act]) -> Counter[tuple[str | None, str | None, int]]:
+        made = make_dataset(lake_of(tmp_path, acts), default_settings())
+        users = made.users.ids.names(made.interactions.user_rows)
+        tracks = made.catalogue.tracks.names(made.interactions.track_rows)
+        return Counter(zip(users, tracks, made.interactions.seconds.tolist(), strict=True))
+
+    acts: list[Act] = [(f"u{n % 10}", f"t{n % 50}", None, 1.0) for n in range(200)]
+    before, after = moments(acts), moments([*acts, more])
+    assert before <= after
+    assert [found[:2] for found in after - before] == [more[:2]]
 
 
 def test_interactions_without_time_among_timed_ones_are_left_out_and_counted(

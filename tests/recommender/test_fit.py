@@ -10,10 +10,11 @@ import pytest
 
 from crossfade.features.dataset import Dataset, Split
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources, moment_of
-from crossfade.recommender.manifest import verify
+from crossfade.recommender.manifest import model_digest, verify
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.surfaces import default_policies
 from crossfade.schema.errors import InputError, TrainingError
+from crossfade.schema.settings import default_settings, parse_settings
 from tests import builders
 from tests.recommender import world
 
@@ -34,7 +35,8 @@ def test_a_bundle_knows_nothing_from_its_end_on(recommender: Recommender) -> Non
     assert recommender.dataset.interactions.seconds.max() < world.SPLIT.test_start
     assert recommender.statistics.track_listens.sum() == recommender.dataset.interactions.positive.sum()
     assert recommender.policies == default_policies()
-    assert recommender.settings == world.settings()
+    assert recommender.settings.of_model() == world.settings().of_model()
+    assert recommender.settings.weekly == default_settings().weekly
 
 
 def test_the_manifest_tells_what_the_bundle_was_made_of(trained: Path) -> None:
@@ -74,6 +76,38 @@ def test_equal_inputs_give_the_same_bundle_whatever_the_clock_says(trained: Path
     slower = bundle(tmp_path, stages / "bundles" / "any", "test", parents=["0123456789abcdef"])
     assert slower == again
     assert bundle(tmp_path, trained, "test") != again
+
+
+def test_settings_that_shape_no_model_are_not_the_bundles(trained: Path, tmp_path: Path) -> None:
+    stages = home(trained)
+    secret = "postgresql://crossfade:hunter2@db/mlflow"
+    others = [
+        f"tracking.uri={secret}",
+        "weekly.batch_users=7",
+        "gate.min_recall=0.5",
+        "quality.max_stale_days=3",
+    ]
+    for changed, is_same in ((others, True), (["sources.candidates=59"], False)):
+        settings = parse_settings(world.settings().dumps(), changed)
+        arguments = (stages / "dataset", stages / "test", stages / "ranker", tmp_path)
+        lineage = {"parents": ["0123456789abcdef"]}
+        built = build_bundle(*arguments, until="test", settings=settings, lineage=lineage)
+        assert (built.name == trained.name) == is_same
+        assert (model_digest(verify(built)) == model_digest(verify(trained))) == is_same
+    assert not any(b"hunter2" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_another_version_of_an_equal_lake_gives_the_same_model(trained: Path, tmp_path: Path) -> None:
+    stages = home(trained)
+    dataset = Dataset.load(stages / "dataset")
+    replace(dataset, lake_versions={"gold/interactions": 9}).save(tmp_path / "dataset")
+    settings = parse_settings(world.settings().dumps(), ["split.test_days=2"])
+    arguments = (tmp_path / "dataset", stages / "test", stages / "ranker", tmp_path / "bundles")
+    built = build_bundle(*arguments, until="test", settings=settings, lineage={})
+    assert built.name != trained.name
+    assert model_digest(verify(built)) == model_digest(verify(trained)) == Recommender.load(built).model
+    later = bundle(tmp_path, trained, "validation")
+    assert model_digest(verify(later)) != model_digest(verify(trained))
 
 
 def test_a_ranker_serves_bundles_of_later_moments(trained: Path, tmp_path: Path) -> None:

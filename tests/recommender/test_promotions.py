@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.recommender.promotions import PromotionLog
-from crossfade.schema.errors import IntegrityError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 
 
 @pytest.fixture
@@ -35,6 +35,29 @@ def test_champion_is_the_last_promoted(log: PromotionLog) -> None:
     assert last.evaluation == {"recall": 0.5}
     assert last.code_version
     assert last.time.endswith("+00:00")
+
+
+@pytest.mark.parametrize(("reigning", "found"), [("", "none"), ("aaa", "aaa"), ("ccc", "ccc")])
+def test_a_bundle_takes_the_place_only_of_whom_it_was_judged_against(
+    log: PromotionLog, reigning: str, found: str
+) -> None:
+    promote(log, "aaa")
+    promote(log, "bbb")
+    about = {"reason": "Better.", "run_id": "run-2", "evaluation": {}}
+    with pytest.raises(
+        CrossfadeError, match=f"ddd was judged against champion {found}, but the champion is bbb"
+    ):
+        log.promote("ddd", reigning=reigning, **about)
+    assert log.promote("ddd", reigning="bbb", **about).previous == "bbb"
+    assert log.promote("ddd", reigning="bbb", **about).previous == "bbb"
+    assert log.champions() == ["aaa", "bbb", "ddd"]
+
+
+def test_a_first_model_takes_nobodys_place(log: PromotionLog) -> None:
+    about = {"reason": "First.", "run_id": "run-1", "evaluation": {}}
+    with pytest.raises(CrossfadeError, match="judged against champion aaa, but the champion is none by now"):
+        log.promote("bbb", reigning="aaa", **about)
+    assert log.promote("bbb", reigning="", **about).previous is None
 
 
 def test_refusal_leaves_the_champion(log: PromotionLog) -> None:

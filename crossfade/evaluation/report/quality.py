@@ -154,12 +154,7 @@ def gate_section(inputs: ReportInputs) -> Section:
     decision = inputs.decision
     if decision is None:
         return Section("gate", "Gate", missing="No gate decision was handed to this report.")
-    against = (
-        f"champion {decision.champion[:12]}"
-        if decision.champion
-        else "popularity, since there is no champion yet"
-    )
-    lead = f"Challenger {decision.challenger[:12]} against {against}."
+    lead = f"Challenger {decision.challenger[:12]} against {_against(decision)}."
     marks = {Outcome.PROMOTE: "good", Outcome.REFUSE: "bad", Outcome.UNCHANGED: ""}
     reasons = decision.reasons[:MOST_REASONS]
     if len(decision.reasons) > MOST_REASONS:
@@ -175,6 +170,14 @@ def gate_section(inputs: ReportInputs) -> Section:
     if rest:
         blocks.append(_checks(rest, f"Show the {count(len(rest))} comparisons that do not refuse"))
     return Section("gate", "Gate", lead, blocks)
+
+
+def _against(decision: Decision) -> str:
+    if decision.champion:
+        return f"champion {decision.champion[:12]}"
+    if decision.reigning:
+        return f"champion {decision.reigning[:12]}, of which nothing can be compared"
+    return "popularity, since there is no champion yet"
 
 
 def _outcome(decision: Decision) -> str:
