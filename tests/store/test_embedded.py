@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,71 @@ def test_a_killed_writer_leaves_the_live_generation_and_is_cleared_away(store: E
     assert store.live(SURFACE) == "g2"
     assert not (store.directory / SURFACE / ".partial").exists()
     assert len(store.reader(SURFACE)) == 3
+
+
+AGAIN = """
+import os, shutil, signal, sys
+from pathlib import Path
+from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.environment import EmbeddedWriter
+from tests.store.slates import publish
+removed = shutil.rmtree
+def die(path, **options):
+    if Path(path).name == ".removed-g1" and Path(path).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    removed(path, **options)
+shutil.rmtree = die
+publish(EmbeddedStore(Path(sys.argv[1])), "g1", sys.argv[2].split())
+print("published")
+"""
+
+
+def test_the_live_generation_published_again_stays_where_it_is(store: EmbeddedStore) -> None:
+    publish(store, "g1")
+    home = store.directory / SURFACE / "g1"
+    before = [path.stat().st_ino for path in (home, home / "generation.json", home / "data.mdb")]
+    output, _ = run(AGAIN, store, "a b c").communicate(timeout=60)
+    assert output == "published\n"
+    assert [path.stat().st_ino for path in (home, home / "generation.json", home / "data.mdb")] == before
+
+
+@pytest.mark.parametrize("length", [0, 5000])
+def test_a_damaged_live_generation_published_again_is_mended_also_by_one_that_is_killed_while_removing(
+    store: EmbeddedStore, length: int
+) -> None:
+    publish(store, "g1")
+    data = store.directory / SURFACE / "g1" / "data.mdb"
+    data.write_bytes(data.read_bytes()[:length])
+    again = run(AGAIN, store, "a b c")
+    again.communicate(timeout=60)
+    assert again.returncode == -signal.SIGKILL
+    assert store.get(SURFACE, "c") is not None
+    assert len(store.reader(SURFACE)) == 3
+    store.prune(SURFACE, 2)
+    assert not list((store.directory / SURFACE).glob(".removed-*"))
+
+
+def test_readers_of_other_processes_read_on_while_the_live_generation_is_published_again(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = shutil.rmtree
+
+    def slowly(path: Path, **options: bool) -> None:
+        if path.exists():
+            time.sleep(0.3)  # longer than a reader tries again
+        removed(path, **options)
+
+    publish(store, "g1")
+    monkeypatch.setattr("shutil.rmtree", slowly)
+    reader = run(READ, store)
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    for users in ("abc", "abc", "abcd", "abcd", "abc"):
+        publish(store, "g1", list(users))
+    (store.directory / "stop").touch()
+    output, _ = reader.communicate(timeout=30)
+    assert reader.returncode == 0
+    assert int(output.split()[0]) > 1
 
 
 FILL = """
