@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from crossfade.schema.code import VERSION
 from crossfade.schema.errors import MissingExtraError
 
 PIPELINES: Final = ("training", "weekly")
@@ -42,8 +43,6 @@ def compiled(name: str, image: str | None = None, **options: Any) -> str:
 
 def version_name(text: str) -> str:
     """Name a pipeline version by release and content, of which its image's tag, and so the code, is part."""
-    from components.image import VERSION
-
     return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
