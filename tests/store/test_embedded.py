@@ -1,8 +1,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,41 +9,12 @@ import pytest
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.environment import EmbeddedWriter
-from tests.store.slates import SURFACE, generation, publish, slates
+from tests.store.slates import READ, SURFACE, generation, publish, run, slates
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> EmbeddedStore:
     return EmbeddedStore(tmp_path / "store")
-
-
-def run(code: str, store: EmbeddedStore, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", code, str(store.directory), *arguments]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
-
-
-READ = """
-import sys, time
-from pathlib import Path
-from crossfade.store.embedded import EmbeddedStore
-from crossfade.store.environment import EmbeddedWriter
-from tests.store.slates import SURFACE
-store = EmbeddedStore(Path(sys.argv[1]))
-seen, reads = set(), 0
-print("ready", flush=True)
-while not (store.directory / "stop").exists():
-    reader = store.reader(SURFACE)
-    slates = [reader.get(user) for user in ("a", "b", "c")]
-    names = {track.split("/")[0] for slate in slates for track in slate.track_ids}
-    names |= {slate.generation for slate in slates}
-    assert names == {reader.generation.name}, names
-    single = store.get(SURFACE, "a")
-    assert {track.split("/")[0] for track in single.track_ids} == {single.generation}
-    seen |= names
-    reads += 1
-print(reads, len(seen))
-"""
 
 
 def test_readers_of_other_processes_see_one_generation_only(store: EmbeddedStore) -> None:
