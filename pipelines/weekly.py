@@ -8,6 +8,7 @@ from components.make_dataset.component import make_dataset
 from components.plan_shards.component import plan_shards
 from components.publish.component import publish
 from components.refresh_lake.component import refresh_lake
+from components.validate_data.component import validate_data
 from pipelines.sizing import LARGE, MEDIUM, SMALL, sized
 
 
@@ -29,7 +30,8 @@ def weekly(
     bundle = sized(find_champion(workspace=workspace), SMALL, is_reused=False).output
     refreshed = sized(refresh_lake(lake=lake, settings=settings), SMALL, is_reused=False)
     versions = refreshed.outputs["Output"]
-    made = sized(make_dataset(lake=lake, settings=settings, versions=versions), MEDIUM)
+    validated = sized(validate_data(lake=lake, settings=settings, versions=versions), SMALL, is_reused=False)
+    made = sized(make_dataset(lake=lake, settings=settings, versions=versions).after(validated), MEDIUM)
     batch = {"dataset": made.outputs["dataset"], "workspace": workspace, "settings": settings}
 
     # Plan, shards and generations are in the workspace and know themselves whether they are finished.

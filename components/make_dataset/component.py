@@ -9,7 +9,6 @@ from components.image import IMAGE
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def make_dataset(lake: str, settings: str, versions: str, dataset: Output[Dataset]) -> None:
     """Read gold at pinned versions into the columns that models train on."""
-    import json
     from pathlib import Path
 
     from crossfade.features import make_dataset as features
@@ -17,5 +16,6 @@ def make_dataset(lake: str, settings: str, versions: str, dataset: Output[Datase
     from crossfade.schema.settings import parse_settings
 
     Path(dataset.path).mkdir(parents=True, exist_ok=True)
-    made = features.make_dataset(Lake.open(Path(lake)), parse_settings(settings), json.loads(versions))
+    pinned = Lake.open(Path(lake))
+    made = features.make_dataset(pinned, parse_settings(settings), pinned.pinned(versions))
     made.save(Path(dataset.path))

@@ -8,7 +8,7 @@ from components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def refresh_lake(lake: str, settings: str, counts: Output[Artifact]) -> str:
-    """Bring silver and gold up to date; return the tables' versions as JSON, to pin all that follows."""
+    """Bring silver and gold up to date; return the lake's id and its tables' versions as JSON, to pin all that follows."""
     import json
     import logging
     from dataclasses import asdict
@@ -18,7 +18,8 @@ def refresh_lake(lake: str, settings: str, counts: Output[Artifact]) -> str:
     from crossfade.lake.lake import Lake
     from crossfade.schema.settings import parse_settings
 
-    report = refresh(Lake.open(Path(lake)), parse_settings(settings), logging.info)
+    refreshed = Lake.open(Path(lake))
+    report = refresh(refreshed, parse_settings(settings), logging.info)
     logging.info("\n".join(map(str, report.tables)))
     Path(counts.path).write_text(json.dumps([asdict(table) for table in report.tables], indent=2), "utf-8")
-    return json.dumps(report.versions, sort_keys=True)
+    return refreshed.pins()

@@ -9,7 +9,6 @@ from components.image import IMAGE
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def validate_data(lake: str, settings: str, versions: str, validation: Output[Artifact]) -> None:
     """Validate the pinned tables and write what was found; stop where an expectation does not hold."""
-    import json
     from pathlib import Path
 
     from crossfade.lake.lake import Lake
@@ -17,6 +16,7 @@ def validate_data(lake: str, settings: str, versions: str, validation: Output[Ar
     from crossfade.quality.validate import validate
     from crossfade.schema.settings import parse_settings
 
-    report = validate(Lake.open(Path(lake)), parse_settings(settings), json.loads(versions))
+    pinned = Lake.open(Path(lake))
+    report = validate(pinned, parse_settings(settings), pinned.pinned(versions))
     write(report, Path(validation.path))
     require_valid(report)

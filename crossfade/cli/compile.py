@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 import yaml
 
+from crossfade.schema.code import VERSION
 from crossfade.schema.errors import MissingExtraError
 
 PIPELINES: Final = ("training", "weekly")
@@ -49,8 +50,6 @@ def parameters(text: str) -> frozenset[str]:
 
 def version_name(text: str) -> str:
     """Name a pipeline version by release and content, of which its image's tag, and so the code, is part."""
-    from components.image import VERSION
-
     return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 

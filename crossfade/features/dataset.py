@@ -1,7 +1,7 @@
 """The dataset of one training run: catalogue, users, interactions and the moments at which time is split."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -71,11 +71,12 @@ class Dataset:
     interactions: Interactions
     split: Split
     lake_versions: dict[str, int]
+    lake: str = ""  # id of the lake whose versions these are
 
     def until(self, end: int) -> "Dataset":
         """Return the dataset as it was known just before a moment: later interactions are gone."""
         known = self.interactions.where(self.interactions.seconds < end)
-        return Dataset(self.catalogue, self.users, known, self.split, self.lake_versions)
+        return replace(self, interactions=known)
 
     @cached_property
     def user_offsets(self) -> npt.NDArray[np.int64]:
@@ -132,7 +133,7 @@ class Dataset:
         acts = self.interactions
         names = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
         write_table(pa.table({name: getattr(acts, name) for name in names}), directory / "interactions.arrow")
-        about = {"split": asdict(self.split), "lake_versions": self.lake_versions}
+        about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
         (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
 
     @classmethod
@@ -142,4 +143,5 @@ class Dataset:
         table = read_table(directory / "interactions.arrow")
         acts = Interactions(*(table.column(name).to_numpy() for name in table.column_names))
         users = Users(read_table(directory / "users.arrow"))
-        return cls(Catalogue.load(directory), users, acts, Split(**about["split"]), about["lake_versions"])
+        split, versions = Split(**about["split"]), about["lake_versions"]
+        return cls(Catalogue.load(directory), users, acts, split, versions, about.get("lake", ""))

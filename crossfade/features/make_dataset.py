@@ -44,7 +44,7 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
         versions: Lake versions to read, as {"gold/interactions": 3, ...}; what is not named is read at its newest.
 
     Returns:
-        The dataset; its `lake_versions` name what was read.
+        The dataset; its `lake` and `lake_versions` name what was read.
 
     Raises:
         NotFoundError: The lake has not been refreshed, or lacks a version.
@@ -60,7 +60,7 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else _undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
-    return Dataset(catalogue, users, _numbered(acts), split, pinned)
+    return Dataset(catalogue, users, _numbered(acts), split, pinned, lake.id)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:

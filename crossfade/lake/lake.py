@@ -1,6 +1,7 @@
 """The lake: Delta tables in layers under one directory, with one small file that says which schema they follow."""
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ QUARANTINE: Final = "quarantine"  # refused rows with their reasons
 LAYERS: Final = (BRONZE, SILVER, GOLD, QUARANTINE)
 
 ABOUT_FILE: Final = "lake.json"
+ID: Final = "id"
 LOCK_FILE: Final = ".lock"
 SCRATCH: Final = ".scratch"
 # A lake killed while it was made holds at most these; anything else means that the directory is in other use.
@@ -68,7 +70,8 @@ class Lake:
                 f"{path} is not a lake (it has no {ABOUT_FILE}) and is not empty: it holds {sorted(foreign)[0]}"
                 f"{' and more' if len(foreign) > 1 else ''}; name a new directory or an existing lake."
             )
-        replace_file(path / ABOUT_FILE, json.dumps({"schema_version": SCHEMA_VERSION}).encode())
+        about = {"schema_version": SCHEMA_VERSION, ID: secrets.token_hex(4)}
+        replace_file(path / ABOUT_FILE, json.dumps(about).encode())
         return cls(path)
 
     @classmethod
@@ -194,6 +197,32 @@ class Lake:
             for table in sorted((self.path / layer).glob("*"))
         }
         return {name: version for name, version in found.items() if version is not None}
+
+    @property
+    def id(self) -> str:
+        """Random name that the lake got when it was made; empty for one of a release that gave none.
+
+        Versions only count commits, so that a lake that is removed and filled anew at its path has them again.
+        """
+        return str(json.loads((self.path / ABOUT_FILE).read_text("utf-8")).get(ID, ""))
+
+    def pins(self) -> str:
+        """Return which lake and which versions of its tables stand now, as JSON: other pins, other rows."""
+        return json.dumps({"lake": self.id, "versions": self.versions()}, sort_keys=True)
+
+    def pinned(self, pins: str) -> dict[str, int]:
+        """Return the versions of `pins`.
+
+        Raises:
+            IntegrityError: They are of another lake that stood at this path.
+        """
+        given = json.loads(pins)
+        if given["lake"] != self.id:
+            raise IntegrityError(
+                f"The lake at {self.path} is {self.id!r}, but the versions to read are of {given['lake']!r}, which stood "
+                "there before; run this again from the start."
+            )
+        return {str(name): int(version) for name, version in given["versions"].items()}
 
     def history(self, layer: str, name: str) -> list[dict[str, object]]:
         """Return the commits of a table, newest first, with what each was told `about`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from crossfade.recommender.manifest import Manifest, verify, write_manifest
-from crossfade.schema.durable import locked, remove_directory, sync_directory
+from crossfade.schema.durable import locked, replace_directory, sync_directory
 from crossfade.schema.errors import IntegrityError, NotFoundError
 
 SOURCES: Final = "sources"
@@ -40,11 +40,9 @@ def write_bundle(bundles: Path, fill: Callable[[Path], None], about: Manifest) -
             if _is_whole(target):
                 return target
             _sync(partial)
-            remove_directory(target)
-            partial.rename(target)
+            replace_directory(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        sync_directory(bundles)
         return target
 
 

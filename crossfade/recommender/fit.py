@@ -183,6 +183,7 @@ def build_bundle(
     first = int(known.interactions.seconds.min(initial=moment))
     about = {
         "code_version": version("crossfade"),
+        "lake": dataset.lake,
         "lake_versions": dataset.lake_versions,
         "window": {"start": first, "end": moment, "until": until, "split": asdict(dataset.split)},
         "seeds": {"seed": settings.seed},

@@ -55,6 +55,20 @@ def remove_directory(directory: Path) -> None:
         shutil.rmtree(removed)
 
 
+def replace_directory(new: Path, directory: Path) -> None:
+    """Rename a directory to where another may stand; that one is removed only once the new one has its name.
+
+    Two renames, since a directory cannot be replaced by one: in the moment between them nothing has the name.
+    """
+    removed = directory.with_name(f"{REMOVED}{directory.name}")
+    shutil.rmtree(removed, ignore_errors=True)
+    if directory.exists():
+        directory.rename(removed)
+    new.rename(directory)
+    sync_directory(directory.parent)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock for the block, waiting for it; the system frees it when the process dies."""

@@ -1,11 +1,12 @@
 """The embedded store: one LMDB environment for each generation, and one small file that names the live one.
 
 <directory>/<surface>/CURRENT               activated generations, one a line, the last one is live
-<directory>/<surface>/<generation>/         generation.json and data.mdb; never changed once it is there
+<directory>/<surface>/<generation>/         generation.json and data.mdb; never changed once it is there and whole
 <directory>/<surface>/.partial/             a generation being written
 <directory>/<surface>/.writing, .lock       locks: of the one writer, and of short changes to what is live
 """
 
+import filecmp
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,12 +22,12 @@ from crossfade.schema.durable import (
     locked,
     locked_or_refused,
     remove_directory,
+    replace_directory,
     replace_file,
-    sync_directory,
 )
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.environment import ABOUT, EmbeddedReader, EmbeddedWriter, read_about, write_about
+from crossfade.store.environment import ABOUT, DATA, EmbeddedReader, EmbeddedWriter, read_about, write_about
 
 CURRENT: Final = "CURRENT"
 TRIES: Final = 20
@@ -50,6 +51,8 @@ class EmbeddedStore:
     def begin(self, generation: Generation) -> Iterator[EmbeddedWriter]:
         """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
 
+        One of this name with the same bytes stays as it is; other bytes (it is damaged) are replaced.
+
         Raises:
             InputError: Another process is writing generations of this surface.
             CrossfadeError: The disk is full or broken; the live generation is untouched.
@@ -63,10 +66,10 @@ class EmbeddedStore:
                 with EmbeddedWriter.create(partial, generation) as writer:
                     yield writer
                 write_about(partial, generation)
+                is_known = _same_files(partial, home / generation.name)
                 with self._locked(generation.surface):
-                    remove_directory(home / generation.name)
-                    partial.rename(home / generation.name)
-                    sync_directory(home)
+                    if not (is_known and (home / generation.name).exists()):
+                        replace_directory(partial, home / generation.name)
             except (OSError, lmdb.Error) as error:
                 raise CrossfadeError(
                     f"Generation {generation.name} of {generation.surface} could not be written to {home}: "
@@ -198,3 +201,11 @@ class EmbeddedStore:
         return NotFoundError(
             f"{surface} has no generation {generation} in {self._home(surface)}; there are: {known}."
         )
+
+
+def _same_files(written: Path, known: Path) -> bool:
+    """Return whether a generation is there already; equal slates make equal bytes."""
+    try:
+        return all(filecmp.cmp(written / name, known / name, shallow=False) for name in (ABOUT, DATA))
+    except OSError:
+        return False

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,6 +15,7 @@ from crossfade.recommender.surfaces import load_policies
 from crossfade.recommender.wording import ReasonKind
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
+from crossfade.schema.code import code_version
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.settings import WeeklySettings
@@ -111,7 +111,7 @@ def read_plan(workspace: Workspace, surface: str, generation: str) -> tuple[Gene
 
 
 def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: Surface) -> Generation:
-    """Return the generation that a bundle makes of a dataset, named by all that its slates depend on."""
+    """Return the generation that a bundle makes of a dataset, named by all that its slates depend on, code included."""
     inputs: dict[str, Any] = {
         "surface": str(surface),
         "bundle": str(read_manifest(bundle_dir)[DIGEST]),
@@ -120,7 +120,7 @@ def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: 
         "length": load_policies(bundle_dir / POLICIES)[surface].k,
         "num_users": len(dataset.users),
     }
-    content = [inputs, file_digests(dataset_dir), version("crossfade")]
+    content = [inputs, file_digests(dataset_dir), code_version()]
     key = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     day = datetime.fromtimestamp(dataset.split.end, UTC).strftime("%Y%m%d")
     return Generation(name=f"{day}-{key}", sources=c.RETRIEVAL_SOURCES, reason_kinds=KINDS, **inputs)

@@ -53,7 +53,7 @@ def publish(workspace: Workspace, surface: Surface, generation: str) -> Publishe
     """Load a planned generation's shards into the store and verify them there; nothing becomes live.
 
     Slates are checked against catalogue and policy of the bundle that recommended. Publishing again is safe:
-    it verifies and replaces what was published under this name.
+    it verifies all shards, keeps what was published under this name, and replaces it only where it is damaged.
 
     Args:
         workspace: Has the bundle, the plan, the shards and the store.

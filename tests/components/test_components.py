@@ -1,6 +1,7 @@
 """Every component as the plain function that it is, in the order of the pipelines, on a small simulated lake."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -118,7 +119,9 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 def test_refreshing_counts_rows_and_pins_versions(pipeline: Pipeline) -> None:
-    versions = json.loads(pipeline.versions)
+    pinned = json.loads(pipeline.versions)
+    assert pinned["lake"] == Lake.open(Path(pipeline.lake)).id
+    versions = pinned["versions"]
     assert versions["gold/interactions"] == 0
     counts = {table["name"]: table for table in json.loads(pipeline.path("counts").read_text())}
     assert counts["users"]["rows_in"] == counts["users"]["rows_silver"] == USERS
@@ -142,7 +145,23 @@ def test_the_dataset_is_of_the_pinned_versions(pipeline: Pipeline) -> None:
     dataset = Dataset.load(Path(pipeline.dataset.path))
     assert len(dataset.users) == USERS
     pinned = json.loads(pipeline.versions)
-    assert dataset.lake_versions.items() <= pinned.items()
+    assert dataset.lake == pinned["lake"]
+    assert dataset.lake_versions.items() <= pinned["versions"].items()
+
+
+def test_a_lake_filled_anew_at_its_path_is_another_to_every_cache(tmp_path: Path) -> None:
+    found = []
+    for users in (20, 30):
+        shutil.rmtree(tmp_path / "lake", ignore_errors=True)
+        small.fill(Lake.create(tmp_path / "lake"), users, 300, 35, tmp_path / "twin")
+        found.append(
+            refresh_lake.python_func(
+                str(tmp_path / "lake"), small.SETTINGS.dumps(), dsl.Artifact(uri=str(tmp_path / "counts"))
+            )
+        )
+    first, second = map(json.loads, found)
+    assert first["versions"] == second["versions"]
+    assert first != second
 
 
 def test_bundles_are_named_by_content_and_know_their_parent(pipeline: Pipeline) -> None:
@@ -152,6 +171,7 @@ def test_bundles_are_named_by_content_and_know_their_parent(pipeline: Pipeline) 
         verify(workspace.bundle(pipeline.published)),
     )
     assert judged["window"]["end"] < published["window"]["end"]
+    assert judged["lake"] == json.loads(pipeline.versions)["lake"]
     assert (judged["parents"], published["parents"]) == ([], [pipeline.challenger])
     assert pipeline.bundle("test") == pipeline.challenger
 

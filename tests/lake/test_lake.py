@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,29 @@ def test_a_lake_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path) 
     (tmp_path / ".lake.json.123").write_text("{", "utf-8")
     (tmp_path / ".lock").touch()
     assert Lake.create(tmp_path).versions() == {}
+
+
+def test_a_lake_that_is_removed_and_filled_anew_is_another_at_equal_versions(lake: Lake) -> None:
+    lake.append(BRONZE, "events", ONE)
+    before = lake.pins()
+    assert Lake.open(lake.path).pins() == Lake.create(lake.path).pins() == before
+    assert lake.pinned(before) == {"bronze/events": 0}
+    shutil.rmtree(lake.path)
+    again = Lake.create(lake.path)
+    again.append(BRONZE, "events", TWO)
+    assert again.versions() == {"bronze/events": 0}
+    assert again.pins() != before
+    with pytest.raises(
+        IntegrityError,
+        match=rf"is '{again.id}', but the versions to read are of '\w{{8}}', .* run this again",
+    ):
+        again.pinned(before)
+
+
+def test_a_lake_of_a_release_without_ids_has_an_empty_one(lake: Lake) -> None:
+    (lake.path / "lake.json").write_text('{"schema_version": 1}', "utf-8")
+    assert Lake.create(lake.path).id == ""
+    assert lake.pinned(lake.pins()) == {}
 
 
 def test_a_lake_of_a_newer_schema_is_refused_with_both_versions(lake: Lake) -> None:

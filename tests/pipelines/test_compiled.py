@@ -89,8 +89,9 @@ def test_a_loop_takes_nothing_of_other_tasks_but_its_items() -> None:
     assert outputs == {loop["parameterIterator"]["items"]["inputParameter"]}
 
 
-def test_nothing_is_trained_before_the_data_is_valid() -> None:
-    assert "validate-data" in tasks("training")["make-dataset"]["dependentTasks"]
+@pytest.mark.parametrize("name", PIPELINES)
+def test_nothing_is_made_of_data_before_it_is_valid(name: str) -> None:
+    assert "validate-data" in tasks(name)["make-dataset"]["dependentTasks"]
 
 
 def test_sources_for_the_ranker_do_not_know_what_it_learns_from() -> None:

@@ -212,6 +212,12 @@ def test_volume_against_the_last_valid_lake(tmp_path: Path) -> None:
     assert last_num_rows(lake)["silver/events"] == 10
 
 
+def test_a_lake_that_nothing_was_imported_into_since_stays_valid(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path / "lake", good_tables())
+    strict = parse_settings("", ["quality.min_volume_ratio=1"])
+    assert [failures(validate(lake, strict, lake.versions(), NOW)) for _ in range(2)] == [[], []]
+
+
 def test_damaged_memory_of_the_last_valid_lake(tmp_path: Path) -> None:
     lake = lake_of(tmp_path / "lake", good_tables())
     (lake.path / "validated.json").write_text("[1", "utf-8")

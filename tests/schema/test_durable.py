@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from crossfade.schema import durable
-from crossfade.schema.durable import locked, locked_or_refused, remove_directory, replace_file
+from crossfade.schema.durable import (
+    locked,
+    locked_or_refused,
+    remove_directory,
+    replace_directory,
+    replace_file,
+)
 from crossfade.schema.errors import InputError
 
 
@@ -40,6 +46,16 @@ def test_a_directory_is_removed_also_over_the_rest_of_a_killed_removal(tmp_path:
     remove_directory(tmp_path / "old")
     remove_directory(tmp_path / "old")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_is_replaced_also_over_the_rest_of_a_killed_replacement(tmp_path: Path) -> None:
+    for name in ("new", "there", ".removed-there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name, "utf-8")
+    replace_directory(tmp_path / "new", tmp_path / "there")
+    assert (tmp_path / "there" / "file").read_text("utf-8") == "new"
+    replace_directory(tmp_path / "there", tmp_path / "elsewhere")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["elsewhere"]
 
 
 HOLD = """

@@ -1,7 +1,6 @@
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -10,41 +9,12 @@ import pytest
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.environment import EmbeddedWriter
-from tests.store.slates import SURFACE, generation, publish, slates
+from tests.store.slates import READ, SURFACE, generation, publish, run, slates
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> EmbeddedStore:
     return EmbeddedStore(tmp_path / "store")
-
-
-def run(code: str, store: EmbeddedStore, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", code, str(store.directory), *arguments]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
-
-
-READ = """
-import sys, time
-from pathlib import Path
-from crossfade.store.embedded import EmbeddedStore
-from crossfade.store.environment import EmbeddedWriter
-from tests.store.slates import SURFACE
-store = EmbeddedStore(Path(sys.argv[1]))
-seen, reads = set(), 0
-print("ready", flush=True)
-while not (store.directory / "stop").exists():
-    reader = store.reader(SURFACE)
-    slates = [reader.get(user) for user in ("a", "b", "c")]
-    names = {track.split("/")[0] for slate in slates for track in slate.track_ids}
-    names |= {slate.generation for slate in slates}
-    assert names == {reader.generation.name}, names
-    single = store.get(SURFACE, "a")
-    assert {track.split("/")[0] for track in single.track_ids} == {single.generation}
-    seen |= names
-    reads += 1
-print(reads, len(seen))
-"""
 
 
 def test_readers_of_other_processes_see_one_generation_only(store: EmbeddedStore) -> None:
@@ -101,6 +71,71 @@ def test_a_killed_writer_leaves_the_live_generation_and_is_cleared_away(store: E
     assert store.live(SURFACE) == "g2"
     assert not (store.directory / SURFACE / ".partial").exists()
     assert len(store.reader(SURFACE)) == 3
+
+
+AGAIN = """
+import os, shutil, signal, sys
+from pathlib import Path
+from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.environment import EmbeddedWriter
+from tests.store.slates import publish
+removed = shutil.rmtree
+def die(path, **options):
+    if Path(path).name == ".removed-g1" and Path(path).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    removed(path, **options)
+shutil.rmtree = die
+publish(EmbeddedStore(Path(sys.argv[1])), "g1", sys.argv[2].split())
+print("published")
+"""
+
+
+def test_the_live_generation_published_again_stays_where_it_is(store: EmbeddedStore) -> None:
+    publish(store, "g1")
+    home = store.directory / SURFACE / "g1"
+    before = [path.stat().st_ino for path in (home, home / "generation.json", home / "data.mdb")]
+    output, _ = run(AGAIN, store, "a b c").communicate(timeout=60)
+    assert output == "published\n"
+    assert [path.stat().st_ino for path in (home, home / "generation.json", home / "data.mdb")] == before
+
+
+@pytest.mark.parametrize("length", [0, 5000])
+def test_a_damaged_live_generation_published_again_is_mended_also_by_one_that_is_killed_while_removing(
+    store: EmbeddedStore, length: int
+) -> None:
+    publish(store, "g1")
+    data = store.directory / SURFACE / "g1" / "data.mdb"
+    data.write_bytes(data.read_bytes()[:length])
+    again = run(AGAIN, store, "a b c")
+    again.communicate(timeout=60)
+    assert again.returncode == -signal.SIGKILL
+    assert store.get(SURFACE, "c") is not None
+    assert len(store.reader(SURFACE)) == 3
+    store.prune(SURFACE, 2)
+    assert not list((store.directory / SURFACE).glob(".removed-*"))
+
+
+def test_readers_of_other_processes_read_on_while_the_live_generation_is_published_again(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = shutil.rmtree
+
+    def slowly(path: Path, **options: bool) -> None:
+        if path.exists():
+            time.sleep(0.3)  # longer than a reader tries again
+        removed(path, **options)
+
+    publish(store, "g1")
+    monkeypatch.setattr("shutil.rmtree", slowly)
+    reader = run(READ, store)
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    for users in ("abc", "abc", "abcd", "abcd", "abc"):
+        publish(store, "g1", list(users))
+    (store.directory / "stop").touch()
+    output, _ = reader.communicate(timeout=30)
+    assert reader.returncode == 0
+    assert int(output.split()[0]) > 1
 
 
 FILL = """

@@ -10,6 +10,7 @@ import pytest
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
+from crossfade.schema import code
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
@@ -67,6 +68,15 @@ def test_generation_is_named_by_its_inputs(batch: Week, tmp_path: Path) -> None:
     assert plan(newer)[0].generation != name
     radio = weekly.plan_shards(batch.dataset, batch.bundle, batch.workspace, SETTINGS, Surface.RADIO)
     assert radio[0].generation != name
+
+
+def test_shards_of_other_code_are_not_kept(batch: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = plan(batch)[0]
+    assert generate(batch)
+    monkeypatch.setattr(code, "content_hash", lambda: "0123456789ab")
+    after = plan(batch)[0]
+    assert after.generation != before.generation
+    assert not first_shard(batch).exists()
 
 
 def replace_settings(**values: int) -> WeeklySettings:

@@ -73,13 +73,14 @@ def report_run(parts: Parts, workspace: Workspace, run_id: str, page: Path) -> P
 
 def _facts(manifest: Manifest, workspace: Workspace) -> dict[str, str]:
     window = manifest["window"]
+    versions = [f"{name} {version}" for name, version in sorted(manifest["lake_versions"].items())]
     return {
         "Challenger": manifest[DIGEST],
         "Champion": workspace.champion_digest() or "none",
         "Code": manifest["code_version"],
         "Learnt from": f"{_day(window['start'])} to {_day(window['end'])}",
         "Tested to": _day(window["split"]["end"]),
-        "Lake": ", ".join(f"{name} {version}" for name, version in sorted(manifest["lake_versions"].items())),
+        "Lake": ", ".join(filter(None, [manifest.get("lake"), *versions])),
     }
 
 
