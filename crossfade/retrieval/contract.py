@@ -56,6 +56,7 @@ RETRIEVERS: Final = MappingProxyType(
         c.ITEM_KNN: "crossfade.retrieval.item_knn:ItemKnn",
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
+        c.ALS: "crossfade.retrieval.als:Als",
     }
 )
 

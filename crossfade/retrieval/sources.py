@@ -31,6 +31,7 @@ def unfitted(name: str, settings: Settings) -> Retriever:
     arguments = {
         c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed),
         c.ITEM_KNN: (settings.sources.neighbours,),
+        c.ALS: (settings.als, settings.index, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))
 

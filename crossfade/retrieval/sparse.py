@@ -149,7 +149,7 @@ def load_matrix(path: Path, num_columns: int) -> Matrix:
     return scipy.sparse.csr_matrix(parts, (len(table), width))
 
 
-def save_about(directory: Path, **about: bool | int) -> None:
+def save_about(directory: Path, **about: Any) -> None:
     """Write what a source knows besides its matrices, as `about.json`."""
     (directory / ABOUT).write_text(json.dumps(about), "utf-8")
 

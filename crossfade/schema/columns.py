@@ -72,6 +72,8 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
+# Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
+ALS: Final = "als"
 
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
 RANKING_FEATURES: Final = (

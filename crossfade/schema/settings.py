@@ -71,6 +71,15 @@ class TwoTowerSettings(_Section):
     max_examples: Count
 
 
+class AlsSettings(_Section):
+    """Matrix factorisation of implicit feedback."""
+
+    factors: Count
+    iterations: Count
+    regularization: Positive
+    alpha: Positive
+
+
 class SourceSettings(_Section):
     """Retrieval sources and their merge."""
 
@@ -139,6 +148,7 @@ class Settings(_Section):
     lake: LakeSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
+    als: AlsSettings
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings

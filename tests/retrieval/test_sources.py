@@ -55,9 +55,10 @@ def nothing_excluded(rows: Rows) -> Any:
     return np.zeros(rows.shape, np.bool_)
 
 
-def four(*rows: list[int]) -> Sources:
-    retrievers = {name: Fixed(chosen) for name, chosen in zip(c.RETRIEVAL_SOURCES, rows, strict=True)}
-    return Sources(retrievers, WORLD.catalogue)
+def fixed(*rows: list[int]) -> Sources:
+    """The first sources answer with these tracks, the others with none."""
+    chosen = zip_longest(c.RETRIEVAL_SOURCES, rows, fillvalue=[])
+    return Sources({str(name): Fixed(tracks) for name, tracks in chosen}, WORLD.catalogue)
 
 
 def ranking(*rows: list[int]) -> Ranking:
@@ -102,7 +103,7 @@ def test_merging_equals_plain_python() -> None:
 
 def test_excluded_tracks_take_nobodys_place() -> None:
     queries = WORLD.queries(np.array([0, -1], np.int32), worlds.NOW)
-    sources = four([0, 1, 2, 3], [3, 2, 1, 0], [4, 0, 5], [0])
+    sources = fixed([0, 1, 2, 3], [3, 2, 1, 0], [4, 0, 5], [0])
 
     def excluded(rows: Rows) -> Any:  # tracks 0 and 4 for the first query, none for the second
         return np.isin(rows, [0, 4]) & np.array([[True], [False]])
@@ -135,7 +136,7 @@ def test_an_exhausted_source_is_asked_no_deeper() -> None:
 
 def test_when_all_is_excluded_nothing_is_left() -> None:
     queries = WORLD.queries(np.array([0], np.int32), worlds.NOW)
-    candidates = four(*[list(range(16))] * 4).retrieve(queries, SETTINGS.sources, lambda rows: rows >= -1)
+    candidates = fixed(*[list(range(16))] * 4).retrieve(queries, SETTINGS.sources, lambda rows: rows >= -1)
     assert (candidates.rows == -1).all()
     assert np.isnan(candidates.scores).all()
 
@@ -184,14 +185,14 @@ def test_a_warm_start_reaches_the_two_tower(fitted: Sources) -> None:
     assert not np.array_equal(warm.track_vectors, fitted.track_vectors)
 
 
-@pytest.mark.parametrize("name", [c.ITEM_KNN, c.ARTIST_TRACKS, c.POPULAR])
+@pytest.mark.parametrize("name", [c.ITEM_KNN, c.ARTIST_TRACKS, c.ALS, c.POPULAR])
 def test_a_source_of_another_catalogue_is_refused(name: str, tmp_path: Path) -> None:
     unfitted(name, SETTINGS).fit(WORLD).save(tmp_path)
     with pytest.raises(IntegrityError, match=r"fitted on 16 tracks or artists, but the catalogue .* has 1;"):
         type(unfitted(name, SETTINGS)).load(tmp_path, builders.catalogue([{"track_id": "only"}]))
 
 
-@pytest.mark.parametrize("name", [c.ITEM_KNN, c.ARTIST_TRACKS, c.POPULAR])
+@pytest.mark.parametrize("name", [c.ITEM_KNN, c.ARTIST_TRACKS, c.ALS, c.POPULAR])
 def test_a_source_without_its_json_is_refused(name: str, tmp_path: Path) -> None:
     unfitted(name, SETTINGS).fit(WORLD).save(tmp_path)
     (tmp_path / "about.json").write_text("{", "utf-8")

@@ -39,5 +39,6 @@ def tiny_settings() -> Settings:
     """Settings under which the two-tower trains in a moment."""
     return parse_settings(
         "two_tower: {dim: 8, batch_size: 32, epochs: 2, history_length: 5, hard_negatives: 4}\n"
+        "als: {factors: 2}\n"
         "index: {backend: exact}\nsources: {candidates: 12, per_source: 6, neighbours: 5}\n"
     )
