@@ -19,6 +19,7 @@ def publish(workspace: str, settings: str, surface: str, shards: list[dict[str, 
     from crossfade.store import weekly
 
     opened, name, of = Workspace.open(Path(workspace)), shards[0]["generation"], Surface(surface)
-    published = weekly.publish(opened, of, name)
-    removed = weekly.activate(opened, parse_settings(settings).weekly, of, name)
+    limits = parse_settings(settings).weekly
+    published = weekly.publish(opened, limits, of, name)
+    removed = weekly.activate(opened, limits, of, name)
     logging.info("%s is live; removed %s", published, removed or "none")

@@ -131,6 +131,7 @@ class WeeklySettings(_Section):
     users_per_shard: Count
     batch_users: Count
     keep_generations: Count
+    max_short_share: Share
 
 
 class TrackingSettings(_Section):

@@ -22,7 +22,7 @@ from crossfade.store.checks import SlateChecks
 from crossfade.store.contract import Generation, GenerationWriter, SlateStore
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.plan import ShardSpec, plan_shards, read_plan, shard_home
-from crossfade.store.shards import Receipt, generate_shard
+from crossfade.store.shards import FEW_CANDIDATES, Receipt, generate_shard
 
 __all__ = ["Published", "activate", "generate_shard", "plan_shards", "publish", "rollback", "store_of"]
 
@@ -49,7 +49,7 @@ def store_of(workspace: Workspace) -> SlateStore:
     return EmbeddedStore(workspace.store)
 
 
-def publish(workspace: Workspace, surface: Surface, generation: str) -> Published:
+def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> Published:
     """Load a planned generation's shards into the store and verify them there; nothing becomes live.
 
     Slates are checked against catalogue and policy of the bundle that recommended. Publishing again is safe:
@@ -57,13 +57,14 @@ def publish(workspace: Workspace, surface: Surface, generation: str) -> Publishe
 
     Args:
         workspace: Has the bundle, the plan, the shards and the store.
+        settings: `max_short_share` is read.
         surface: Whose generation it is.
         generation: Its name, from the plan.
 
     Raises:
         NotFoundError: The generation was never planned, or its bundle is gone.
-        IntegrityError: A shard is missing or changed, or a slate is not what it must be. The live generation
-            and what was published before are untouched.
+        IntegrityError: A shard is missing or changed, a slate is not what it must be, or more slates than
+            `max_short_share` are short for lack of candidates. The live generation and what was published before are untouched.
         CrossfadeError: The disk is full or broken; likewise.
     """
     planned, shards = read_plan(workspace, surface, generation)
@@ -74,7 +75,7 @@ def publish(workspace: Workspace, surface: Surface, generation: str) -> Publishe
     with store_of(workspace).begin(planned) as writer:
         for spec in shards:
             publication.add(spec, writer)
-        return publication.finished(writer)
+        return publication.finished(writer, settings.max_short_share)
 
 
 def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> list[str]:
@@ -131,13 +132,21 @@ class _Publication:
         self._num_full += receipt.num_full
         self._short.update(receipt.short)
 
-    def finished(self, writer: GenerationWriter) -> Published:
+    def finished(self, writer: GenerationWriter, max_short_share: float) -> Published:
         """Check the whole."""
         planned = self._planned
         if not len(writer) == self._num_users == planned.num_users:
             raise self._refused(f"it has {len(writer)} slates for {planned.num_users} users")
         if not self._num_tracks:
             raise self._refused(f"it has no track for anybody: {dict(self._short)}")
+        num_short = self._short[FEW_CANDIDATES]
+        if num_short > max_short_share * self._num_users:
+            raise self._refused(
+                f"{num_short:,} of {self._num_users:,} users ({num_short / self._num_users:.0%}) have fewer than "
+                f"{planned.length} tracks for lack of candidates, more than weekly.max_short_share="
+                f"{max_short_share:g} allows; if that is as it must be in so small a catalogue, raise it, else train "
+                "a new champion"
+            )
         return Published(planned.name, self._num_users, self._num_full, dict(self._short))
 
     def _disorder(self, slates: pa.Table) -> str | None:

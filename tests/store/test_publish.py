@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossfade.recommender.requests import Requests
+from crossfade.recommender.slates import Slates
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.store import shards, weekly
 from crossfade.store.environment import EmbeddedWriter
@@ -91,7 +94,7 @@ def test_nothing_planned(batch: Week) -> None:
     with pytest.raises(
         NotFoundError, match=r"Generation g1 of discover_weekly is not planned in .*run weekly"
     ):
-        weekly.publish(batch.workspace, WEEKLY, "g1")
+        weekly.publish(batch.workspace, SETTINGS, WEEKLY, "g1")
 
 
 def test_bundle_that_is_gone(batch: Week) -> None:
@@ -99,7 +102,7 @@ def test_bundle_that_is_gone(batch: Week) -> None:
     name = plan(batch)[0].generation
     shutil.rmtree(batch.bundle)
     with pytest.raises(NotFoundError, match=rf"Bundle '{batch.bundle.name}' is not in"):
-        weekly.publish(batch.workspace, WEEKLY, name)
+        weekly.publish(batch.workspace, SETTINGS, WEEKLY, name)
 
 
 def test_planned_but_nothing_generated(batch: Week) -> None:
@@ -159,6 +162,39 @@ def test_a_generation_without_any_track_is_not_published(
     assert receipts[0].short == {"few new tracks": 0, "few candidates": 5}
     with pytest.raises(IntegrityError, match=r"has no track for anybody: \{'few new tracks': 6"):
         publish(batch)
+
+
+class Sparse(Planted):
+    """Has five tracks for everybody."""
+
+    def recommend(self, requests: Requests) -> Slates:
+        slates = super().recommend(requests)
+        rows = np.where(np.arange(requests.k) < 5, slates.rows, -1)
+        return Slates.unexplained(
+            rows, np.where(rows < 0, -np.inf, slates.scores), np.where(rows < 0, -1, slates.sources)
+        )
+
+
+def test_too_many_slates_that_are_short_for_lack_of_candidates_are_not_published(
+    batch: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = activate(on_lake_version(batch, 6))
+    monkeypatch.setattr(shards, "_recommender", Sparse.load)
+    # u00 to u05 have 30 to 40 new tracks and get five; the other six have fewer than 30 new tracks, which is no fault
+    assert sum(receipt.short["few candidates"] for receipt in generate(batch)) == 6
+    below = SETTINGS.model_copy(update={"max_short_share": 0.49})
+    with pytest.raises(
+        IntegrityError,
+        match=r"6 of 12 users \(50%\) have fewer than 30 tracks for lack of candidates, more than "
+        r"weekly\.max_short_share=0\.49 allows; .* What was live still is",
+    ):
+        publish(batch, below)
+    store = weekly.store_of(batch.workspace)
+    assert store.live(WEEKLY) == live
+    assert [generation.name for generation in store.generations(WEEKLY)] == [live]
+    for allowed in (0.5, 1.0):
+        settings = SETTINGS.model_copy(update={"max_short_share": allowed})
+        assert publish(batch, settings).short["few candidates"] == 6
 
 
 def test_a_full_disk_while_publishing(batch: Week, monkeypatch: pytest.MonkeyPatch) -> None:

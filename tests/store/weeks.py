@@ -148,7 +148,7 @@ def week(root: Path, listened: Dataset | None = None, trained: Dataset | None = 
     return Week(workspace, root / "dataset", write_bundle(workspace.bundles, fill, {"window": {"end": END}}))
 
 
-SETTINGS = WeeklySettings(users_per_shard=5, batch_users=2, keep_generations=2)
+SETTINGS = WeeklySettings(users_per_shard=5, batch_users=2, keep_generations=2, max_short_share=0.5)
 WEEKLY = Surface.DISCOVER_WEEKLY
 
 
@@ -163,8 +163,8 @@ def generate(batch: Week, settings: WeeklySettings = SETTINGS) -> list[Receipt]:
     ]
 
 
-def publish(batch: Week) -> Published:
-    return weekly.publish(batch.workspace, WEEKLY, plan(batch)[0].generation)
+def publish(batch: Week, settings: WeeklySettings = SETTINGS) -> Published:
+    return weekly.publish(batch.workspace, settings, WEEKLY, plan(batch)[0].generation)
 
 
 def activate(batch: Week) -> str:
