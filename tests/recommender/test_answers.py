@@ -6,7 +6,6 @@ from crossfade.recommender.answers import Answer, AnsweredTrack, answer
 from crossfade.recommender.asking import Ask, asks_of_users, requests_of
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import Recommender
-from crossfade.schema.columns import RETRIEVAL_SOURCES
 from crossfade.schema.tables import Surface
 
 
@@ -21,7 +20,7 @@ def test_each_user_gets_a_slate_in_order_with_json_as_documented(recommender: Re
     track = first["tracks"][0]
     assert list(track) == ["track_id", "score", "source", "reason"]
     assert track["track_id"][0] == "j"
-    assert track["source"] in RETRIEVAL_SOURCES
+    assert track["source"] in ("two_tower", "item_knn", "artist_tracks", "popular")
     assert json.loads(json.dumps(first)) == first
     assert answers[0].tracks[0].title == f"Song {track['track_id']}"
     assert answers[0].tracks[0].artist.startswith("Band j")

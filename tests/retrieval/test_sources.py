@@ -55,10 +55,9 @@ def nothing_excluded(rows: Rows) -> Any:
     return np.zeros(rows.shape, np.bool_)
 
 
-def fixed(*rows: list[int]) -> Sources:
-    """The first sources answer with these tracks, the others with none."""
-    chosen = zip_longest(c.RETRIEVAL_SOURCES, rows, fillvalue=[])
-    return Sources({str(name): Fixed(tracks) for name, tracks in chosen}, WORLD.catalogue)
+def four(*rows: list[int]) -> Sources:
+    retrievers = {name: Fixed(chosen) for name, chosen in zip(c.RETRIEVAL_SOURCES, rows, strict=True)}
+    return Sources(retrievers, WORLD.catalogue)
 
 
 def ranking(*rows: list[int]) -> Ranking:
@@ -103,7 +102,7 @@ def test_merging_equals_plain_python() -> None:
 
 def test_excluded_tracks_take_nobodys_place() -> None:
     queries = WORLD.queries(np.array([0, -1], np.int32), worlds.NOW)
-    sources = fixed([0, 1, 2, 3], [3, 2, 1, 0], [4, 0, 5], [0])
+    sources = four([0, 1, 2, 3], [3, 2, 1, 0], [4, 0, 5], [0])
 
     def excluded(rows: Rows) -> Any:  # tracks 0 and 4 for the first query, none for the second
         return np.isin(rows, [0, 4]) & np.array([[True], [False]])
@@ -136,7 +135,7 @@ def test_an_exhausted_source_is_asked_no_deeper() -> None:
 
 def test_when_all_is_excluded_nothing_is_left() -> None:
     queries = WORLD.queries(np.array([0], np.int32), worlds.NOW)
-    candidates = fixed(*[list(range(16))] * 4).retrieve(queries, SETTINGS.sources, lambda rows: rows >= -1)
+    candidates = four(*[list(range(16))] * 4).retrieve(queries, SETTINGS.sources, lambda rows: rows >= -1)
     assert (candidates.rows == -1).all()
     assert np.isnan(candidates.scores).all()
 
