@@ -177,7 +177,7 @@ def test_reading_by_batches_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     acts: list[Act] = [(f"u{n % 7}", f"t{n % 5}", n / 3, 1.0) for n in range(100)]
     lake = lake_of(tmp_path, acts, sessions=[f"s{n // 4}" if n % 3 else None for n in range(100)])
     whole = make_dataset(lake, default_settings()).interactions
-    monkeypatch.setattr("crossfade.features.make_dataset.BATCH_ROWS", 16)
+    monkeypatch.setattr("crossfade.features.gold_tables.BATCH_ROWS", 16)
     parts = make_dataset(lake, default_settings()).interactions
     for name in ("user_rows", "track_rows", "seconds", "strengths", "sessions"):
         assert np.array_equal(getattr(whole, name), getattr(parts, name)), name
