@@ -1,9 +1,6 @@
 """From the lake's gold tables to the dataset of one training run: ids become rows, and time is split."""
 
 import logging
-from dataclasses import replace
-
-import numpy as np
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Users
@@ -34,9 +31,10 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
     """Read the dataset of a training run.
 
     Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
-    one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, which later imports do not
-    move; the last `split.random_share` of the days is the test period, and release dates and playlists are left out, since no
-    moment can be held against them. Where only some have none, those are left out. Both is logged; so are playlists without one.
+    one of its own. Where no event has a timestamp, or all have the same one, times are seeded random positions over 100 days,
+    which later imports do not move; the last `split.random_share` of the days is the test period, and release dates and
+    playlists are left out, since no moment can be held against them. Where only some have none, those are left out. Both is
+    logged; so are playlists without one.
 
     Args:
         lake: A refreshed lake.
@@ -78,14 +76,13 @@ def _require_something(users: Users, acts: Interactions) -> None:
 def _timed(acts: Interactions, users: IdMap, tracks: IdMap, seed: int) -> tuple[Interactions, bool]:
     """Give every interaction a time and sort by user, then time; say whether the times are true."""
     is_timed = acts.seconds != NO_TIME
-    if not is_timed.any():
+    if acts.seconds.min() == acts.seconds.max():
         _log.warning(
-            "No interaction has a timestamp: the split is random by seed; recency, release dates and playlists are "
-            "switched off (%d interactions).",
+            "%s: the split is random by seed; recency and release dates are switched off (%d interactions).",
+            "All interactions have one timestamp" if is_timed.any() else "No interaction has a timestamp",
             len(acts),
         )
-        by_track = ordered(replace(acts, seconds=np.zeros(len(acts), np.int64)))
-        return ordered(spread(by_track, users, tracks, seed)), False
+        return ordered(spread(acts, users, tracks, seed)), False
     if not is_timed.all():
         num_untimed = int((~is_timed).sum())
         _log.warning(
