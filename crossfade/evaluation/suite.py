@@ -8,7 +8,7 @@ from typing import Any, Final
 from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
 from crossfade.evaluation.json_files import as_json, read_json, write_json
-from crossfade.schema.columns import ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
+from crossfade.schema.columns import ALS, ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
 
 RECOMMENDER: Final = "recommender"
 RANKING: Final = "ranking"
@@ -22,6 +22,7 @@ LABELS: Final = {
     TWO_TOWER: "Two-tower alone",
     ITEM_KNN: "Item-kNN alone",
     ARTIST_TRACKS: "Artist tracks alone",
+    ALS: "Matrix factorisation alone",
     POPULAR: "Popular in country alone",
 }
 
