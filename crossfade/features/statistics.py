@@ -189,7 +189,8 @@ def _released(catalogue: Catalogue, played: Rows, as_of: int) -> npt.NDArray[np.
     is_played = np.zeros(len(catalogue), np.bool_)
     is_played[played] = True
     days = catalogue.release_days
-    return is_played | ((days != UNKNOWN_DAY) & (days <= as_of // SECONDS_PER_DAY))
+    is_played |= (days != UNKNOWN_DAY) & (days <= as_of // SECONDS_PER_DAY)
+    return is_played
 
 
 def _of_countries(known: Interactions, dataset: Dataset) -> dict[str, Any]:

@@ -53,7 +53,11 @@ def test_tracks_are_counted_by_listens_listeners_and_days(statistics: Statistics
 def test_artists_are_counted_by_distinct_listeners(statistics: Statistics) -> None:
     assert statistics.artist_listens.tolist() == [4, 0, 0]
     assert statistics.artist_listeners.tolist() == [2, 0, 0]
-    assert statistics.artist_tracks.tolist() == [2, 1, 0]  # nobody has played c1, and no date says that it is out
+    assert statistics.artist_tracks.tolist() == [
+        2,
+        1,
+        0,
+    ]  # nobody has played c1, and no date says that it is out
 
 
 def test_an_artists_tracks_count_from_their_release_or_first_play_on() -> None:
