@@ -32,13 +32,14 @@ from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.two_tower_learnt import CURVE
 from crossfade.schema.columns import TWO_TOWER
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, TrainingError
+from crossfade.schema.errors import DivergedError, InputError, TrainingError
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
 
 logger = logging.getLogger(__name__)
 
 ABOUT: Final = "fit.json"
+DIVERGED: Final = "diverged"
 VALIDATION: Final = "validation"
 UNTIL: Final = (VALIDATION, "test", "end")
 # What a bundle keeps of each epoch: no clock times, so that equal inputs give equal bundles.
@@ -72,7 +73,8 @@ def fit_sources(
 
     Raises:
         InputError: `until` is none of the three.
-        TrainingError: There is nothing to learn from, or a source cannot be fitted.
+        TrainingError: There is nothing to learn from, or a source cannot be fitted. Where the two-tower's loss is not
+            finite any more, the batch and the last good towers stand in `diverged/` of the directory.
     """
     dataset = Dataset.load(dataset_dir)
     moment = moment_of(dataset.split, until)
@@ -84,7 +86,11 @@ def fit_sources(
             "split.validation_days."
         )
     earlier = Sources.load(warm_start, dataset.catalogue) if warm_start else None
-    sources = Sources.fit(known, settings, earlier)
+    try:
+        sources = Sources.fit(known, settings, earlier)
+    except DivergedError as error:
+        error.keep(directory / DIVERGED)
+        raise TrainingError(f"{error} Batch and checkpoint are kept in {directory / DIVERGED}.") from error
     _empty(directory)
     sources.save(directory)
     two_tower = sources.two_tower

@@ -16,6 +16,7 @@ from crossfade.retrieval.optimizer import RowwiseAdam
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.towers import TRACK_WEIGHTS, TrackTower, UserTower
 from crossfade.retrieval.two_tower_batches import batches
+from crossfade.retrieval.two_tower_divergence import Diverged
 from crossfade.retrieval.two_tower_examples import (
     Examples,
     HardNegatives,
@@ -23,7 +24,7 @@ from crossfade.retrieval.two_tower_examples import (
     track_features,
 )
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.two_tower_model import TwoTowerModel
+from crossfade.retrieval.two_tower_model import TARGETS, USERS, TwoTowerModel
 from crossfade.retrieval.two_tower_validation import Validation
 from crossfade.retrieval.user_tower import USER_WEIGHTS, user_vectors
 from crossfade.schema.errors import TrainingError
@@ -62,9 +63,12 @@ def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Lear
         )
     countries = dataset.users.countries.ids.to_pylist()
     has_time = dataset.split.has_time
-    return Learnt(
+    learnt = Learnt(
         training.weights(), vectors, dataset.catalogue, training.features, countries, has_time, history
     )
+    if training.diverged is not None:
+        raise training.diverged.with_checkpoint(learnt)
+    return learnt
 
 
 class _Training:
@@ -81,6 +85,7 @@ class _Training:
             np.flatnonzero(known & (examples.weights > 0)), examples.seconds, settings.max_examples
         )
         self.model = self._model()
+        self.diverged: Diverged | None = None
 
     def _model(self) -> TwoTowerModel:
         settings, catalogue = self.settings, self.dataset.catalogue
@@ -119,10 +124,15 @@ class _Training:
         watch = _Watch(self, epochs)
         examples = batches(self.examples, self.chosen, self.hard, self.settings, seed=self.seed)
         self.model.compile(optimizer=RowwiseAdam(self._learning_rate(epochs)))
-        self.model.fit(examples, epochs=epochs, callbacks=[watch], verbose=0)
+        try:
+            self.model.fit(examples, epochs=epochs, callbacks=[watch], verbose=0)
+        except Diverged as diverged:
+            if watch.best_weights is None:
+                raise diverged.with_checkpoint(None) from None
+            self.diverged = diverged
         if watch.best_weights is not None:
             self.model.set_weights(watch.best_weights)
-        return watch.history
+        return watch.history[: watch.best_epoch + 1] if self.diverged else watch.history
 
     def _learning_rate(self, epochs: int) -> Any:
         """Return the rate, falling on a line to nearly nothing: worth more recall than any constant rate."""
@@ -148,7 +158,10 @@ class _Training:
 
 
 class _Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes the training curve, remembers the best epoch, stops without patience or a finite loss."""
+    """Writes the training curve, remembers the best epoch, stops without patience or a finite loss.
+
+    Where no recall tells which epoch is best, it is the last one whose weights are finite.
+    """
 
     def __init__(self, training: _Training, epochs: int) -> None:
         super().__init__()
@@ -160,12 +173,9 @@ class _Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.epoch, self.began = epoch + 1, time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"The two-tower loss is {logs['loss']} at epoch {self.epoch}, step {batch + 1}; it must be "
-                "finite. Lower two_tower.learning_rate, or look for extreme numbers in the catalogue."
-            )
+            raise Diverged(self.epoch, batch + 1, float(logs["loss"]), logs[USERS], logs[TARGETS])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         seconds = time.perf_counter() - self.began
@@ -180,12 +190,19 @@ class _Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
             }
         )
         logger.info("Two-tower epoch %d of %d: %s.", epoch + 1, self.epochs, self.history[-1])
-        if recall is None:
-            return
-        if recall > self.best_recall:
-            self.best_recall, self.best_epoch, self.best_weights = recall, epoch, self.model.get_weights()
+        if recall is None or recall > self.best_recall:
+            self._keep(epoch, -1.0 if recall is None else recall)
         elif epoch - self.best_epoch >= self.training.settings.patience:
             self.model.stop_training = True
+
+    def _keep(self, epoch: int, recall: float) -> None:
+        weights = self.model.get_weights()
+        if all(np.isfinite(values).all() for values in weights):
+            self.best_recall, self.best_epoch, self.best_weights = recall, epoch, weights
+        else:
+            logger.warning(
+                "The two-tower weights are not finite after epoch %d; they are not kept.", epoch + 1
+            )
 
 
 def _newest(places: Int64s, seconds: Int64s, most: int) -> Int64s:
