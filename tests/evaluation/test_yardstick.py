@@ -16,7 +16,9 @@ BASE = np.random.default_rng(0).uniform(0.1, 0.3, USERS)
 
 
 def _run(values: np.ndarray) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
-    return {f"{name}@{k}": values for k in (5, 2) for name in ("recall", "ndcg", "hit_rate", "mrr", "precision")}
+    return {
+        f"{name}@{k}": values for k in (5, 2) for name in ("recall", "ndcg", "hit_rate", "mrr", "precision")
+    }
 
 
 def _yardstick() -> Yardstick:
@@ -68,7 +70,10 @@ def test_the_best_peer_is_compared_with_user_by_user() -> None:
 
 def test_nothing_found_is_no_number_and_json_says_null() -> None:
     nothing = Yardstick(
-        {"popularity": [_run(np.zeros(USERS))], "recommender": [_run(BASE)]}, (5, 2), ("popularity",), RESAMPLING
+        {"popularity": [_run(np.zeros(USERS))], "recommender": [_run(BASE)]},
+        (5, 2),
+        ("popularity",),
+        RESAMPLING,
     )
     assert math.isnan(nothing.against("recommender", "popularity")["ndcg@5"].ratio.mean)
     about = nothing.as_json()
@@ -78,7 +83,10 @@ def test_nothing_found_is_no_number_and_json_says_null() -> None:
 
 def test_one_table_for_people() -> None:
     lines = table(_yardstick(), "recommender")
-    assert lines[0] == "40 test users; means with 95 % bootstrap intervals; ± is the standard deviation over 3 seeds."
+    assert (
+        lines[0]
+        == "40 test users; means with 95 % bootstrap intervals; ± is the standard deviation over 3 seeds."
+    )
     assert lines[2].split() == ["recall@5", "ndcg@5", "hit_rate@5", "mrr@5", "precision@5"]
     rows = [line for line in lines if line.startswith("Whole recommender ")]
     assert f"{BASE.mean() + 0.22:.4f} [" in rows[0]

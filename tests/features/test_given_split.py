@@ -119,10 +119,15 @@ def test_leaving_out_each_users_last_keeps_the_order_alone(tmp_path: Path) -> No
 
 
 def test_users_and_tracks_of_all_parts_are_known_and_the_first_word_counts(tmp_path: Path) -> None:
-    made = _given(tmp_path, [*_acts(0, 70), ("u0", "both", None)], [("stranger", "both", None), ("u1", "new", None)])
+    made = _given(
+        tmp_path, [*_acts(0, 70), ("u0", "both", None)], [("stranger", "both", None), ("u1", "new", None)]
+    )
     assert "stranger" in made.users.ids.ids.to_pylist()
     artists = dict(
-        zip(*(made.catalogue.table.column(name).to_pylist() for name in (c.TRACK_ID, c.ARTIST_ID)), strict=True)
+        zip(
+            *(made.catalogue.table.column(name).to_pylist() for name in (c.TRACK_ID, c.ARTIST_ID)),
+            strict=True,
+        )
     )
     assert artists["both"] == "told first"
     assert artists["new"] == "told last"
@@ -135,5 +140,7 @@ def test_sessions_of_two_parts_are_never_one(tmp_path: Path) -> None:
 
 
 def test_one_training_row_is_too_few_to_split(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"in every period, but training has [01], validation has [01], test has 1"):
+    with pytest.raises(
+        TrainingError, match=r"in every period, but training has [01], validation has [01], test has 1"
+    ):
         _given(tmp_path, [("u", "t", None)], [("u", "v", None)])
