@@ -72,7 +72,9 @@ def test_two_listens_let_more_listeners_in_and_only_those_asked_for() -> None:
 
 def test_nobody_with_more_to_like_is_said() -> None:
     world = _listeners()
-    with pytest.raises(TrainingError, match=r"first 3 listens needs listeners who like more .* none among 1;"):
+    with pytest.raises(
+        TrainingError, match=r"first 3 listens needs listeners who like more .* none among 1;"
+    ):
         first_listens_truth(world, world, world.users.ids.rows(["bob"]))
 
 

@@ -1,5 +1,3 @@
-import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +9,11 @@ import pytest
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
-from crossfade.retrieval import two_tower_training
 from crossfade.retrieval.contract import RETRIEVERS, retriever_class
 from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.two_tower import TwoTower
-from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.schema import columns as c
-from crossfade.schema.errors import DivergedError, IntegrityError, TrainingError
+from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import default_settings
 from tests.builders import Play, catalogue, dataset, users
@@ -265,41 +261,6 @@ def test_no_positive_interaction_is_refused() -> None:
         TrainingError, match=r"at least one positive interaction .* got 0 among 1 interactions"
     ):
         model().fit(dataset([("u", "a", 1.0, -1.0)]))
-
-
-def test_a_loss_that_is_no_number_stops_training(planted: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(
-        DivergedError,
-        match=r"loss is nan at epoch 1, step 2; .* batch holds \d+ examples: user row \d+ with track row \d+, .*"
-        r"Last good checkpoint: none, since this is the first epoch\. Lower two_tower\.learning_rate",
-    ) as found:
-        model(learning_rate=float("inf")).fit(planted)
-    found.value.keep(tmp_path / "kept")
-    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["batch.json"]
-
-
-def test_the_last_good_epoch_is_kept_with_the_batch_that_broke_training(
-    planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watched = two_tower_training._Watch.on_train_batch_end
-
-    def ended(self: Any, batch: int, logs: dict[str, Any]) -> None:
-        watched(self, batch, logs | {"loss": math.nan} if self.epoch == 3 else logs)
-
-    monkeypatch.setattr(two_tower_training._Watch, "on_train_batch_end", ended)
-    with pytest.raises(
-        DivergedError, match=r"nan at epoch 3, step 1; .*Last good checkpoint: epoch 2\."
-    ) as found:
-        model(epochs=3).fit(planted)
-    found.value.keep(tmp_path)
-    batch = json.loads((tmp_path / "batch.json").read_text("utf-8"))
-    assert (batch["epoch"], batch["step"], batch["loss"]) == (3, 1, "nan")
-    assert len(batch["user_rows"]) == len(batch["track_rows"]) == 32
-    pairs = set(zip(planted.interactions.user_rows, planted.interactions.track_rows, strict=True))
-    assert set(zip(batch["user_rows"], batch["track_rows"], strict=True)) <= pairs
-    kept = Learnt.load(tmp_path, planted.catalogue)
-    assert [epoch["epoch"] for epoch in kept.history] == [1, 2]
-    assert np.isfinite(kept.track_vectors).all()
 
 
 def test_vectors_that_are_no_numbers_are_refused() -> None:
