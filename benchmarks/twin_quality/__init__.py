@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.harness import Options, Result
-from benchmarks.twin_quality.first_listens import first_listens
+from benchmarks.twin_quality.first_listens import first_listens_over_popular
 from benchmarks.twin_quality.two_tower import two_tower_over_als
 from benchmarks.twin_quality.world import make_world
 from crossfade.schema.settings import load_settings
 
-FIGURES: Final = (two_tower_over_als, first_listens)
+FIGURES: Final = (two_tower_over_als, first_listens_over_popular)
 QUICK: Final = ("two_tower.epochs=2", "ranking.num_trees=100")
 
 

@@ -15,7 +15,7 @@ from crossfade.evaluation.yardstick import Yardstick, measure
 AT_LEAST: Final = 1.5
 
 
-def first_listens(world: World) -> Result:
+def first_listens_over_popular(world: World) -> Result:
     """Ask for the held-out listeners just after their third listen of the test period."""
     truth = first_listens_truth(world.everybody, world.known, world.held_out)
     translation = Translation.of(world.everybody, world.recommender.dataset)
