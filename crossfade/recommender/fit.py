@@ -23,7 +23,7 @@ from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
 from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.ranking.labels import examples
-from crossfade.ranking.training import training_rows
+from crossfade.ranking.training import nothing_to_learn, training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
@@ -102,6 +102,8 @@ def fit_sources(
 def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: Settings) -> None:
     """Fit the ranker on what sources that have not seen the validation period return for it, and save it.
 
+    Where nobody wanted anything of that, which small or sparse data may bring about, the ranker keeps the sources' order.
+
     Args:
         dataset_dir: Of `Dataset.save`.
         sources_dir: Of `fit_sources`, until "validation".
@@ -110,7 +112,6 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
 
     Raises:
         InputError: The sources know the validation period.
-        TrainingError: Nobody wanted a candidate in the validation period.
     """
     dataset = Dataset.load(dataset_dir)
     _require_until(sources_dir, VALIDATION)
@@ -132,8 +133,11 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
     )
     num_users = len(np.unique(rows.user_rows))
     logger.info("The ranker learns from %d candidates of %d users.", len(rows.labels), num_users)
+    if not num_users:
+        logger.warning("No user wanted a candidate of the validation period: the sources' order alone ranks.")
     ranker = GbdtRanker(settings.ranking, settings.seed)
-    ranker.fit(rows.features, rows.labels, rows.group_sizes, rows.user_rows)
+    learnt = rows if num_users else nothing_to_learn()
+    ranker.fit(learnt.features, learnt.labels, learnt.group_sizes, learnt.user_rows)
     _empty(directory)
     ranker.save(directory)
     metrics = {

@@ -84,6 +84,13 @@ ODD: dict[str, tuple[list[Row], tuple[str, ...]]] = {
         ],
         ("are in no training interaction",),
     ),
+    "nobody wants a candidate": (
+        [
+            {"user_id": f"u{number}", "track_id": f"t{number}", "timestamp": FIRST_SECOND + number * 3600}
+            for number in range(400)
+        ],
+        ("have no training data",),
+    ),
 }
 
 
