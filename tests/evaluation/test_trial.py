@@ -63,27 +63,17 @@ def written(path: Path, lines: Sequence[Row]) -> Path:
 
 
 ODD: dict[str, tuple[list[Row], tuple[str, ...]]] = {
-    "whole": (rows(timestamp=moment, artist_id=artist), ("split by time",)),
-    "no sessions": (rows(timestamp=moment), ("no sessions of more than one interaction",)),
+    "no sessions": (rows(timestamp=moment), ("split by time", "no sessions of more than one interaction")),
     "no artists": (rows(timestamp=moment, session_id=lambda user, _: f"s{user}"), ("no artists",)),
     "no timestamps": (rows(artist_id=artist), ("split without times", "no usable times")),
-    "one moment for all": (rows(timestamp=lambda *_: FIRST_SECOND), ("split without times",)),
     "one interaction per user": (
         rows(300, 40, 1, timestamp=lambda user, _: FIRST_SECOND + user * DAY),
         ("have no training data", "no sessions"),
     ),
-    "one untimed interaction per user": (rows(300, 40, 1), ("have no training data", "no usable times")),
     "duplicates": (rows(timestamp=moment) * 3, ("1,440 duplicates",)),
     "untimed duplicates": (rows() * 3, ("split without times",)),
     "fifty tracks": (rows(tracks=50, timestamp=moment), ("every track is a candidate",)),
     "five users": (rows(5, 30, 12), ("5 users",)),
-    "a new track every time": (
-        [
-            {"user_id": f"u{number % 9}", "track_id": f"t{number}", "timestamp": moment(0, number)}
-            for number in range(200)
-        ],
-        ("are in no training interaction",),
-    ),
     "nobody wants a candidate": (
         [
             {"user_id": f"u{number}", "track_id": f"t{number}", "timestamp": FIRST_SECOND + number * 3600}
