@@ -1,80 +1,98 @@
 """The two towers as TensorFlow layers: tracks from content and id, users from the tracks they played."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.user_tower import HEADS, USER_WEIGHTS
+from crossfade.schema.ids import Rows
 from crossfade.schema.settings import TwoTowerSettings
 
-TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "projection")
+TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "vector_projection")
 TRACK_SCALE: Final = 0.1
 COUNTRY_SCALE: Final = 0.02
 MASKED: Final = -1e9
 TRACKS_PER_BLOCK: Final = 8192
 
 
-class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
-    """Sums embeddings of artist and genres, projected numbers and a residual of the id; then normalises.
-
-    The residual of a track that training never saw is exactly zero, so such a track is what its content says.
+@dataclass(frozen=True)
+class TrackInputs:
+    """What the track tower reads of each track; rows are padded with -1.
 
     Args:
-        catalogue: The tracks.
+        artist_rows: [num_tracks, a] int32 all artists.
+        genre_rows: [num_tracks, g] int32.
+        word_rows: [num_tracks, w] int32 buckets of words.
         features: [num_tracks, num_features] float32 from `track_features`.
+        vectors: [num_tracks, d] float32 from `input_vectors`, zeros where unknown; hidden together with the id.
         trained: [num_tracks] bool; the tracks whose residual may learn.
-        settings: Width of the vectors, and the share of a batch's tracks whose residual is hidden while
+        tables: Rows of the tables of artists, genres and words, by these names.
+    """
+
+    artist_rows: Rows
+    genre_rows: Rows
+    word_rows: Rows
+    features: Floats
+    vectors: Floats
+    trained: npt.NDArray[np.bool_]
+    tables: Mapping[str, int]
+
+
+class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
+    """Sums mean embeddings of artists, genres and words, projected numbers and a residual of the id; then normalises.
+
+    The residual of a track that training never saw is exactly zero, and so is the vector that it is given; such a
+    track is what its content says. Words that training never saw say nothing.
+
+    Args:
+        inputs: What is known of the tracks.
+        settings: Width of the vectors, and the share of a batch's tracks whose residual and vector are hidden while
             training.
         seed: Of initial weights.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        features: Floats,
-        trained: npt.NDArray[np.bool_],
-        *,
-        settings: TwoTowerSettings,
-        seed: int,
-    ) -> None:
+    def __init__(self, inputs: TrackInputs, *, settings: TwoTowerSettings, seed: int) -> None:
         super().__init__(name="track_tower")
         self.id_dropout, dim = settings.id_dropout, settings.dim
-        genres, artists = catalogue.genre_rows, catalogue.artist_rows
-        shares = (genres >= 0) / np.maximum((genres >= 0).sum(axis=1, keepdims=True), 1)
-        self.artist_rows = tf.constant(np.maximum(artists, 0), tf.int32)
-        self.artist_shares = tf.constant(artists[:, None] >= 0, tf.float32)
-        self.genre_rows = tf.constant(np.maximum(genres, 0), tf.int32)
-        self.genre_shares = tf.constant(shares[:, :, None], tf.float32)
-        self.features = tf.constant(features)
+        self.rows = {
+            "artists": tf.constant(inputs.artist_rows),
+            "genres": tf.constant(inputs.genre_rows),
+            "words": tf.constant(inputs.word_rows),
+        }
+        self.features, self.given = tf.constant(inputs.features), tf.constant(inputs.vectors)
         random = np.random.default_rng(seed)
         # Without any content a start of zeros would be a saddle point that training never leaves.
-        residuals = random.normal(0, TRACK_SCALE, (len(catalogue), dim)) * trained[:, None]
+        residuals = random.normal(0, TRACK_SCALE, (len(inputs.trained), dim)) * inputs.trained[:, None]
         self.residuals = _weight(self, "residuals", residuals)
-        for name, rows in (("artists", len(catalogue.artists)), ("genres", len(catalogue.genres))):
-            setattr(self, name, _weight(self, name, random.normal(0, TRACK_SCALE, (max(rows, 1), dim))))
-        self.projection = _weight(self, "projection", random.normal(0, TRACK_SCALE, (features.shape[1], dim)))
+        for name in ("artists", "genres"):
+            start = random.normal(0, TRACK_SCALE, (max(inputs.tables[name], 1), dim))
+            setattr(self, name, _weight(self, name, start))
+        self.words = _weight(self, "words", np.zeros((max(inputs.tables["words"], 1), dim)))
+        features, width = inputs.features.shape[1], inputs.vectors.shape[1]
+        self.projection = _weight(self, "projection", random.normal(0, TRACK_SCALE, (features, dim)))
+        # A random projection of this scale keeps the lengths and angles of the vectors.
+        projection = random.normal(0, dim**-0.5, (width, dim))
+        self.vector_projection = _weight(self, "vector_projection", projection)
 
     def call(self, rows: Any, training: bool = False) -> Any:
         """Return unit vectors [n, dim] of the tracks [n] int32."""
-        residuals = tf.gather(self.residuals, rows)
+        own = tf.gather(self.residuals, rows) + tf.matmul(tf.gather(self.given, rows), self.vector_projection)
         if training and self.id_dropout > 0:
             kept = tf.random.uniform([tf.shape(rows)[0], 1]) >= self.id_dropout
-            residuals *= tf.cast(kept, tf.float32)
-        return tf.math.l2_normalize(residuals + self.content(rows), axis=1)
+            own *= tf.cast(kept, tf.float32)
+        return tf.math.l2_normalize(own + self.content(rows), axis=1)
 
     def content(self, rows: Any) -> Any:
         """Return what content alone says, [n, dim], not normalised."""
-        artists = tf.gather(self.artists, tf.gather(self.artist_rows, rows))
-        genres = tf.gather(self.genres, tf.gather(self.genre_rows, rows))
         numbers = tf.matmul(tf.gather(self.features, rows), self.projection)
-        genre = tf.reduce_sum(genres * tf.gather(self.genre_shares, rows), axis=1)
-        return artists * tf.gather(self.artist_shares, rows) + genre + numbers
+        named = [_means(getattr(self, name), tf.gather(of_all, rows)) for name, of_all in self.rows.items()]
+        return tf.add_n([numbers, *named])
 
     def vectors(self) -> Floats:
         """Return the vectors of all tracks, [num_tracks, dim] float32."""
@@ -123,6 +141,15 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         pooled = tf.matmul(shares, tf.gather(tracks, history), transpose_a=True)
         mixed = tf.matmul(tf.reshape(pooled, [-1, self.mixing.shape[0]]), self.mixing)
         return tf.math.l2_normalize(mixed + tf.gather(self.countries, countries + 1), axis=1)
+
+
+def _means(table: Any, rows: Any) -> Any:
+    """Return the mean [n, dim] of the table's rows [n, w], those of -1 left out; zeros where there are none."""
+    known = rows >= 0
+    owners = tf.where(known)[:, 0]
+    distinct, places = tf.unique(tf.boolean_mask(rows, known))
+    # Fused: the n x w x dim gathered rows never stand in memory.
+    return tf.sparse.segment_mean(tf.gather(table, distinct), places, owners, num_segments=tf.shape(rows)[0])
 
 
 def _weight(layer: Any, name: str, start: npt.NDArray[np.floating]) -> Any:
