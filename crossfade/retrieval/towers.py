@@ -1,7 +1,6 @@
 """The two towers as TensorFlow layers: tracks from content and id, users from the tracks they played."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,39 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
+from crossfade.features.traits import TRAITS
 from crossfade.retrieval.tensorflow_setup import tf
+from crossfade.retrieval.two_tower_inputs import TrackInputs
 from crossfade.retrieval.user_tower import HEADS, USER_WEIGHTS
-from crossfade.schema.ids import Rows
 from crossfade.schema.settings import TwoTowerSettings
 
 TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "vector_projection")
 TRACK_SCALE: Final = 0.1
 COUNTRY_SCALE: Final = 0.02
+Batch = Mapping[str, Any]
+
 MASKED: Final = -1e9
 TRACKS_PER_BLOCK: Final = 8192
-
-
-@dataclass(frozen=True)
-class TrackInputs:
-    """What the track tower reads of each track; rows are padded with -1.
-
-    Args:
-        artist_rows: [num_tracks, a] int32 all artists.
-        genre_rows: [num_tracks, g] int32.
-        word_rows: [num_tracks, w] int32 buckets of words.
-        features: [num_tracks, num_features] float32 from `track_features`.
-        vectors: [num_tracks, d] float32 from `input_vectors`, zeros where unknown; hidden together with the id.
-        trained: [num_tracks] bool; the tracks whose residual may learn.
-        tables: Rows of the tables of artists, genres and words, by these names.
-    """
-
-    artist_rows: Rows
-    genre_rows: Rows
-    word_rows: Rows
-    features: Floats
-    vectors: Floats
-    trained: npt.NDArray[np.bool_]
-    tables: Mapping[str, int]
 
 
 class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
@@ -104,15 +83,24 @@ class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
 
 
 class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
-    """Pools the track vectors of a history by several attention heads, adds the country and mixes them.
+    """Pools the track vectors of a history by several attention heads, mixes them, and adds what else is known.
 
     A head's share of an entry is a softmax over what the track is, how long ago and how often it was played,
     and its place in the history. The heads start with different memories, so that the taste of today and of
-    last year are both seen. `user_tower.user_vectors` is the same formula in NumPy.
+    last year are both seen. Country, traits and the id, where they are known, move the vector by one of their
+    own; context and id are hidden from a share of examples, so that their vectors add to a history and do not
+    replace it. `user_tower.user_vectors` is the same formula in NumPy.
+
+    Args:
+        settings: Shape, and the shares that are hidden while training.
+        num_countries: Rows of the table of countries, but for the one of unknown ones.
+        num_traits: Rows of the table of traits.
+        seed: Of initial weights.
     """
 
-    def __init__(self, *, settings: TwoTowerSettings, num_countries: int, seed: int) -> None:
+    def __init__(self, *, settings: TwoTowerSettings, num_countries: int, num_traits: int, seed: int) -> None:
         super().__init__(name="user_tower")
+        self.id_dropout, self.context_dropout = settings.id_dropout, settings.context_dropout
         dim, length = settings.dim, settings.history_length
         self.attention = _weight(self, "attention", np.zeros((dim, HEADS)))
         self.decays = _weight(self, "decays", np.linspace(0, 1.5, HEADS))
@@ -121,17 +109,22 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         self.mixing = _weight(self, "mixing", np.tile(np.eye(dim), (HEADS, 1)) / HEADS)
         countries = np.random.default_rng(seed).normal(0, COUNTRY_SCALE, (num_countries + 1, dim))
         self.countries = _weight(self, "countries", countries)
+        self.traits = _weight(self, "traits", np.zeros((max(num_traits, 1), dim)))
+        users = settings.user_buckets if settings.user_ids else 1
+        self.users = _weight(self, "users", np.zeros((users, dim)))
 
-    def call(self, tracks: Any, history: Any, ages: Any, plays: Any, countries: Any) -> Any:
+    def call(self, tracks: Any, history: Any, about: Batch, training: bool = False) -> Any:
         """Return unit vectors [n, dim].
 
         Args:
             tracks: [m, dim] float32 vectors of the tracks that histories hold.
             history: [n, history_length] int32 places in `tracks`, most recent first, any where padded.
-            ages: [n, history_length] float32 days since the last play.
-            plays: [n, history_length] float32 how often played, 0 where padded.
-            countries: [n] int32, -1 unknown.
+            about: `ages` [n, history_length] float32 days since the last play, `plays` [n, history_length] float32
+                how often played, 0 where padded, `country` [n] int32, `traits` [n, 6] int32 and `user_bucket` [n]
+                int32, each -1 where unknown.
+            training: Whether to hide contexts and ids.
         """
+        ages, plays = about["ages"], about["plays"]
         # Attention looks at each of the m tracks once: histories hold most of them many times.
         logits = tf.gather(tf.matmul(tracks, self.attention), history) + self.places
         logits -= self.decays * tf.math.log1p(tf.maximum(ages, 0.0))[:, :, None]
@@ -140,7 +133,20 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         shares = tf.nn.softmax(tf.where(known, logits, MASKED), axis=1) * tf.cast(known, tf.float32)
         pooled = tf.matmul(shares, tf.gather(tracks, history), transpose_a=True)
         mixed = tf.matmul(tf.reshape(pooled, [-1, self.mixing.shape[0]]), self.mixing)
-        return tf.math.l2_normalize(mixed + tf.gather(self.countries, countries + 1), axis=1)
+        mixed += tf.gather(self.countries, about["country"] + 1)
+        return tf.math.l2_normalize(
+            mixed + self._own(about["traits"], about["user_bucket"], training), axis=1
+        )
+
+    def _own(self, traits: Any, users: Any, training: bool) -> Any:
+        """Return what traits [n, 6] and ids [n] add, [n, dim]."""
+        if training:
+            hidden = tf.random.uniform([tf.shape(users)[0], 2]) < [self.context_dropout, self.id_dropout]
+            # The first trait is the age, which every query of a listener knows.
+            context = tf.where(hidden[:, :1], -1, traits[:, 1:])
+            traits, users = tf.concat([traits[:, :1], context], axis=1), tf.where(hidden[:, 1], -1, users)
+        of_traits = tf.reduce_sum(_rows_or_zeros(self.traits, traits), axis=1)
+        return of_traits + _rows_or_zeros(self.users, users)
 
 
 def _means(table: Any, rows: Any) -> Any:
@@ -150,6 +156,11 @@ def _means(table: Any, rows: Any) -> Any:
     distinct, places = tf.unique(tf.boolean_mask(rows, known))
     # Fused: the n x w x dim gathered rows never stand in memory.
     return tf.sparse.segment_mean(tf.gather(table, distinct), places, owners, num_segments=tf.shape(rows)[0])
+
+
+def _rows_or_zeros(table: Any, rows: Any) -> Any:
+    """Return the table's rows [..., dim], zeros for -1."""
+    return tf.gather(table, tf.maximum(rows, 0)) * tf.cast(rows >= 0, tf.float32)[..., None]
 
 
 def _weight(layer: Any, name: str, start: npt.NDArray[np.floating]) -> Any:
@@ -163,15 +174,16 @@ class _ServedUserTower(tf.Module):  # type: ignore[misc]
         self, settings: TwoTowerSettings, weights: Mapping[str, Floats], track_vectors: Floats
     ) -> None:
         super().__init__()
-        self.tower = UserTower(settings=settings, num_countries=len(weights["countries"]) - 1, seed=0)
+        countries, traits = len(weights["countries"]) - 1, len(weights["traits"])
+        self.tower = UserTower(settings=settings, num_countries=countries, num_traits=traits, seed=0)
         for name in USER_WEIGHTS:
             getattr(self.tower, name).assign(weights[name])
         self.track_vectors = tf.Variable(track_vectors, trainable=False)
 
-    def __call__(self, history: Any, ages: Any, plays: Any, countries: Any) -> dict[str, Any]:
+    def __call__(self, history: Any, **about: Any) -> dict[str, Any]:
         distinct, places = tf.unique(tf.reshape(tf.maximum(history, 0), [-1]))
         tracks, places = tf.gather(self.track_vectors, distinct), tf.reshape(places, tf.shape(history))
-        return {"user_vectors": self.tower(tracks, places, ages, plays, countries)}
+        return {"user_vectors": self.tower(tracks, places, about)}
 
 
 def export_user_tower(
@@ -180,15 +192,18 @@ def export_user_tower(
     """Write the user tower as a SavedModel.
 
     Its signature `serving_default` takes `history` [n, history_length] int32 track rows (distinct, most recent
-    first, -1 padded), `ages` [n, history_length] float32 days, `plays` [n, history_length] float32 (0 padded)
-    and `countries` [n] int32 (-1 unknown), and returns `user_vectors` [n, dim] float32.
+    first, -1 padded), `ages` [n, history_length] float32 days, `plays` [n, history_length] float32 (0 padded),
+    `country` [n] int32, `traits` [n, 6] int32 and `user_bucket` [n] int32 (each -1 where unknown), and returns
+    `user_vectors` [n, dim] float32.
     """
     served, length = _ServedUserTower(settings, weights, track_vectors), settings.history_length
     signature = tf.function(served.__call__).get_concrete_function(
         tf.TensorSpec([None, length], tf.int32, "history"),
-        tf.TensorSpec([None, length], tf.float32, "ages"),
-        tf.TensorSpec([None, length], tf.float32, "plays"),
-        tf.TensorSpec([None], tf.int32, "countries"),
+        ages=tf.TensorSpec([None, length], tf.float32, "ages"),
+        plays=tf.TensorSpec([None, length], tf.float32, "plays"),
+        country=tf.TensorSpec([None], tf.int32, "country"),
+        traits=tf.TensorSpec([None, len(TRAITS)], tf.int32, "traits"),
+        user_bucket=tf.TensorSpec([None], tf.int32, "user_bucket"),
     )
     tf.saved_model.save(served, str(directory), signatures=signature)
     # An optional file that holds a random id: without it equal models are equal bytes.

@@ -12,10 +12,9 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.user_tower import user_vectors
+from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.settings import IndexSettings, TwoTowerSettings
 
@@ -27,10 +26,11 @@ ABOUT: Final = "two_tower.json"
 
 @dataclass
 class TwoTower:
-    """Retrieves tracks by the vectors of a user tower (history, country) and a track tower (content, id).
+    """Retrieves tracks by the vectors of a user tower (history, profile, context) and a track tower (content, id).
 
-    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`) and `index_`. Users have no id of
-    their own, so a new user is as good as their history, and one without any gets what their country listens to.
+    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`) and `index_`. Unless
+    `user_ids` is set, users have no id of their own, so a new user is as good as their history; one without any gets
+    what their country and age listen to.
 
     Args:
         settings: Shape and training.
@@ -73,14 +73,15 @@ class TwoTower:
         return self.learnt_.history
 
     def user_vectors(self, queries: Queries) -> Floats:
-        """Return [n, dim] float32 vectors of length 1, from each query's last positives and country."""
+        """Return [n, dim] float32 vectors of length 1, from each query's last positives, profile and context."""
         edges = [*range(0, len(queries), QUERIES_PER_BLOCK), len(queries)]
         blocks = [self._block(queries.slice(start, stop)) for start, stop in pairwise(edges)]
         return np.concatenate(blocks) if blocks else np.empty((0, self.settings.dim), np.float32)
 
     def _block(self, queries: Queries) -> Floats:
-        histories = Histories.of(queries, self.settings.history_length, has_time=self.learnt_.has_time)
-        return user_vectors(self.learnt_.weights, self.track_vectors_, histories, queries.country_rows)
+        learnt, length = self.learnt_, self.settings.history_length
+        inputs = UserInputs.of(queries, length, learnt.user_buckets, has_time=learnt.has_time)
+        return user_vectors(learnt.weights, self.track_vectors_, inputs)
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""

@@ -38,7 +38,9 @@ def plays() -> Dataset:
 def all_batches(data: Dataset, *, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:
     examples = Examples.of(data)
     places = np.arange(len(examples))
-    pipeline = batches(examples, places, HardNegatives.of(data), settings(**changes), seed=seed)
+    changed = settings(**changes)
+    buckets = user_buckets(data.users, changed)
+    pipeline = batches(examples, places, HardNegatives.of(data), changed, user_buckets=buckets, seed=seed)
     return [{name: values.numpy() for name, values in batch.items()} for batch in pipeline]
 
 
