@@ -175,10 +175,8 @@ class Dataset:
         about = json.loads((directory / "split.json").read_text("utf-8"))
         table = read_table(directory / "interactions.arrow")
         situations = [table.column(name).to_numpy() for name in table.column_names[len(COLUMNS) :]]
-        acts = Interactions(
-            *(table.column(name).to_numpy() for name in COLUMNS),
-            situations=np.stack(situations, axis=1) if situations else None,
-        )
+        acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
+        acts = replace(acts, situations=np.stack(situations, axis=1) if situations else None)
         traits = IdMap(pa.array(json.loads((directory / TRAITS_FILE).read_text("utf-8")), pa.string()))
         users = Users(read_table(directory / "users.arrow"))
         split, versions = Split(**about["split"]), about["lake_versions"]
