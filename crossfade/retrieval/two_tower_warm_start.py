@@ -48,9 +48,9 @@ def _require_equal_shapes(model: TwoTowerModel, earlier: Learnt) -> None:
     tracks, users, weights = model.track_tower, model.user_tower, earlier.weights
     for setting, now, then in (
         ("two_tower.dim", tracks.residuals.shape[1], weights["residuals"].shape[1]),
-        ("two_tower.history_length", len(users.places), len(weights["places"])),
-        ("two_tower.text_buckets", len(tracks.words), len(weights["words"])),
-        ("two_tower.user_ids and user_buckets", len(users.users), len(weights["users"])),
+        ("two_tower.history_length", users.places.shape[0], len(weights["places"])),
+        ("two_tower.text_buckets", tracks.words.shape[0], len(weights["words"])),
+        ("two_tower.user_ids and user_buckets", users.users.shape[0], len(weights["users"])),
     ):
         if now != then:
             raise TrainingError(

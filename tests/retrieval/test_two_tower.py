@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
+from crossfade.features.traits import unknown, vocabulary
 from crossfade.retrieval.contract import RETRIEVERS, retriever_class
-from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.two_tower import TwoTower
+from crossfade.retrieval.two_tower_inputs import word_rows
+from crossfade.retrieval.user_tower import UserInputs
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.ids import Rows
@@ -86,7 +89,9 @@ def test_a_never_played_track_is_what_its_content_says(
 ) -> None:
     new_a, new_b = planted.catalogue.tracks.rows(["a_new", "b_new"])
     assert not fitted.learnt_.weights["residuals"][[new_a, new_b]].any()
+    words = word_rows(planted, fitted.settings.text_buckets)[new_a]
     content = fitted.learnt_.weights["artists"][0] + fitted.learnt_.weights["genres"][0]
+    content = content + fitted.learnt_.weights["words"][words[words >= 0]].mean(axis=0)
     np.testing.assert_allclose(fitted.track_vectors_[new_a], content / np.linalg.norm(content), atol=1e-5)
     scores = fitted.user_vectors(queries) @ fitted.track_vectors_.T
     artists = np.array([name[0] for name in planted.catalogue.tracks.ids.to_pylist()])
@@ -134,19 +139,26 @@ def test_saving_and_loading_keep_the_answers(
     assert not [path for path in files if str(tmp_path).encode() in path.read_bytes()]
 
 
-def test_the_saved_model_and_numpy_agree(fitted: TwoTower, queries: Queries, tmp_path: Path) -> None:
+def test_the_saved_model_and_numpy_agree(planted: Dataset, queries: Queries, tmp_path: Path) -> None:
     from crossfade.retrieval.tensorflow_setup import tf
 
+    fitted = model(epochs=2, user_ids=True, user_buckets=50).fit(planted)
+    traits = np.random.default_rng(0).integers(-1, 41, (len(queries), 6)).astype(np.int8)
+    asked = replace(queries, traits=traits)
+    fitted.learnt_.weights["traits"] += np.random.default_rng(1).normal(size=(41, 8)).astype(np.float32)
     fitted.save(tmp_path)
     serve = tf.saved_model.load(str(tmp_path / "user_tower")).signatures["serving_default"]
-    histories = Histories.of(queries, 5, has_time=True)
+    inputs = UserInputs.of(asked, 5, fitted.learnt_.user_buckets, has_time=True)
     answer = serve(
-        history=tf.constant(histories.rows),
-        ages=tf.constant(histories.ages),
-        plays=tf.constant(histories.plays.astype(np.float32)),
-        countries=tf.constant(queries.country_rows),
+        history=tf.constant(inputs.histories.rows),
+        ages=tf.constant(inputs.histories.ages),
+        plays=tf.constant(inputs.histories.plays.astype(np.float32)),
+        country=tf.constant(inputs.country_rows),
+        traits=tf.constant(inputs.trait_rows),
+        user_bucket=tf.constant(inputs.user_rows),
     )
-    np.testing.assert_allclose(answer["user_vectors"].numpy(), fitted.user_vectors(queries), atol=1e-5)
+    np.testing.assert_allclose(answer["user_vectors"].numpy(), fitted.user_vectors(asked), atol=1e-5)
+    assert np.abs(fitted.user_vectors(asked) - fitted.user_vectors(queries)).max() > 0.1
 
 
 def test_loading_and_answering_need_no_tensorflow(fitted: TwoTower, planted: Dataset, tmp_path: Path) -> None:
@@ -218,8 +230,12 @@ def test_a_warm_start_takes_over_what_it_knows_by_id(fitted: TwoTower, planted: 
 
 
 def test_a_warm_start_of_another_shape_is_refused(fitted: TwoTower, planted: Dataset) -> None:
-    with pytest.raises(TrainingError, match="of the earlier model, 8 and 5; got 16 and 5"):
+    with pytest.raises(
+        TrainingError, match=r"two_tower\.dim of the earlier model, whose table has size 8; got 16"
+    ):
         model(dim=16).fit(planted, warm_start=fitted)
+    with pytest.raises(TrainingError, match=r"two_tower\.text_buckets of .* size 16384; got 99\. Start cold"):
+        model(text_buckets=99).fit(planted, warm_start=fitted)
 
 
 def test_country_answers_for_users_without_history() -> None:
@@ -234,6 +250,64 @@ def test_country_answers_for_users_without_history() -> None:
     rows, _ = learnt.recommend(newcomers, 5)
     artists = [[name[0] for name in names(data, list_)] for list_ in rows]
     assert artists == [["a"] * 5, ["b"] * 5]
+
+
+def test_age_answers_for_users_without_history() -> None:
+    data = dataset(clusters(), cluster_catalogue())
+    ids = data.users.ids.ids.to_pylist()
+    people = users(ids, birth_years=[1950 if int(name[1:]) % 2 else 2000 for name in ids])
+    later = replace(
+        data.interactions, seconds=data.interactions.seconds + 20_000 * SECONDS_PER_DAY
+    )  # in 2024
+    data = replace(data, users=people, interactions=later)
+    learnt = model(epochs=10).fit(data)
+    newcomers = data.queries(np.array([0, 1], np.int32), 20_000 * SECONDS_PER_DAY)
+    rows, _ = learnt.recommend(newcomers, 5)
+    assert [[name[0] for name in names(data, list_)] for list_ in rows] == [["a"] * 5, ["b"] * 5]
+
+
+def test_a_context_shifts_the_answer_and_none_is_answered_too() -> None:
+    # Everybody hears artist a on the phone and b in the car, in sessions of their own.
+    plays: list[Play] = [
+        (f"u{user:02}", f"{'ab'[day % 2]}{(user + day) % 8}", day + user / 100)
+        for user in range(30)
+        for day in range(8)
+    ]
+    data = dataset(plays, cluster_catalogue())
+    traits = vocabulary({"device=phone": 2, "device=car": 1})
+    devices = [
+        ["device=phone", "device=car"][int(second // SECONDS_PER_DAY) % 2]
+        for second in data.interactions.seconds
+    ]
+    situations = np.full((len(plays), 3), -1, np.int8)
+    situations[:, 0] = traits.rows(devices)
+    data = replace(data, traits=traits, interactions=replace(data.interactions, situations=situations))
+    learnt = model(epochs=10).fit(data)
+    asked = data.queries(np.array([0, 0, 0], np.int32), LATER)
+    told = unknown(3)
+    told[:2, 1] = traits.rows(["device=phone", "device=car"])
+    rows, scores = learnt.recommend(replace(asked, traits=told), 3)
+    assert [[name[0] for name in names(data, list_)] for list_ in rows[:2]] == [["a"] * 3, ["b"] * 3]
+    np.testing.assert_array_equal(scores[2], learnt.recommend(asked, 3)[1][2])
+
+
+def test_ids_of_users_are_learnt_where_they_are_set_and_strangers_have_none(planted: Dataset) -> None:
+    learnt = model(user_ids=True, user_buckets=1000, history_length=1).fit(planted)
+    buckets = learnt.learnt_.user_buckets
+    assert len(np.unique(buckets)) > 35
+    assert (np.abs(learnt.learnt_.weights["users"][buckets]).sum(axis=1) > 0).all()
+    never = np.setdiff1d(np.arange(1000), buckets)
+    assert not learnt.learnt_.weights["users"][never].any()
+    asked = planted.queries(np.array([0], np.int32), LATER)
+    stranger = replace(asked, user_rows=np.array([-1], np.int32))
+    assert np.abs(learnt.user_vectors(asked) - learnt.user_vectors(stranger)).max() > 0.01
+
+
+def test_vectors_of_als_are_read_beside_the_content(planted: Dataset, queries: Queries) -> None:
+    learnt = model(input_vectors="als").fit(planted)
+    assert learnt.learnt_.weights["vector_projection"].shape == (64, 8)
+    rows, _ = learnt.recommend(queries, 5)
+    assert [[name[0] for name in names(planted, list_)] for list_ in rows[:2]] == [["a"] * 5, ["b"] * 5]
 
 
 def test_without_times_recency_means_nothing() -> None:
