@@ -20,7 +20,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.ids import IdMap, Rows
 
 COLUMNS: Final = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
-TRAITS_FILE: Final = "traits.json"
+TRAITS_FILE: Final = "traits.arrow"
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,7 @@ class Dataset:
         if acts.situations is not None:
             columns |= {name: acts.situations[:, i].copy() for i, name in enumerate(c.SITUATION)}
         write_table(pa.table(columns), directory / "interactions.arrow")
-        (directory / TRAITS_FILE).write_text(
-            json.dumps(self.traits.ids.to_pylist(), indent=2) + "\n", "utf-8"
-        )
+        write_table(pa.table({"trait": self.traits.ids}), directory / TRAITS_FILE)
         self.playlists.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
         (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
@@ -177,7 +175,7 @@ class Dataset:
         situations = [table.column(name).to_numpy() for name in table.column_names[len(COLUMNS) :]]
         acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
         acts = replace(acts, situations=np.stack(situations, axis=1) if situations else None)
-        traits = IdMap(pa.array(json.loads((directory / TRAITS_FILE).read_text("utf-8")), pa.string()))
+        traits = IdMap(read_table(directory / TRAITS_FILE).column(0).combine_chunks())
         users = Users(read_table(directory / "users.arrow"))
         split, versions = Split(**about["split"]), about["lake_versions"]
         return cls(

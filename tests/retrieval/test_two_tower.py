@@ -7,56 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
-from crossfade.features.traits import unknown, vocabulary
 from crossfade.retrieval.contract import RETRIEVERS, retriever_class
 from crossfade.retrieval.two_tower import TwoTower
 from crossfade.retrieval.two_tower_inputs import word_rows
 from crossfade.retrieval.user_tower import UserInputs
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, TrainingError
-from crossfade.schema.ids import Rows
-from crossfade.schema.settings import default_settings
-from tests.builders import Play, catalogue, dataset, users
-
-LATER = 30 * SECONDS_PER_DAY
-
-
-def model(*, seed: int = 1, **changes: Any) -> TwoTower:
-    defaults = default_settings()
-    small = {
-        "dim": 8,
-        "history_length": 5,
-        "batch_size": 32,
-        "epochs": 6,
-        "learning_rate": 0.02,
-        "hard_negatives": 4,
-    }
-    return TwoTower(defaults.two_tower.model_copy(update=small | changes), defaults.index, seed)
-
-
-def clusters(num_users: int = 40) -> list[Play]:
-    """Even users hear tracks of artist a, odd users those of artist b."""
-    random = np.random.default_rng(0)
-    return [
-        (f"u{user:02}", f"{'ab'[user % 2]}{random.integers(8)}", day + random.random() / 2)
-        for user in range(num_users)
-        for day in range(10)
-    ]
-
-
-def names(data: Dataset, rows: Rows) -> list[str]:
-    return [str(name) for name in data.catalogue.tracks.names(rows)]
-
-
-def cluster_catalogue() -> Catalogue:
-    """Eight tracks and a never played one (id ending in `_new`) of each of two artists."""
-    ids = [f"{artist}{i}" for artist in "ab" for i in [*range(8), "_new"]]
-    return catalogue(
-        [{c.TRACK_ID: name, c.ARTIST_IDS: [name[0]], c.GENRES: [f"genre {name[0]}"]} for name in ids]
-    )
+from tests.builders import catalogue, dataset
+from tests.retrieval.clusters import LATER, cluster_catalogue, clusters, model, names
 
 
 @pytest.fixture(scope="module")
@@ -213,101 +173,6 @@ def test_the_best_epoch_is_kept_and_patience_ends(monkeypatch: pytest.MonkeyPatc
     learnt = model(patience=2).fit(dataset(clusters(), cluster_catalogue()))
     assert [epoch["validation_recall"] for epoch in learnt.history_] == [0.2, 0.5, 0.4, 0.3]
     np.testing.assert_array_equal(learnt.track_vectors_, kept[1])
-
-
-def test_a_warm_start_takes_over_what_it_knows_by_id(fitted: TwoTower, planted: Dataset) -> None:
-    grown = dataset(
-        clusters(),
-        catalogue([*cluster_catalogue().table.to_pylist(), {c.TRACK_ID: "a00", c.ARTIST_IDS: ["0"]}]),
-    )
-    warm = model(learning_rate=1e-9).fit(grown, warm_start=fitted)
-    assert len(warm.history_) == 3
-    rows = grown.catalogue.tracks.rows(planted.catalogue.tracks.ids)
-    assert rows.tolist() != list(range(len(rows)))
-    np.testing.assert_allclose(warm.track_vectors_[rows], fitted.track_vectors_, atol=1e-5)
-    queries = [data.queries(np.arange(4, dtype=np.int32), LATER) for data in (grown, planted)]
-    np.testing.assert_allclose(warm.user_vectors(queries[0]), fitted.user_vectors(queries[1]), atol=1e-5)
-
-
-def test_a_warm_start_of_another_shape_is_refused(fitted: TwoTower, planted: Dataset) -> None:
-    with pytest.raises(
-        TrainingError, match=r"two_tower\.dim of the earlier model, whose table has size 8; got 16"
-    ):
-        model(dim=16).fit(planted, warm_start=fitted)
-    with pytest.raises(TrainingError, match=r"two_tower\.text_buckets of .* size 16384; got 99\. Start cold"):
-        model(text_buckets=99).fit(planted, warm_start=fitted)
-
-
-def test_country_answers_for_users_without_history() -> None:
-    plays = clusters()
-    data = dataset(plays, cluster_catalogue())
-    ids = sorted({play[0] for play in plays})
-    countries = ["NO" if int(name[1:]) % 2 == 0 else "SE" for name in ids]
-    data = Dataset(data.catalogue, users(ids, countries), data.interactions, data.split, {})
-    learnt = model(epochs=10).fit(data)
-    newcomers = data.queries(np.array([0, 1], np.int32), 0)  # before anything happened: country alone
-    assert newcomers.country_rows.tolist() == [0, 1]
-    rows, _ = learnt.recommend(newcomers, 5)
-    artists = [[name[0] for name in names(data, list_)] for list_ in rows]
-    assert artists == [["a"] * 5, ["b"] * 5]
-
-
-def test_age_answers_for_users_without_history() -> None:
-    data = dataset(clusters(), cluster_catalogue())
-    ids = data.users.ids.ids.to_pylist()
-    people = users(ids, birth_years=[1950 if int(name[1:]) % 2 else 2000 for name in ids])
-    later = replace(
-        data.interactions, seconds=data.interactions.seconds + 20_000 * SECONDS_PER_DAY
-    )  # in 2024
-    data = replace(data, users=people, interactions=later)
-    learnt = model(epochs=10).fit(data)
-    newcomers = data.queries(np.array([0, 1], np.int32), 20_000 * SECONDS_PER_DAY)
-    rows, _ = learnt.recommend(newcomers, 5)
-    assert [[name[0] for name in names(data, list_)] for list_ in rows] == [["a"] * 5, ["b"] * 5]
-
-
-def test_a_context_shifts_the_answer_and_none_is_answered_too() -> None:
-    # Everybody hears artist a on the phone and b in the car, in sessions of their own.
-    plays: list[Play] = [
-        (f"u{user:02}", f"{'ab'[day % 2]}{(user + day) % 8}", day + user / 100)
-        for user in range(30)
-        for day in range(8)
-    ]
-    data = dataset(plays, cluster_catalogue())
-    traits = vocabulary({"device=phone": 2, "device=car": 1})
-    devices = [
-        ["device=phone", "device=car"][int(second // SECONDS_PER_DAY) % 2]
-        for second in data.interactions.seconds
-    ]
-    situations = np.full((len(plays), 3), -1, np.int8)
-    situations[:, 0] = traits.rows(devices)
-    data = replace(data, traits=traits, interactions=replace(data.interactions, situations=situations))
-    learnt = model(epochs=10).fit(data)
-    asked = data.queries(np.array([0, 0, 0], np.int32), LATER)
-    told = unknown(3)
-    told[:2, 1] = traits.rows(["device=phone", "device=car"])
-    rows, scores = learnt.recommend(replace(asked, traits=told), 3)
-    assert [[name[0] for name in names(data, list_)] for list_ in rows[:2]] == [["a"] * 3, ["b"] * 3]
-    np.testing.assert_array_equal(scores[2], learnt.recommend(asked, 3)[1][2])
-
-
-def test_ids_of_users_are_learnt_where_they_are_set_and_strangers_have_none(planted: Dataset) -> None:
-    learnt = model(user_ids=True, user_buckets=1000, history_length=1).fit(planted)
-    buckets = learnt.learnt_.user_buckets
-    assert len(np.unique(buckets)) > 35
-    assert (np.abs(learnt.learnt_.weights["users"][buckets]).sum(axis=1) > 0).all()
-    never = np.setdiff1d(np.arange(1000), buckets)
-    assert not learnt.learnt_.weights["users"][never].any()
-    asked = planted.queries(np.array([0], np.int32), LATER)
-    stranger = replace(asked, user_rows=np.array([-1], np.int32))
-    assert np.abs(learnt.user_vectors(asked) - learnt.user_vectors(stranger)).max() > 0.01
-
-
-def test_vectors_of_als_are_read_beside_the_content(planted: Dataset, queries: Queries) -> None:
-    learnt = model(input_vectors="als").fit(planted)
-    assert learnt.learnt_.weights["vector_projection"].shape == (64, 8)
-    rows, _ = learnt.recommend(queries, 5)
-    assert [[name[0] for name in names(planted, list_)] for list_ in rows[:2]] == [["a"] * 5, ["b"] * 5]
 
 
 def test_without_times_recency_means_nothing() -> None:
