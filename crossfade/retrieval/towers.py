@@ -14,7 +14,7 @@ from crossfade.retrieval.two_tower_inputs import TrackInputs
 from crossfade.retrieval.user_tower import HEADS, USER_WEIGHTS
 from crossfade.schema.settings import TwoTowerSettings
 
-TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "vector_projection")
+TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "given", "vector_projection")
 TRACK_SCALE: Final = 0.1
 COUNTRY_SCALE: Final = 0.02
 Batch = Mapping[str, Any]

@@ -16,7 +16,7 @@ from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from crossfade.schema import columns as c
-from crossfade.schema.settings import IndexSettings, TwoTowerSettings
+from crossfade.schema.settings import AlsSettings, IndexSettings, TwoTowerSettings, default_settings
 
 # Bounds the memory of the gathered histories: 1,024 queries x 50 entries x 64 dims are 13 MB.
 QUERIES_PER_BLOCK: Final = 1024
@@ -36,11 +36,13 @@ class TwoTower:
         settings: Shape and training.
         index: Backend of the vector index and its recall floor.
         seed: Of initial weights, order of examples and dropout.
+        als: Of the model that `input_vectors` of als come from.
     """
 
     settings: TwoTowerSettings
     index: IndexSettings
     seed: int
+    als: AlsSettings = field(default_factory=lambda: default_settings().als)
     name: str = field(default=c.TWO_TOWER, init=False)
 
     def fit(self, dataset: Dataset, warm_start: "TwoTower | None" = None) -> Self:
@@ -58,7 +60,7 @@ class TwoTower:
         from crossfade.retrieval.two_tower_training import train
 
         earlier = None if warm_start is None else warm_start.learnt_
-        self.learnt_: Learnt = train(dataset, self.settings, self.seed, earlier)
+        self.learnt_: Learnt = train(dataset, self.settings, self.seed, earlier, als=self.als)
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
 
@@ -101,7 +103,12 @@ class TwoTower:
         self.learnt_.save(directory)
         self.index_.save(directory / "index")
         export_user_tower(directory / "user_tower", self.settings, self.learnt_.weights, self.track_vectors_)
-        about = {"settings": self.settings.model_dump(), "index": self.index.model_dump(), "seed": self.seed}
+        about = {
+            "settings": self.settings.model_dump(),
+            "index": self.index.model_dump(),
+            "seed": self.seed,
+            "als": self.als.model_dump(),
+        }
         (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
 
     @classmethod
@@ -112,7 +119,12 @@ class TwoTower:
             IntegrityError: The catalogue has another number of tracks than the vectors.
         """
         about = json.loads((directory / ABOUT).read_text("utf-8"))
-        model = cls(TwoTowerSettings(**about["settings"]), IndexSettings(**about["index"]), about["seed"])
+        model = cls(
+            TwoTowerSettings(**about["settings"]),
+            IndexSettings(**about["index"]),
+            about["seed"],
+            AlsSettings(**about["als"]),
+        )
         model.learnt_ = Learnt.load(directory, catalogue)
         model.index_ = load_index(directory / "index", model.track_vectors_)
         return model

@@ -11,12 +11,15 @@ import numpy.typing as npt
 from crossfade.features.dataset import Dataset, Users
 from crossfade.features.interactions import Floats
 from crossfade.features.text import track_tokens
+from crossfade.retrieval.als import Als
 from crossfade.retrieval.two_tower_examples import track_features
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.settings import TwoTowerSettings, default_settings
+from crossfade.schema.settings import AlsSettings, IndexSettings, TwoTowerSettings
 
 NONE: Final = "none"
 HASH_BYTES: Final = 8
+# Only the vectors are wanted: an index that is exact is built in no time.
+NO_INDEX: Final = IndexSettings(backend="exact", min_recall=0, recall_at=1)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,13 @@ class TrackInputs:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, settings: TwoTowerSettings, trained: npt.NDArray[np.bool_], seed: int
+        cls,
+        dataset: Dataset,
+        settings: TwoTowerSettings,
+        trained: npt.NDArray[np.bool_],
+        *,
+        als: AlsSettings,
+        seed: int,
     ) -> "TrackInputs":
         """Read them of a dataset that is cut to what training may know; `trained` tracks are its targets."""
         catalogue, buckets = dataset.catalogue, settings.text_buckets
@@ -57,7 +66,7 @@ class TrackInputs:
             word_rows(dataset, buckets),
             features,
             names,
-            input_vectors(dataset, settings, seed),
+            input_vectors(dataset, settings, als=als, seed=seed),
             trained,
             tables,
         )
@@ -71,7 +80,7 @@ def word_rows(dataset: Dataset, buckets: int) -> Rows:
     return np.where(tokens >= 0, tokens % buckets, NO_ROW).astype(np.int32)
 
 
-def input_vectors(dataset: Dataset, settings: TwoTowerSettings, seed: int) -> Floats:
+def input_vectors(dataset: Dataset, settings: TwoTowerSettings, *, als: AlsSettings, seed: int) -> Floats:
     """Return vectors of tracks [num_tracks, d] float32 that another model learns from the same dataset.
 
     They have length 1 in the root mean square over the tracks that have one, and are zeros elsewhere; d is 0 where
@@ -79,12 +88,7 @@ def input_vectors(dataset: Dataset, settings: TwoTowerSettings, seed: int) -> Fl
     """
     if settings.input_vectors == NONE:
         return np.empty((len(dataset.catalogue), 0), np.float32)
-    from crossfade.retrieval.als import Als
-
-    defaults = default_settings()
-    vectors = (
-        Als(defaults.als, defaults.index.model_copy(update={"backend": "exact"}), seed).fit(dataset).factors_
-    )
+    vectors = Als(als, NO_INDEX, seed).fit(dataset).factors_
     known = vectors.any(axis=1)
     return np.asarray(vectors / np.sqrt((vectors[known] ** 2).sum(axis=1).mean()), np.float32)
 

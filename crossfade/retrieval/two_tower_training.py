@@ -27,7 +27,7 @@ from crossfade.retrieval.two_tower_validation import Validation
 from crossfade.retrieval.two_tower_warm_start import take_over
 from crossfade.retrieval.user_tower import USER_WEIGHTS, UserInputs, user_vectors
 from crossfade.schema.errors import TrainingError
-from crossfade.schema.settings import TwoTowerSettings
+from crossfade.schema.settings import AlsSettings, TwoTowerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,14 @@ WARM_EPOCHS_SHARE: Final = 0.5
 LAST_RATE_SHARE: Final = 0.02
 
 
-def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Learnt | None = None) -> Learnt:
+def train(
+    dataset: Dataset,
+    settings: TwoTowerSettings,
+    seed: int,
+    earlier: Learnt | None = None,
+    *,
+    als: AlsSettings,
+) -> Learnt:
     """Train both towers on a dataset, starting from earlier ones if there are any; see `TwoTower.fit`."""
     examples = Examples.of(dataset)
     if not len(examples):
@@ -45,7 +52,7 @@ def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Lear
             f"{len(dataset.interactions)} interactions. Import listens over lake.positive_ms, or saves."
         )
     tf.keras.utils.set_random_seed(seed)
-    training = _Training(dataset, examples, settings, seed)
+    training = _Training(dataset, examples, settings, seed, als=als)
     epochs = settings.epochs
     if earlier is not None:
         take_over(training.model, earlier, dataset, training.inputs.feature_names)
@@ -73,8 +80,11 @@ def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Lear
 class _Training:
     """One run: the model, its examples, and the held-out period that tells when to stop."""
 
-    def __init__(self, dataset: Dataset, examples: Examples, settings: TwoTowerSettings, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, examples: Examples, settings: TwoTowerSettings, seed: int, *, als: AlsSettings
+    ) -> None:
         self.dataset, self.examples, self.settings, self.seed = dataset, examples, settings, seed
+        self.als = als
         self.hard = HardNegatives.of(dataset)
         self.validation = Validation.of(dataset, seed)
         if not len(self.validation.queries):
@@ -94,7 +104,7 @@ class _Training:
         known = replace(
             self.dataset, interactions=acts.where(~self.validation.holds_out(acts.user_rows, acts.seconds))
         )
-        self.inputs = TrackInputs.of(known, settings, trained, self.seed)
+        self.inputs = TrackInputs.of(known, settings, trained, als=self.als, seed=self.seed)
         tracks = TrackTower(self.inputs, settings=settings, seed=self.seed)
         countries, traits = len(self.dataset.users.countries), len(self.dataset.traits)
         users = UserTower(settings=settings, num_countries=countries, num_traits=traits, seed=self.seed)

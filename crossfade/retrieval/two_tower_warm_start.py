@@ -2,10 +2,12 @@
 
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats
+from crossfade.retrieval.towers import TrackTower
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.two_tower_model import TwoTowerModel
 from crossfade.schema.errors import TrainingError
@@ -18,7 +20,8 @@ UNKNOWN: Final = ""
 def take_over(model: TwoTowerModel, earlier: Learnt, dataset: Dataset, features: list[str]) -> None:
     """Start from earlier towers: tables row by row of equal id, tables of hashes as they are.
 
-    The projection of input vectors is not taken over: another fit of their model turns them another way.
+    Another fit of the model that input vectors come from turns them another way, so their projection is the one that
+    brings the tracks of both nearest to where they stood.
 
     Args:
         model: Its weights are overwritten.
@@ -35,6 +38,7 @@ def take_over(model: TwoTowerModel, earlier: Learnt, dataset: Dataset, features:
     _copy_rows(tracks.residuals, catalogue.tracks, weights["residuals"], known.tracks)
     _copy_rows(tracks.artists, catalogue.contributors, weights["artists"], known.contributors)
     _copy_rows(tracks.genres, catalogue.genres, weights["genres"], known.genres)
+    _turn(tracks, catalogue.tracks, earlier)
     _copy_rows(tracks.projection, _ids(features), weights["projection"], _ids(earlier.features))
     countries = _ids([UNKNOWN, *dataset.users.countries.ids.to_pylist()])
     _copy_rows(users.countries, countries, weights["countries"], _ids([UNKNOWN, *earlier.countries]))
@@ -56,6 +60,15 @@ def _require_equal_shapes(model: TwoTowerModel, earlier: Learnt) -> None:
             raise TrainingError(
                 f"A warm start needs {setting} of the earlier model, whose table has size {then}; got {now}. Start cold."
             )
+
+
+def _turn(tracks: TrackTower, ids: IdMap, earlier: Learnt) -> None:
+    """Choose the projection of input vectors by least squares over the tracks that the earlier model has too."""
+    rows = earlier.catalogue.tracks.rows(ids.ids)
+    now, then = tracks.given.numpy()[rows >= 0], earlier.weights["given"][rows[rows >= 0]]
+    if now.shape[1]:
+        stood = then @ earlier.weights["vector_projection"]
+        tracks.vector_projection.assign(np.linalg.lstsq(now, stood, rcond=None)[0])
 
 
 def _ids(names: list[str]) -> IdMap:

@@ -13,6 +13,8 @@ from crossfade.schema.settings import TwoTowerSettings, default_settings
 from tests import builders
 from tests.retrieval import worlds
 
+ALS = default_settings().als
+
 
 def settings(**changes: Any) -> TwoTowerSettings:
     return default_settings().two_tower.model_copy(update=changes)
@@ -38,7 +40,7 @@ def test_the_track_tower_reads_all_artists_and_the_primary_first() -> None:
         ]
     )
     world = builders.dataset([("u", "a", 1.0)], tracks)
-    inputs = TrackInputs.of(world, settings(), np.ones(3, np.bool_), 1)
+    inputs = TrackInputs.of(world, settings(), np.ones(3, np.bool_), als=ALS, seed=1)
     assert [tracks.contributors.names(rows) for rows in inputs.artist_rows] == [
         ["y", "x", None, None],
         ["z", None, None, None],
@@ -52,7 +54,7 @@ def test_als_vectors_have_unit_length_in_the_mean_and_are_zero_without_listens()
     extended = replace(
         world, catalogue=builders.catalogue([*world.catalogue.table.to_pylist(), {c.TRACK_ID: "zzz"}])
     )
-    vectors = input_vectors(extended, settings(input_vectors="als"), seed=1)
+    vectors = input_vectors(extended, settings(input_vectors="als"), als=ALS, seed=1)
     lengths = (vectors**2).sum(axis=1)
     assert vectors.dtype == np.float32
     assert lengths[-1] == 0
@@ -60,7 +62,7 @@ def test_als_vectors_have_unit_length_in_the_mean_and_are_zero_without_listens()
     cosines = vectors[:-1] @ vectors[:-1].T
     jazz = np.array([name[0] == "j" for name in world.catalogue.tracks.ids.to_pylist()])
     assert cosines[np.ix_(jazz, jazz)].mean() > 10 * abs(cosines[np.ix_(jazz, ~jazz)].mean())
-    assert input_vectors(world, settings(input_vectors="none"), seed=1).shape == (16, 0)
+    assert input_vectors(world, settings(input_vectors="none"), als=ALS, seed=1).shape == (16, 0)
 
 
 def test_a_users_bucket_follows_the_id_alone() -> None:
