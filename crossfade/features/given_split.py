@@ -1,7 +1,7 @@
 """A split that somebody else made: training, validation and test interactions of their own, laid out over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +63,7 @@ def make_given_dataset(lakes: GivenLakes, settings: Settings) -> Dataset:
     read = list(zip(lakes.parts, pinned, strict=True))
     catalogue = Catalogue(_first_of_each([read_catalogue(*each) for each in read], c.TRACK_ID))
     users = Users(_first_of_each([read_users(*each) for each in read], c.USER_ID))
-    parts = [read_interactions(lake, users.ids, catalogue.tracks, versions) for lake, versions in read]
+    parts, traits = read_interactions(read, users.ids, catalogue.tracks)
     parts = _own_sessions(parts)
     if has_time := _in_time(parts):
         split = _true_split(parts, settings.split)
@@ -73,15 +73,9 @@ def make_given_dataset(lakes: GivenLakes, settings: Settings) -> Dataset:
     acts = numbered(ordered(_joined(parts)))
     check_periods(acts, split)
     playlists = read_playlists(lakes.train, catalogue.tracks, pinned[0]) if has_time else Playlists.none()
-    return Dataset(
-        catalogue if has_time else undated(catalogue),
-        users,
-        acts,
-        split,
-        pinned[0],
-        lakes.train.id,
-        playlists,
-    )
+    if not has_time:
+        catalogue = undated(catalogue)
+    return Dataset(catalogue, users, acts, split, pinned[0], lakes.train.id, playlists, traits)
 
 
 def _first_of_each(tables: Sequence[pa.Table], key: str) -> pa.Table:
@@ -142,5 +136,5 @@ def _over(part: Interactions, first: int, last: int, num_users: int, seed: int) 
 
 
 def _joined(parts: Sequence[Interactions]) -> Interactions:
-    names = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
-    return Interactions(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    names = [field.name for field in fields(Interactions) if getattr(parts[0], field.name) is not None]
+    return Interactions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

@@ -1,7 +1,8 @@
 """The gold tables of a lake as columns over rows: catalogue, users, playlists and interactions."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
+from crossfade.features.traits import encoded, situations
 from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.schema import columns as c
@@ -77,24 +79,45 @@ def read_playlists(lake: Lake, tracks: IdMap, pinned: Versions) -> Playlists:
     return playlists
 
 
-def read_interactions(lake: Lake, users: IdMap, tracks: IdMap, pinned: Versions) -> Interactions:
-    """Return all interactions, in no order; `seconds` are `NO_TIME` where there is no timestamp.
+def read_interactions(
+    lakes: Sequence[tuple[Lake, Versions]], users: IdMap, tracks: IdMap
+) -> tuple[list[Interactions], IdMap]:
+    """Return the interactions of each lake, in no order, and the names of all their traits.
 
-    They are read by batches, so that the ids of all of them never stand in memory at once.
+    `seconds` are `NO_TIME` where there is no timestamp. Interactions are read by batches, so that the ids of all of them
+    never stand in memory at once.
 
     Raises:
-        IntegrityError: The versions do not belong together.
+        IntegrityError: The versions of a lake do not belong together.
     """
+    read, situated = [], []
+    for lake, pinned in lakes:
+        acts, named = _read_lake(lake, users, tracks, pinned)
+        read.append(acts)
+        situated += named
+    codes, traits = encoded(situated)
+    if codes is None:
+        return read, traits
+    edges = np.cumsum([len(acts) for acts in read])[:-1]
+    parts = zip(read, np.split(codes, edges), strict=True)
+    return [replace(acts, situations=part) for acts, part in parts], traits
+
+
+def _read_lake(
+    lake: Lake, users: IdMap, tracks: IdMap, pinned: Versions
+) -> tuple[Interactions, list[list[pa.DictionaryArray]]]:
+    """Return the interactions without their situations, and these by name for each batch."""
     dataset = lake.dataset(GOLD, INTERACTIONS, pinned[f"{GOLD}/{INTERACTIONS}"])
     no_rows = pa.RecordBatch.from_pylist([], GOLD_SCHEMAS[INTERACTIONS])
-    parts, sessions = [], []
+    parts, sessions, situated = [], [], []
     for batch in (no_rows, *dataset.to_batches(batch_size=BATCH_ROWS)):
         parts.append(_rows(batch, users, tracks, pinned))
         sessions.append(batch.column(c.SESSION_ID).dictionary_encode())
+        situated.append(situations(batch))
     user_rows, track_rows, seconds, strengths = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return Interactions(user_rows, track_rows, seconds, strengths, _codes(sessions))
+    return Interactions(user_rows, track_rows, seconds, strengths, _codes(sessions)), situated
 
 
 def _rows(
@@ -136,7 +159,7 @@ def numbered(acts: Interactions) -> Interactions:
     _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
     numbers = np.empty(len(first), np.int32)
     numbers[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    return Interactions(acts.user_rows, acts.track_rows, acts.seconds, acts.strengths, numbers[codes])
+    return replace(acts, sessions=numbers[codes])
 
 
 def undated(catalogue: Catalogue) -> Catalogue:

@@ -51,13 +51,13 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
     """
     pinned = pinned_versions(lake, versions)
     catalogue, users = Catalogue(read_catalogue(lake, pinned)), Users(read_users(lake, pinned))
-    acts = read_interactions(lake, users.ids, catalogue.tracks, pinned)
+    (acts,), traits = read_interactions([(lake, pinned)], users.ids, catalogue.tracks)
     _require_something(users, acts)
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     playlists = read_playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
-    return Dataset(catalogue, users, numbered(acts), split, pinned, lake.id, playlists)
+    return Dataset(catalogue, users, numbered(acts), split, pinned, lake.id, playlists, traits)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:
