@@ -17,7 +17,6 @@ from crossfade.evaluation.baselines import POPULARITY, most_heard
 from crossfade.evaluation.evaluate import Recommend
 from crossfade.evaluation.evaluation import Resampling
 from crossfade.evaluation.next_track import (
-    NextTracks,
     OverSessions,
     next_track_metrics,
     paired_by_session,
@@ -28,6 +27,7 @@ from crossfade.evaluation.stages import before_policy, whole, with_repeats
 from crossfade.evaluation.suite import RANKING, label
 from crossfade.evaluation.translation import Translation
 from crossfade.features.dataset import Dataset
+from crossfade.features.next_tracks import NextTracks
 from crossfade.recommender.recommend import Recommender
 from crossfade.schema.columns import ITEM_KNN, TWO_TOWER
 from crossfade.schema.settings import Settings, load_settings

@@ -11,9 +11,10 @@ from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
 from crossfade.features.pairs import Pairs, at
+from crossfade.features.session_features import session_features
 from crossfade.features.statistics import NEVER, Statistics
-from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from crossfade.schema.ids import Rows
+from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
 Columns = dict[str, npt.NDArray[np.floating]]
 
@@ -24,6 +25,8 @@ def ranking_features(
     catalogue: Catalogue,
     statistics: Statistics,
     track_vectors: Floats,
+    *,
+    task: Task = DISCOVERY,
 ) -> Floats:
     """Compute the features that a ranker reads.
 
@@ -33,35 +36,39 @@ def ranking_features(
         catalogue: The tracks.
         statistics: Of a moment that is not after the queries'.
         track_vectors: [num_tracks, dim] float32 of length 1.
+        task: What is ranked for.
 
     Returns:
-        [n, c, num_features] float32 in the order of `RANKING_FEATURES`, NaN where missing: a source that did not
+        [n, c, num_features] float32 in the order of `task.features`, NaN where missing: a source that did not
         return the track, a release day that is unknown, times without timestamps, rates and likenesses of an empty
         history. Counts of an empty history are 0. All features of a padded candidate are NaN.
     """
     rows = np.maximum(candidates.rows, 0)
-    features = np.full((*rows.shape, len(RANKING_FEATURES)), np.nan, np.float32)
+    features = np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     if not len(catalogue) or not rows.size:
         return features
-    groups = (
-        _of_sources(candidates),
+    has_time = bool(statistics.has_time[0])
+    groups = [
+        _of_sources(candidates, task),
         _of_tracks(queries, rows, catalogue, statistics),
         _of_users(queries, catalogue, statistics),
-        artist_affinities(queries, rows, catalogue, has_time=bool(statistics.has_time[0])),
+        artist_affinities(queries, rows, catalogue, has_time=has_time),
         genre_affinities(queries, rows, catalogue),
         vector_affinities(queries, rows, track_vectors),
-    )
+    ]
+    if task is NEXT_TRACK:
+        groups.append(session_features(queries, rows, catalogue, track_vectors, has_time=has_time))
     for group in groups:
         for name, values in group.items():
-            features[..., RANKING_FEATURES.index(name)] = values
+            features[..., task.features.index(name)] = values
     features[candidates.rows < 0] = np.nan
     return features
 
 
-def _of_sources(candidates: Candidates) -> Columns:
+def _of_sources(candidates: Candidates, task: Task) -> Columns:
     """Return scores and ranks [n, c] of each source, and how many returned the track."""
     columns: Columns = {"num_sources": (~np.isnan(candidates.ranks)).sum(axis=2).astype(np.float32)}
-    for place, name in enumerate(RETRIEVAL_SOURCES):
+    for place, name in enumerate(task.sources):
         columns[f"{name}_score"] = candidates.scores[..., place]
         columns[f"{name}_rank"] = candidates.ranks[..., place]
     return columns

@@ -56,6 +56,9 @@ RETRIEVERS: Final = MappingProxyType(
         c.ITEM_KNN: "crossfade.retrieval.item_knn:ItemKnn",
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
+        c.TRANSITIONS: "crossfade.retrieval.transitions:Transitions",
+        c.SESSION_KNN: "crossfade.retrieval.session_knn:SessionKnn",
+        c.REPLAYS: "crossfade.retrieval.replays:Replays",
         c.ALS: "crossfade.retrieval.als:Als",
     }
 )

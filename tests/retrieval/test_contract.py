@@ -22,7 +22,7 @@ def fitted(request: pytest.FixtureRequest) -> Retriever:
 
 
 def test_every_retrieval_source_is_registered() -> None:
-    assert tuple(name for name in RETRIEVERS if name != c.ALS) == c.RETRIEVAL_SOURCES
+    assert tuple(name for name in RETRIEVERS if name != c.ALS) == c.RADIO_SOURCES
     assert c.ALS in RETRIEVERS, "the one that is no default source; docs/decisions/0004"
 
 
