@@ -59,6 +59,8 @@ RETRIEVERS: Final = MappingProxyType(
         c.TRANSITIONS: "crossfade.retrieval.transitions:Transitions",
         c.SESSION_KNN: "crossfade.retrieval.session_knn:SessionKnn",
         c.REPLAYS: "crossfade.retrieval.replays:Replays",
+        c.SASREC: "crossfade.retrieval.session_model:SasRec",
+        c.GRU4REC: "crossfade.retrieval.session_model:Gru4Rec",
         c.ALS: "crossfade.retrieval.als:Als",
     }
 )

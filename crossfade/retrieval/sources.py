@@ -32,6 +32,8 @@ def unfitted(name: str, settings: Settings) -> Retriever:
         c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed),
         c.ITEM_KNN: (settings.sources.neighbours,),
         c.TRANSITIONS: (settings.sources.neighbours,),
+        c.SASREC: (settings.session_model, settings.index, settings.seed),
+        c.GRU4REC: (settings.session_model, settings.index, settings.seed),
         c.ALS: (settings.als, settings.index, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))

@@ -74,6 +74,9 @@ POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
 # Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
 ALS: Final = "als"
+# Registered, but not among the sources of the radio; docs/decisions/0007 says why.
+SASREC: Final = "sasrec"
+GRU4REC: Final = "gru4rec"
 
 # What the radio asks besides those, in the order in which their scores and ranks stand in its features.
 TRANSITIONS: Final = "transitions"

@@ -12,9 +12,9 @@ import pytest
 from crossfade.ranking import gbdt
 from crossfade.ranking.gbdt import GbdtRanker, fused_ranks
 from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
-from crossfade.schema.tasks import DISCOVERY
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.settings import RankingSettings, default_settings
+from crossfade.schema.tasks import DISCOVERY
 
 GROUP = 20
 RULE = RANKING_FEATURES.index("user_artist_share")
