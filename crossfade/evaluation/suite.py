@@ -8,7 +8,15 @@ from typing import Any, Final
 from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
 from crossfade.evaluation.json_files import as_json, read_json, write_json
-from crossfade.schema.columns import ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
+from crossfade.schema.columns import (
+    ARTIST_TRACKS,
+    ITEM_KNN,
+    POPULAR,
+    REPLAYS,
+    SESSION_KNN,
+    TRANSITIONS,
+    TWO_TOWER,
+)
 
 RECOMMENDER: Final = "recommender"
 RANKING: Final = "ranking"
@@ -23,6 +31,9 @@ LABELS: Final = {
     ITEM_KNN: "Item-kNN alone",
     ARTIST_TRACKS: "Artist tracks alone",
     POPULAR: "Popular in country alone",
+    TRANSITIONS: "Transitions alone",
+    SESSION_KNN: "Session-kNN",
+    REPLAYS: "Replays alone",
 }
 
 

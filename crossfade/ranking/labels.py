@@ -14,6 +14,7 @@ from crossfade.features.statistics import LISTEN_STRENGTH
 from crossfade.schema.ids import Rows
 
 MOMENTS_A_SESSION: Final = 20  # most that teach of one session
+MOST_MOMENTS: Final = 5000  # bounds the time: sessions have far more moments than users have days
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def next_track_examples(
         dataset: Interactions before and inside the period.
         start: UTC seconds; retrieval may have learned from what happened before, from nothing later.
         end: UTC seconds, exclusive.
-        max_users: About so many queries (a user at a moment) are drawn when there are more.
+        max_users: At most about so many queries (a user at a moment), and 5,000, are drawn.
         seed: Of the draw.
 
     Raises:
@@ -128,7 +129,7 @@ def next_track_examples(
         dataset,
         start,
         end,
-        most_sessions=max(max_users // MOMENTS_A_SESSION, 1),
+        most_sessions=max(min(max_users, MOST_MOMENTS) // MOMENTS_A_SESSION, 1),
         most_moments=MOMENTS_A_SESSION,
         seed=seed,
     )
