@@ -3,6 +3,8 @@
 Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -82,10 +84,10 @@ def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: S
     week, month = statistics.track_listens_7d, statistics.track_listens_28d
     of_artist = at(statistics.artist_listens, artists, np.nan)
     return {
-        "track_listens_log": np.log1p(listens)[rows],
-        "track_listens_7d_log": np.log1p(week)[rows],
-        "track_trend": np.log((week + 1) / (month / 4 + 1))[rows],
-        "track_listeners_log": np.log1p(statistics.track_listeners)[rows],
+        "track_listens_log": _read(np.log1p, rows, listens),
+        "track_listens_7d_log": _read(np.log1p, rows, week),
+        "track_trend": _read(lambda w, m: np.log((w + 1) / (m / 4 + 1)), rows, week, month),
+        "track_listeners_log": _read(np.log1p, rows, statistics.track_listeners),
         "track_skip_rate": statistics.track_skip_rate[rows],
         "track_save_rate": statistics.track_save_rate[rows],
         "track_age_days": np.where(released == UNKNOWN_DAY, np.nan, np.floor(today) - released),
@@ -96,6 +98,15 @@ def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: S
         "artist_listeners_log": np.log1p(at(statistics.artist_listeners, artists, np.nan)),
         "artist_tracks_log": np.log1p(at(statistics.artist_tracks, artists, np.nan)),
     }
+
+
+def _read(
+    formula: Callable[..., npt.NDArray[np.floating]], rows: Rows, *columns: npt.NDArray[np.generic]
+) -> npt.NDArray[np.floating]:
+    """Apply a formula to columns [num_tracks] and read rows of it, in the order that is less work."""
+    if rows.size < len(columns[0]):
+        return formula(*(column[rows] for column in columns))
+    return formula(*columns)[rows]
 
 
 def _of_users(queries: Queries, catalogue: Catalogue, statistics: Statistics) -> Columns:
