@@ -132,7 +132,8 @@ class _Served(tf.Module):  # type: ignore[misc]
         for weight, values in weights.items():
             getattr(self.layer, weight).assign(values)
         self.vectors = tf.Variable(track_vectors, trainable=False)
-        self.layer.track_vectors = lambda rows: tf.gather(self.vectors, rows)
+        # The tables behind the vectors are not served.
+        self.layer.track_vectors = lambda rows: tf.gather(self.vectors, rows)  # type: ignore[method-assign]
 
     def __call__(self, rows: Any, skips: Any) -> dict[str, Any]:
         return {"session_vectors": self.layer(rows, skips)[:, -1]}

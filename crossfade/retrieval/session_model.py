@@ -79,7 +79,7 @@ class SessionModel:
         rows, skips = last_sessions(queries, self.settings.length)
         entries, known = encoded_inputs(self.weights_, self.track_vectors_, rows, skips)
         vectors = FORWARD[self.name](self.weights_, entries, known)
-        return np.where(known.any(axis=1)[:, None], vectors, np.float32(0))
+        return np.where((rows >= 0)[:, -1:], vectors, np.float32(0))
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product; nothing for a query without history."""
@@ -93,7 +93,7 @@ class SessionModel:
 
         directory.mkdir(parents=True, exist_ok=True)
         np.save(directory / VECTORS, self.track_vectors_)
-        np.savez(directory / WEIGHTS, **self.weights_)
+        np.savez(directory / WEIGHTS, **self.weights_)  # type: ignore[arg-type]  # a dict hides the names
         self.index_.save(directory / "index")
         export_encoder(directory / SAVED_MODEL, self.name, self.weights_, self.track_vectors_)
         about = {"settings": self.settings.model_dump(), "index": self.index.model_dump(), "seed": self.seed}
