@@ -15,6 +15,7 @@ from crossfade.features.dataset import Dataset, Users
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.time_split import random_split, spread, time_split
+from crossfade.features.traits import encoded, situations
 from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.schema import columns as c
@@ -58,13 +59,13 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     pinned = {table: given.get(table, _newest(lake, table)) for table in (*TABLES, *optional)}
     catalogue = Catalogue(_sorted(lake, CATALOGUE, c.TRACK_ID, pinned))
     users = Users(_sorted(lake, USER_PROFILES, c.USER_ID, pinned).select(USERS.schema.names))
-    acts = _interactions(lake, users.ids, catalogue.tracks, pinned)
+    acts, traits = _interactions(lake, users.ids, catalogue.tracks, pinned)
     _require_something(users, acts)
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else _undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     playlists = _playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
-    return Dataset(catalogue, users, _numbered(acts), split, pinned, lake.id, playlists)
+    return Dataset(catalogue, users, _numbered(acts), split, pinned, lake.id, playlists, traits)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:
@@ -113,18 +114,22 @@ def _playlists(lake: Lake, tracks: IdMap, pinned: Mapping[str, int]) -> Playlist
     return playlists
 
 
-def _interactions(lake: Lake, users: IdMap, tracks: IdMap, pinned: Mapping[str, int]) -> Interactions:
-    """Read interactions by batches, so that the ids of all of them never stand in memory at once."""
+def _interactions(
+    lake: Lake, users: IdMap, tracks: IdMap, pinned: Mapping[str, int]
+) -> tuple[Interactions, IdMap]:
+    """Read interactions by batches, so that the ids of all of them never stand in memory at once, and the names of traits."""
     dataset = lake.dataset(GOLD, INTERACTIONS, pinned[f"{GOLD}/{INTERACTIONS}"])
     no_rows = pa.RecordBatch.from_pylist([], GOLD_SCHEMAS[INTERACTIONS])
-    parts, sessions = [], []
+    parts, sessions, situated = [], [], []
     for batch in (no_rows, *dataset.to_batches(batch_size=BATCH_ROWS)):
         parts.append(_rows(batch, users, tracks, pinned))
         sessions.append(batch.column(c.SESSION_ID).dictionary_encode())
+        situated.append(situations(batch))
     user_rows, track_rows, seconds, strengths = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return Interactions(user_rows, track_rows, seconds, strengths, _codes(sessions))
+    codes, traits = encoded(situated)
+    return Interactions(user_rows, track_rows, seconds, strengths, _codes(sessions), codes), traits
 
 
 def _rows(
@@ -186,4 +191,4 @@ def _numbered(acts: Interactions) -> Interactions:
     _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
     numbers = np.empty(len(first), np.int32)
     numbers[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    return Interactions(acts.user_rows, acts.track_rows, acts.seconds, acts.strengths, numbers[codes])
+    return replace(acts, sessions=numbers[codes])

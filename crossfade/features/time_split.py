@@ -1,5 +1,6 @@
 """Where time is split into training, validation and test; never at random where there is time."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -78,7 +79,7 @@ def spread(acts: Interactions, users: IdMap, tracks: IdMap, seed: int) -> Intera
     for keys in (_hashed(users)[acts.user_rows], _hashed(tracks)[acts.track_rows], _occurrences(acts)):
         hashes = _mixed(hashes ^ keys)
     seconds = (hashes % np.uint64(PSEUDO_DAYS * SECONDS_PER_DAY)).astype(np.int64)
-    return Interactions(acts.user_rows, acts.track_rows, seconds, acts.strengths, acts.sessions)
+    return replace(acts, seconds=seconds)
 
 
 def _hashed(ids: IdMap) -> UInt64s:

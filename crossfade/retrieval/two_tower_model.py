@@ -62,5 +62,5 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
         vectors = self.track_tower(distinct, training=training)
         played, offered = tf.split(places, [tf.size(entries), tf.size(candidates)])
         played = tf.reshape(played, tf.shape(history))
-        users = self.user_tower(vectors, played, inputs["ages"], inputs["plays"], inputs["country"])
+        users = self.user_tower(vectors, played, inputs, training=training)
         return users, tf.gather(vectors, offered), candidates
