@@ -24,7 +24,6 @@ from crossfade.evaluation.baselines import POPULARITY, most_heard
 from crossfade.evaluation.evaluate import Recommend
 from crossfade.evaluation.evaluation import Resampling
 from crossfade.evaluation.next_track import (
-    NextTracks,
     OverSessions,
     next_track_metrics,
     paired_by_session,
@@ -37,14 +36,16 @@ from crossfade.evaluation.trained import trained_bundle
 from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.trial import Trial
 from crossfade.features.dataset import Dataset
+from crossfade.features.next_tracks import NextTracks
 from crossfade.recommender.recommend import Recommender
-from crossfade.schema.columns import ITEM_KNN, TWO_TOWER
+from crossfade.schema.columns import ITEM_KNN, REPLAYS, TRANSITIONS, TWO_TOWER
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.schema.tables import Surface
 
 READS: Final = ("files",)
 K: Final = 20
 RADIO: Final = "radio"
+OUR_SOURCES: Final = (ITEM_KNN, TWO_TOWER, REPLAYS, TRANSITIONS)
 HEADINGS: Final = {
     "hit_rate": f"HR@{K}",
     "mrr": f"MRR@{K}",
@@ -117,7 +118,7 @@ def _our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str,
     translation = Translation.of(trial.judged, recommender.dataset)
     sources = recommender.sources.retrievers
     return {
-        **{name: with_repeats(sources[name], translation) for name in (ITEM_KNN, TWO_TOWER)},
+        **{name: with_repeats(sources[name], translation) for name in OUR_SOURCES},
         RANKING: before_policy(recommender, translation, Surface.RADIO),
         RADIO: whole(recommender, translation, Surface.RADIO),
     }
@@ -161,7 +162,7 @@ def _notes(judged: Judged, chosen: Mapping[str, Tuned], moments: NextTracks, ove
         f"{_known_share(judged):.1%} of the next tracks were known: somebody had heard them before the test period. "
         "A catalogue made from the listens themselves names the others only because they were heard in it.",
         f"{moments.is_repeat().mean():.1%} of the next tracks were played in the session before; the radio's "
-        "policy plays none of the last day's again.",
+        "policy lets them come again, but nothing twice in a row.",
         "",
         f"{'':<24}" + "".join(f"{heading:<25}" for heading in HEADINGS.values()),
     ]

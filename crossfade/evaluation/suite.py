@@ -8,7 +8,16 @@ from typing import Any, Final
 from crossfade.evaluation.baselines import ARTIST_POPULARITY, COUNTRY_AND_GENRE, POPULARITY
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
 from crossfade.evaluation.json_files import as_json, read_json, write_json
-from crossfade.schema.columns import ALS, ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
+from crossfade.schema.columns import (
+    ALS,
+    ARTIST_TRACKS,
+    ITEM_KNN,
+    POPULAR,
+    REPLAYS,
+    SESSION_KNN,
+    TRANSITIONS,
+    TWO_TOWER,
+)
 
 RECOMMENDER: Final = "recommender"
 RANKING: Final = "ranking"
@@ -25,6 +34,9 @@ LABELS: Final = {
     ARTIST_TRACKS: "Artist tracks alone",
     ALS: "Matrix factorisation alone",
     POPULAR: "Popular in country alone",
+    TRANSITIONS: "Transitions alone",
+    SESSION_KNN: "Session-kNN",
+    REPLAYS: "Replays alone",
 }
 
 

@@ -14,7 +14,7 @@ class Ranker(Protocol):
         """Learn from graded candidates, forgetting any earlier fit.
 
         Args:
-            features: [rows, num_features] float32 in the order of `RANKING_FEATURES`, group after group.
+            features: [rows, num_features] float32 in the order of the task's features, group after group.
             labels: [rows] int32 relevance grades, 0 is not wanted.
             group_sizes: [groups] int64 candidates of each query; they sum to rows.
             user_rows: [groups] int32 the user of each query; what is held out is split by it.
@@ -37,6 +37,6 @@ class Ranker(Protocol):
         """Read what `save` wrote.
 
         Raises:
-            IntegrityError: The files are damaged, or the features are not `RANKING_FEATURES`.
+            IntegrityError: The files are damaged, or the features are not the task's.
         """
         ...

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s
-from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from crossfade.schema.errors import IntegrityError, MissingExtraError, TrainingError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
+from crossfade.schema.tasks import DISCOVERY, TASKS, Task
 
 try:
     import lightgbm
@@ -37,7 +37,6 @@ GAINS: Final = [0, 1, 3]  # of grades 0, 1 and 2: 2 ** grade - 1, the usual
 # grow; weights of 1 to 2 are equally good on 30Music, 5 is too stubborn.
 FUSION: Final = 60.0
 PRIOR_WEIGHT: Final = 1.5
-RANK_FEATURES: Final = [RANKING_FEATURES.index(f"{source}_rank") for source in RETRIEVAL_SOURCES]
 FEATURE_SHARE: Final = 0.4  # of the features that each tree may use: trees differ, and err less together
 # Little data grows small trees: a leaf may hold this share of the rows when that is less than `min_leaf_rows`, and there
 # is one leaf for so many wanted candidates, up to `num_leaves`.
@@ -51,19 +50,21 @@ SCORING_WORTH_THREADS: Final = 50_000
 
 
 class GbdtRanker:
-    """Scores candidates by trees over `RANKING_FEATURES`.
+    """Scores candidates by trees over the features of its task.
 
     After `fit` or `load`: `booster_`, and `best_iteration_`, its number of trees.
 
     Args:
         settings: Size of the model.
         seed: Of the draw of held-out users and of LightGBM.
+        task: What is ranked for.
     """
 
-    def __init__(self, settings: RankingSettings, seed: int) -> None:
+    def __init__(self, settings: RankingSettings, seed: int, task: Task = DISCOVERY) -> None:
         """Store the arguments."""
         self.settings = settings
         self.seed = seed
+        self.task = task
 
     def fit(self, features: Floats, labels: Rows, group_sizes: Int64s, user_rows: Rows) -> Self:
         """Learn from graded candidates, forgetting any earlier fit; see `Ranker`.
@@ -79,7 +80,7 @@ class GbdtRanker:
                 f"candidates of {len(group_sizes)} queries; lengthen split.validation_days or raise sources.candidates."
             )
         kept = taught[groups]
-        rows = _Rows(features[kept], labels[kept], group_sizes[taught], user_rows[taught])
+        rows = _Rows(features[kept], labels[kept], group_sizes[taught], user_rows[taught], self.task)
         parameters = self._parameters(rows.labels)
         self.best_iteration_ = self._best_iteration(rows, parameters)
         self.booster_ = lightgbm.train(parameters, rows.dataset(), self.best_iteration_)
@@ -127,7 +128,7 @@ class GbdtRanker:
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
         threads = 0 if len(rows) >= SCORING_WORTH_THREADS else 1
-        scores = fused_ranks(rows).sum(axis=1) + self.booster_.predict(rows, num_threads=threads)
+        scores = fused_ranks(rows, self.task).sum(axis=1) + self.booster_.predict(rows, num_threads=threads)
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:
@@ -141,21 +142,22 @@ class GbdtRanker:
             the prior.
         """
         parts: Floats = np.asarray(self.booster_.predict(features, pred_contrib=True), np.float32)[:, :-1]
-        parts[:, RANK_FEATURES] += fused_ranks(features)
+        parts[:, _rank_places(self.task)] += fused_ranks(features, self.task)
         return parts
 
     def feature_importance(self) -> dict[str, float]:
         """Return each feature's share of what all splits gained, largest first."""
         gains = self.booster_.feature_importance("gain")
         order = np.argsort(-gains, kind="stable")
-        return {RANKING_FEATURES[place]: float(gains[place] / max(gains.sum(), 1e-12)) for place in order}
+        return {self.task.features[place]: float(gains[place] / max(gains.sum(), 1e-12)) for place in order}
 
     def save(self, directory: Path) -> None:
         """Write LightGBM's `model.txt`, and `ranker.json` with feature names, seed, settings and number of trees."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / MODEL).write_text(self.booster_.model_to_string(), "utf-8")
         about = {
-            "features": RANKING_FEATURES,
+            "task": self.task.name,
+            "features": self.task.features,
             "seed": self.seed,
             "settings": self.settings.model_dump(),
             "best_iteration": self.best_iteration_,
@@ -170,26 +172,31 @@ class GbdtRanker:
             model = (directory / MODEL).read_text("utf-8")
         except (OSError, ValueError) as error:
             raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
-        _require_features(directory, about["features"])
-        loaded = cls(RankingSettings(**about["settings"]), about["seed"])
+        task = TASKS[about["task"]]
+        _require_features(directory, about["features"], task)
+        loaded = cls(RankingSettings(**about["settings"]), about["seed"], task)
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
         return loaded
 
 
-def fused_ranks(features: Floats) -> Floats:
+def fused_ranks(features: Floats, task: Task) -> Floats:
     """Return what each source's rank adds to the prior: [rows, num_sources] float32, 0 where it did not return the track."""
-    priors = PRIOR_WEIGHT * FUSION / (FUSION + features[:, RANK_FEATURES])
+    priors = PRIOR_WEIGHT * FUSION / (FUSION + features[:, _rank_places(task)])
     return np.asarray(np.nan_to_num(priors), np.float32)
 
 
-def _require_features(directory: Path, names: list[str]) -> None:
-    if tuple(names) == RANKING_FEATURES:
+def _rank_places(task: Task) -> list[int]:
+    return [task.features.index(f"{source}_rank") for source in task.sources]
+
+
+def _require_features(directory: Path, names: list[str], task: Task) -> None:
+    if tuple(names) == task.features:
         return
-    unknown = sorted(set(names) ^ set(RANKING_FEATURES)) or ["the order"]
+    unknown = sorted(set(names) ^ set(task.features)) or ["the order"]
     raise IntegrityError(
         f"The ranker in {directory} was trained on {len(names)} features, this version computes "
-        f"{len(RANKING_FEATURES)}; they differ in {', '.join(unknown)}. Train it again."
+        f"{len(task.features)}; they differ in {', '.join(unknown)}. Train it again."
     )
 
 
@@ -208,11 +215,18 @@ class _Rows:
     labels: Rows
     group_sizes: Int64s
     user_rows: Rows
+    task: Task
 
     def where(self, groups: npt.NDArray[np.bool_]) -> "_Rows":
         """Return the groups selected by a [groups] bool mask."""
         rows = np.repeat(groups, self.group_sizes)
-        return _Rows(self.features[rows], self.labels[rows], self.group_sizes[groups], self.user_rows[groups])
+        return _Rows(
+            self.features[rows],
+            self.labels[rows],
+            self.group_sizes[groups],
+            self.user_rows[groups],
+            self.task,
+        )
 
     def dataset(self, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
         """Return the groups as LightGBM reads them."""
@@ -220,7 +234,7 @@ class _Rows:
             self.features,
             self.labels,
             group=self.group_sizes,
-            init_score=fused_ranks(self.features).sum(axis=1),
+            init_score=fused_ranks(self.features, self.task).sum(axis=1),
             reference=reference,
-            feature_name=list(RANKING_FEATURES),
+            feature_name=list(self.task.features),
         )

@@ -14,8 +14,9 @@ from pydantic import Field
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Codes, Int64s, Queries
+from crossfade.features.running_sessions import Sessions, with_sessions
 from crossfade.features.traits import time_codes, trait, unknown
-from crossfade.recommender.requests import Requests, Sessions, listen_strengths, with_sessions
+from crossfade.recommender.requests import Requests, listen_strengths
 from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError

@@ -76,6 +76,19 @@ class TwoTowerSettings(_Section):
     max_examples: Count
 
 
+class SessionModelSettings(_Section):
+    """Shape and training of the session models."""
+
+    dim: Count
+    length: Count
+    batch_size: Count
+    epochs: Count
+    learning_rate: Positive
+    temperature: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    negatives: Count
+
+
 class AlsSettings(_Section):
     """Matrix factorisation of implicit feedback."""
 
@@ -154,6 +167,7 @@ class Settings(_Section):
     lake: LakeSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
+    session_model: SessionModelSettings
     als: AlsSettings
     sources: SourceSettings
     index: IndexSettings

@@ -14,6 +14,7 @@ from crossfade.ranking.gbdt import GbdtRanker, fused_ranks
 from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.settings import RankingSettings, default_settings
+from crossfade.schema.tasks import DISCOVERY
 
 GROUP = 20
 RULE = RANKING_FEATURES.index("user_artist_share")
@@ -132,7 +133,7 @@ def test_the_prior_is_reciprocal_rank_fusion() -> None:
     features = np.full((2, len(RANKING_FEATURES)), np.nan, np.float32)
     features[0, RANKING_FEATURES.index("two_tower_rank")] = 0
     features[0, RANKING_FEATURES.index("popular_rank")] = 60
-    assert fused_ranks(features).tolist() == [[1.5, 0, 0, 0.75], [0] * len(RETRIEVAL_SOURCES)]
+    assert fused_ranks(features, DISCOVERY).tolist() == [[1.5, 0, 0, 0.75], [0] * len(RETRIEVAL_SOURCES)]
 
 
 def test_contributions_add_up_to_the_score(fitted: GbdtRanker) -> None:
