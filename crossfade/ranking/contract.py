@@ -1,6 +1,7 @@
 """What every ranker promises, and where each one lives."""
 
 import json
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -75,7 +76,7 @@ def unfitted_ranker(settings: Settings, task: Task = DISCOVERY) -> Ranker:
     """Construct the ranker that the settings ask for; imports its library."""
     sections: dict[str, Any] = {"gbdt": settings.ranking, "deepfm": settings.deepfm}
     name = settings.ranking.model
-    return cast("Any", ranker_class(name))(sections[name], settings.seed, task)
+    return cast("Callable[..., Ranker]", ranker_class(name))(sections[name], settings.seed, task)
 
 
 def load_ranker(directory: Path) -> Ranker:

@@ -36,7 +36,7 @@ class Bins:
     @property
     def per_feature(self) -> int:
         """Categories of each feature: the bins, and one for a missing value."""
-        return self.edges.shape[1] + 2
+        return int(self.edges.shape[1]) + 2
 
     def rows(self, features: Floats) -> Rows:
         """Return the embedding row of each value [rows, num_features]; a feature's rows stand together, missing first."""

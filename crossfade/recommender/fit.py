@@ -21,7 +21,7 @@ from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
 from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import unfitted_ranker
 from crossfade.ranking.labels import examples
 from crossfade.ranking.training import training_rows
 from crossfade.recommender import bundle
@@ -126,7 +126,7 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
     )
     num_users = len(np.unique(rows.user_rows))
     logger.info("The ranker learns from %d candidates of %d users.", len(rows.labels), num_users)
-    ranker = GbdtRanker(settings.ranking, settings.seed)
+    ranker = unfitted_ranker(settings)
     ranker.fit(rows.features, rows.labels, rows.group_sizes, rows.user_rows)
     _empty(directory)
     ranker.save(directory)

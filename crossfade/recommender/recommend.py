@@ -13,7 +13,7 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import Ranker, load_ranker
 from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
@@ -84,7 +84,7 @@ class Recommender:
     dataset: Dataset
     sources: Sources
     statistics: Statistics
-    ranker: GbdtRanker
+    ranker: Ranker
     policies: Policies
     settings: Settings
     as_of: int
@@ -105,7 +105,7 @@ class Recommender:
             dataset,
             Sources.load(directory / bundle.SOURCES, dataset.catalogue),
             Statistics.load(directory),
-            GbdtRanker.load(directory / bundle.RANKER),
+            load_ranker(directory / bundle.RANKER),
             load_policies(directory / bundle.POLICIES),
             load_settings(directory / bundle.SETTINGS),
             manifest["window"]["end"],

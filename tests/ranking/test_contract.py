@@ -13,7 +13,13 @@ from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.settings import load_settings
 from tests.ranking.planted import GROUP, RULE, planted
 
-SMALL = ("ranking.num_trees=40", "ranking.num_leaves=7", "ranking.min_leaf_rows=5", "deepfm.bins=16", "deepfm.epochs=8")
+SMALL = (
+    "ranking.num_trees=40",
+    "ranking.num_leaves=7",
+    "ranking.min_leaf_rows=5",
+    "deepfm.bins=16",
+    "deepfm.epochs=8",
+)
 
 
 def unfitted(name: str) -> Ranker:
