@@ -22,7 +22,7 @@ from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
 from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import Ranker, unfitted_ranker
 from crossfade.ranking.labels import examples, next_track_examples
 from crossfade.ranking.training import Graded, TrainingRows, nothing_to_learn, training_rows
 from crossfade.recommender import bundle
@@ -125,7 +125,7 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
     statistics = Statistics.of(dataset, dataset.split.validation_start)
     limits = {"max_users": settings.ranking.max_users, "seed": settings.seed}
 
-    def fit(graded: Sequence[Graded], task: Task, surface: Surface) -> tuple[GbdtRanker, TrainingRows]:
+    def fit(graded: Sequence[Graded], task: Task, surface: Surface) -> tuple[Ranker, TrainingRows]:
         excluded_of = _filter_of(surface, dataset.catalogue)
         rows = training_rows(
             graded, sources, statistics, settings.sources, excluded_of, task=task, seed=settings.seed
@@ -137,7 +137,7 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
                 "No user wanted a candidate of the validation period: the sources' order alone ranks."
             )
             learnt = nothing_to_learn(task)
-        ranker = GbdtRanker(settings.ranking, settings.seed, task)
+        ranker = unfitted_ranker(settings, task)
         ranker.fit(learnt.features, learnt.labels, learnt.group_sizes, learnt.user_rows)
         return ranker, rows
 

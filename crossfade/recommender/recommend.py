@@ -13,7 +13,7 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import Ranker, load_ranker
 from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
@@ -86,8 +86,8 @@ class Recommender:
     dataset: Dataset
     sources: Sources
     statistics: Statistics
-    ranker: GbdtRanker
-    radio_ranker: GbdtRanker | None
+    ranker: Ranker
+    radio_ranker: Ranker | None
     policies: Policies
     settings: Settings
     as_of: int
@@ -108,7 +108,7 @@ class Recommender:
             dataset,
             Sources.load(directory / bundle.SOURCES, dataset.catalogue),
             Statistics.load(directory),
-            GbdtRanker.load(directory / bundle.RANKER),
+            load_ranker(directory / bundle.RANKER),
             _radio_ranker(directory / bundle.RANKER / bundle.RADIO),
             load_policies(directory / bundle.POLICIES),
             load_settings(directory / bundle.SETTINGS),
@@ -166,7 +166,7 @@ class Recommender:
         """Return slates without reasons; arguments as in `rank`."""
         return self.rerank(requests, self.rank(requests, excluded, muted_popular=muted_popular))
 
-    def ranker_of(self, surface: Surface) -> GbdtRanker:
+    def ranker_of(self, surface: Surface) -> Ranker:
         """Return who orders a surface's candidates; its task says which sources are asked."""
         radio = self.radio_ranker
         return radio if surface == Surface.RADIO and radio is not None else self.ranker
@@ -228,8 +228,8 @@ class Recommender:
         )
 
 
-def _radio_ranker(directory: Path) -> GbdtRanker | None:
-    return GbdtRanker.load(directory) if directory.exists() else None
+def _radio_ranker(directory: Path) -> Ranker | None:
+    return load_ranker(directory) if directory.exists() else None
 
 
 def _muted(candidates: Candidates, requests: Bools, source: int) -> Candidates:

@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
-OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking")
+OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
 class _Section(pydantic.BaseModel):
@@ -114,9 +114,23 @@ class IndexSettings(_Section):
     recall_at: Count
 
 
-class RankingSettings(_Section):
-    """Gradient-boosted ranker."""
+class DeepFmSettings(_Section):
+    """Shape and training of the DeepFM ranker."""
 
+    dim: Count
+    bins: Annotated[int, Field(ge=2)]
+    layers: tuple[Count, Count]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Positive
+    batch_queries: Count
+    epochs: Count
+    patience: Count
+
+
+class RankingSettings(_Section):
+    """Which ranker, and the gradient-boosted one."""
+
+    model: Literal["gbdt", "deepfm"]
     num_trees: Count
     num_leaves: Annotated[int, Field(ge=2)]
     learning_rate: Positive
@@ -172,6 +186,7 @@ class Settings(_Section):
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings
+    deepfm: DeepFmSettings
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings

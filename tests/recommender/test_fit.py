@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset, Split
-from crossfade.ranking.gbdt import GbdtRanker, fused_ranks
+from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.prior import fused_ranks
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources, moment_of
 from crossfade.recommender.manifest import model_digest, verify
 from crossfade.recommender.recommend import Recommender
