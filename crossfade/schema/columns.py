@@ -90,12 +90,6 @@ SESSION_KNN: Final = "session_knn"
 REPLAYS: Final = "replays"
 RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
 
-# What the radio asks besides those, in the order in which their scores and ranks stand in its features.
-TRANSITIONS: Final = "transitions"
-SESSION_KNN: Final = "session_knn"
-REPLAYS: Final = "replays"
-RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
-
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
 RANKING_FEATURES: Final = (
     *(f"{source}_score" for source in RETRIEVAL_SOURCES),
