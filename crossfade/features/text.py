@@ -1,7 +1,8 @@
 """What words say of tracks: those of titles, of tags and of the titles of playlists that hold them."""
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import Final
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +10,9 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.playlists import Playlists
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
-
-if TYPE_CHECKING:
-    from crossfade.features.playlists import Playlists
 
 TOKENS_PER_TRACK: Final = 16
 # A word that stands on one track only says what the track's id says already, and nothing of any other track.
@@ -23,7 +22,7 @@ HASH_BYTES: Final = 4
 LARGEST_HASH: Final = np.iinfo(np.int32).max
 
 
-def track_tokens(catalogue: Catalogue, playlists: "Playlists") -> Rows:
+def track_tokens(catalogue: Catalogue, playlists: Playlists) -> Rows:
     """Return each track's most telling words as stable hashes: equal in every process, run and catalogue.
 
     A word weighs log(1 + how often it is said of the track) x log(tracks / tracks that it is said of): tf-idf
@@ -53,7 +52,7 @@ def track_tokens(catalogue: Catalogue, playlists: "Playlists") -> Rows:
     return tokens
 
 
-def _said(catalogue: Catalogue, playlists: "Playlists") -> tuple[sparse.coo_array, IdMap]:
+def _said(catalogue: Catalogue, playlists: Playlists) -> tuple[sparse.coo_array, IdMap]:
     """Return how often each word is said of each track, sparse [num_tracks, num_words], and the words."""
     titles = _split(catalogue.table.column(c.TITLE).combine_chunks())
     tags = catalogue.table.column(c.GENRES).combine_chunks()
@@ -65,7 +64,7 @@ def _said(catalogue: Catalogue, playlists: "Playlists") -> tuple[sparse.coo_arra
     own = np.concatenate([_columns(titles, words), _columns(tag_words, words)])
     shape = (len(catalogue), len(words))
     by_track = sparse.csr_array((np.ones(len(own), np.float32), (owners, own)), shape)
-    num_playlists, entries = len(playlists.seconds), len(playlists.track_rows)
+    num_playlists, entries = len(playlists), len(playlists.track_rows)
     holds = sparse.csr_array(
         (np.ones(entries, np.float32), playlists.track_rows, playlists.offsets),
         (num_playlists, len(catalogue)),
@@ -81,8 +80,11 @@ def _said(catalogue: Catalogue, playlists: "Playlists") -> tuple[sparse.coo_arra
 
 def _split(texts: pa.Array) -> pa.Array:
     """Return each text's words [n] as lists, none where the text is missing."""
-    plain = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(texts.cast(pa.string()), ""), form="NFKC"))
-    trimmed = pc.replace_substring_regex(plain, pattern=rf"^{NOT_WORDS}|{NOT_WORDS}$", replacement="")
+    # Not by Arrow: its "NFKC" leaves accents apart, so that hashes would follow its version.
+    plain = [normalize("NFKC", text or "").casefold() for text in texts.to_pylist()]
+    trimmed = pc.replace_substring_regex(
+        pa.array(plain, pa.string()), pattern=rf"^{NOT_WORDS}|{NOT_WORDS}$", replacement=""
+    )
     lists = pc.split_pattern_regex(trimmed, pattern=NOT_WORDS)
     # The empty text splits into one empty word.
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar([], lists.type), lists)
