@@ -1,7 +1,7 @@
 """The two-tower retriever: vectors of users and tracks whose inner product says what a user will want."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
@@ -11,6 +11,7 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
+from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.index import Index, build_index, load_index
@@ -29,7 +30,7 @@ ABOUT: Final = "two_tower.json"
 class TwoTower:
     """Retrieves tracks by the vectors of a user tower (history, country) and a track tower (content, id).
 
-    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`) and `index_`. Users have no id of
+    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`), `cold_` and `index_`. Users have no id of
     their own, so a new user is as good as their history, and one without any gets what their country listens to.
 
     Args:
@@ -58,7 +59,9 @@ class TwoTower:
         from crossfade.retrieval.two_tower_training import train
 
         earlier = None if warm_start is None else warm_start.learnt_
-        self.learnt_: Learnt = train(dataset, self.settings, self.seed, earlier)
+        learnt = train(dataset, self.settings, self.seed, earlier)
+        self.cold_, vectors = Cold.fit(dataset, learnt.track_vectors, learnt.trained, self.seed)
+        self.learnt_: Learnt = replace(learnt, track_vectors=vectors)
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
 
@@ -98,6 +101,7 @@ class TwoTower:
         from crossfade.retrieval.towers import export_user_tower
 
         self.learnt_.save(directory)
+        self.cold_.save(directory / "cold")
         self.index_.save(directory / "index")
         export_user_tower(directory / "user_tower", self.settings, self.learnt_.weights, self.track_vectors_)
         about = {"settings": self.settings.model_dump(), "index": self.index.model_dump(), "seed": self.seed}
@@ -113,5 +117,6 @@ class TwoTower:
         about = json.loads((directory / ABOUT).read_text("utf-8"))
         model = cls(TwoTowerSettings(**about["settings"]), IndexSettings(**about["index"]), about["seed"])
         model.learnt_ = Learnt.load(directory, catalogue)
+        model.cold_ = Cold.load(directory / "cold")
         model.index_ = load_index(directory / "index", model.track_vectors_)
         return model

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
@@ -38,6 +39,11 @@ class Learnt:
     countries: list[str]
     has_time: bool
     history: list[dict[str, float | None]]
+
+    @property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """[num_tracks] bool: tracks that training saw; the residual of others is zero."""
+        return np.asarray(self.weights["residuals"].any(axis=1))
 
     def save(self, directory: Path) -> None:
         """Write arrays as `.npy` and the rest as JSON."""

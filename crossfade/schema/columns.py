@@ -75,6 +75,16 @@ RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
 # Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
 ALS: Final = "als"
 
+# What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
+LISTENS: Final = "listens"
+TOWER: Final = "tower"
+ARTIST_CATALOGUE: Final = "artist_catalogue"
+NEIGHBOURS: Final = "neighbours"
+AUDIO: Final = "audio"
+WORDS: Final = "words"
+WAVEFORM: Final = "waveform"
+VECTOR_PATHS: Final = (LISTENS, TOWER, ARTIST_CATALOGUE, NEIGHBOURS, AUDIO, WORDS, WAVEFORM)
+
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
 RANKING_FEATURES: Final = (
     *(f"{source}_score" for source in RETRIEVAL_SOURCES),
