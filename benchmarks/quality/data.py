@@ -32,7 +32,7 @@ def load_dataset(options: Options, settings: Settings) -> Dataset:
     if options.directory is not None:
         return make_dataset(Lake.open(options.directory / "lake"), settings)
     with TemporaryDirectory() as folder:
-        return _simulated(Path(folder), settings, quick=options.quick)
+        return simulated(QUICK if options.quick else WHOLE, Path(folder), settings)
 
 
 def known_before(dataset: Dataset, moment: int) -> Dataset:
@@ -55,10 +55,10 @@ def known_before(dataset: Dataset, moment: int) -> Dataset:
     )
 
 
-def _simulated(directory: Path, settings: Settings, *, quick: bool) -> Dataset:
-    twin = simulate(QUICK if quick else WHOLE)
+def simulated(spec: TwinSpec, directory: Path, settings: Settings) -> Dataset:
+    """Simulate listeners and read them as they would be imported."""
     lake = Lake.create(directory / "lake")
-    for path in twin.write(directory / "twin"):
+    for path in simulate(spec).write(directory / "twin"):
         source = "catalogue" if path.stem == "tracks" else path.stem
         import_files(lake, source, [path], settings=settings)
     refresh(lake, settings)

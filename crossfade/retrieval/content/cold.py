@@ -22,7 +22,7 @@ from crossfade.schema.ids import Rows
 logger = logging.getLogger(__name__)
 
 # From fewer learnt tracks nothing can be hidden and still be learnt of.
-FEWEST_KNOWN: Final = 200
+FEWEST_KNOWN: Final = 50
 # The cold paths count as so many listens beside a track's own; flat from 3 to 6 on validation periods of the twin.
 OWN_PRIOR: Final = 4.0
 # A track with more listens than this is what they say.
@@ -73,7 +73,7 @@ class Cold:
 
     Args:
         origins: Of the track vectors.
-        combination: The paths; None where fewer than 200 tracks were trained.
+        combination: The paths; None where fewer than 50 tracks were trained.
     """
 
     origins: Origins
@@ -94,7 +94,7 @@ class Cold:
             seed: Of the tracks that are hidden to learn the weights.
 
         Returns:
-            The paths, and vectors [num_tracks, dim] float32 of length 1: as they were where fewer than 200 tracks are
+            The paths, and vectors [num_tracks, dim] float32 of length 1: as they were where fewer than 50 tracks are
             trained.
         """
         listens = _listens(dataset, trained)

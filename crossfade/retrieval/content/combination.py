@@ -23,6 +23,8 @@ MOST_HIDDEN: Final = 20_000
 # A level with few hidden tracks goes by the weights of all levels, which count as so many tracks.
 PRIOR_TRACKS: Final = 20.0
 FEWEST_TRACKS: Final = 1e-3  # keeps the equations solvable where a path says nothing
+# Where no other path knows anything, one that counts for nothing beside them is still better than none.
+LEAST_WEIGHT: Final = 0.01
 ABOUT: Final = "paths.json"
 
 
@@ -32,7 +34,7 @@ class Combination:
 
     Args:
         paths: Name -> fitted path.
-        weights: [num_levels, num_paths] float32, none below 0; paths in the order of `paths`.
+        weights: [num_levels, num_paths] float32, all above 0; paths in the order of `paths`.
     """
 
     paths: Mapping[str, ColdPath]
@@ -109,7 +111,7 @@ def _weights(said: Floats, targets: Floats, levels: Int64s) -> Floats:
     prior = _least_squares(said, targets, np.zeros(said.shape[1], np.float32), FEWEST_TRACKS)
     chosen = [levels == level for level in range(NUM_LEVELS)]
     rows = [_least_squares(said[level], targets[level], prior, PRIOR_TRACKS) for level in chosen]
-    return np.asarray(rows, np.float32)
+    return np.maximum(np.asarray(rows, np.float32), LEAST_WEIGHT)
 
 
 def _least_squares(said: Floats, targets: Floats, prior: Floats, strength: float) -> Floats:

@@ -47,7 +47,7 @@ def artist_pairs(known: Known, tracks: Rows) -> Pairs:
 
 
 def neighbour_pairs(known: Known, tracks: Rows) -> Pairs:
-    """Pair tracks [n] with the 50 known tracks of most alike content."""
+    """Pair tracks [n] with the 50 known tracks by other artists whose content is most alike."""
     pool = np.sort(np.random.default_rng(POOL_SEED).permutation(len(known.rows))[:POOL])
     others, blocks = known.rows[pool], range(0, len(tracks), BLOCK)
     found = [_nearest(known, tracks[i : i + BLOCK], others) for i in blocks]
@@ -59,9 +59,10 @@ def neighbour_pairs(known: Known, tracks: Rows) -> Pairs:
 
 
 def _nearest(known: Known, tracks: Rows, pool: Rows) -> Rows:
-    scores = known.likeness.among(tracks, pool)
-    scores[tracks[:, None] == pool[None, :]] = -np.inf
-    return top_k(np.where(scores > 0, scores, -np.inf), NEIGHBOURS)[0]
+    scores, artists = known.likeness.among(tracks, pool), known.catalogue.artist_rows
+    own = (artists[tracks, None] == artists[None, pool]) & (artists[tracks, None] >= 0)
+    scores[own | (tracks[:, None] == pool) | (scores <= 0)] = -np.inf
+    return top_k(scores, NEIGHBOURS)[0]
 
 
 def _most_played(known: Known) -> Matrix:
