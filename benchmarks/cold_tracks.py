@@ -111,7 +111,7 @@ def _towers(dataset: Dataset, new: NewReleases, settings: Settings) -> dict[str,
     """Return the scores [u, t] of the cold paths together, of the tower before them, and of each path alone."""
     known = dataset.until(dataset.split.test_start)
     learnt = train(known, settings.two_tower, settings.seed)
-    cold, vectors = Cold.fit(known, learnt.track_vectors, learnt.trained, settings.seed)
+    cold, vectors = Cold.fit(known, learnt.track_vectors, learnt.trained, seed=settings.seed)
     queries = dataset.queries(new.users, dataset.split.test_start)
     users = _user_vectors(learnt, vectors, queries, settings)
     scores = {

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Protocol, Self, cast
+from typing import Final, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,20 @@ class Retriever(Protocol):
     @classmethod
     def load(cls, directory: Path, catalogue: Catalogue) -> Self:
         """Read what `save` wrote; the catalogue is the one that it was fitted on."""
+        ...
+
+
+@runtime_checkable
+class Extendable(Retriever, Protocol):
+    """A source that can take up new tracks without being fitted again."""
+
+    def extended(self, dataset: Dataset, audio_folder: Path | None) -> Self:
+        """Return the same source for the dataset that it was fitted on, with more tracks in its catalogue.
+
+        Args:
+            dataset: The one of the fit but for the new tracks.
+            audio_folder: Of the new tracks' audio files, named by track id; None for none.
+        """
         ...
 
 

@@ -60,10 +60,33 @@ class TwoTower:
 
         earlier = None if warm_start is None else warm_start.learnt_
         learnt = train(dataset, self.settings, self.seed, earlier)
-        self.cold_, vectors = Cold.fit(dataset, learnt.track_vectors, learnt.trained, self.seed)
+        self.cold_, vectors = Cold.fit(
+            dataset,
+            learnt.track_vectors,
+            learnt.trained,
+            seed=self.seed,
+            audio_folder=self.settings.audio_folder,
+        )
         self.learnt_: Learnt = replace(learnt, track_vectors=vectors)
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
+
+    def extended(self, dataset: Dataset, audio_folder: Path | None = None) -> Self:
+        """Return the same model for a dataset with more tracks, whose vectors the cold paths tell; nothing is trained.
+
+        Args:
+            dataset: What the model was fitted on, with more tracks in its catalogue.
+            audio_folder: Of the new tracks' audio files, named by track id.
+
+        Raises:
+            InputError: Nothing is known that could tell a new track, or the model has no cold paths.
+        """
+        told = self.cold_ if audio_folder is None else self.cold_.listening_to(audio_folder)
+        vectors, cold = told.extended(dataset, self.track_vectors_, self.learnt_.catalogue.tracks.ids)
+        more = type(self)(self.settings, self.index, self.seed)
+        more.cold_, more.learnt_ = cold, self.learnt_.extended(dataset.catalogue, vectors)
+        more.index_ = build_index(vectors, self.index, more._recall_queries(dataset))
+        return more
 
     @property
     def track_vectors_(self) -> Floats:

@@ -69,6 +69,7 @@ class TwoTowerSettings(_Section):
     id_dropout: Share
     hard_negatives: Amount
     max_examples: Count
+    audio_folder: str
 
 
 class AlsSettings(_Section):

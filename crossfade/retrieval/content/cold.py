@@ -1,7 +1,7 @@
 """Vectors for tracks with few or no listens, and where the vector of each track came from."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,6 +17,7 @@ from crossfade.retrieval.content.attention import unit
 from crossfade.retrieval.content.combination import ABOUT, Combination
 from crossfade.retrieval.content.known import Bools, Known
 from crossfade.schema import columns as c
+from crossfade.schema.errors import InputError
 from crossfade.schema.ids import Rows
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,13 @@ class Origins:
 
     paths: npt.NDArray[np.int8]
     listens: Rows
+
+    @classmethod
+    def none(cls, num_tracks: int) -> Self:
+        """Return those of tracks that nothing is known of yet."""
+        return cls(
+            np.full(num_tracks, c.VECTOR_PATHS.index(c.TOWER), np.int8), np.zeros(num_tracks, np.int32)
+        )
 
     def counts(self) -> dict[str, int]:
         """Return how many tracks each path decides."""
@@ -80,7 +88,9 @@ class Cold:
     combination: Combination | None
 
     @classmethod
-    def fit(cls, dataset: Dataset, vectors: Floats, trained: Bools, seed: int) -> tuple[Self, Floats]:
+    def fit(
+        cls, dataset: Dataset, vectors: Floats, trained: Bools, *, seed: int, audio_folder: str = ""
+    ) -> tuple[Self, Floats]:
         """Learn the cold paths from trained tracks, and let them speak for the others.
 
         A track without listens gets what the paths say and what the tower makes of its content, in equal parts; where
@@ -92,6 +102,7 @@ class Cold:
             vectors: [num_tracks, dim] float32 of length 1 after training.
             trained: [num_tracks] bool; other vectors are what the tower makes of content.
             seed: Of the tracks that are hidden to learn the weights.
+            audio_folder: Of audio files named by track id; "" for none.
 
         Returns:
             The paths, and vectors [num_tracks, dim] float32 of length 1: as they were where fewer than 50 tracks are
@@ -103,12 +114,47 @@ class Cold:
         known = known_tracks(dataset, vectors, listens)
         if len(known.rows) < FEWEST_KNOWN:
             return cls(origins, None), vectors
-        combination, vectors = Combination.fit(known, seed), vectors.copy()
+        combination, vectors = Combination.fit(known, seed, audio_folder), vectors.copy()
         few = np.flatnonzero(listens <= MOST_BLENDED).astype(np.int32)
         for start in range(0, len(few), BLOCK):
             _blend(known, combination, few[start : start + BLOCK], vectors, origins)
         logger.info("Track vectors come from: %s.", origins.counts())
         return cls(origins, combination), vectors
+
+    def listening_to(self, audio_folder: Path) -> Self:
+        """Return the same, with a folder of audio files for the path that listens to them."""
+        paths = self.combination
+        return replace(self, combination=None if paths is None else paths.listening_to(audio_folder))
+
+    def extended(self, dataset: Dataset, vectors: Floats, ids: pa.Array) -> tuple[Floats, Self]:
+        """Tell the vectors of tracks that were not there when the paths were fitted.
+
+        Args:
+            dataset: Of the fit, with more tracks in its catalogue.
+            vectors: [m, dim] float32 of the tracks of the fit.
+            ids: [m] their ids.
+
+        Returns:
+            [num_tracks, dim] float32 of length 1, those of the fit as they were, and the paths with all origins.
+
+        Raises:
+            InputError: No path knows anything of a new track (names the first), or there are no paths.
+        """
+        if self.combination is None:
+            raise InputError(
+                f"New tracks need a model with at least {FEWEST_KNOWN} learnt tracks, this one has "
+                f"{(self.origins.listens > 0).sum()}; train on more listening."
+            )
+        num_tracks, rows = len(dataset.catalogue), dataset.catalogue.tracks.rows(ids)
+        full, origins = np.zeros((num_tracks, vectors.shape[1]), np.float32), Origins.none(num_tracks)
+        full[rows], origins.paths[rows] = vectors, self.origins.paths
+        origins.listens[rows] = self.origins.listens
+        new = np.setdiff1d(np.arange(num_tracks), rows).astype(np.int32)
+        known = known_tracks(dataset, full, origins.listens)
+        full[new], strongest = self.combination.vectors(known, new)
+        _require_told(dataset, new[strongest < 0])
+        origins.paths[new] = strongest
+        return full, type(self)(origins, self.combination)
 
     def save(self, directory: Path) -> None:
         """Write origins and, where there are any, the paths."""
@@ -135,6 +181,16 @@ def _blend(known: Known, combination: Combination, tracks: Rows, vectors: Floats
     own[strongest < 0] = 1.0
     vectors[tracks] = unit(own[:, None] * vectors[tracks] + (1 - own)[:, None] * said)
     origins.paths[tracks] = np.where(own >= TOWER_SHARE, origins.paths[tracks], strongest)
+
+
+def _require_told(dataset: Dataset, silent: Rows) -> None:
+    if len(silent):
+        track = dataset.catalogue.tracks.names(silent[:1])[0]
+        artists = dataset.catalogue.table.column(c.ARTIST_IDS)[int(silent[0])].as_py()
+        raise InputError(
+            f"Nothing tells what track {track!r} is like: of its artists {artists or 'none'} no track was learnt, and it has "
+            f"no known genre, audio or word ({len(silent)} such tracks); add genres or audio, or leave them out."
+        )
 
 
 def known_tracks(dataset: Dataset, vectors: Floats, listens: Rows) -> Known:

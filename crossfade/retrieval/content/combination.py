@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,7 +12,8 @@ import scipy.optimize
 from crossfade.features.interactions import Floats, Int64s
 from crossfade.retrieval.content.attention import unit
 from crossfade.retrieval.content.known import NUM_LEVELS, Bools, Known
-from crossfade.retrieval.content.paths import COLD_PATHS, ColdPath
+from crossfade.retrieval.content.paths import COLD_PATHS, ColdPath, paths_with
+from crossfade.retrieval.content.waveform_path import WaveformPath
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 
@@ -41,21 +42,31 @@ class Combination:
     weights: Floats
 
     @classmethod
-    def fit(cls, known: Known, seed: int, unfitted: Mapping[str, ColdPath] = COLD_PATHS) -> Self:
+    def fit(cls, known: Known, seed: int, audio_folder: str = "") -> Self:
         """Hide a share of the known tracks, let each path tell their vectors, and weigh the paths by how well it does.
 
         Args:
             known: Some hundreds of learnt tracks or more.
             seed: Of what is hidden.
-            unfitted: The paths.
+            audio_folder: Of audio files named by track id; "" for none.
         """
         hidden = _hidden(known, seed)
         shown, tracks = known.without(hidden), np.flatnonzero(hidden).astype(np.int32)
         targets = known.vectors[hidden[known.rows]]
-        fitted = {name: path.fit(shown, tracks, targets) for name, path in unfitted.items()}
+        fitted = {
+            name: path.fit(shown, tracks, targets) for name, path in paths_with(audio_folder, seed).items()
+        }
         said = _said(fitted.values(), shown, tracks)
         weights = _weights(said, targets, shown.levels(tracks))
         return cls({name: path.refit(known) for name, path in fitted.items()}, weights)
+
+    def listening_to(self, audio_folder: Path) -> Self:
+        """Return the same, with a folder of audio files for the path that listens to them, if there is one."""
+        paths = {
+            name: replace(path, folder=audio_folder) if isinstance(path, WaveformPath) else path
+            for name, path in self.paths.items()
+        }
+        return replace(self, paths=paths)
 
     def vectors(self, known: Known, tracks: Rows) -> tuple[Floats, Rows]:
         """Tell vectors from everything but the tracks' own listens.
@@ -84,7 +95,7 @@ class Combination:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; a path that listens to audio files says nothing until it is told their folder."""
         about = json.loads((directory / ABOUT).read_text("utf-8"))
         paths = {name: COLD_PATHS[name].load(directory) for name in about["paths"]}
         return cls(paths, np.array(about["weights"], np.float32))

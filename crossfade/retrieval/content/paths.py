@@ -1,6 +1,6 @@
 """The cold paths: ways to tell the vector of a track that nobody has heard from what else is known of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from crossfade.retrieval.content.attention import attended, learnt_coefficients,
 from crossfade.retrieval.content.known import Bools, Known
 from crossfade.retrieval.content.pairs import SIGNALS, Pairs, artist_pairs, neighbour_pairs
 from crossfade.retrieval.content.regression import ridge, waves, word_features
+from crossfade.retrieval.content.waveform_path import WaveformPath
 from crossfade.retrieval.sparse import Matrix
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
@@ -140,5 +141,13 @@ COLD_PATHS: Final = MappingProxyType[str, ColdPath](
         c.NEIGHBOURS: AttentionPath(c.NEIGHBOURS, neighbour_pairs, _ANY),
         c.AUDIO: RegressionPath(c.AUDIO, _audio_features, AUDIO_PENALTY, _UNLEARNT),
         c.WORDS: RegressionPath(c.WORDS, _word_features, WORDS_PENALTY, _UNLEARNT),
+        c.WAVEFORM: WaveformPath(),
     }
 )
+
+
+def paths_with(audio_folder: str, seed: int) -> Mapping[str, ColdPath]:
+    """Return the unfitted paths; the one that listens to audio files only where there is a folder of them."""
+    if audio_folder:
+        return {**COLD_PATHS, c.WAVEFORM: WaveformPath(Path(audio_folder), seed)}
+    return {name: path for name, path in COLD_PATHS.items() if name != c.WAVEFORM}
