@@ -79,13 +79,17 @@ def run(options: Options) -> Result:
         NotFoundError: The directory holds no lake.
     """
     settings = load_settings(assignments=["two_tower.epochs=1"] if options.quick else [])
-    dataset = _dataset(options, settings)
+    return judged(_dataset(options, settings), settings, quick=options.quick)
+
+
+def judged(dataset: Dataset, settings: Settings, *, quick: bool) -> Result:
+    """Judge on the test period of a dataset; pass one that is cut before its test period to judge on an earlier one."""
     split = dataset.split
     new = NewReleases.of(dataset, split.test_start, split.end)
     scores = {**_towers(dataset, new, settings), **_popularity(dataset, new, settings.seed)}
     recalls = {name: [new.recall(values, k) for k in DEPTHS] for name, values in scores.items()}
     figures: dict[str, float | int | str | bool] = {
-        "quick": options.quick,
+        "quick": quick,
         "tracks": len(dataset.catalogue),
         "new_tracks": len(new.tracks),
         "users": len(new.users),

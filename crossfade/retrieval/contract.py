@@ -71,6 +71,7 @@ RETRIEVERS: Final = MappingProxyType(
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
         c.ALS: "crossfade.retrieval.als:Als",
+        c.RELEASES: "crossfade.retrieval.releases:Releases",
     }
 )
 

@@ -72,8 +72,9 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
+# Registered, but not among the sources of a recommender; docs/decisions/0004 and 0008 say why.
 ALS: Final = "als"
+RELEASES: Final = "releases"
 
 # What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
 LISTENS: Final = "listens"
