@@ -24,12 +24,12 @@ logger = logging.getLogger(__name__)
 
 # From fewer learnt tracks nothing can be hidden and still be learnt of.
 FEWEST_KNOWN: Final = 50
-# The cold paths count as so many listens beside a track's own; flat from 3 to 6 on validation periods of the twin.
-OWN_PRIOR: Final = 4.0
+# The cold paths count as so many listens beside a track's own; 2 and 4 were equally good on a validation period of the twin.
+OWN_PRIOR: Final = 2.0
 # A track with more listens than this is what they say.
 MOST_BLENDED: Final = 40
 # What the track tower makes of a new track's content counts as much as the paths together. It cannot be learnt by hiding
-# tracks, since the tower has seen them all; any share was equally good on validation periods of the twin.
+# tracks, since the tower has seen them all; any share was equally good on a validation period of the twin.
 TOWER_SHARE: Final = 0.5
 # Bounds the memory of pairs and of what all paths say: 8,192 tracks x 50 neighbours x 64 dims are 100 MB.
 BLOCK: Final = 8192
@@ -95,7 +95,7 @@ class Cold:
 
         A track without listens gets what the paths say and what the tower makes of its content, in equal parts; where
         its artists are unknown the tower has nothing to go by, and the paths speak alone. A track with few listens is
-        drawn to what the paths say, as if they were 4 more listens.
+        drawn to what the paths say, as if they were 2 more listens.
 
         Args:
             dataset: Cut to what may be known.

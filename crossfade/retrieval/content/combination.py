@@ -20,7 +20,7 @@ from crossfade.schema.ids import Rows
 # Of the known tracks, a share is hidden one by one and another by whole artists, so that every level has some.
 HIDDEN_TRACKS: Final = 0.1
 HIDDEN_ARTISTS: Final = 0.1
-MOST_HIDDEN: Final = 20_000
+MOST_HIDDEN: Final = 3000  # more teach some thirty numbers nothing
 # A level with few hidden tracks goes by the weights of all levels, which count as so many tracks.
 PRIOR_TRACKS: Final = 20.0
 FEWEST_TRACKS: Final = 1e-3  # keeps the equations solvable where a path says nothing

@@ -17,7 +17,7 @@ TRACKS_PER_ARTIST: Final = 100  # an artist's most played known tracks
 NEIGHBOURS: Final = 50
 # Neighbours are looked for among so many known tracks, drawn by a fixed seed: a product with all would not end. The
 # most played ones would do worse, since their tastes are everybody's.
-POOL: Final = 10_000
+POOL: Final = 5000
 POOL_SEED: Final = 0
 BLOCK: Final = 256
 DAYS_PER_YEAR: Final = 365.25

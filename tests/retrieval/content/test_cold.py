@@ -79,7 +79,7 @@ def test_origins_say_what_decided(fitted: tuple[Cold, np.ndarray], dataset: Data
     assert origins.listens[rows].tolist() == [50, 0, 0]
     counts = origins.counts()
     assert sum(counts.values()) == len(dataset.catalogue)
-    assert counts[c.LISTENS] == 1  # all others have a single listen, which four of the paths' outweigh
+    assert counts[c.LISTENS] == 1  # all others have a single listen, which two of the paths' outweigh
     fitted[0].save(tmp_path / "cold")
     loaded = Cold.load(tmp_path / "cold")
     np.testing.assert_array_equal(loaded.origins.paths, origins.paths)
