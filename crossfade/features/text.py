@@ -17,7 +17,7 @@ from crossfade.schema.ids import NO_ROW, IdMap, Rows
 TOKENS_PER_TRACK: Final = 16
 # A word that stands on one track only says what the track's id says already, and nothing of any other track.
 FEWEST_TRACKS: Final = 2
-NOT_WORDS: Final = r"[^\p{L}\p{N}]+"
+NOT_WORDS: Final = r"[^\p{L}\p{M}\p{N}]+"
 HASH_BYTES: Final = 4
 LARGEST_HASH: Final = np.iinfo(np.int32).max
 

@@ -76,6 +76,13 @@ def training_rows(
     return TrainingRows(*map(np.concatenate, columns))
 
 
+def nothing_to_learn() -> TrainingRows:
+    """Return one query with two candidates that no feature tells apart: a ranker learns nothing from it but to be there."""
+    features = np.zeros((2, len(RANKING_FEATURES)), np.float32)
+    one_query = np.array([2], np.int64)
+    return TrainingRows(features, np.array([1, 0], np.int32), one_query, np.zeros(1, np.int32))
+
+
 def _nothing() -> TrainingRows:
     none = np.zeros(0, np.int32)
     return TrainingRows(np.zeros((0, len(RANKING_FEATURES)), np.float32), none, none.astype(np.int64), none)

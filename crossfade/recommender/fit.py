@@ -23,7 +23,7 @@ from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
 from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.ranking.labels import examples
-from crossfade.ranking.training import training_rows
+from crossfade.ranking.training import nothing_to_learn, training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
@@ -32,13 +32,14 @@ from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.two_tower_learnt import CURVE
 from crossfade.schema.columns import TWO_TOWER
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, TrainingError
+from crossfade.schema.errors import DivergedError, InputError, TrainingError
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
 
 logger = logging.getLogger(__name__)
 
 ABOUT: Final = "fit.json"
+DIVERGED: Final = "diverged"
 VALIDATION: Final = "validation"
 UNTIL: Final = (VALIDATION, "test", "end")
 # What a bundle keeps of each epoch: no clock times, so that equal inputs give equal bundles.
@@ -72,7 +73,8 @@ def fit_sources(
 
     Raises:
         InputError: `until` is none of the three.
-        TrainingError: There is nothing to learn from, or a source cannot be fitted.
+        TrainingError: There is nothing to learn from, or a source cannot be fitted. Where the two-tower's loss is not
+            finite any more, the batch and the last good towers stand in `diverged/` of the directory.
     """
     dataset = Dataset.load(dataset_dir)
     moment = moment_of(dataset.split, until)
@@ -84,7 +86,11 @@ def fit_sources(
             "split.validation_days."
         )
     earlier = Sources.load(warm_start, dataset.catalogue) if warm_start else None
-    sources = Sources.fit(known, settings, earlier)
+    try:
+        sources = Sources.fit(known, settings, earlier)
+    except DivergedError as error:
+        error.keep(directory / DIVERGED)
+        raise TrainingError(f"{error} Batch and checkpoint are kept in {directory / DIVERGED}.") from error
     _empty(directory)
     sources.save(directory)
     two_tower = sources.two_tower
@@ -98,6 +104,8 @@ def fit_sources(
 def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: Settings) -> None:
     """Fit the ranker on what sources that have not seen the validation period return for it, and save it.
 
+    Where nobody wanted anything of that, which small or sparse data may bring about, the ranker keeps the sources' order.
+
     Args:
         dataset_dir: Of `Dataset.save`.
         sources_dir: Of `fit_sources`, until "validation".
@@ -106,7 +114,6 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
 
     Raises:
         InputError: The sources know the validation period.
-        TrainingError: Nobody wanted a candidate in the validation period.
     """
     dataset = Dataset.load(dataset_dir)
     _require_until(sources_dir, VALIDATION)
@@ -128,8 +135,11 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
     )
     num_users = len(np.unique(rows.user_rows))
     logger.info("The ranker learns from %d candidates of %d users.", len(rows.labels), num_users)
+    if not num_users:
+        logger.warning("No user wanted a candidate of the validation period: the sources' order alone ranks.")
     ranker = GbdtRanker(settings.ranking, settings.seed)
-    ranker.fit(rows.features, rows.labels, rows.group_sizes, rows.user_rows)
+    learnt = rows if num_users else nothing_to_learn()
+    ranker.fit(learnt.features, learnt.labels, learnt.group_sizes, learnt.user_rows)
     _empty(directory)
     ranker.save(directory)
     metrics = {

@@ -29,7 +29,7 @@ DEEPER: Final = 4
 def unfitted(name: str, settings: Settings) -> Retriever:
     """Construct a source by its name; imports its library."""
     arguments = {
-        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed),
+        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed, settings.als),
         c.ITEM_KNN: (settings.sources.neighbours,),
         c.ALS: (settings.als, settings.index, settings.seed),
     }

@@ -66,6 +66,12 @@ IS_BOT: Final = "is_bot"
 STRENGTH: Final = "strength"
 DAY: Final = "day"
 
+# What an event tells of its moment, and what else is read of users and moments.
+SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)
+AGE: Final = "age"
+HOUR: Final = "hour"
+WEEKDAY: Final = "weekday"
+
 # Retrieval sources, in the order in which their scores and ranks stand in the ranking features.
 TWO_TOWER: Final = "two_tower"
 ITEM_KNN: Final = "item_knn"

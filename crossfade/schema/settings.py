@@ -67,6 +67,11 @@ class TwoTowerSettings(_Section):
     learning_rate: Positive
     temperature: Positive
     id_dropout: Share
+    context_dropout: Share
+    input_vectors: Literal["none", "als"]
+    text_buckets: Amount
+    user_ids: bool
+    user_buckets: Count
     hard_negatives: Amount
     max_examples: Count
     audio_folder: str

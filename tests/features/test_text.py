@@ -40,7 +40,7 @@ def test_words_come_from_titles_tags_and_playlists_whatever_their_case_and_marks
     tracks: list[dict[str, object]] = [
         {c.TITLE: "  BLUE (Skies)!"},
         {c.GENRES: ["deep-blue", "été"]},
-        {c.TITLE: "ÉTÉ\u0301 skies"},  # another accent makes another word
+        {c.TITLE: "e\u0301te\u0301 skies"},  # accents as characters of their own
         {},
     ]
     found = tokens(tracks, [("Summer, été", [2, 3]), (None, [0]), ("", [1])])

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset, Split
+from crossfade.ranking.gbdt import GbdtRanker, fused_ranks
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources, moment_of
 from crossfade.recommender.manifest import model_digest, verify
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.surfaces import default_policies
 from crossfade.schema import columns as c
+from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import InputError, TrainingError
 from crossfade.schema.settings import default_settings, parse_settings
 from tests import builders
@@ -170,13 +172,20 @@ def test_nothing_to_learn_from_is_said_plainly(tmp_path: Path) -> None:
         fit_sources(tmp_path, tmp_path / "sources", until="end", settings=world.settings())
 
 
-def test_a_validation_period_that_nobody_listened_in_teaches_no_ranker(trained: Path, tmp_path: Path) -> None:
+def test_a_validation_period_that_nobody_listened_in_leaves_the_sources_order(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stages = home(trained)
     dataset = Dataset.load(stages / "dataset")
     quiet = dataset.interactions.where(dataset.interactions.seconds < dataset.split.validation_start)
     replace(dataset, interactions=quiet).save(tmp_path / "dataset")
-    with pytest.raises(TrainingError, match="The ranker needs candidates that their users went on to want"):
-        fit_ranker(tmp_path / "dataset", stages / "validation", tmp_path / "ranker", world.settings())
+    fit_ranker(tmp_path / "dataset", stages / "validation", tmp_path / "ranker", world.settings())
+    assert "the sources' order alone ranks" in caplog.text
+    about = json.loads((tmp_path / "ranker" / "fit.json").read_text("utf-8"))["metrics"]
+    assert about == {"ranker_users": 0, "ranker_queries": 0, "ranker_rows": 0}
+    features = np.random.default_rng(0).random((9, len(RANKING_FEATURES))).astype(np.float32) * 100
+    scores = GbdtRanker.load(tmp_path / "ranker").predict(features)
+    np.testing.assert_allclose(scores, fused_ranks(features).sum(axis=1), rtol=1e-6)
 
 
 def test_the_ranker_learns_from_unheard_candidates_only(trained: Path, recommender: Recommender) -> None:
