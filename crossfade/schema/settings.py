@@ -74,6 +74,7 @@ class TwoTowerSettings(_Section):
     user_buckets: Count
     hard_negatives: Amount
     max_examples: Count
+    audio_folder: str
 
 
 class SessionModelSettings(_Section):
