@@ -13,7 +13,6 @@ from crossfade.schema.columns import (
     ITEM_KNN,
     POPULAR,
     REPLAYS,
-    SESSION_KNN,
     TRANSITIONS,
     TWO_TOWER,
 )
@@ -32,7 +31,6 @@ LABELS: Final = {
     ARTIST_TRACKS: "Artist tracks alone",
     POPULAR: "Popular in country alone",
     TRANSITIONS: "Transitions alone",
-    SESSION_KNN: "Session-kNN",
     REPLAYS: "Replays alone",
 }
 
