@@ -14,7 +14,6 @@ from crossfade.schema.columns import (
     ITEM_KNN,
     POPULAR,
     REPLAYS,
-    SESSION_KNN,
     TRANSITIONS,
     TWO_TOWER,
 )
@@ -35,7 +34,6 @@ LABELS: Final = {
     ALS: "Matrix factorisation alone",
     POPULAR: "Popular in country alone",
     TRANSITIONS: "Transitions alone",
-    SESSION_KNN: "Session-kNN",
     REPLAYS: "Replays alone",
 }
 
