@@ -33,10 +33,10 @@ from crossfade.evaluation.popularity import Doubles, Popularity
 from crossfade.evaluation.stages import before_policy, whole, with_repeats
 from crossfade.evaluation.suite import RANKING, label
 from crossfade.evaluation.trained import trained_bundle
-from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.trial import Trial
 from crossfade.features.dataset import Dataset
 from crossfade.features.next_tracks import NextTracks
+from crossfade.features.translation import Translation
 from crossfade.recommender.recommend import Recommender
 from crossfade.schema.columns import ITEM_KNN, REPLAYS, TRANSITIONS, TWO_TOWER
 from crossfade.schema.settings import Settings, load_settings
@@ -115,7 +115,7 @@ def _protocol(dataset: Dataset, settings: Settings, *, quick: bool) -> Protocol:
 
 def _our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str, Recommend]:
     recommender = Recommender.load(trained_bundle(trial, directory, settings))
-    translation = Translation.of(trial.judged, recommender.dataset)
+    translation = Translation(trial.judged, recommender.dataset)
     sources = recommender.sources.retrievers
     return {
         **{name: with_repeats(sources[name], translation) for name in OUR_SOURCES},

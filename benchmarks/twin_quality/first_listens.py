@@ -9,8 +9,8 @@ from crossfade.evaluation.first_listens import FIRST_LISTENS, first_listens_trut
 from crossfade.evaluation.stages import whole
 from crossfade.evaluation.suite import RECOMMENDER
 from crossfade.evaluation.table import table
-from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.yardstick import Yardstick, measure
+from crossfade.features.translation import Translation
 
 AT_LEAST: Final = 1.5
 
@@ -18,7 +18,7 @@ AT_LEAST: Final = 1.5
 def first_listens_over_popular(world: World) -> Result:
     """Ask for the held-out listeners just after their third listen of the test period."""
     truth = first_listens_truth(world.everybody, world.known, world.held_out)
-    translation = Translation.of(world.everybody, world.recommender.dataset)
+    translation = Translation(world.everybody, world.recommender.dataset)
     systems = {
         COUNTRY_AND_GENRE: popular_in_country_and_genre(world.known, world.everybody.split.test_start),
         RECOMMENDER: whole(world.recommender, translation),

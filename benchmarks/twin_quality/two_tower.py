@@ -8,8 +8,8 @@ from benchmarks.quality.tuning import QUICK_TRIALS, TRIALS, by_time, fitted, sea
 from benchmarks.twin_quality.world import World
 from crossfade.evaluation.stages import source_alone
 from crossfade.evaluation.table import table
-from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.yardstick import Yardstick, measure
+from crossfade.features.translation import Translation
 from crossfade.schema.columns import TWO_TOWER
 
 AT_LEAST: Final = 1.00
@@ -21,7 +21,7 @@ def two_tower_over_als(world: World) -> Result:
     protocol = by_time(trial.tuning, world.settings)
     trials = QUICK_TRIALS if world.quick else TRIALS
     chosen = tuned(ALS, trial.tuning, protocol, trials=trials, seed=seed)
-    translation = Translation.of(trial.judged, world.recommender.dataset)
+    translation = Translation(trial.judged, world.recommender.dataset)
     systems = {
         ALS.name: fitted(ALS, chosen.parameters, world.known, protocol, seed),
         TWO_TOWER: source_alone(

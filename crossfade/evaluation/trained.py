@@ -7,9 +7,9 @@ from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY, artist
 from crossfade.evaluation.evaluate import Recommend, unheard
 from crossfade.evaluation.stages import before_policy, source_alone, whole
 from crossfade.evaluation.suite import RANKING, RECOMMENDER
-from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.trial import Trial
 from crossfade.evaluation.truth import Truth
+from crossfade.features.translation import Translation
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
 from crossfade.recommender.recommend import Recommender
 from crossfade.retrieval.contract import RETRIEVERS
@@ -38,7 +38,7 @@ def our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str, 
         settings: Of the training.
     """
     recommender = Recommender.load(trained_bundle(trial, directory, settings))
-    translation = Translation.of(trial.judged, recommender.dataset)
+    translation = Translation(trial.judged, recommender.dataset)
     known = trial.judged.until(trial.judged.split.test_start)
     num_tracks = len(trial.judged.catalogue)
     systems: dict[str, Recommend] = {}
