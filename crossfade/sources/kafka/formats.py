@@ -178,6 +178,8 @@ def _schemas(files: Sequence[Path]) -> Mapping[bytes, Any]:
             raise NotFoundError(f"There is no schema file {file}.")
         try:
             schema = json.loads(file.read_text("utf-8"))
+            if not isinstance(schema, dict) or schema.get("type") != "record":
+                raise ValueError("an event is a record")
             parsed_schema = parse_schema(schema)
             mark = bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), FINGERPRINT))
         except (ValueError, SchemaParseException, KeyError, TypeError) as error:
