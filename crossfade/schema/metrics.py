@@ -44,6 +44,11 @@ INGEST_MESSAGES: Final = Metric(
 INGEST_BYTES: Final = Metric(
     "crossfade_ingest_bytes_total", Kind.COUNTER, "Bytes of the values of messages that landed."
 )
+INGEST_BUFFERED: Final = Metric(
+    "crossfade_ingest_buffered_messages",
+    Kind.GAUGE,
+    "Messages that were read and wait for their batch's commit.",
+)
 INGEST_LAG: Final = Metric(
     "crossfade_ingest_lag_messages",
     Kind.GAUGE,
@@ -77,6 +82,7 @@ INGEST_LOST: Final = Metric(
 METRICS: Final = (
     INGEST_MESSAGES,
     INGEST_BYTES,
+    INGEST_BUFFERED,
     INGEST_LAG,
     INGEST_COMMIT_SECONDS,
     INGEST_LAST_COMMIT,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from crossfade.lake.lake import BRONZE, QUARANTINE
 from crossfade.schema.metrics import (
+    INGEST_BUFFERED,
     INGEST_BYTES,
     INGEST_COMMIT_SECONDS,
     INGEST_FENCED,
@@ -79,6 +80,7 @@ def ingest(
         ended = False
         while not ended:
             reader.read(READ_SECONDS)
+            told.record(INGEST_BUFFERED, reader.buffer.num_rows)
             ended = stop() or reader.is_at_end
             if reader.buffer.num_rows and (ended or _is_full(reader.buffer, limits)):
                 report = _landed(reader, landing, report, told)

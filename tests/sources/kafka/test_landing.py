@@ -98,6 +98,7 @@ def crash_at_line(number: int) -> Callable[[FrameType, str, Any], Any]:
     return trace
 
 
+@pytest.mark.slow
 def test_a_crash_before_any_line_neither_loses_nor_doubles_a_message(tmp_path: Path) -> None:
     """The n-th attempt dies before the n-th line; the next one starts anew, later, with one message more.
 
