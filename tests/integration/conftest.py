@@ -1,11 +1,10 @@
 """The broker that the Kafka tests of this folder run on; their names say which it is."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.kafka_broker import APACHE, BUILT_IN, Broker, apache_kafka, artefacts, built_in
+from benchmarks.kafka_broker import APACHE, BUILT_IN, Broker, apache_kafka, artefacts, built_in
 
 
 @pytest.fixture(scope="session", params=[APACHE, BUILT_IN])

@@ -8,19 +8,23 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from confluent_kafka import Producer
 
+from benchmarks.kafka_broker import APACHE, BUILT_IN, Broker
 from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
-from tests.integration.kafka_broker import Broker
 
 # A server that has imported everything forks the consumers, so that killing them often takes no minutes.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["crossfade.cli.ingest", "crossfade.sources.kafka.ingesting"])
-QUICK = ("session.timeout.ms=1500", "heartbeat.interval.ms=300", "fetch.wait.max.ms=50")
+QUICK = {
+    APACHE: ("session.timeout.ms=1500", "heartbeat.interval.ms=300", "fetch.wait.max.ms=50"),
+    # It lets a new group wait for 3 s, which a member must outlast.
+    BUILT_IN: ("session.timeout.ms=6000", "heartbeat.interval.ms=300", "fetch.wait.max.ms=50"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Stage:
     broker: Broker
     topic: str
     directory: Path
+    started: list["Consumer"] = field(default_factory=list)
 
     @property
     def lake(self) -> Lake:
@@ -38,7 +43,7 @@ class Stage:
     def command(self, *more: str) -> list[str]:
         """Return the arguments of `crossfade` that ingest the topic."""
         properties = self.directory / "kafka.properties"
-        properties.write_text("\n".join(QUICK), "utf-8")
+        properties.write_text("\n".join(QUICK[self.broker.kind]), "utf-8")
         return [
             "ingest", "kafka", "--brokers", self.broker.address, "--topic", self.topic, "--json",
             "--lake", str(self.directory / "lake"), "--kafka-config", str(properties), *more,
@@ -48,7 +53,8 @@ class Stage:
         output = self.directory / f"{name}.out"
         process = CONTEXT.Process(target=run_command, args=(self.command(*more), str(output)))
         process.start()
-        return Consumer(process, output)
+        self.started.append(Consumer(process, output))
+        return self.started[-1]
 
     def produce(self, values: Iterable[bytes | None], *, rate: float = 0.0) -> int:
         """Produce messages, spread over the partitions, and return how many."""
