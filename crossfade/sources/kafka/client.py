@@ -1,9 +1,10 @@
 """How a cluster is reached: brokers, properties files and what a broken connection is called."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from crossfade.schema.errors import CrossfadeError, InputError, MissingExtraError, NotFoundError
 
@@ -11,6 +12,8 @@ try:
     from confluent_kafka import KafkaException
 except ImportError as error:
     raise MissingExtraError("confluent-kafka", "kafka") from error
+
+Client = TypeVar("Client")
 
 LOG: Final = logging.getLogger("crossfade.kafka")
 ANSWER_SECONDS: Final = 20.0  # within which a broker must answer a single question
@@ -55,6 +58,29 @@ def common(brokers: str, properties: Mapping[str, str]) -> dict[str, Any]:
         **properties,
         "bootstrap.servers": brokers,
     }
+
+
+@contextmanager
+def faults_named() -> Iterator[None]:
+    """Turn what the client raises in the block into one CrossfadeError."""
+    try:
+        yield
+    except KafkaException as error:
+        raise failure(error.args[0].str()) from error
+
+
+def made(client: Callable[[dict[str, Any]], Client], configuration: dict[str, Any]) -> Client:
+    """Make a producer or consumer.
+
+    Raises:
+        InputError: librdkafka does not know a setting, or not its value.
+    """
+    try:
+        return client(configuration)
+    except KafkaException as error:
+        raise InputError(
+            f"librdkafka refuses its settings: {error.args[0].str()}; mend --kafka-config."
+        ) from error
 
 
 def partitions_of(client: Any, brokers: str, topics: Sequence[str]) -> dict[str, list[int]]:

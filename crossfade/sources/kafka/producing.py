@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from crossfade.sources.kafka.client import ANSWER_SECONDS, common, failure, partitions_of
+from crossfade.sources.kafka.client import ANSWER_SECONDS, common, failure, faults_named, made, partitions_of
 
 from confluent_kafka import KafkaError, Message, Producer  # isort: skip (after client's check)
 
@@ -39,7 +39,7 @@ def produce(
         NotFoundError: There is no such topic.
         CrossfadeError: A message could not be delivered.
     """
-    producer = Producer({"linger.ms": 20, **common(brokers, properties), "enable.idempotence": True})
+    producer = made(Producer, {"linger.ms": 20, **common(brokers, properties), "enable.idempotence": True})
     partitions_of(producer, brokers, [topic])
     faults: list[KafkaError] = []
     count = 0
@@ -69,7 +69,8 @@ def _wait(producer: Producer, due: float) -> None:
 def _send(producer: Producer, topic: str, message: dict[str, Any]) -> None:
     while True:
         try:
-            producer.produce(topic, **message)
+            with faults_named():
+                producer.produce(topic, **message)
         except BufferError:  # the queue is full until the broker has taken some
             producer.poll(POLL_SECONDS)
         else:

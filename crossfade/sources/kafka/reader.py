@@ -8,7 +8,15 @@ from typing import Any, Final, Self
 from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.metrics import INGEST_LAG, INGEST_LOST, Recorder
 from crossfade.sources.kafka.batch import Buffer, Partition, Value
-from crossfade.sources.kafka.client import ANSWER_SECONDS, LOG, common, failure, partitions_of
+from crossfade.sources.kafka.client import (
+    ANSWER_SECONDS,
+    LOG,
+    common,
+    failure,
+    faults_named,
+    made,
+    partitions_of,
+)
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition  # isort: skip (after client's check)
 
@@ -66,7 +74,7 @@ class Reader:
         self._ends: dict[Partition, int] = {}  # of the partition when it was given
         self._at_end: set[Partition] = set()
         self._fresh: set[Partition] = set()  # given while messages were being taken
-        self._consumer = Consumer(_configuration(source, queue_mib))
+        self._consumer = made(Consumer, _configuration(source, queue_mib))
 
     def __enter__(self) -> Self:
         """Ask for partitions.
@@ -76,17 +84,20 @@ class Reader:
             NotFoundError: A topic does not exist.
         """
         try:
-            found = partitions_of(self._consumer, self._source.brokers, self._source.topics)
-            if self._source.until_end:
-                given = [Partition(topic, number) for topic, numbers in found.items() for number in numbers]
-                self._consumer.assign(self._stand(given))
-            else:
-                self._consumer.subscribe(
-                    list(self._source.topics),
-                    on_assign=self._assigned,
-                    on_revoke=self._revoked,
-                    on_lost=self._revoked,
-                )
+            with faults_named():
+                found = partitions_of(self._consumer, self._source.brokers, self._source.topics)
+                if self._source.until_end:
+                    given = [
+                        Partition(topic, number) for topic, numbers in found.items() for number in numbers
+                    ]
+                    self._consumer.assign(self._stand(given))
+                else:
+                    self._consumer.subscribe(
+                        list(self._source.topics),
+                        on_assign=self._assigned,
+                        on_revoke=self._revoked,
+                        on_lost=self._revoked,
+                    )
         except BaseException:
             self._consumer.close()
             raise
@@ -112,13 +123,16 @@ class Reader:
         """
         self._fresh.clear()
         found: dict[tuple[str, int], list[Message]] = {}
-        for message in self._consumer.consume(MESSAGES_AT_ONCE, seconds):
+        with faults_named():
+            messages = self._consumer.consume(MESSAGES_AT_ONCE, seconds)
+        for message in messages:
             if message.error() is not None:
                 self._fault(message)
             else:
                 found.setdefault((message.topic(), message.partition()), []).append(message)
-        for (topic, number), messages in found.items():
-            self._take(Partition(topic, number), messages)
+        with faults_named():
+            for (topic, number), of_partition in found.items():
+                self._take(Partition(topic, number), of_partition)
 
     def landed(self, ends: Mapping[Partition, int]) -> None:
         """Take note of where the lake stands after a commit."""
@@ -131,8 +145,9 @@ class Reader:
     def step_back(self, partitions: Iterable[Partition]) -> None:
         """Read partitions again from where the lake stands now."""
         held = [partition for partition in partitions if partition in self._next]
-        for place in self._stand(held):
-            self._consumer.seek(place)
+        with faults_named():
+            for place in self._stand(held):
+                self._consumer.seek(place)
 
     def _take(self, partition: Partition, messages: list[Message]) -> None:
         if partition in self._fresh:
