@@ -29,8 +29,10 @@ ALLOWED = {
 }
 # Heavy libraries, and the only places that need them.
 HOMES = {
+    "confluent_kafka": ("crossfade/sources",),
     "deltalake": ("crossfade/lake",),
     "duckdb": ("crossfade/lake", "crossfade/sources", "crossfade/quality"),
+    "fastavro": ("crossfade/sources",),
     "great_expectations": ("crossfade/quality",),
     "ibis": ("crossfade/lake", "crossfade/sources", "crossfade/quality"),
     "implicit": ("benchmarks",),
@@ -41,6 +43,7 @@ HOMES = {
     "lmdb": ("crossfade/store",),
     "matplotlib": ("crossfade/evaluation",),
     "mlflow": ("crossfade/recommender",),
+    "prometheus_client": ("crossfade/schema",),
     "scann": ("crossfade/retrieval",),
     "sqlalchemy": ("crossfade/quality",),
     "tensorflow": ("crossfade/retrieval",),

@@ -22,6 +22,7 @@ class Lazy(NamedTuple):
 COMMANDS: Final = {
     "demo": Lazy("demo", "demo_command", "Run the whole loop on simulated listeners, down to a playlist."),
     "import": Lazy("import_", "import_command", "Import files into a lake."),
+    "ingest": Lazy("ingest", "ingest_group", "Stream events into a lake."),
     "run": Lazy("run", "run_command", "Run a pipeline on this machine."),
     "compile": Lazy("compile", "compile_command", "Write pipelines as YAML for Kubeflow."),
     "submit": Lazy("submit", "submit_command", "Upload a pipeline to a Kubeflow server and start a run."),

@@ -44,6 +44,18 @@ def settings_options(function: Function) -> Function:
     )(function)
 
 
+def kafka_options(function: Function) -> Function:
+    """Add `--brokers HOST:PORT` and `--kafka-config FILE` as `brokers` and `kafka_config`."""
+    function = click.option(
+        "--kafka-config",
+        type=click.Path(path_type=Path),
+        help="Properties file with settings of librdkafka, for example of TLS and SASL.",
+    )(function)
+    return click.option("--brokers", required=True, help="Kafka brokers, host:port, several with commas.")(
+        function
+    )
+
+
 def chosen_settings(settings_file: Path | None, assignments: tuple[str, ...]) -> Settings:
     """Return the settings that the options ask for.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from crossfade.cli.twin_stream import stream
+
 
 @click.group()
 def twin_group() -> None:
@@ -63,3 +65,6 @@ def generate(
     for name, value in figures.items():
         values = value if isinstance(value, list) else [value]
         click.echo(f"{name:<40} {' '.join(f'{one:,.3f}'.removesuffix('.000') for one in values)}")
+
+
+twin_group.add_command(stream)

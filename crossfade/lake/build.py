@@ -13,6 +13,7 @@ import pyarrow as pa
 from crossfade.lake import gold, layout, silver
 from crossfade.lake.engine import Engine, engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
+from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import LakeSettings, Settings
@@ -135,6 +136,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
             f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}"
         )
     with lake.writing() as scratch, engine(scratch) as session:
+        lake = StillLake(lake.path)
         written = tuple(step.target for step in STEPS if _built(step, lake, settings.lake, session, progress))
         counts = tuple(_counts(name, lake, session) for name in TABLES)
     return LakeReport(counts, written, lake.versions())

@@ -22,12 +22,12 @@ class Engine:
         """Return Parquet files as one expression, read lazily; without files it has no rows.
 
         Args:
-            files: Of one Delta table (`Lake.files`) or of the caller's own.
+            files: Of one Delta table (`Lake.files`) or of the caller's own; older ones may lack columns that were added since.
             schema: Their columns, for the case that there are no files.
         """
         if not files:
             return ibis.memtable(schema.empty_table())
-        return self._connection.read_parquet([str(path) for path in files])
+        return self._connection.read_parquet([str(path) for path in files], union_by_name=True)
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """Compute an expression now and keep its rows under a name, so that several others can read them."""

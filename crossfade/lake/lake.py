@@ -113,7 +113,7 @@ class Lake:
                 scratch.mkdir()
                 yield scratch
             except OSError as error:
-                raise _unwritten(self.path, error) from error
+                raise unwritten(self.path, error) from error
             finally:
                 rmtree(scratch, ignore_errors=True)
 
@@ -147,11 +147,11 @@ class Lake:
                 str(path),
                 rows,
                 mode=mode,
-                schema_mode="overwrite" if mode == "overwrite" else None,
+                schema_mode="overwrite" if mode == "overwrite" else "merge",
                 commit_properties=CommitProperties(custom_metadata=dict(about or {})),
             )
         except (OSError, DeltaError) as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     def has(self, layer: str, name: str) -> bool:
         """Return whether the table has been written."""
@@ -255,7 +255,8 @@ _MEND: Final = {
 }
 
 
-def _unwritten(path: Path, error: Exception) -> CrossfadeError:
+def unwritten(path: Path, error: Exception) -> CrossfadeError:
+    """Return what to raise where a table or the lake could not be written."""
     reason = " ".join(str(error).split())
     return CrossfadeError(
         f"{path} could not be written: {reason}. What stood there is unchanged; make room and run the same command again."

@@ -25,10 +25,13 @@ def _with(schema: pa.Schema, *more: tuple[str, pa.DataType]) -> pa.Schema:
 
 
 def bronze_schema(table: Table) -> pa.Schema:
-    """Return the canonical columns and where each row came from: source, file, row (from 1) and when."""
-    return pa.schema(
-        [*table.schema, *(field for field in QUARANTINE_SCHEMA if field.name not in (c.REASON, c.RAW))]
-    )
+    """Return the canonical columns and where each row came from: source, file, row (from 1; a stream's offset) and when.
+
+    Events have `extras` too. Rows that were written before there was such a column have none.
+    """
+    about = [field for field in QUARANTINE_SCHEMA if field.name not in (c.REASON, c.RAW)]
+    extras = [pa.field(c.EXTRAS, pa.string())] if table is EVENTS else []
+    return pa.schema([*table.schema, *about, *extras])
 
 
 _DAY_COUNTS: Final = tuple(

@@ -59,6 +59,9 @@ SOURCE_ROW: Final = "source_row"
 REASON: Final = "reason"
 RAW: Final = "raw"
 IMPORTED_AT: Final = "imported_at"
+EXTRAS: Final = (
+    "extras"  # of a streamed event: fields that the canonical schema does not know, as one JSON object
+)
 
 # Added by silver and gold.
 SESSION_POSITION: Final = "session_position"

@@ -46,6 +46,15 @@ class LakeSettings(_Section):
     future_tolerance_minutes: Amount
 
 
+class StreamSettings(_Section):
+    """Batches of a stream into bronze."""
+
+    batch_rows: Count
+    batch_mib: Count
+    batch_seconds: Positive
+    queue_mib: Annotated[int, Field(ge=1, le=2047)]
+
+
 class QualitySettings(_Section):
     """Limits of the expectations."""
 
@@ -180,6 +189,7 @@ class Settings(_Section):
     seed: Amount
     split: SplitSettings
     lake: LakeSettings
+    stream: StreamSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
     session_model: SessionModelSettings

@@ -35,12 +35,12 @@ def reader(table: Table) -> Callable[[Path], Iterator[Chunk]]:
             return _parquet(path, table)
         if name.removesuffix(GZIP).endswith(CSV):
             return _csv(path, table)
-        return json_chunks(path, table, _fields(table))
+        return json_chunks(path, table, canonical_fields(table))
 
     return read
 
 
-def _fields(table: Table) -> dict[str, Field]:
+def canonical_fields(table: Table) -> dict[str, Field]:
     """Return the canonical columns and their aliases as top-level fields."""
     types = {field.name: field.type for field in table.schema}
     types |= {alias: types[name] for alias, name in table.aliases.items()}

@@ -106,6 +106,8 @@ class _Commit:
             c.SOURCE: ibis.literal(self.source),
             c.IMPORTED_AT: ibis.literal(moment, "timestamp('UTC', 6)"),
         }
+        if c.EXTRAS in schema.names:
+            about[c.EXTRAS] = ibis.null("string")
         self.lake.append(
             layer, name, self.session.batches(rows.mutate(**about), schema), {SOURCE_NOTE: self.source}
         )

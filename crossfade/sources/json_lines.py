@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from crossfade.schema.tables import STRINGS, Table
-from crossfade.sources.casts import cast, is_list
+from crossfade.sources.casts import accepts, cast, is_list
 from crossfade.sources.chunks import REFUSED_SCHEMA, Chunk, refusals
 from crossfade.sources.files import line_blocks
 from crossfade.sources.json_values import Fields, arrow_kind, column_of, fault, object_of, reached
@@ -36,6 +36,7 @@ class Objects:
         refused: Lines that hold no object, or hold one inside where a value belongs.
         repaired: Lines that were not UTF-8.
         keys: Top-level keys of the first lines.
+        has_others: [n] bool, whether a line has a top-level key, other than null, that no field reads; only told if asked for.
     """
 
     columns: pa.Table
@@ -44,6 +45,7 @@ class Objects:
     refused: pa.Table
     repaired: int
     keys: frozenset[str]
+    has_others: pa.Array
 
     def raw(self, places: pa.Array) -> list[str]:
         """Return the lines at some places."""
@@ -63,6 +65,23 @@ def objects(path: Path, fields: Fields) -> Iterator[Objects]:
         first += len(texts)
         filled = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
         yield _whole(list(_parts(texts.filter(filled), numbers.filter(filled), fields, repaired)))
+
+
+def parsed(texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: int = 0) -> Objects:
+    """Read the fields of texts that hold one object each, and tell which hold more than these fields.
+
+    Args:
+        texts: [n] strings, none of them blank or with a line feed.
+        numbers: [n] int64, what to call them by.
+        fields: What to read.
+        repaired: How many were not UTF-8.
+    """
+    found = _whole(list(_parts(texts, numbers, fields, repaired, others="infer")))
+    kinds = {field.name: field.type for field in found.columns.schema}
+    if all(accepts(kinds[name], wanted.kind, typed=False) for name, wanted in fields.items()):
+        return found
+    # A file with such a column is refused as a whole; here each text is to be judged by itself.
+    return _one_by_one(texts, numbers, fields, repaired)
 
 
 def json_chunks(path: Path, table: Table, fields: Fields) -> Iterator[Chunk]:
@@ -90,22 +109,23 @@ def json_chunks(path: Path, table: Table, fields: Fields) -> Iterator[Chunk]:
         )
 
 
-def _parts(texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: int) -> Iterator[Objects]:
+def _parts(
+    texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: int, *, others: str = "ignore"
+) -> Iterator[Objects]:
     """Yield lines as parts within which all lines have the same types, or were read one by one."""
-    peeked = [
-        found for found in map(object_of, texts.slice(0, PEEKED_LINES).to_pylist()) if found is not None
-    ]
-    keys = frozenset(key for found in peeked for key in found)
-    columns = _columns(texts, fields, peeked)
-    if columns is not None:
-        yield Objects(columns, numbers, texts, REFUSED_SCHEMA.empty_table(), repaired, keys)
+    peeked = [each for each in map(object_of, texts.slice(0, PEEKED_LINES).to_pylist()) if each is not None]
+    keys = frozenset(key for each in peeked for key in each)
+    found = _columns(texts, fields, peeked, others)
+    if found is not None:
+        columns, has_others = found
+        yield Objects(columns, numbers, texts, REFUSED_SCHEMA.empty_table(), repaired, keys, has_others)
     elif len(texts) <= SINGLE_LINES:
         yield _one_by_one(texts, numbers, fields, repaired)
     else:
         length = -(-len(texts) // NUM_SPLITS)
         for start in range(0, len(texts), length):
             part = (texts.slice(start, length), numbers.slice(start, length))
-            yield from _parts(*part, fields, 0 if start else repaired)
+            yield from _parts(*part, fields, 0 if start else repaired, others=others)
 
 
 def _whole(parts: list[Objects]) -> Objects:
@@ -122,6 +142,7 @@ def _whole(parts: list[Objects]) -> Objects:
         pa.concat_tables([part.refused for part in parts]),
         sum(part.repaired for part in parts),
         frozenset().union(*(part.keys for part in parts)),
+        pa.concat_arrays([part.has_others for part in parts]),
     )
 
 
@@ -133,8 +154,10 @@ def _joined(columns: list[pa.Array]) -> pa.Array:
     return pa.concat_arrays(columns)
 
 
-def _columns(texts: pa.Array, fields: Fields, peeked: list[dict[str, Any]]) -> pa.Table | None:
-    """Parse lines at once; None where they do not all have the types of the first ones."""
+def _columns(
+    texts: pa.Array, fields: Fields, peeked: list[dict[str, Any]], others: str
+) -> tuple[pa.Table, pa.Array] | None:
+    """Parse lines at once, and tell which have keys that no field reads; None where they lack the types of the first ones."""
     shape: dict[str, Any] = {}
     for wanted in fields.values():
         level = shape
@@ -147,16 +170,17 @@ def _columns(texts: pa.Array, fields: Fields, peeked: list[dict[str, Any]]) -> p
             io.BytesIO(whole),
             pyarrow.json.ReadOptions(use_threads=False, block_size=max(whole.size, 1) + 1),
             pyarrow.json.ParseOptions(
-                explicit_schema=pa.schema(_struct(shape)), unexpected_field_behavior="ignore"
+                explicit_schema=pa.schema(_struct(shape)), unexpected_field_behavior=others
             ),
         )
     except pa.ArrowInvalid:
         return None
-    return (
-        pa.table({name: _leaf(table, wanted.path) for name, wanted in fields.items()})
-        if len(table) == len(texts)
-        else None
-    )
+    if len(table) != len(texts):
+        return None
+    has_others = pa.repeat(pa.scalar(False), len(table))
+    for name in set(table.column_names) - set(shape):
+        has_others = pc.or_(has_others, pc.is_valid(table.column(name).combine_chunks()))
+    return pa.table({name: _leaf(table, wanted.path) for name, wanted in fields.items()}), has_others
 
 
 def _struct(shape: dict[str, Any]) -> list[pa.Field]:
@@ -187,4 +211,16 @@ def _one_by_one(texts: pa.Array, numbers: pa.Array, fields: Fields, repaired: in
     kept = pc.is_null(because)
     keys = frozenset(key for each in found for key in each or ())
     table = pa.table(columns, names=list(fields))
-    return Objects(table, numbers.filter(kept), texts.filter(kept), pa.concat_tables(refused), repaired, keys)
+    tops = {wanted.path[0] for wanted in fields.values()}
+    has_others = pa.array(
+        [any(value is not None and key not in tops for key, value in (each or {}).items()) for each in found]
+    )
+    return Objects(
+        table,
+        numbers.filter(kept),
+        texts.filter(kept),
+        pa.concat_tables(refused),
+        repaired,
+        keys,
+        has_others.cast(pa.bool_()).filter(kept),
+    )

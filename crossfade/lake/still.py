@@ -1,0 +1,30 @@
+"""A lake whose bronze stands still while a stream goes on writing to it."""
+
+from pathlib import Path
+from typing import Final
+
+from deltalake import DeltaTable
+
+from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
+
+STREAMED: Final = (BRONZE, QUARANTINE)
+
+
+class StillLake(Lake):
+    """The lake at a path, with bronze and quarantine as they were when this object was made.
+
+    It saves its users from pinning each read. What was not there then stays absent. Writes go to the lake itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._still = {
+            name: version for name, version in Lake(path).versions().items() if name.startswith(STREAMED)
+        }
+
+    def has(self, layer: str, name: str) -> bool:
+        """Return whether the table had been written."""
+        return f"{layer}/{name}" in self._still if layer in STREAMED else super().has(layer, name)
+
+    def _delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+        return super()._delta(layer, name, self._still.get(f"{layer}/{name}") if version is None else version)

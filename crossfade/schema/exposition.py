@@ -1,0 +1,70 @@
+"""Shows metrics to Prometheus over HTTP."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from crossfade.schema.errors import InputError, MissingExtraError
+from crossfade.schema.metrics import Kind, Metric
+
+try:
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+except ImportError as error:
+    raise MissingExtraError("prometheus-client", "kafka") from error
+
+
+class Exposition:
+    """A recorder whose values Prometheus can read; one registry of its own.
+
+    Args:
+        metrics: What may be recorded.
+    """
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self.registry = CollectorRegistry()
+        self._collectors = {metric: self._collector(metric) for metric in metrics}
+
+    def record(self, metric: Metric, value: float, **labels: str) -> None:
+        """Add to a counter, set a gauge, or observe in a histogram."""
+        collector = self._collectors[metric]
+        found = collector.labels(**labels) if metric.labels else collector
+        if isinstance(found, Counter):
+            found.inc(value)
+        elif isinstance(found, Gauge):
+            found.set(value)
+        else:
+            found.observe(value)
+
+    def _collector(self, metric: Metric) -> Counter | Gauge | Histogram:
+        if metric.kind is Kind.HISTOGRAM:
+            return Histogram(
+                metric.name, metric.meaning, metric.labels, registry=self.registry, buckets=metric.buckets
+            )
+        made = Counter if metric.kind is Kind.COUNTER else Gauge
+        return made(metric.name, metric.meaning, metric.labels, registry=self.registry)
+
+
+@contextmanager
+def served(exposition: Exposition, host: str, port: int) -> Iterator[int]:
+    """Answer `GET /metrics` for the block.
+
+    Args:
+        exposition: What to show.
+        host: Address to listen on.
+        port: 0 takes a free one.
+
+    Yields:
+        The port.
+
+    Raises:
+        InputError: The address cannot be listened on.
+    """
+    try:
+        server, thread = start_http_server(port, host, exposition.registry)
+    except OSError as error:
+        raise InputError(f"Metrics cannot be shown at {host}:{port}: {error}; name another port.") from error
+    try:
+        yield int(server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
