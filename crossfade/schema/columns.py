@@ -65,6 +65,12 @@ SESSION_POSITION: Final = "session_position"
 IS_BOT: Final = "is_bot"
 STRENGTH: Final = "strength"
 DAY: Final = "day"
+HOUR: Final = "hour"
+RULE: Final = "rule"
+MEASURE: Final = "measure"
+LISTENS: Final = "listens"
+IS_FLAGGED: Final = "is_flagged"
+LIST: Final = "list"
 
 # Retrieval sources, in the order in which their scores and ranks stand in the ranking features.
 TWO_TOWER: Final = "two_tower"
