@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,47 +11,61 @@ import pyarrow as pa
 from benchmarks.bots.world import World
 from benchmarks.quality.ours import trained_bundle
 from crossfade.evaluation.bootstrap import Interval
+from crossfade.evaluation.evaluate import Recommend, unheard
 from crossfade.evaluation.popularity import Doubles
+from crossfade.evaluation.stages import whole
+from crossfade.evaluation.suite import RECOMMENDER
+from crossfade.evaluation.translation import Translation
 from crossfade.features.dataset import Dataset
 from crossfade.recommender.recommend import Recommender
-from crossfade.recommender.requests import Requests
+from crossfade.retrieval.item_knn import ItemKnn
 from crossfade.schema import columns as c
+from crossfade.schema.columns import ITEM_KNN
 from crossfade.schema.settings import Settings
-from crossfade.schema.tables import Surface
 from crossfade.twin.kinds import Account
+
+SYSTEMS: Final = (ITEM_KNN, RECOMMENDER)
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """Slots of Discover Weekly that hold the farmed artist: name of what was learnt from -> [num_listeners]."""
+    """Recommended slots of a listener that hold the farmed artist: name of what was learnt from -> [num_listeners]."""
 
     slots: dict[str, Doubles]
 
 
-def exposures(world: World, directory: Path, settings: Settings) -> Exposure:
-    """Train on each dataset of a world and recommend to all its listeners."""
+def exposures(world: World, directory: Path, settings: Settings, *, quick: bool) -> dict[str, Exposure]:
+    """Train on each dataset of a world and recommend to all its listeners.
+
+    Returns:
+        By system: neighbours of tracks alone (`item_knn`), which chance does not touch, and, unless quick, the whole recommender.
+    """
     people = world.twin.users[c.USER_ID].filter(pa.array(world.twin.truth.accounts != Account.FARM))
     artist = world.twin.artists[c.ARTIST_ID][int(world.twin.truth.farmed_artists[0])].as_py()
-    slots = {}
+    slots: dict[str, dict[str, Doubles]] = {system: {} for system in ((ITEM_KNN,) if quick else SYSTEMS)}
     for name, dataset in world.datasets(directory, settings).items():
-        place = directory / f"trained_{name}"
-        place.mkdir()
-        slots[name] = _slots(dataset, trained_bundle(dataset, place, settings), people, artist, settings)
-    return Exposure(slots)
+        systems = {ITEM_KNN: _neighbours(dataset, settings)}
+        if not quick:
+            place = directory / f"trained_{name}"
+            place.mkdir()
+            systems[RECOMMENDER] = _trained(dataset, place, settings)
+        queries = dataset.queries(dataset.users.ids.rows(people), dataset.split.test_start)
+        catalogue = dataset.catalogue
+        wanted = catalogue.artist_rows == catalogue.artists.rows([artist])[0]
+        for system, recommend in systems.items():
+            rows, _ = recommend(queries, settings.evaluation.k)
+            slots[system][name] = np.asarray(((rows >= 0) & wanted[rows]).sum(axis=1), np.float64)
+    return {system: Exposure(found) for system, found in slots.items()}
 
 
-def _slots(
-    dataset: Dataset, bundle: Path, people: pa.ChunkedArray, artist: str, settings: Settings
-) -> Doubles:
-    recommender = Recommender.load(bundle)
-    rows = recommender.dataset.users.ids.rows(people)
-    requests = Requests.of_users(
-        recommender.dataset, rows, dataset.split.test_start, Surface.DISCOVER_WEEKLY, settings.evaluation.k
-    )
-    slates = recommender.recommend(requests)
-    catalogue = recommender.catalogue
-    wanted = catalogue.artist_rows == catalogue.artists.rows([artist])[0]
-    return np.asarray(((slates.rows >= 0) & wanted[slates.rows]).sum(axis=1), np.float64)
+def _neighbours(dataset: Dataset, settings: Settings) -> Recommend:
+    source = ItemKnn(settings.sources.neighbours).fit(dataset.until(dataset.split.test_start))
+    return unheard(source.recommend, len(dataset.catalogue))
+
+
+def _trained(dataset: Dataset, directory: Path, settings: Settings) -> Recommend:
+    recommender = Recommender.load(trained_bundle(dataset, directory, settings))
+    return whole(recommender, Translation.of(dataset, recommender.dataset))
 
 
 def lift(shown: Sequence[Exposure], name: str, settings: Settings) -> Interval:

@@ -86,7 +86,7 @@ def put_on_list(lake: Lake, user_ids: Iterable[str], name: str) -> None:
 
     Args:
         lake: With events of all of them.
-        user_ids: The accounts.
+        user_ids: The accounts; of none nothing is written.
         name: `bots.ALLOW`: never marked. `bots.DENY`: always marked, whole. `bots.FORGET`: as the rules say.
 
     Raises:
@@ -98,6 +98,8 @@ def put_on_list(lake: Lake, user_ids: Iterable[str], name: str) -> None:
         raise NotFoundError(
             f"The lake at {lake.path} has no event of user {unknown[0]!r}; use the id as it stands in the events."
         )
+    if not users:
+        return
     now = datetime.now(UTC)
     rows = [{c.USER_ID: user, c.LIST: name, c.IMPORTED_AT: now} for user in users]
     with lake.writing():
@@ -119,7 +121,7 @@ def require_one_list(lists: dict[str, Iterable[str]]) -> None:
 
 def _unknown(lake: Lake, users: list[str]) -> list[str]:
     found = lake.dataset(BRONZE, EVENTS.name).to_table(
-        columns=[c.USER_ID], filter=pc.field(c.USER_ID).isin(users)
+        columns=[c.USER_ID], filter=pc.field(c.USER_ID).isin(pa.array(users, pa.string()))
     )
     known = set(found.column(c.USER_ID).unique().to_pylist())
     return [user for user in users if user not in known]

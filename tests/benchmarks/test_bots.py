@@ -37,12 +37,11 @@ def test_lift_is_the_ratio_of_all_slots() -> None:
 def test_the_bars_see_both_outcomes(marked: int, own: int, shown: float, *, holds: bool) -> None:
     found = replace(FOUND, intruder_marked=marked, own_marked=own)
     slots = {"clean": np.full(9, 2.0), "marked": np.full(9, shown), "everything": np.full(9, 4.0)}
-    result = bots._result([found], [Exposure(slots)], default_settings(), quick=False)
+    result = bots._result([found], [{"whole": Exposure(slots)}], default_settings(), quick=False)
     assert {name: bar.holds for name, bar in result.bars.items()} == {
         "precision": holds,
         "recall": holds,
-        "lift_marked": holds,
+        "whole_lift_marked": holds,
     }
-    assert result.figures["lift_everything"] == 2.0
-    quick = bots._result([found], [], default_settings(), quick=True)
-    assert set(quick.bars) == {"precision", "recall"}
+    assert result.figures["whole_lift_everything"] == 2.0
+    assert result.figures["whole_slots_clean"] == 18

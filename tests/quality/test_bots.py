@@ -61,6 +61,12 @@ def test_an_account_that_is_not_there_is_refused(lake: Lake) -> None:
         put_on_list(lake, ["fan", "nobody"], bots.DENY)
 
 
+def test_deciding_on_nobody_writes_nothing(lake: Lake) -> None:
+    versions = lake.versions()
+    put_on_list(lake, [], bots.ALLOW)
+    assert lake.versions() == versions
+
+
 def test_an_account_goes_on_one_list() -> None:
     require_one_list({"allow": ["a", "a"], "deny": ["b"]})
     with pytest.raises(InputError, match=r"User 'a' cannot go on both allow and deny; choose one"):
