@@ -63,12 +63,13 @@ def _with_spot(rows: ir.Table) -> ir.Table:
 
 
 def _spots(hours: ir.Table) -> ir.Table:
-    """Return the spots of accounts that have several, with their listens and `rank`: 0 is the usual one, that of most days."""
+    """Return the spots of accounts that have several, with their listens and `rank`: 0 is the usual one, used over the longest time."""
     rows = _with_spot(hours)
     spots = rows.group_by([*_SPOT_KEY, _IS_COUNTRY]).agg(
-        listens=rows.listens.sum(), days=rows[c.DAY].nunique()
+        listens=rows.listens.sum(), first=rows[c.HOUR].min(), last=rows[c.HOUR].max()
     )
-    order = [spots.days.desc(), spots.listens.desc(), spots[_SPOT], spots[_IS_COUNTRY]]
+    span = spots.last.epoch_seconds() - spots.first.epoch_seconds()
+    order = [span.desc(), spots.listens.desc(), spots[_SPOT], spots[_IS_COUNTRY]]
     ranked = spots.mutate(rank=ibis.row_number().over(group_by=spots[c.USER_ID], order_by=order))
     return ranked.semi_join(ranked.filter(ranked.rank == 1), c.USER_ID)
 

@@ -101,7 +101,7 @@ def test_an_intruder_s_hours_are_held_and_the_owner_s_are_not(tmp_path: Path) ->
     assert sum(found[c.LISTENS].to_pylist()) == 10
 
 
-def test_the_usual_place_is_that_of_most_days_not_of_most_plays(tmp_path: Path) -> None:
+def test_the_usual_place_is_the_one_used_over_the_longest_time_not_for_most_plays(tmp_path: Path) -> None:
     rows = listens("u", DAYS, artists=("a", "b"), country="DE")
     rows += listens("u", [ABROAD[0] + 300 * play for play in range(60)], artists=("x", "y"), country="BR")
     assert set(flags(rows, tmp_path)[c.COUNTRY].to_pylist()) == {"BR"}
