@@ -63,7 +63,7 @@ def _with_spot(rows: ir.Table) -> ir.Table:
 
 
 def _spots(hours: ir.Table) -> ir.Table:
-    """Return the spots of accounts that have several, with their listens and `rank`: 0 is the usual one, used over the longest time."""
+    """Return the spots of accounts that have several, with their listens and `rank`: 0 was used over the longest time."""
     rows = _with_spot(hours)
     spots = rows.group_by([*_SPOT_KEY, _IS_COUNTRY]).agg(
         listens=rows.listens.sum(), first=rows[c.HOUR].min(), last=rows[c.HOUR].max()

@@ -1,6 +1,6 @@
 """Who is marked as a bot and why, and the lists by which people overrule it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -106,7 +106,7 @@ def put_on_list(lake: Lake, user_ids: Iterable[str], name: str) -> None:
         lake.append(BRONZE, BOT_LISTS, pa.Table.from_pylist(rows, schema=BOT_LISTS_SCHEMA))
 
 
-def require_one_list(lists: dict[str, Iterable[str]]) -> None:
+def require_one_list(lists: Mapping[str, Iterable[str]]) -> None:
     """Check that no account is to be put on two lists at once.
 
     Raises:
