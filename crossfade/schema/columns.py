@@ -68,6 +68,12 @@ SESSION_POSITION: Final = "session_position"
 IS_BOT: Final = "is_bot"
 STRENGTH: Final = "strength"
 DAY: Final = "day"
+HOUR: Final = "hour"
+RULE: Final = "rule"
+MEASURE: Final = "measure"
+LISTENS: Final = "listens"
+IS_FLAGGED: Final = "is_flagged"
+LIST: Final = "list"
 
 # What an event tells of its moment, and what else is read of users and moments.
 SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)

@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
-OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking", "deepfm")
+OF_MODEL = ("seed", "split", "lake", "bots", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
 class _Section(pydantic.BaseModel):
@@ -53,6 +53,31 @@ class StreamSettings(_Section):
     batch_mib: Count
     batch_seconds: Positive
     queue_mib: Annotated[int, Field(ge=1, le=2047)]
+
+
+class BotSettings(_Section):
+    """What machines and intruders are told by."""
+
+    just_over_ms: Count
+    loop_plays: Count
+    loop_share: Share
+    loop_artist_share: Share
+    metronome_plays: Annotated[int, Field(ge=3)]
+    metronome_spread: Positive
+    metronome_gap_seconds: Count
+    metronome_filled: Share
+    metronome_pause_seconds: Count
+    awake_hours: Annotated[int, Field(ge=2)]
+    intruder_plays: Count
+    intruder_known_share: Share
+    intruder_jumps: Count
+    travel_minutes: Amount
+    travel_jumps: Count
+    account_share: Share
+    score: Positive
+    score_cap: Positive
+    score_plays: Count
+    score_prior_plays: Amount
 
 
 class QualitySettings(_Section):
@@ -190,6 +215,7 @@ class Settings(_Section):
     split: SplitSettings
     lake: LakeSettings
     stream: StreamSettings
+    bots: BotSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
     session_model: SessionModelSettings
