@@ -80,6 +80,18 @@ class AlsSettings(_Section):
     alpha: Positive
 
 
+class Item2VecSettings(_Section):
+    """Skip-gram over sessions and playlists."""
+
+    dim: Count
+    window: Count
+    negatives: Count
+    negative_exponent: float
+    subsample: Positive
+    epochs: Count
+    learning_rate: Positive
+
+
 class SourceSettings(_Section):
     """Retrieval sources and their merge."""
 
@@ -150,6 +162,7 @@ class Settings(_Section):
     quality: QualitySettings
     two_tower: TwoTowerSettings
     als: AlsSettings
+    item2vec: Item2VecSettings
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings

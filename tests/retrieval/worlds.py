@@ -40,5 +40,6 @@ def tiny_settings() -> Settings:
     return parse_settings(
         "two_tower: {dim: 8, batch_size: 32, epochs: 2, history_length: 5, hard_negatives: 4}\n"
         "als: {factors: 2}\n"
+        "item2vec: {dim: 4, epochs: 200, learning_rate: 0.1}\n"
         "index: {backend: exact}\nsources: {candidates: 12, per_source: 6, neighbours: 5}\n"
     )
