@@ -57,6 +57,7 @@ RETRIEVERS: Final = MappingProxyType(
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
         c.ALS: "crossfade.retrieval.als:Als",
+        c.EASE: "crossfade.retrieval.ease:Ease",
         c.ITEM2VEC: "crossfade.retrieval.item2vec:Item2Vec",
     }
 )

@@ -32,6 +32,7 @@ def unfitted(name: str, settings: Settings) -> Retriever:
         c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed),
         c.ITEM_KNN: (settings.sources.neighbours,),
         c.ALS: (settings.als, settings.index, settings.seed),
+        c.EASE: (settings.ease, settings.sources.neighbours),
         c.ITEM2VEC: (settings.item2vec, settings.index, settings.sources.neighbours, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))

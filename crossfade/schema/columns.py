@@ -74,6 +74,7 @@ POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
 # Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
 ALS: Final = "als"
+EASE: Final = "ease"
 ITEM2VEC: Final = "item2vec"
 
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.

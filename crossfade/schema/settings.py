@@ -80,6 +80,13 @@ class AlsSettings(_Section):
     alpha: Positive
 
 
+class EaseSettings(_Section):
+    """Linear item-item model."""
+
+    head: Count
+    regularization: Positive
+
+
 class Item2VecSettings(_Section):
     """Skip-gram over sessions and playlists."""
 
@@ -162,6 +169,7 @@ class Settings(_Section):
     quality: QualitySettings
     two_tower: TwoTowerSettings
     als: AlsSettings
+    ease: EaseSettings
     item2vec: Item2VecSettings
     sources: SourceSettings
     index: IndexSettings

@@ -22,7 +22,7 @@ def fitted(request: pytest.FixtureRequest) -> Retriever:
 
 
 def test_every_retrieval_source_is_registered() -> None:
-    others = (c.ALS, c.ITEM2VEC)  # no default sources; docs/decisions/0004 and 0006
+    others = (c.ALS, c.EASE, c.ITEM2VEC)  # no default sources; docs/decisions/0004 and 0006
     assert tuple(RETRIEVERS) == (*c.RETRIEVAL_SOURCES, *others)
 
 
