@@ -103,7 +103,7 @@ def closed_form(histories: Matrix, regularization: float) -> Floats:
     precision = np.linalg.inv(gram)
     weights = -precision / np.diag(precision)[None, :]
     np.fill_diagonal(weights, 0.0)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 def spread(ranking: Ranking, head: Rows, num_tracks: int) -> Matrix:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
@@ -29,8 +30,13 @@ from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW
 from crossfade.schema.settings import IndexSettings, Item2VecSettings
 
-# A cosine counts to this power, so that one close neighbour outweighs several distant ones: on the twin 4 is better than 1.
+# A cosine counts to this power, so that one close neighbour outweighs several distant ones: 4 is better than 1, 2 and 8.
 SHARPNESS: Final = 4.0
+# ... and n / (n + 20) as much where n lists hold the neighbour, since the vector of a rare track is a guess: without it
+# recall is a tenth lower on the twin and a third lower on 30Music; docs/decisions/0006.
+SHRINKAGE: Final = 20.0
+# So many times the neighbours are searched for, and the best of them kept.
+POOL: Final = 3
 RECALL_QUERIES: Final = 1000
 VECTORS: Final = "vectors.npy"
 NEIGHBOURS: Final = "neighbours.arrow"
@@ -63,24 +69,25 @@ class Item2Vec:
         Raises:
             TrainingError: Training diverged, or the index is below its recall floor.
         """
-        learned = skip_gram(sentences_of(dataset), len(dataset.catalogue), self.settings, self.seed)
+        sentences, num_tracks = sentences_of(dataset), len(dataset.catalogue)
+        counts = sentences.counts(num_tracks)
         self.has_time_ = dataset.split.has_time
-        self.vectors_: Floats = unit(learned)
-        self.neighbours_ = self._neighbours()
+        self.vectors_: Floats = unit(skip_gram(sentences, num_tracks, self.settings, self.seed))
+        self.neighbours_ = self._neighbours(counts / (counts + SHRINKAGE))
         return self
 
-    def _neighbours(self) -> Matrix:
-        """Return each known track's nearest others, by the sharpened cosine."""
+    def _neighbours(self, trust: npt.NDArray[np.float64]) -> Matrix:
+        """Return each known track's strongest others, by the sharpened cosine times trust [num_tracks] in the other."""
         num_tracks = len(self.vectors_)
         known = np.flatnonzero(self.vectors_.any(axis=1))
         drawn = np.random.default_rng(self.seed).permutation(known)[:RECALL_QUERIES]
         index = build_index(self.vectors_, self.index, self.vectors_[np.sort(drawn)])
-        rows = np.full((num_tracks, self.num_neighbours + 1), NO_ROW, np.int32)
+        rows = np.full((num_tracks, POOL * self.num_neighbours), NO_ROW, np.int32)
         cosines = np.full(rows.shape, -np.inf, np.float32)
         rows[known], cosines[known] = index.search(self.vectors_[known], rows.shape[1])
         cosines[rows == np.arange(num_tracks)[:, None]] = 0
-        sharpened = np.asarray(np.maximum(cosines, 0) ** SHARPNESS, np.float32)
-        alike = rows_of((rows, sharpened), num_tracks)
+        strengths = np.maximum(cosines, 0) ** SHARPNESS * trust[np.maximum(rows, 0)]
+        alike = rows_of((rows, strengths.astype(np.float32)), num_tracks)
         return rows_of(top_of_rows(alike, self.num_neighbours), num_tracks)
 
     def recommend(self, queries: Queries, k: int) -> Ranking:

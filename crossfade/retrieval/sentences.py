@@ -51,6 +51,11 @@ class Sentences:
         counts = np.concatenate([[0], np.cumsum(kept)])
         return Sentences(self.rows[kept], counts[self.offsets], self.is_ordered)
 
+    def counts(self, num_rows: int) -> Int64s:
+        """Return [num_rows] int64: how many lists hold each row."""
+        pairs = np.unique(self.owners * num_rows + self.rows)
+        return np.bincount(pairs % max(num_rows, 1), minlength=num_rows)
+
     def of_several(self) -> "Sentences":
         """Return the lists that hold more than one row."""
         sizes = np.diff(self.offsets)

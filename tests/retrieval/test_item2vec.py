@@ -10,7 +10,7 @@ import pytest
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.playlists import Playlists
-from crossfade.retrieval.item2vec import SHARPNESS, Item2Vec
+from crossfade.retrieval.item2vec import SHARPNESS, SHRINKAGE, Item2Vec
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import IndexSettings, default_settings
 from tests import builders
@@ -36,14 +36,18 @@ def test_tracks_of_one_genre_have_like_vectors() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors[heard], axis=1), 1, rtol=1e-5)
 
 
-def test_neighbours_are_the_nearest_others_by_sharpened_cosine() -> None:
-    fitted = model(num_neighbours=3).fit(worlds.planted())
+def test_neighbours_are_the_strongest_others_by_cosine_and_trust() -> None:
+    # The strength of j for i is max(cos(i, j), 0) ** 4 x n / (n + 20), where n lists hold j: a session and a history each play.
+    world = worlds.planted()
+    fitted = model(num_neighbours=6).fit(world)
+    held = 2 * np.bincount(world.interactions.track_rows, minlength=len(world.catalogue))
     cosines = np.maximum(fitted.vectors_ @ fitted.vectors_.T, 0)
     np.fill_diagonal(cosines, 0)
-    for row, found in zip(cosines, fitted.neighbours_.toarray(), strict=True):
-        nearest = np.argsort(-row, kind="stable")[:3]
-        np.testing.assert_allclose(found[nearest], row[nearest] ** SHARPNESS, rtol=1e-4)
-        assert np.count_nonzero(found) == np.count_nonzero(row[nearest])
+    strengths = cosines**SHARPNESS * held / (held + SHRINKAGE)
+    for row, found in zip(strengths, fitted.neighbours_.toarray(), strict=True):
+        best = np.argsort(-row, kind="stable")[:6]
+        np.testing.assert_allclose(found[best], row[best], rtol=1e-3)
+        assert np.count_nonzero(found) == np.count_nonzero(row[best])
 
 
 def test_playlists_alone_teach_what_belongs_together() -> None:

@@ -57,6 +57,12 @@ def test_where_keeps_emptied_lists() -> None:
     assert lists(kept) == [[5, 7], [], [1]]
 
 
+def test_a_list_counts_once_for_each_row_that_it_holds() -> None:
+    rows = np.array([2, 2, 0, 2], np.int32)
+    sentences = Sentences(rows, np.array([0, 3, 4]), np.array([True, True]))
+    assert sentences.counts(4).tolist() == [1, 0, 2, 0]
+
+
 def test_of_several_drops_lists_of_one() -> None:
     several = three_lists().of_several()
     assert lists(several) == [[5, 6, 7], [8, 9]]
