@@ -10,7 +10,7 @@ from crossfade.schema.settings import default_settings
 
 GRID: Final[Grid] = {
     "window": (5, 3, 10),
-    "negative_exponent": (0.75, 0.0, -0.5),
+    "negative_exponent": (0.0, 0.75, -0.5),
     "subsample": (10.0, 1.0, 100.0),
     "epochs": (10, 5, 20),
     "learning_rate": (0.1, 0.05, 0.2),
