@@ -18,7 +18,8 @@ from crossfade.retrieval.sparse import Matrix, history_matrix, load_about, save_
 from crossfade.retrieval.vectors import load_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW
-from crossfade.schema.settings import AlsSettings, IndexSettings
+from crossfade.schema.model_settings import AlsSettings
+from crossfade.schema.settings import IndexSettings
 
 # A play in a query's history weighs half as much so many tracks later.
 HALF_LIFE_TRACKS: Final = 100.0

@@ -15,7 +15,7 @@ from crossfade.retrieval.neighbours import baskets
 from crossfade.retrieval.sparse import Matrix, load_about, load_matrix, save_about, save_matrix, top_of_rows
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
-from crossfade.schema.settings import EaseSettings
+from crossfade.schema.model_settings import EaseSettings
 
 WEIGHTS: Final = "weights.arrow"
 

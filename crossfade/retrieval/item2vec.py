@@ -28,7 +28,8 @@ from crossfade.retrieval.user_tower import unit
 from crossfade.retrieval.vectors import load_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW
-from crossfade.schema.settings import IndexSettings, Item2VecSettings
+from crossfade.schema.model_settings import Item2VecSettings
+from crossfade.schema.settings import IndexSettings
 
 # A cosine counts to this power, so that one close neighbour outweighs several distant ones: 4 is better than 1, 2 and 8.
 SHARPNESS: Final = 4.0

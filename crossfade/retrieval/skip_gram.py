@@ -17,7 +17,7 @@ from crossfade.features.interactions import Floats
 from crossfade.retrieval.sentences import Sentences
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.ids import Rows
-from crossfade.schema.settings import Item2VecSettings
+from crossfade.schema.model_settings import Item2VecSettings
 
 Doubles = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

@@ -11,22 +11,20 @@ import yaml
 from pydantic import Field
 
 from crossfade.schema.errors import SettingsError
+from crossfade.schema.model_settings import (
+    AlsSettings,
+    DeepFmSettings,
+    EaseSettings,
+    Item2VecSettings,
+    SessionModelSettings,
+    TwoTowerSettings,
+)
+from crossfade.schema.section import Amount, Count, Positive, Section, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Amount = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-
-OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking")
-
-
-class _Section(pydantic.BaseModel):
-    """Frozen and closed to unknown keys; pydantic saves us the type checks and their messages."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=False)
+OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
-class SplitSettings(_Section):
+class SplitSettings(Section):
     """Lengths of the time split."""
 
     test_days: Amount
@@ -34,7 +32,7 @@ class SplitSettings(_Section):
     random_share: Annotated[float, Field(gt=0, lt=0.5)]
 
 
-class LakeSettings(_Section):
+class LakeSettings(Section):
     """How silver and gold read events."""
 
     session_gap_minutes: Count
@@ -46,7 +44,7 @@ class LakeSettings(_Section):
     future_tolerance_minutes: Amount
 
 
-class QualitySettings(_Section):
+class QualitySettings(Section):
     """Limits of the expectations."""
 
     max_unknown_track_share: Share
@@ -56,50 +54,7 @@ class QualitySettings(_Section):
     max_quarantined_share: Share
 
 
-class TwoTowerSettings(_Section):
-    """Shape and training of the two-tower retriever."""
-
-    dim: Count
-    history_length: Count
-    batch_size: Count
-    epochs: Count
-    patience: Count
-    learning_rate: Positive
-    temperature: Positive
-    id_dropout: Share
-    hard_negatives: Amount
-    max_examples: Count
-
-
-class AlsSettings(_Section):
-    """Matrix factorisation of implicit feedback."""
-
-    factors: Count
-    iterations: Count
-    regularization: Positive
-    alpha: Positive
-
-
-class EaseSettings(_Section):
-    """Linear item-item model."""
-
-    head: Count
-    regularization: Positive
-
-
-class Item2VecSettings(_Section):
-    """Skip-gram over sessions and playlists."""
-
-    dim: Count
-    window: Count
-    negatives: Count
-    negative_exponent: float
-    subsample: Positive
-    epochs: Count
-    learning_rate: Positive
-
-
-class SourceSettings(_Section):
+class SourceSettings(Section):
     """Retrieval sources and their merge."""
 
     candidates: Count
@@ -107,7 +62,7 @@ class SourceSettings(_Section):
     neighbours: Count
 
 
-class IndexSettings(_Section):
+class IndexSettings(Section):
     """Vector index."""
 
     backend: Literal["auto", "scann", "exact"]
@@ -115,9 +70,10 @@ class IndexSettings(_Section):
     recall_at: Count
 
 
-class RankingSettings(_Section):
-    """Gradient-boosted ranker."""
+class RankingSettings(Section):
+    """Which ranker, and the gradient-boosted one."""
 
+    model: Literal["gbdt", "deepfm"]
     num_trees: Count
     num_leaves: Annotated[int, Field(ge=2)]
     learning_rate: Positive
@@ -125,7 +81,7 @@ class RankingSettings(_Section):
     max_users: Count
 
 
-class EvaluationSettings(_Section):
+class EvaluationSettings(Section):
     """Offline evaluation."""
 
     k: Count
@@ -134,7 +90,7 @@ class EvaluationSettings(_Section):
     max_users: Count
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """Rules between challenger and champion."""
 
     metric_margin: Share
@@ -144,7 +100,7 @@ class GateSettings(_Section):
     min_recall: Share
 
 
-class WeeklySettings(_Section):
+class WeeklySettings(Section):
     """The weekly batch."""
 
     users_per_shard: Count
@@ -153,14 +109,14 @@ class WeeklySettings(_Section):
     max_short_share: Share
 
 
-class TrackingSettings(_Section):
+class TrackingSettings(Section):
     """MLflow."""
 
     uri: str
     experiment: Annotated[str, Field(min_length=1)]
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of a run."""
 
     seed: Amount
@@ -168,12 +124,14 @@ class Settings(_Section):
     lake: LakeSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
+    session_model: SessionModelSettings
     als: AlsSettings
     ease: EaseSettings
     item2vec: Item2VecSettings
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings
+    deepfm: DeepFmSettings
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings

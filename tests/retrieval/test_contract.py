@@ -22,8 +22,15 @@ def fitted(request: pytest.FixtureRequest) -> Retriever:
 
 
 def test_every_retrieval_source_is_registered() -> None:
-    others = (c.ALS, c.EASE, c.ITEM2VEC)  # no default sources; docs/decisions/0004 and 0006
-    assert tuple(RETRIEVERS) == (*c.RETRIEVAL_SOURCES, *others)
+    others = (
+        c.SASREC,
+        c.GRU4REC,
+        c.ALS,
+        c.EASE,
+        c.ITEM2VEC,
+        c.RELEASES,
+    )  # no default sources; docs/decisions/0004, 0006, 0007 and 0008
+    assert tuple(RETRIEVERS) == (*c.RADIO_SOURCES, *others)
 
 
 def test_its_name_is_the_registered_one(fitted: Retriever) -> None:

@@ -10,7 +10,8 @@ from crossfade.retrieval.sentences import Sentences
 from crossfade.retrieval.skip_gram import NUM_LOTS, _kept_shares, _learn, _lots, skip_gram
 from crossfade.retrieval.user_tower import unit
 from crossfade.schema.errors import TrainingError
-from crossfade.schema.settings import Item2VecSettings, default_settings
+from crossfade.schema.model_settings import Item2VecSettings
+from crossfade.schema.settings import default_settings
 
 
 def settings(**changes: Any) -> Item2VecSettings:
