@@ -1,4 +1,4 @@
-"""Recall, NDCG, hit rate, MRR and precision of the whole recommender against eight tuned peers.
+"""Recall, NDCG, hit rate, MRR and precision of the whole recommender against nine tuned peers.
 
 Everything is judged twice: on the whole catalogue, and (unless quick) on the tracks that somebody had heard before the
 test period, since a catalogue gathered from listens gives away what is new in it.

@@ -1,9 +1,8 @@
 """EASE, a linear item-item model in closed form (Steck 2019), on the head of the catalogue."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.quality.implicit_models import as_matrix
 from benchmarks.quality.tuning import Grid, Parameters, Peer
@@ -11,6 +10,7 @@ from crossfade.evaluation.evaluate import Recommend
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking, top_k
+from crossfade.retrieval.ease import closed_form, most_listened
 
 GRID: Final[Grid] = {
     "regularization": (500.0, 10.0, 50.0, 100.0, 250.0, 1000.0),
@@ -23,8 +23,7 @@ def fit_ease(known: Dataset, parameters: Parameters, _seed: int) -> Recommend:
     """Fit EASE on the `head` most listened tracks; the tail is neither an input nor an answer."""
     num_tracks, weights = len(known.catalogue), parameters["weights"]
     everything = known.queries(np.arange(len(known.users), dtype=np.int32), known.split.end)
-    listens = np.bincount(everything.positives.track_rows, minlength=num_tracks)
-    head = np.sort(np.argsort(-listens, kind="stable")[: parameters["head"]])
+    head = most_listened(everything.positives.track_rows, num_tracks, parameters["head"])
     histories = as_matrix(everything, num_tracks, weights)[:, head]
     likeness = closed_form(histories, parameters["regularization"])
 
@@ -36,27 +35,6 @@ def fit_ease(known: Dataset, parameters: Parameters, _seed: int) -> Recommend:
         return np.where(places >= 0, head[places], -1).astype(np.int32), best
 
     return recommend
-
-
-def closed_form(histories: Any, regularization: float) -> npt.NDArray[np.float32]:
-    """Return the weights that predict each track from the others.
-
-    They minimise |X - XB|^2 + regularization |B|^2 under a zero diagonal: with P = (XᵀX + regularization I)^-1,
-    B = I - P / diag(P) by columns.
-
-    Args:
-        histories: Sparse X [num_users, num_head].
-        regularization: Above 0.
-
-    Returns:
-        B [num_head, num_head] float32.
-    """
-    gram = (histories.T @ histories).toarray().astype(np.float64)
-    gram[np.diag_indices_from(gram)] += regularization
-    precision = np.linalg.inv(gram)
-    likeness = -precision / np.diag(precision)[None, :]
-    np.fill_diagonal(likeness, 0.0)
-    return likeness.astype(np.float32)
 
 
 EASE: Final = Peer("ease", fit_ease, GRID)

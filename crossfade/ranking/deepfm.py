@@ -12,7 +12,7 @@ from crossfade.ranking.groups import Groups
 from crossfade.ranking.prior import fused_ranks
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
-from crossfade.schema.settings import DeepFmSettings
+from crossfade.schema.model_settings import DeepFmSettings
 from crossfade.schema.tasks import DISCOVERY, TASKS, Task
 
 EDGES: Final = "edges"

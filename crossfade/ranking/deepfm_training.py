@@ -12,7 +12,7 @@ from crossfade.ranking.groups import GAINS, Groups
 from crossfade.ranking.prior import fused_ranks
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.schema.errors import TrainingError
-from crossfade.schema.settings import DeepFmSettings
+from crossfade.schema.model_settings import DeepFmSettings
 from crossfade.schema.tasks import Task
 
 SCALE: Final = 0.01  # of initial embeddings: the score starts as the prior

@@ -21,7 +21,8 @@ from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.ids import Rows
-from crossfade.schema.settings import LakeSettings, Share
+from crossfade.schema.section import Share
+from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import Surface
 
 Id = Annotated[str, Field(min_length=1)]

@@ -17,7 +17,8 @@ from crossfade.features.pairs import Pairs
 from crossfade.features.statistics import Statistics
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.wording import ReasonKind
-from crossfade.retrieval.item_knn import HALF_LIFE_TRACKS, ItemKnn
+from crossfade.retrieval.fading import HALF_LIFE_TRACKS
+from crossfade.retrieval.item_knn import ItemKnn
 from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.sparse import history_matrix
 from crossfade.schema import columns as c

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from crossfade.reranking.rerank import RerankWeights
 from crossfade.schema.errors import SettingsError
-from crossfade.schema.settings import Amount, Count, Share
+from crossfade.schema.section import Amount, Count, Share
 
 Weight = Annotated[float, Field(ge=0, le=10)]
 

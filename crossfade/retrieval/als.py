@@ -15,10 +15,11 @@ from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import fading_plays, latest_moment
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.sparse import Matrix, history_matrix, load_about, save_about
+from crossfade.retrieval.vectors import load_vectors
 from crossfade.schema import columns as c
-from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import NO_ROW
-from crossfade.schema.settings import AlsSettings, IndexSettings
+from crossfade.schema.model_settings import AlsSettings
+from crossfade.schema.settings import IndexSettings
 
 # A play in a query's history weighs half as much so many tracks later.
 HALF_LIFE_TRACKS: Final = 100.0
@@ -124,19 +125,6 @@ class Als:
         about = load_about(directory)
         loaded = cls(AlsSettings(**about["settings"]), IndexSettings(**about["index"]), about["seed"])
         loaded.has_time_ = about["has_time"]
-        loaded._keep(_read_factors(directory / FACTORS, len(catalogue)))
+        loaded._keep(load_vectors(directory / FACTORS, len(catalogue)))
         loaded.index_ = load_index(directory / "index", loaded.factors_)
         return loaded
-
-
-def _read_factors(path: Path, num_tracks: int) -> Floats:
-    try:
-        factors: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{path} is not a whole array of vectors: {error}") from error
-    if len(factors) != num_tracks:
-        raise IntegrityError(
-            f"{path} was fitted on {len(factors)} tracks or artists, but the catalogue beside it has {num_tracks}; "
-            "load it with the catalogue that it was fitted on."
-        )
-    return factors

@@ -76,6 +76,8 @@ RETRIEVERS: Final = MappingProxyType(
         c.SASREC: "crossfade.retrieval.session_model:SasRec",
         c.GRU4REC: "crossfade.retrieval.session_model:Gru4Rec",
         c.ALS: "crossfade.retrieval.als:Als",
+        c.EASE: "crossfade.retrieval.ease:Ease",
+        c.ITEM2VEC: "crossfade.retrieval.item2vec:Item2Vec",
         c.RELEASES: "crossfade.retrieval.releases:Releases",
     }
 )

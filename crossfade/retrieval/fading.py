@@ -7,7 +7,13 @@ import numpy.typing as npt
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Interactions, Queries
+from crossfade.retrieval.sparse import Matrix, history_matrix
 from crossfade.schema.ids import Rows
+
+# The best compromise of a coarse grid with item-kNN, over five validation periods of 30Music and one of the twin.
+LAST_TRACKS: Final = 300  # an older one would weigh less than an eighth of the newest
+HALF_LIFE_TRACKS: Final = 100.0
+LAST_SESSION_WEIGHT: Final = 1.5
 
 Doubles = npt.NDArray[np.float64]
 
@@ -23,6 +29,21 @@ def fading_plays(
         return np.ones(len(liked.track_rows))
     days = (liked.as_of[liked.owners] - liked.seconds) / SECONDS_PER_DAY
     return np.asarray(0.5 ** (liked.places_from_end / half_life_tracks + days / half_life_days))
+
+
+def recent_likes(queries: Queries, num_tracks: int, *, has_time: bool) -> Matrix:
+    """Weigh each query's last 300 positive tracks.
+
+    A play weighs half as much 100 tracks later, and half as much again within the last session.
+
+    Returns:
+        Sparse [n, num_tracks] float32.
+    """
+    liked = queries.positives
+    weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=has_time)
+    weights *= liked.places_from_end < LAST_TRACKS
+    weights *= np.where(liked.in_last_session, LAST_SESSION_WEIGHT, 1.0)
+    return history_matrix(liked, liked.track_rows, weights, num_tracks)
 
 
 def latest_moment(dataset: Dataset) -> int:

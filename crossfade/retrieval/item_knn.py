@@ -1,21 +1,15 @@
-"""The item-kNN source: neighbours of what was played last.
-
-Its constants are the best compromise of a coarse grid over five validation periods of 30Music and one of the twin.
-"""
+"""The item-kNN source: neighbours of what was played last."""
 
 from pathlib import Path
 from typing import Final, Self
-
-import numpy as np
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.fading import fading_plays
+from crossfade.retrieval.fading import recent_likes
 from crossfade.retrieval.neighbours import baskets, neighbours
 from crossfade.retrieval.sparse import (
-    history_matrix,
     load_about,
     load_matrix,
     save_about,
@@ -24,10 +18,8 @@ from crossfade.retrieval.sparse import (
 )
 from crossfade.schema import columns as c
 
+# The best compromise of a coarse grid over five validation periods of 30Music and one of the twin.
 SHRINKAGE: Final = 10.0
-LAST_TRACKS: Final = 300  # an older one would weigh less than an eighth of the newest
-HALF_LIFE_TRACKS: Final = 100.0
-LAST_SESSION_WEIGHT: Final = 1.5
 NEIGHBOURS: Final = "neighbours.arrow"
 
 
@@ -55,15 +47,8 @@ class ItemKnn:
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
-        """Sum the neighbours of each query's last 300 positive tracks; see `Retriever`.
-
-        A play weighs half as much 100 tracks later, and half as much again within the last session.
-        """
-        liked = queries.positives
-        weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
-        weights *= liked.places_from_end < LAST_TRACKS
-        weights *= np.where(liked.in_last_session, LAST_SESSION_WEIGHT, 1.0)
-        recent = history_matrix(liked, liked.track_rows, weights, self.neighbours_.shape[0])
+        """Sum the neighbours of each query's recent positive tracks; see `Retriever`."""
+        recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
         return top_of_rows(recent @ self.neighbours_, k)
 
     def save(self, directory: Path) -> None:

@@ -16,7 +16,8 @@ from crossfade.retrieval.session_forward import encoded_inputs, gru4rec_vectors,
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.settings import IndexSettings, SessionModelSettings
+from crossfade.schema.model_settings import SessionModelSettings
+from crossfade.schema.settings import IndexSettings
 
 ABOUT: Final = "session_model.json"
 VECTORS: Final = "track_vectors.npy"

@@ -14,7 +14,7 @@ from crossfade.retrieval.session_encoders import LAYERS, SessionLayer
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.settings import SessionModelSettings
+from crossfade.schema.model_settings import SessionModelSettings
 
 Batch = tuple[Rows, Floats, Rows]
 Trained = tuple[Floats, dict[str, Floats]]

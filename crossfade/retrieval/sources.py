@@ -35,6 +35,8 @@ def unfitted(name: str, settings: Settings) -> Retriever:
         c.SASREC: (settings.session_model, settings.index, settings.seed),
         c.GRU4REC: (settings.session_model, settings.index, settings.seed),
         c.ALS: (settings.als, settings.index, settings.seed),
+        c.EASE: (settings.ease, settings.sources.neighbours),
+        c.ITEM2VEC: (settings.item2vec, settings.index, settings.sources.neighbours, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))
 

@@ -12,7 +12,7 @@ from crossfade.features.traits import TRAITS
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.two_tower_inputs import TrackInputs
 from crossfade.retrieval.user_tower import HEADS, USER_WEIGHTS
-from crossfade.schema.settings import TwoTowerSettings
+from crossfade.schema.model_settings import TwoTowerSettings
 
 TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "given", "vector_projection")
 TRACK_SCALE: Final = 0.1

@@ -17,7 +17,8 @@ from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from crossfade.schema import columns as c
-from crossfade.schema.settings import AlsSettings, IndexSettings, TwoTowerSettings, default_settings
+from crossfade.schema.model_settings import AlsSettings, TwoTowerSettings
+from crossfade.schema.settings import IndexSettings, default_settings
 
 # Bounds the memory of the gathered histories: 1,024 queries x 50 entries x 64 dims are 13 MB.
 QUERIES_PER_BLOCK: Final = 1024

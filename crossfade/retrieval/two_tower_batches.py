@@ -10,7 +10,7 @@ from crossfade.retrieval.histories import last_distinct
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.two_tower_examples import Examples, HardNegatives
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.settings import TwoTowerSettings
+from crossfade.schema.model_settings import TwoTowerSettings
 
 Batch = dict[str, Any]
 

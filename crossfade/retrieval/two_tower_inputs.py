@@ -14,7 +14,8 @@ from crossfade.features.text import track_tokens
 from crossfade.retrieval.als import Als
 from crossfade.retrieval.two_tower_examples import track_features
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.settings import AlsSettings, IndexSettings, TwoTowerSettings
+from crossfade.schema.model_settings import AlsSettings, TwoTowerSettings
+from crossfade.schema.settings import IndexSettings
 
 NONE: Final = "none"
 HASH_BYTES: Final = 8

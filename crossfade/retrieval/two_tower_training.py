@@ -28,7 +28,7 @@ from crossfade.retrieval.two_tower_validation import Validation
 from crossfade.retrieval.two_tower_warm_start import take_over
 from crossfade.retrieval.user_tower import USER_WEIGHTS, UserInputs, user_vectors
 from crossfade.schema.errors import TrainingError
-from crossfade.schema.settings import AlsSettings, TwoTowerSettings
+from crossfade.schema.model_settings import AlsSettings, TwoTowerSettings
 
 logger = logging.getLogger(__name__)
 

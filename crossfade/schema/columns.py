@@ -87,8 +87,10 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004 and 0008 say why.
+# Registered, but not among the sources of a recommender; docs/decisions/0004, 0006 and 0008 say why.
 ALS: Final = "als"
+EASE: Final = "ease"
+ITEM2VEC: Final = "item2vec"
 RELEASES: Final = "releases"
 # Registered, but not among the sources of the radio; docs/decisions/0007 says why.
 SASREC: Final = "sasrec"
@@ -101,7 +103,6 @@ REPLAYS: Final = "replays"
 RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
 
 # What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
-LISTENS: Final = "listens"
 TOWER: Final = "tower"
 ARTIST_CATALOGUE: Final = "artist_catalogue"
 NEIGHBOURS: Final = "neighbours"

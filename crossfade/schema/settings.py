@@ -11,22 +11,20 @@ import yaml
 from pydantic import Field
 
 from crossfade.schema.errors import SettingsError
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Amount = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+from crossfade.schema.model_settings import (
+    AlsSettings,
+    DeepFmSettings,
+    EaseSettings,
+    Item2VecSettings,
+    SessionModelSettings,
+    TwoTowerSettings,
+)
+from crossfade.schema.section import Amount, Count, Positive, Section, Share
 
 OF_MODEL = ("seed", "split", "lake", "bots", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
-class _Section(pydantic.BaseModel):
-    """Frozen and closed to unknown keys; pydantic saves us the type checks and their messages."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class SplitSettings(_Section):
+class SplitSettings(Section):
     """Lengths of the time split."""
 
     test_days: Amount
@@ -34,7 +32,7 @@ class SplitSettings(_Section):
     random_share: Annotated[float, Field(gt=0, lt=0.5)]
 
 
-class LakeSettings(_Section):
+class LakeSettings(Section):
     """How silver and gold read events."""
 
     session_gap_minutes: Count
@@ -46,7 +44,7 @@ class LakeSettings(_Section):
     future_tolerance_minutes: Amount
 
 
-class StreamSettings(_Section):
+class StreamSettings(Section):
     """Batches of a stream into bronze."""
 
     batch_rows: Count
@@ -55,7 +53,7 @@ class StreamSettings(_Section):
     queue_mib: Annotated[int, Field(ge=1, le=2047)]
 
 
-class BotSettings(_Section):
+class BotSettings(Section):
     """What machines and intruders are told by."""
 
     just_over_ms: Count
@@ -80,7 +78,7 @@ class BotSettings(_Section):
     score_prior_plays: Amount
 
 
-class QualitySettings(_Section):
+class QualitySettings(Section):
     """Limits of the expectations."""
 
     max_unknown_track_share: Share
@@ -90,50 +88,7 @@ class QualitySettings(_Section):
     max_quarantined_share: Share
 
 
-class TwoTowerSettings(_Section):
-    """Shape and training of the two-tower retriever."""
-
-    dim: Count
-    history_length: Count
-    batch_size: Count
-    epochs: Count
-    patience: Count
-    learning_rate: Positive
-    temperature: Positive
-    id_dropout: Share
-    context_dropout: Share
-    input_vectors: Literal["none", "als"]
-    text_buckets: Amount
-    user_ids: bool
-    user_buckets: Count
-    hard_negatives: Amount
-    max_examples: Count
-    audio_folder: str
-
-
-class SessionModelSettings(_Section):
-    """Shape and training of the session models."""
-
-    dim: Count
-    length: Count
-    batch_size: Count
-    epochs: Count
-    learning_rate: Positive
-    temperature: Positive
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    negatives: Count
-
-
-class AlsSettings(_Section):
-    """Matrix factorisation of implicit feedback."""
-
-    factors: Count
-    iterations: Count
-    regularization: Positive
-    alpha: Positive
-
-
-class SourceSettings(_Section):
+class SourceSettings(Section):
     """Retrieval sources and their merge."""
 
     candidates: Count
@@ -141,7 +96,7 @@ class SourceSettings(_Section):
     neighbours: Count
 
 
-class IndexSettings(_Section):
+class IndexSettings(Section):
     """Vector index."""
 
     backend: Literal["auto", "scann", "exact"]
@@ -149,20 +104,7 @@ class IndexSettings(_Section):
     recall_at: Count
 
 
-class DeepFmSettings(_Section):
-    """Shape and training of the DeepFM ranker."""
-
-    dim: Count
-    bins: Annotated[int, Field(ge=2)]
-    layers: tuple[Count, Count]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    learning_rate: Positive
-    batch_queries: Count
-    epochs: Count
-    patience: Count
-
-
-class RankingSettings(_Section):
+class RankingSettings(Section):
     """Which ranker, and the gradient-boosted one."""
 
     model: Literal["gbdt", "deepfm"]
@@ -173,7 +115,7 @@ class RankingSettings(_Section):
     max_users: Count
 
 
-class EvaluationSettings(_Section):
+class EvaluationSettings(Section):
     """Offline evaluation."""
 
     k: Count
@@ -182,7 +124,7 @@ class EvaluationSettings(_Section):
     max_users: Count
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """Rules between challenger and champion."""
 
     metric_margin: Share
@@ -192,7 +134,7 @@ class GateSettings(_Section):
     min_recall: Share
 
 
-class WeeklySettings(_Section):
+class WeeklySettings(Section):
     """The weekly batch."""
 
     users_per_shard: Count
@@ -201,14 +143,14 @@ class WeeklySettings(_Section):
     max_short_share: Share
 
 
-class TrackingSettings(_Section):
+class TrackingSettings(Section):
     """MLflow."""
 
     uri: str
     experiment: Annotated[str, Field(min_length=1)]
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of a run."""
 
     seed: Amount
@@ -220,6 +162,8 @@ class Settings(_Section):
     two_tower: TwoTowerSettings
     session_model: SessionModelSettings
     als: AlsSettings
+    ease: EaseSettings
+    item2vec: Item2VecSettings
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings

@@ -9,7 +9,8 @@ from crossfade.features.playlists import Playlists
 from crossfade.features.text import track_tokens
 from crossfade.retrieval.two_tower_inputs import TrackInputs, input_vectors, user_buckets, word_rows
 from crossfade.schema import columns as c
-from crossfade.schema.settings import TwoTowerSettings, default_settings
+from crossfade.schema.model_settings import TwoTowerSettings
+from crossfade.schema.settings import default_settings
 from tests import builders
 from tests.retrieval import worlds
 

@@ -14,7 +14,8 @@ from crossfade.retrieval.two_tower_examples import Examples, HardNegatives
 from crossfade.retrieval.two_tower_inputs import TrackInputs, user_buckets
 from crossfade.retrieval.two_tower_model import TwoTowerModel
 from crossfade.schema import columns as c
-from crossfade.schema.settings import TwoTowerSettings, default_settings
+from crossfade.schema.model_settings import TwoTowerSettings
+from crossfade.schema.settings import default_settings
 from tests.builders import catalogue, dataset
 
 LENGTH = 3

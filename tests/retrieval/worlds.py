@@ -47,6 +47,7 @@ def tiny_settings() -> Settings:
     return parse_settings(
         "two_tower: {dim: 8, batch_size: 32, epochs: 2, history_length: 5, hard_negatives: 4}\n"
         "als: {factors: 2}\n"
+        "item2vec: {dim: 4, epochs: 200, learning_rate: 0.1}\n"
         "session_model: {dim: 8, length: 4, batch_size: 8, epochs: 20, learning_rate: 0.02, negatives: 8}\n"
         "index: {backend: exact}\nsources: {candidates: 12, per_source: 6, neighbours: 5}\n"
     )
