@@ -12,6 +12,7 @@ from crossfade.schema.columns import ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
 
 RECOMMENDER: Final = "recommender"
 RANKING: Final = "ranking"
+UNEXPLORED: Final = "unexplored"
 SUMMARY: Final = "summary.json"
 
 LABELS: Final = {
@@ -19,6 +20,7 @@ LABELS: Final = {
     ARTIST_POPULARITY: "Artist popularity",
     RECOMMENDER: "Whole recommender",
     RANKING: "Ranked, before policy",
+    UNEXPLORED: "Whole, without exploration",
     TWO_TOWER: "Two-tower alone",
     ITEM_KNN: "Item-kNN alone",
     ARTIST_TRACKS: "Artist tracks alone",
