@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Users
 from crossfade.features.interactions import Interactions
+from crossfade.features.skips import SkipHabits
 from crossfade.features.time_split import random_split, spread, time_split
 from crossfade.lake.lake import GOLD, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
@@ -36,11 +37,12 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
     one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, which later imports do not
     move; the last `split.random_share` of the days is the test period, and release dates are left out, since no moment can be
-    held against them. Where only some have none, those are left out. Both is logged.
+    held against them. Where only some have none, those are left out. Both is logged. Strengths of skips are corrected by habits
+    learnt before the validation period (`skips.SkipHabits`).
 
     Args:
         lake: A refreshed lake.
-        settings: `split` and `seed` are read.
+        settings: `split`, `skips` and `seed` are read.
         versions: Lake versions to read, as {"gold/interactions": 3, ...}; what is not named is read at its newest.
 
     Returns:
@@ -60,7 +62,10 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else _undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
-    return Dataset(catalogue, users, _numbered(acts), split, pinned, lake.id)
+    acts = _numbered(acts)
+    if settings.skips.correct:
+        acts = SkipHabits.of(acts.where(acts.seconds < split.validation_start)).corrected(acts)
+    return Dataset(catalogue, users, acts, split, pinned, lake.id)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:

@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
-OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking")
+OF_MODEL = ("seed", "split", "lake", "skips", "two_tower", "sources", "index", "ranking")
 
 
 class _Section(pydantic.BaseModel):
@@ -44,6 +44,12 @@ class LakeSettings(_Section):
     late_skip_ms: Amount
     save_strength: Positive
     future_tolerance_minutes: Amount
+
+
+class SkipSettings(_Section):
+    """What a skip says."""
+
+    correct: bool
 
 
 class QualitySettings(_Section):
@@ -147,6 +153,7 @@ class Settings(_Section):
     seed: Amount
     split: SplitSettings
     lake: LakeSettings
+    skips: SkipSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
     als: AlsSettings
