@@ -34,13 +34,14 @@ COMMANDS: Final = {
     "bench": Lazy("bench", "bench_command", "Run a benchmark."),
     "twin": Lazy("twin", "twin_group", "Simulate a catalogue and its listeners."),
     "lake": Lazy("lake", "lake_group", "Look after a lake."),
+    "champion": Lazy("champion", "champion_group", "See which bundle serves and which did, and go back."),
     "store": Lazy("store", "store_group", "Look after published playlists."),
     "settings": Lazy("settings", "settings_command", "Print the settings file, or the settings in effect."),
 }
 
 
 class LazyGroup(click.Group):
-    """A click group over `COMMANDS`; saves `crossfade --help` from importing fourteen commands."""
+    """A click group over `COMMANDS`; saves `crossfade --help` from importing every command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         """Return the names in the order of a first session."""

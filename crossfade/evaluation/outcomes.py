@@ -135,6 +135,19 @@ def refuse(workspace: Workspace, run_id: str, *, settings: Settings, judged: Jud
     return noted
 
 
+def roll_back(workspace: Workspace, run_id: str, *, reason: str, settings: Settings) -> Promotion:
+    """Make the champion before this one the champion again, and point the alias at it.
+
+    Raises:
+        NotFoundError: There was none before, or its bundle is gone.
+    """
+    restored = workspace.rollback_champion(reason=reason, run_id=run_id)
+    registry = Registry(settings.tracking, workspace)
+    registry.register(workspace.bundle(restored.digest), run_id=run_id)
+    registry.point("champion", restored.digest)
+    return restored
+
+
 def _logged(workspace: Workspace, run_id: str, settings: Settings, judged: Judged) -> Registry:
     registry, decision = Registry(settings.tracking, workspace), judged.decision
     means = {name: values[0] for name, values in judged.figures.items() if values[0] is not None}

@@ -1,7 +1,7 @@
 """The dataset of one training run: catalogue, users, interactions and the moments at which time is split."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Interactions, Queries
+from crossfade.features.playlists import Playlists
 from crossfade.schema import columns as c
 from crossfade.schema.ids import IdMap, Rows
 
@@ -72,11 +73,12 @@ class Dataset:
     split: Split
     lake_versions: dict[str, int]
     lake: str = ""  # id of the lake whose versions these are
+    playlists: Playlists = field(default_factory=Playlists.none)
 
     def until(self, end: int) -> "Dataset":
-        """Return the dataset as it was known just before a moment: later interactions are gone."""
+        """Return the dataset as it was known just before a moment: later interactions and playlists are gone."""
         known = self.interactions.where(self.interactions.seconds < end)
-        return replace(self, interactions=known)
+        return replace(self, interactions=known, playlists=self.playlists.before(end))
 
     @cached_property
     def user_offsets(self) -> npt.NDArray[np.int64]:
@@ -133,6 +135,7 @@ class Dataset:
         acts = self.interactions
         names = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
         write_table(pa.table({name: getattr(acts, name) for name in names}), directory / "interactions.arrow")
+        self.playlists.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
         (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
 
@@ -144,4 +147,12 @@ class Dataset:
         acts = Interactions(*(table.column(name).to_numpy() for name in table.column_names))
         users = Users(read_table(directory / "users.arrow"))
         split, versions = Split(**about["split"]), about["lake_versions"]
-        return cls(Catalogue.load(directory), users, acts, split, versions, about.get("lake", ""))
+        return cls(
+            Catalogue.load(directory),
+            users,
+            acts,
+            split,
+            versions,
+            about.get("lake", ""),
+            Playlists.load(directory),
+        )

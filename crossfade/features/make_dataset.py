@@ -13,20 +13,22 @@ import pyarrow.compute as pc
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Users
 from crossfade.features.interactions import Interactions
+from crossfade.features.playlists import Playlists
 from crossfade.features.skips import SkipHabits
 from crossfade.features.time_split import random_split, spread, time_split
-from crossfade.lake.lake import GOLD, Lake
+from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
 from crossfade.schema.settings import Settings
-from crossfade.schema.tables import USERS
+from crossfade.schema.tables import PLAYLISTS, USERS
 
 BATCH_ROWS: Final = 1 << 20
 MICROSECONDS: Final = 1_000_000
 NO_TIME: Final = np.iinfo(np.int64).min
 TABLES: Final = tuple(f"{GOLD}/{name}" for name in (INTERACTIONS, USER_PROFILES, CATALOGUE))
+PLAYLISTS_TABLE: Final = f"{SILVER}/{PLAYLISTS.name}"
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +38,9 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
 
     Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
     one of its own. Where no event has a timestamp, times are seeded random positions over 100 days, which later imports do not
-    move; the last `split.random_share` of the days is the test period, and release dates are left out, since no moment can be
-    held against them. Where only some have none, those are left out. Both is logged. Strengths of skips are corrected by habits
-    learnt before the validation period (`skips.SkipHabits`).
+    move; the last `split.random_share` of the days is the test period, and release dates and playlists are left out, since no
+    moment can be held against them. Where only some have none, those are left out. Both is logged; so are playlists without one.
+    Strengths of skips are corrected by habits learnt before the validation period (`skips.SkipHabits`).
 
     Args:
         lake: A refreshed lake.
@@ -54,7 +56,8 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
         TrainingError: There is no user, no positive interaction, or not enough time to split.
     """
     given = versions or {}
-    pinned = {table: given.get(table, _newest(lake, table)) for table in TABLES}
+    optional = (PLAYLISTS_TABLE,) if lake.has(SILVER, PLAYLISTS.name) else ()
+    pinned = {table: given.get(table, _newest(lake, table)) for table in (*TABLES, *optional)}
     catalogue = Catalogue(_sorted(lake, CATALOGUE, c.TRACK_ID, pinned))
     users = Users(_sorted(lake, USER_PROFILES, c.USER_ID, pinned).select(USERS.schema.names))
     acts = _interactions(lake, users.ids, catalogue.tracks, pinned)
@@ -62,10 +65,11 @@ def make_dataset(lake: Lake, settings: Settings, versions: Mapping[str, int] | N
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else _undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
+    playlists = _playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
     acts = _numbered(acts)
     if settings.skips.correct:
         acts = SkipHabits.of(acts.where(acts.seconds < split.validation_start)).corrected(acts)
-    return Dataset(catalogue, users, acts, split, pinned, lake.id)
+    return Dataset(catalogue, users, acts, split, pinned, lake.id, playlists)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:
@@ -98,6 +102,20 @@ def _newest(lake: Lake, table: str) -> int:
 def _sorted(lake: Lake, name: str, key: str, pinned: Mapping[str, int]) -> pa.Table:
     rows = lake.read(GOLD, name, pinned[f"{GOLD}/{name}"]).cast(GOLD_SCHEMAS[name])
     return rows.take(pc.sort_indices(rows.column(key))).combine_chunks()
+
+
+def _playlists(lake: Lake, tracks: IdMap, pinned: Mapping[str, int]) -> Playlists:
+    if PLAYLISTS_TABLE not in pinned:
+        return Playlists.none()
+    table = lake.read(SILVER, PLAYLISTS.name, pinned[PLAYLISTS_TABLE])
+    playlists = Playlists.of(table, tracks)
+    if len(playlists) < len(table):
+        _log.warning(
+            "%d of %d playlists have no timestamp: they are left out.",
+            len(table) - len(playlists),
+            len(table),
+        )
+    return playlists
 
 
 def _interactions(lake: Lake, users: IdMap, tracks: IdMap, pinned: Mapping[str, int]) -> Interactions:
@@ -142,8 +160,8 @@ def _timed(acts: Interactions, users: IdMap, tracks: IdMap, seed: int) -> tuple[
     is_timed = acts.seconds != NO_TIME
     if not is_timed.any():
         _log.warning(
-            "No interaction has a timestamp: the split is random by seed; recency and release dates are switched off "
-            "(%d interactions).",
+            "No interaction has a timestamp: the split is random by seed; recency, release dates and playlists are "
+            "switched off (%d interactions).",
             len(acts),
         )
         by_track = _ordered(replace(acts, seconds=np.zeros(len(acts), np.int64)))

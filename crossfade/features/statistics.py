@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from crossfade.features.arrow_files import read_table, write_table
+from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Interactions
 from crossfade.schema.errors import IntegrityError
@@ -39,7 +40,7 @@ class Statistics:
         track_first_seconds: [num_tracks] int64 first listen, `NEVER` if none.
         artist_listens: [num_artists] float32.
         artist_listeners: [num_artists] float32 distinct users.
-        artist_tracks: [num_artists] float32 tracks in the catalogue.
+        artist_tracks: [num_artists] float32 tracks released by then; undated ones count once somebody has played them.
         country_shares: [num_countries] float32 of all listens whose country is known, NaN beyond the top 20.
         country_keys: [p] int64 country * num_tracks + track, sorted; only top countries.
         country_listens: [p] float32 listens of that track there.
@@ -69,7 +70,7 @@ class Statistics:
             np.array([as_of], np.int64),
             np.array([dataset.split.has_time]),
             **_of_tracks(known, len(dataset.catalogue), as_of, has_time=dataset.split.has_time),
-            **_of_artists(known, dataset),
+            **_of_artists(known, dataset, as_of),
             **_of_countries(known, dataset),
         )
 
@@ -170,16 +171,26 @@ def _smoothed(events: npt.NDArray[np.float64], plays: npt.NDArray[np.float64]) -
     return np.asarray((events + PRIOR_PLAYS * everybody) / (plays + PRIOR_PLAYS), np.float32)
 
 
-def _of_artists(known: Interactions, dataset: Dataset) -> dict[str, Any]:
+def _of_artists(known: Interactions, dataset: Dataset, as_of: int) -> dict[str, Any]:
     liked = known.where(known.positive)
     all_artists, num_artists = dataset.catalogue.artist_rows, len(dataset.catalogue.artists)
     artists = all_artists[liked.track_rows]
     has_artist = artists >= 0
+    is_out = _released(dataset.catalogue, known.track_rows, as_of)
     return {
         "artist_listens": _counts(artists[has_artist], num_artists).astype(np.float32),
         "artist_listeners": _distinct(liked.user_rows[has_artist], artists[has_artist], num_artists),
-        "artist_tracks": _counts(all_artists[all_artists >= 0], num_artists).astype(np.float32),
+        "artist_tracks": _counts(all_artists[(all_artists >= 0) & is_out], num_artists).astype(np.float32),
     }
+
+
+def _released(catalogue: Catalogue, played: Rows, as_of: int) -> npt.NDArray[np.bool_]:
+    """Return [num_tracks] bool: what listeners could play before a moment, as far as dates or plays tell."""
+    is_played = np.zeros(len(catalogue), np.bool_)
+    is_played[played] = True
+    days = catalogue.release_days
+    is_played |= (days != UNKNOWN_DAY) & (days <= as_of // SECONDS_PER_DAY)
+    return is_played
 
 
 def _of_countries(known: Interactions, dataset: Dataset) -> dict[str, Any]:

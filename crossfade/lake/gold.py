@@ -86,7 +86,8 @@ def user_profiles(events: ir.Table, interactions: ir.Table, users: ir.Table) -> 
     """Return one row per user of the events or the users table, by user id.
 
     Args:
-        events: Silver events; a user's most frequent country there counts where the users table has none.
+        events: Silver events; the country of a user's first one there counts where the users table has none, since later ones
+            would tell a training run what it may not know yet.
         interactions: Gold interactions.
         users: Silver users.
 
@@ -109,11 +110,9 @@ def _joined(left: ir.Table, right: ir.Table, suffix: str = "_right") -> ir.Table
 
 def _countries(events: ir.Table) -> ir.Table:
     known = events.filter(events[c.COUNTRY].notnull())
-    counts = known.group_by([c.USER_ID, c.COUNTRY]).agg(num_events=known.count())
-    most = ibis.row_number().over(
-        group_by=c.USER_ID, order_by=[counts.num_events.desc(), counts[c.COUNTRY].asc()]
-    )
-    return counts.mutate(place=most).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
+    order = [known[c.TIMESTAMP].asc(nulls_first=False), known[c.EVENT_ID].asc()]
+    first = ibis.row_number().over(group_by=c.USER_ID, order_by=order)
+    return known.mutate(place=first).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
 
 
 def _habits(acts: ir.Table) -> ir.Table:

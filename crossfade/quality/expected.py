@@ -15,6 +15,7 @@ class Measure(StrEnum):
 
     TYPES = "types"
     ROWS = "rows"
+    NEWEST_ROWS = "rows of the newest 7 days"
     USERS = "users"
     SMALLEST = "smallest"
     LARGEST = "largest"
@@ -29,6 +30,7 @@ class Measure(StrEnum):
 UNITS: Final = MappingProxyType(
     {
         Measure.ROWS: "rows",
+        Measure.NEWEST_ROWS: "rows",
         Measure.USERS: "users",
         Measure.NULL_SHARE: "of the rows",
         Measure.REPEATED: "rows",

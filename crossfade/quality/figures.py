@@ -7,8 +7,9 @@ one grouping for each key and reference, does for all of them, on one machine or
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.engine import Engine
@@ -17,6 +18,8 @@ from crossfade.schema import columns as c
 from crossfade.schema.tables import EventType
 
 Figures = dict[str, Any]
+
+NEWEST_DAYS: Final = 7  # whole weeks, so that weekends do not matter
 
 
 def figures(
@@ -78,11 +81,23 @@ def _alone(table: ir.Table, expected: Expected, others: Mapping[str, ir.Table]) 
     if expected.measure is Measure.REPEATED:  # grouping can spill to disk, counting distinct values cannot
         counts = table.group_by(expected.column).agg(num_rows=table.count())
         return counts.agg(repeated=(counts.num_rows - 1).sum().fill_null(0))
+    if expected.measure is Measure.NEWEST_ROWS:
+        return newest_rows(table)
     if expected.measure is Measure.USERS:
         return table.select(expected.column).distinct().agg(users=lambda users: users.count())
     if expected.reference is not None:
         return _unknown_share(table, others[expected.reference], str(expected.column))
     return None
+
+
+def newest_rows(table: ir.Table) -> ir.Table:
+    """Count the rows of the 7 days that end with the newest timestamp, as a table of one row; null without timestamps.
+
+    A lake only grows, so its total hides a week in which little arrived; this does not.
+    """
+    moment = table[c.TIMESTAMP]
+    newest = table.filter(moment > moment.max().as_scalar() - ibis.interval(days=NEWEST_DAYS))
+    return newest.agg(newest_rows=newest.count().nullif(0))
 
 
 def _unknown_share(table: ir.Table, other: ir.Table, key: str) -> ir.Table:

@@ -33,12 +33,14 @@ class Facts:
     Args:
         year: The present year.
         last_num_events: Events of the last lake that was valid, None when there was none.
+        last_newest_events: Those of its newest 7 days, None when there was none or it had no timestamps.
         has_catalogue: Whether tracks were imported; without, the catalogue is made from the events.
         has_artists: Whether artists were imported.
     """
 
     year: int
     last_num_events: int | None
+    last_newest_events: int | None
     has_catalogue: bool
     has_artists: bool
 
@@ -140,18 +142,17 @@ def _volume(settings: Settings, facts: Facts) -> list[Expected]:
         "Import some with: crossfade import events FILE --lake DIR.",
         at_least=1,
     )
-    if facts.last_num_events is None:
-        return [some]
-    ratio = settings.quality.min_volume_ratio
-    return [
-        some,
-        Expected(
-            f"no fewer events than {ratio:g} of the last valid lake's {facts.last_num_events:,}",
-            Measure.ROWS,
-            "Find out where the others went and import them again, or lower quality.min_volume_ratio.",
-            at_least=ratio * facts.last_num_events,
-        ),
-    ]
+    mend = "Find out where the others went and import them again, or lower quality.min_volume_ratio."
+    ratio, last = settings.quality.min_volume_ratio, facts.last_num_events
+    expected = [some]
+    if last is not None:
+        name = f"no fewer events than {ratio:g} of the last valid lake's {last:,}"
+        expected.append(Expected(name, Measure.ROWS, mend, at_least=ratio * last))
+    last = facts.last_newest_events
+    if last is not None:
+        name = f"in the newest 7 days no fewer events than {ratio:g} of the {last:,} in those of the last valid lake"
+        expected.append(Expected(name, Measure.NEWEST_ROWS, mend, c.TIMESTAMP, at_least=ratio * last))
+    return expected
 
 
 def _known_to_catalogue(settings: Settings, facts: Facts) -> list[Expected]:

@@ -15,7 +15,7 @@ from crossfade.lake.engine import Engine, engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
 from crossfade.quality.expectations import judge
 from crossfade.quality.expected import Measure, type_faults
-from crossfade.quality.figures import figures
+from crossfade.quality.figures import figures, newest_rows
 from crossfade.quality.report import ExpectationResult, ValidationReport
 from crossfade.quality.suites import (
     ARTISTS,
@@ -27,12 +27,14 @@ from crossfade.quality.suites import (
     schema_of,
     suite,
 )
+from crossfade.schema import columns as c
 from crossfade.schema import tables
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import Settings
 
 LAST_VALID: Final = "validated.json"  # beside lake.json: rows of each table when the lake was last valid
+NEWEST_EVENTS: Final = f"{EVENTS}, {Measure.NEWEST_ROWS}"
 
 
 def validate(
@@ -93,9 +95,11 @@ class _Validation:
     ) -> None:
         self._lake, self._settings, self._versions, self._now = lake, settings, versions, now
         self._session = session
+        last = last_num_rows(lake)
         self._facts = Facts(
             year=now.year,
-            last_num_events=last_num_rows(lake).get(EVENTS),
+            last_num_events=last.get(EVENTS),
+            last_newest_events=last.get(NEWEST_EVENTS),
             has_catalogue=IMPORTED_TRACKS in versions,
             has_artists=self._count(ARTISTS) > 0,
         )
@@ -108,6 +112,8 @@ class _Validation:
         }
         taken = figures(self._open(name), expected, others, self._session, self._now)
         self.num_rows[name] = int(taken[Measure.ROWS])
+        if name == EVENTS:
+            self._count_newest()
         taken[Measure.TYPES] = type_faults(self._dataset(name).schema, schema_of(name))
         return judge(name, expected, taken)
 
@@ -119,6 +125,16 @@ class _Validation:
         self.num_rows[refused] = num_refused
         share = num_refused / max(num_refused + num_received, 1)
         return judge(refused, quarantine(self._settings), {str(Measure.QUARANTINED_SHARE): share})
+
+    def _count_newest(self) -> None:
+        events = self._open(EVENTS)
+        newest = (
+            self._session.rows(newest_rows(events)).column(0)[0].as_py()
+            if c.TIMESTAMP in events.columns
+            else None
+        )
+        if newest is not None:
+            self.num_rows[NEWEST_EVENTS] = int(newest)
 
     def _open(self, name: str) -> ir.Table:
         return ibis.memtable(self._dataset(name))

@@ -1,8 +1,9 @@
-"""What a ranker learns from: queries as of a moment, and what their users went on to want."""
+"""What a ranker learns from: queries as of a moment, and what their users went on to want and to skip."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
@@ -19,21 +20,26 @@ class Examples:
         queries: n queries with their histories, no user twice.
         wanted: The distinct (query, track) pairs.
         grades: [pairs] int32: 2 when saved, 1 when listened to.
+        unwanted: The distinct (query, track) pairs that were skipped early; a pair may be wanted at another time.
     """
 
     queries: Queries
     wanted: Pairs
     grades: Rows
+    unwanted: Pairs
 
     @classmethod
     def of(cls, dataset: Dataset, user_rows: Rows, as_of: int, end: int) -> "Examples":
         """Cut the queries of users [n] (sorted, distinct) at a moment; [as_of, end) tells what they wanted."""
         later = dataset.interactions.between(as_of, end)
-        later = later.where(later.positive & np.isin(later.user_rows, user_rows))
-        owners = np.searchsorted(user_rows, later.user_rows)
-        wanted = Pairs.of(owners, later.track_rows, len(dataset.catalogue))
-        saved = wanted.total((later.strengths > LISTEN_STRENGTH).astype(np.float32)) > 0
-        return cls(dataset.queries(user_rows, as_of), wanted, 1 + saved.astype(np.int32))
+        later = later.where(np.isin(later.user_rows, user_rows))
+        liked = later.where(later.positive)
+        wanted, unwanted = (
+            Pairs.of(np.searchsorted(user_rows, acts.user_rows), acts.track_rows, len(dataset.catalogue))
+            for acts in (liked, later.where(later.strengths < 0))
+        )
+        saved = wanted.total((liked.strengths > LISTEN_STRENGTH).astype(np.float32)) > 0
+        return cls(dataset.queries(user_rows, as_of), wanted, 1 + saved.astype(np.int32), unwanted)
 
     def labels(self, rows: Rows, first: int = 0) -> Rows:
         """Return the grades [b, c] int32 of tracks [b, c] of the queries from `first` on.
@@ -41,6 +47,10 @@ class Examples:
         0 for what was skipped early or not heard.
         """
         return at(self.grades, self.wanted.places(rows, first), 0).astype(np.int32)
+
+    def skipped(self, rows: Rows, first: int = 0) -> npt.NDArray[np.bool_]:
+        """Return [b, c] bool: tracks [b, c] that the queries from `first` on skipped early and never wanted."""
+        return (self.unwanted.places(rows, first) >= 0) & (self.wanted.places(rows, first) < 0)
 
 
 def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: int) -> list[Examples]:

@@ -9,7 +9,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ import yaml
 
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
+from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
 from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.ranking.labels import examples
@@ -170,7 +171,9 @@ def build_bundle(
     known = dataset.until(moment)
 
     def fill(directory: Path) -> None:
-        known.save(directory)
+        replace(known, playlists=Playlists.none()).save(
+            directory
+        )  # answers do not read them, and titles are people's words
         Statistics.of(known, moment).save(directory)
         shutil.copytree(sources_dir, directory / bundle.SOURCES, ignore=shutil.ignore_patterns(ABOUT))
         _drop_clock(directory / bundle.SOURCES / TWO_TOWER / CURVE)

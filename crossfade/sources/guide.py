@@ -107,9 +107,7 @@ _PLAYLISTS: Final = {
 
 _USERS: Final = {
     c.USER_ID: Guide("the user"),
-    c.COUNTRY: Guide(
-        "where, for example an ISO 3166 code", "the most frequent country of the user's events is taken"
-    ),
+    c.COUNTRY: Guide("where, for example an ISO 3166 code", "the country of the user's first event is taken"),
     c.BIRTH_YEAR: Guide("year of birth", _UNUSED),
     c.EXPLICIT_ALLOWED: Guide("whether explicit tracks may be recommended", "they may"),
 }

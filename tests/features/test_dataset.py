@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY
+from crossfade.features.playlists import Playlists
 from tests import builders
 
 DAY = SECONDS_PER_DAY
@@ -23,6 +25,15 @@ def test_until_forgets_later_interactions_and_keeps_the_catalogue() -> None:
     known = builders.dataset(PLAYS).until(DAY + 1)
     assert known.interactions.track_rows.tolist() == [0, 1, 0]
     assert len(known.catalogue) == 3
+
+
+def test_until_forgets_later_playlists() -> None:
+    titles = pa.array(["Then", "Later"])
+    playlists = Playlists(
+        np.array([0, 1, 3]), np.array([0, 1, 2], np.int32), np.array([DAY, 2 * DAY]), titles
+    )
+    known = replace(builders.dataset(PLAYS), playlists=playlists).until(2 * DAY)
+    assert known.playlists.titles.to_pylist() == ["Then"]
 
 
 def test_an_unknown_user_has_no_history_and_no_country() -> None:

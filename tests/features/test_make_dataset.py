@@ -12,11 +12,12 @@ import pytest
 from crossfade.features.catalogue import UNKNOWN_DAY
 from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.features.make_dataset import make_dataset
-from crossfade.lake.lake import GOLD, Lake
+from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError, TrainingError
 from crossfade.schema.settings import default_settings, parse_settings
+from crossfade.schema.tables import PLAYLISTS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Act = tuple[str, str, float | None, float]  # user, track, day, strength
@@ -222,3 +223,30 @@ def test_without_timestamps_release_dates_say_nothing(tmp_path: Path) -> None:
         lake.overwrite(GOLD, CATALOGUE, _table(dated, CATALOGUE))
         days = make_dataset(lake, default_settings()).catalogue.release_days
         assert ((days != UNKNOWN_DAY) == is_known).all()
+
+
+def with_playlists(lake: Lake) -> Lake:
+    rows = [
+        {c.PLAYLIST_ID: "p1", c.TITLE: "Mine", c.TRACK_IDS: ["t1", "t0"], c.TIMESTAMP: START},
+        {c.PLAYLIST_ID: "p2", c.TITLE: "Undated", c.TRACK_IDS: ["t0"], c.TIMESTAMP: None},
+    ]
+    lake.overwrite(SILVER, PLAYLISTS.name, pa.Table.from_pylist(rows, schema=PLAYLISTS.schema))
+    return lake
+
+
+def test_dated_playlists_are_read_and_others_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = with_playlists(lake_of(tmp_path, steady(10)))
+    with caplog.at_level(logging.WARNING):
+        made = make_dataset(lake, default_settings())
+    assert made.playlists.titles.to_pylist() == ["Mine"]
+    assert made.playlists.track_rows.tolist() == [1, 0]
+    assert made.lake_versions["silver/playlists"] == 0
+    assert "1 of 2 playlists have no timestamp: they are left out." in caplog.text
+
+
+def test_without_times_playlists_are_left_out(tmp_path: Path) -> None:
+    acts: list[Act] = [(f"u{n}", f"t{n % 7}", None, 1.0) for n in range(60)]
+    made = make_dataset(with_playlists(lake_of(tmp_path, acts)), default_settings())
+    assert len(made.playlists) == 0

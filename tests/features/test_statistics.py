@@ -1,6 +1,7 @@
 """Counts of tracks and artists before a moment; every expected value follows from the few plays above it."""
 
 from dataclasses import fields, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,24 @@ def test_tracks_are_counted_by_listens_listeners_and_days(statistics: Statistics
 def test_artists_are_counted_by_distinct_listeners(statistics: Statistics) -> None:
     assert statistics.artist_listens.tolist() == [4, 0, 0]
     assert statistics.artist_listeners.tolist() == [2, 0, 0]
-    assert statistics.artist_tracks.tolist() == [2, 1, 1]
+    assert statistics.artist_tracks.tolist() == [
+        2,
+        1,
+        0,
+    ]  # nobody has played c1, and no date says that it is out
+
+
+def test_an_artists_tracks_count_from_their_release_or_first_play_on() -> None:
+    dated = builders.catalogue(
+        [
+            {"track_id": "a1", "artist_ids": ["a"]},
+            {"track_id": "a2", "artist_ids": ["a"], "release_date": date(1970, 1, 31)},
+            {"track_id": "a3", "artist_ids": ["a"], "release_date": date(1970, 2, 1)},
+        ]
+    )
+    world = builders.dataset([("ann", "a1", 20.0)], dated)
+    for days, known in ((19, 0), (21, 1), (29, 1), (30, 2), (31, 3)):
+        assert Statistics.of(world, days * DAY).artist_tracks.tolist() == [known]
 
 
 def test_rates_are_drawn_to_everybodys_rate(statistics: Statistics) -> None:

@@ -148,7 +148,11 @@ def test_profiles_hold_everybody_with_country_and_habits() -> None:
     people = [{c.USER_ID: "named"}, {c.USER_ID: "told", c.COUNTRY: "SE", c.BIRTH_YEAR: 1990}]
     seen = events(
         *({c.USER_ID: "told", c.COUNTRY: "US"},) * 3,
-        *({c.USER_ID: "heard", c.COUNTRY: country} for country in ("BR", "AR", "BR", "AR", "US", None)),
+        # The first one that names a country: what is played later must not tell of earlier moments.
+        *(
+            {c.USER_ID: "heard", c.COUNTRY: country, c.TIMESTAMP: minute(at)}
+            for country, at in (("US", 9), ("AR", 2), ("US", 8), (None, 1), ("BR", 3))
+        ),
         {c.USER_ID: "bot", c.IS_BOT: True},
     )
     done = acts(

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from crossfade.quality.report import ExpectationResult, ValidationReport
-from crossfade.quality.validate import last_num_rows, validate
+from crossfade.quality.validate import validate
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import parse_settings
 from tests.quality.lakes import NOW, NUM_EVENTS, events, good_tables, lake_of
@@ -196,26 +196,6 @@ def test_freshness(tmp_path: Path) -> None:
         "at most 7 days",
         "the newest event is fresh",
     )
-
-
-def test_volume_against_the_last_valid_lake(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path / "lake", good_tables())
-    assert last_num_rows(lake) == {}
-    assert validate(lake, SETTINGS, now=NOW).passed
-    assert last_num_rows(lake)["silver/events"] == NUM_EVENTS
-    fewer = good_tables() | {"silver/events": events(9)}
-    failure = only(validate(lake_of(tmp_path / "lake", fewer), SETTINGS, now=NOW))
-    assert (failure.observed, failure.limit) == (9, "at least 10 rows")
-    assert last_num_rows(lake)["silver/events"] == NUM_EVENTS
-    half = good_tables() | {"silver/events": events(10)}
-    assert validate(lake_of(tmp_path / "lake", half), SETTINGS, now=NOW).passed
-    assert last_num_rows(lake)["silver/events"] == 10
-
-
-def test_a_lake_that_nothing_was_imported_into_since_stays_valid(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path / "lake", good_tables())
-    strict = parse_settings("", ["quality.min_volume_ratio=1"])
-    assert [failures(validate(lake, strict, lake.versions(), NOW)) for _ in range(2)] == [[], []]
 
 
 def test_damaged_memory_of_the_last_valid_lake(tmp_path: Path) -> None:

@@ -27,6 +27,17 @@ def test_grades_are_2_for_a_save_1_for_a_listen_0_for_a_skip() -> None:
     assert ann.labels(ALL).tolist() == [[0, 1, 2, 0, 0]]
 
 
+def test_skipped_is_what_was_skipped_early_and_never_wanted() -> None:
+    plays = [*PLAYS, ("ann", "b", 10.2, -0.5), ("ben", "a", 12.2, -0.5), ("ann", "a", 9.0, -1.0)]
+    both = Examples.of(builders.dataset(plays), np.array([0, 1], np.int32), 10 * DAY, 13 * DAY)
+    # Ann: b was skipped once and wanted once, a skipped before the moment, d skipped. Ben: a skipped, d wanted.
+    assert both.skipped(np.repeat(ALL, 2, axis=0)).tolist() == [
+        [False, False, False, True, False],
+        [True, False, False, False, False],
+    ]
+    assert both.skipped(ALL, first=1).tolist() == [[True, False, False, False, False]]
+
+
 def test_only_the_time_from_the_moment_to_the_end_is_graded() -> None:
     ann = Examples.of(WORLD, np.array([0], np.int32), 11 * DAY, int(11.55 * DAY))
     assert ann.labels(ALL).tolist() == [[0, 0, 2, 0, 0]]

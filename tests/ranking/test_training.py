@@ -103,7 +103,7 @@ def test_small_batches_give_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_of_the_unwanted_some_are_drawn_and_of_the_wanted_all_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compute()
-    monkeypatch.setattr(training, "UNWANTED", 1)
+    monkeypatch.setattr(training, "UNHEARD", 1)
     few = compute()
     assert few.user_rows.tolist() == [0, 2, 0]
     assert few.group_sizes.tolist() == [3, 2, 2]  # wanted and one other: b, c + d; a + one of b, c, d; c + d
@@ -116,6 +116,24 @@ def test_of_the_unwanted_some_are_drawn_and_of_the_wanted_all_stay(monkeypatch: 
     assert all(line.tolist() in expected for line in np.nan_to_num(few.features))
     for name, values in vars(compute()).items():
         np.testing.assert_array_equal(getattr(few, name), values)
+
+
+def test_what_was_skipped_early_always_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "UNHEARD", 0)
+    plays = [
+        ("ann", "a", 10.5),
+        ("ann", "b", 10.6, -1.0),
+        ("ann", "c", 10.7, -1.0),
+        ("ann", "c", 10.8),
+        ("ann", "f", 10.9, -1.0),
+    ]
+    world = builders.dataset(plays, TRACKS)
+    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
+    cut = examples(world, START, START + DAY, max_users=10, seed=0)
+    rows = training_rows(cut, sources, Statistics.of(world, START), default_settings().sources, unheard)
+    # Of a, b, c, d: a wanted, b skipped, c skipped and then wanted, d unheard; f was no candidate.
+    assert rows.labels.tolist() == [1, 0, 1]
+    assert rows.features[:, RANKING_FEATURES.index("two_tower_rank")].tolist() == [0, 1, 2]
 
 
 def test_no_examples_give_no_rows() -> None:
