@@ -193,11 +193,11 @@ class Recommender:
                 its features; None is nobody.
         """
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
-        candidates = self.sources.retrieve(requests.queries, self.settings.sources, excluded)
+        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded)
         if muted.any():
             candidates = _muted(candidates, muted, c.RETRIEVAL_SOURCES.index(c.POPULAR))
         features = ranking_features(
-            requests.queries, candidates, self.catalogue, self.statistics, self.sources.track_vectors
+            requests.taste, candidates, self.catalogue, self.statistics, self.sources.track_vectors
         )
         features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
         filled = candidates.rows >= 0
@@ -208,14 +208,16 @@ class Recommender:
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
         """Choose slates by the surface's policy, without reasons."""
         candidates, policy, tracks = ranked.candidates, self.policy_of(requests), self.track_columns
-        queries, scored = requests.queries, (candidates.rows, ranked.scores)
+        taste, scored = requests.taste, (candidates.rows, ranked.scores)
         rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights}
         if policy.sets_shares:
-            rules["kinds"] = artist_kinds(queries, candidates.rows, tracks.artist_rows, self.is_small)
-        profiles = GenreProfiles.of(queries, tracks.genre_rows, tracks.num_genres)
+            rules["kinds"] = artist_kinds(
+                requests.queries, candidates.rows, tracks.artist_rows, self.is_small
+            )
+        profiles = GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         exploration = policy.exploration(requests.k, self.settings.seed)
-        places, propensities = explore(scored, places, queries, exploration, rates=self.genre_rates, **rules)
+        places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
         sources = np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks).argmin(axis=2)
         return Slates.unexplained(
             _chosen(candidates.rows, places, np.int32(NO_ROW)),
