@@ -15,7 +15,7 @@ class Ranker(Protocol):
 
         Args:
             features: [rows, num_features] float32 in the order of `RANKING_FEATURES`, group after group.
-            labels: [rows] int32 relevance grades, 0 is not wanted.
+            labels: [rows] int32 relevance grades: wanted from 1, 0 not heard, -1 skipped early where that is graded.
             group_sizes: [groups] int64 candidates of each query; they sum to rows.
             user_rows: [groups] int32 the user of each query; what is held out is split by it.
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s
+from crossfade.ranking.objective import Objective
 from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from crossfade.schema.errors import IntegrityError, MissingExtraError, TrainingError
 from crossfade.schema.ids import Rows
@@ -32,7 +33,6 @@ PATIENCE: Final = 30  # trees without better NDCG
 NDCG_AT: Final = 30
 # Pairs within the first 50 places teach; order beyond hardly changes a slate of 30.
 TRUNCATION: Final = 50
-GAINS: Final = [0, 1, 3]  # of grades 0, 1 and 2: 2 ** grade - 1, the usual
 # A rank r gives a prior of 1.5 x 60 / (60 + r): the constant of its authors, and a weight that leaves 20 to 40 trees to
 # grow; weights of 1 to 2 are equally good on 30Music, 5 is too stubborn.
 FUSION: Final = 60.0
@@ -79,11 +79,17 @@ class GbdtRanker:
                 f"candidates of {len(group_sizes)} queries; lengthen split.validation_days or raise sources.candidates."
             )
         kept = taught[groups]
-        rows = _Rows(features[kept], labels[kept], group_sizes[taught], user_rows[taught])
-        parameters = self._parameters(rows.labels)
+        # LightGBM counts grades from 0.
+        lowest = np.int32(self._objective.grades_skips)
+        rows = _Rows(features[kept], labels[kept] + lowest, group_sizes[taught], user_rows[taught])
+        parameters = self._parameters(labels[kept])
         self.best_iteration_ = self._best_iteration(rows, parameters)
         self.booster_ = lightgbm.train(parameters, rows.dataset(), self.best_iteration_)
         return self
+
+    @property
+    def _objective(self) -> Objective:
+        return Objective(self.settings.objective)
 
     def _parameters(self, labels: Rows) -> dict[str, Any]:
         """Everything that LightGBM is told; `deterministic` and row-wise histograms make equal data equal bytes."""
@@ -92,7 +98,7 @@ class GbdtRanker:
             "objective": "lambdarank",
             "metric": "ndcg",
             "eval_at": [NDCG_AT],
-            "label_gain": GAINS,
+            "label_gain": self._objective.gains,
             "lambdarank_truncation_level": TRUNCATION,
             "feature_fraction": FEATURE_SHARE,
             "num_leaves": min(self.settings.num_leaves, affordable),
@@ -171,7 +177,7 @@ class GbdtRanker:
         except (OSError, ValueError) as error:
             raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
         _require_features(directory, about["features"])
-        loaded = cls(RankingSettings(**about["settings"]), about["seed"])
+        loaded = cls(RankingSettings.model_validate(about["settings"]), about["seed"])
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
         return loaded

@@ -66,7 +66,7 @@ def training_rows(
             candidates = sources.retrieve(queries, settings, excluded_of(queries))
             labels = part.labels(candidates.rows, start)
             told = (labels > 0) | part.skipped(candidates.rows, start)
-            taught = np.flatnonzero(labels.any(axis=1))
+            taught = np.flatnonzero((labels > 0).any(axis=1))
             kept, places = _drawn(candidates, told, taught, random)
             grades = np.take_along_axis(labels[taught], places, axis=1)
             parts.append(_described(queries.take(taught), kept, grades, sources, statistics))

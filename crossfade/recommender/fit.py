@@ -23,6 +23,7 @@ from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
 from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.ranking.labels import examples
+from crossfade.ranking.objective import Objective
 from crossfade.ranking.training import training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
@@ -116,8 +117,9 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
         requests = Requests.of(queries, Surface.DISCOVER_WEEKLY, policy.k)
         return Exclusions(requests, policy, dataset.catalogue)
 
+    objective, most = Objective(settings.ranking.objective), settings.ranking.max_users
     rows = training_rows(
-        examples(dataset, start, end, max_users=settings.ranking.max_users, seed=settings.seed),
+        examples(dataset, start, end, objective=objective, max_users=most, seed=settings.seed),
         sources,
         Statistics.of(dataset, start),
         settings.sources,

@@ -102,6 +102,15 @@ class IndexSettings(_Section):
     recall_at: Count
 
 
+class ObjectiveSettings(_Section):
+    """What the ranker aims at."""
+
+    play: Positive
+    save: Positive
+    skip: Annotated[float, Field(ge=0)]
+    discovery: Annotated[float, Field(ge=0)]
+
+
 class RankingSettings(_Section):
     """Gradient-boosted ranker."""
 
@@ -110,6 +119,7 @@ class RankingSettings(_Section):
     learning_rate: Positive
     min_leaf_rows: Count
     max_users: Count
+    objective: ObjectiveSettings
 
 
 class EvaluationSettings(_Section):
