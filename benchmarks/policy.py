@@ -59,7 +59,7 @@ def run(options: Options) -> Result:
         for name, system in systems.items():
             ndcg = evaluate(name, system, truth, settings).metrics["ndcg"].mean()
             popularity = relative_popularity(slates_of(system, truth.queries, settings.evaluation.k), truth)
-            figures |= {f"{name}_ndcg": round(ndcg, 5), f"{name}_popularity": round(popularity, 4)}
+            figures |= {f"{name}_ndcg": round(float(ndcg), 5), f"{name}_popularity": round(popularity, 4)}
         queries = translation.into_bundle(truth.queries)
         figures |= {f"caps_met_{name}": share for name, share in caps_met(recommender, queries).items()}
     return _result(figures)
