@@ -44,9 +44,9 @@ def recommend_command(
     """Recommend tracks to each USER, to the users of a file, or to the requests of a file.
 
     A request holds request_id, surface (else --surface counts) and any of user_id, session (track ids or objects
-    with track_id and played_share, oldest first), seed_track, country, time, exclude, artists and genres. The last
-    two are what a new listener picks when signing up: artists by id or name, genres by name. A user that the bundle
-    does not know is answered by the session and the picks, else by popularity.
+    with track_id and played_share, oldest first), seed_track, country, time, device, shuffle, context, exclude,
+    artists and genres. The last two are what a new listener picks when signing up: artists by id or name, genres by
+    name. A user that the bundle does not know is answered by the session and the picks, else by popularity.
 
     \b
     Example:

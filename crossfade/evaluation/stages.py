@@ -19,6 +19,7 @@ from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.retrieval.contract import Ranking, Retriever
+from crossfade.schema.columns import RETRIEVAL_SOURCES
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
 
@@ -59,7 +60,8 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
         POPULARITY: popularity(truth.popularity),
         ARTIST_POPULARITY: artist_popularity(truth.catalogue, truth.popularity),
     }
-    for name, retriever in reversed(recommender.sources.retrievers.items()):
+    for name in reversed(RETRIEVAL_SOURCES):
+        retriever = recommender.sources.retrievers[name]
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
     systems[RANKING] = before_policy(recommender, translation)
     if recommender.policies[Surface.DISCOVER_WEEKLY].explore_places:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Queries
+from crossfade.features.interactions import Codes, Queries
 from crossfade.schema.columns import TRACK_ID, USER_ID
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
 
@@ -19,12 +19,14 @@ class Translation:
         users: [num_users] int32.
         countries: [num_countries] int32.
         back: [num_tracks of the bundle] int32 the dataset's row of each track of the bundle.
+        traits: [num_traits] int32 the bundle's code of each trait.
     """
 
     tracks: Rows
     users: Rows
     countries: Rows
     back: Rows
+    traits: Rows
 
     @classmethod
     def of(cls, dataset: Dataset, bundle: Dataset) -> "Translation":
@@ -34,6 +36,7 @@ class Translation:
             bundle.users.ids.rows(dataset.users.table.column(USER_ID)),
             _matched(dataset.users.countries, bundle.users.countries),
             dataset.catalogue.tracks.rows(bundle.catalogue.table.column(TRACK_ID)),
+            _matched(dataset.traits, bundle.traits),
         )
 
     def into_bundle(self, queries: Queries) -> Queries:
@@ -44,6 +47,7 @@ class Translation:
             user_rows=_through(self.users, queries.user_rows),
             country_rows=_through(self.countries, queries.country_rows),
             track_rows=_through(self.tracks, known.track_rows),
+            traits=None if queries.traits is None else _through(self.traits, queries.traits).astype(np.int8),
         )
 
     def out_of_bundle(self, rows: Rows) -> Rows:
@@ -55,7 +59,7 @@ def _matched(here: IdMap, there: IdMap) -> Rows:
     return there.rows(here.ids)
 
 
-def _through(targets: Rows, rows: Rows) -> Rows:
+def _through(targets: Rows, rows: Rows | Codes) -> Rows:
     """Look rows up, keeping -1."""
     if not len(targets):
         return np.full(rows.shape, NO_ROW, np.int32)

@@ -61,6 +61,9 @@ GOLD_SCHEMAS: Final = MappingProxyType(
                 (c.STRENGTH, pa.float32()),
                 (c.SESSION_ID, pa.string()),
                 (c.EVENT_TYPE, pa.string()),
+                (c.DEVICE, pa.string()),
+                (c.SHUFFLE, pa.bool_()),
+                (c.CONTEXT, pa.string()),
             ]
         ),
         TRACK_DAYS: pa.schema([(c.TRACK_ID, pa.string()), (c.DAY, pa.date32()), *_DAY_COUNTS]),

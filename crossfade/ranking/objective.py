@@ -35,8 +35,13 @@ class Objective:
         return self.settings.skip > 0
 
     @property
+    def lowest(self) -> int:
+        """The lowest grade that is given."""
+        return SKIPPED if self.grades_skips else UNHEARD
+
+    @property
     def gains(self) -> list[float]:
-        """What ranking each grade on top is worth, from the lowest grade on (-1 where skips are graded, else 0)."""
+        """What ranking each grade on top is worth, from the lowest grade on."""
         unheard = [0.0, self.settings.skip] if self.grades_skips else [0.0]
         return [*unheard, *(unheard[-1] + worth for worth in self.worths)]
 
@@ -59,3 +64,7 @@ class Objective:
     def _worth(self, *, saved: bool, new: bool) -> float:
         worth = self.settings.save if saved else self.settings.play
         return worth * (1 + self.settings.discovery) if new else worth
+
+    def worth(self, grades: Rows) -> npt.NDArray[np.float64]:
+        """Return what ranking candidates of these grades on top is worth, of any shape."""
+        return np.asarray(self.gains, np.float64)[grades - self.lowest]

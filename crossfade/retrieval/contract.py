@@ -56,6 +56,11 @@ RETRIEVERS: Final = MappingProxyType(
         c.ITEM_KNN: "crossfade.retrieval.item_knn:ItemKnn",
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
+        c.TRANSITIONS: "crossfade.retrieval.transitions:Transitions",
+        c.SESSION_KNN: "crossfade.retrieval.session_knn:SessionKnn",
+        c.REPLAYS: "crossfade.retrieval.replays:Replays",
+        c.SASREC: "crossfade.retrieval.session_model:SasRec",
+        c.GRU4REC: "crossfade.retrieval.session_model:Gru4Rec",
         c.ALS: "crossfade.retrieval.als:Als",
     }
 )

@@ -10,6 +10,7 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
 from crossfade.schema.errors import IntegrityError
+from crossfade.schema.ids import Rows
 
 ABOUT: Final = "towers.json"
 # Apart from the rest because its seconds differ from run to run; all other files of equal runs are equal.
@@ -26,6 +27,8 @@ class Learnt:
         catalogue: Tracks, artists and genres.
         features: Names of the rows of the weight `projection`.
         countries: Countries in the order of their rows.
+        traits: Traits in the order of their rows.
+        user_buckets: [num_users] int32 row of each user in the weight `users`; empty where users have none.
         has_time: Whether seconds mean anything; without, users' histories have no age.
         history: One dict an epoch: epoch, loss, validation_recall (None without held-out users), seconds,
             examples_per_second.
@@ -36,6 +39,8 @@ class Learnt:
     catalogue: Catalogue
     features: list[str]
     countries: list[str]
+    traits: list[str]
+    user_buckets: Rows
     has_time: bool
     history: list[dict[str, float | None]]
 
@@ -45,7 +50,13 @@ class Learnt:
         np.save(directory / "track_vectors.npy", self.track_vectors)
         for name, values in self.weights.items():
             np.save(directory / "weights" / f"{name}.npy", values)
-        about = {"features": self.features, "countries": self.countries, "has_time": self.has_time}
+        np.save(directory / "user_buckets.npy", self.user_buckets)
+        about = {
+            "features": self.features,
+            "countries": self.countries,
+            "traits": self.traits,
+            "has_time": self.has_time,
+        }
         (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
         (directory / CURVE).write_text(json.dumps(self.history, indent=2) + "\n", "utf-8")
 
@@ -66,6 +77,5 @@ class Learnt:
         weights = {path.stem: np.load(path, mmap_mode="r") for path in paths}
         about = json.loads((directory / ABOUT).read_text("utf-8"))
         history = json.loads((directory / CURVE).read_text("utf-8"))
-        return cls(
-            weights, vectors, catalogue, about["features"], about["countries"], about["has_time"], history
-        )
+        buckets = np.load(directory / "user_buckets.npy", mmap_mode="r")
+        return cls(weights, vectors, catalogue, user_buckets=buckets, history=history, **about)

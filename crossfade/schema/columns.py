@@ -66,6 +66,12 @@ IS_BOT: Final = "is_bot"
 STRENGTH: Final = "strength"
 DAY: Final = "day"
 
+# What an event tells of its moment, and what else is read of users and moments.
+SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)
+AGE: Final = "age"
+HOUR: Final = "hour"
+WEEKDAY: Final = "weekday"
+
 # Retrieval sources, in the order in which their scores and ranks stand in the ranking features.
 TWO_TOWER: Final = "two_tower"
 ITEM_KNN: Final = "item_knn"
@@ -74,6 +80,21 @@ POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
 # Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
 ALS: Final = "als"
+# Registered, but not among the sources of the radio; docs/decisions/0007 says why.
+SASREC: Final = "sasrec"
+GRU4REC: Final = "gru4rec"
+
+# What the radio asks besides those, in the order in which their scores and ranks stand in its features.
+TRANSITIONS: Final = "transitions"
+SESSION_KNN: Final = "session_knn"
+REPLAYS: Final = "replays"
+RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
+
+# What the radio asks besides those, in the order in which their scores and ranks stand in its features.
+TRANSITIONS: Final = "transitions"
+SESSION_KNN: Final = "session_knn"
+REPLAYS: Final = "replays"
+RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
 
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
 RANKING_FEATURES: Final = (
@@ -107,4 +128,32 @@ RANKING_FEATURES: Final = (
     "session_genre_affinity",
     "user_track_vector_cosine",
     "session_track_vector_cosine",
+)
+
+# What the radio's ranker reads besides: where the candidate stands to the running session, and when it was played.
+SESSION_FEATURES: Final = (
+    "session_listens_log",
+    "session_artists_per_listen",
+    "session_skip_streak",
+    "session_repeat_share",
+    "user_repeat_share",
+    "session_artist_share",
+    "artist_is_last",
+    "album_is_last",
+    "artist_run_log",
+    "artist_tracks_since_log",
+    "artist_skips_in_session",
+    "track_plays_log",
+    "track_plays_in_session",
+    "track_tracks_since_log",
+    "track_days_since_played",
+    "track_strength",
+    "last_track_vector_cosine",
+)
+_RADIO_ONLY: Final = RADIO_SOURCES[len(RETRIEVAL_SOURCES) :]
+RADIO_FEATURES: Final = (
+    *RANKING_FEATURES,
+    *(f"{source}_score" for source in _RADIO_ONLY),
+    *(f"{source}_rank" for source in _RADIO_ONLY),
+    *SESSION_FEATURES,
 )

@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
-OF_MODEL = ("seed", "split", "lake", "skips", "two_tower", "sources", "index", "ranking")
+OF_MODEL = ("seed", "split", "lake", "skips", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
 class _Section(pydantic.BaseModel):
@@ -73,8 +73,26 @@ class TwoTowerSettings(_Section):
     learning_rate: Positive
     temperature: Positive
     id_dropout: Share
+    context_dropout: Share
+    input_vectors: Literal["none", "als"]
+    text_buckets: Amount
+    user_ids: bool
+    user_buckets: Count
     hard_negatives: Amount
     max_examples: Count
+
+
+class SessionModelSettings(_Section):
+    """Shape and training of the session models."""
+
+    dim: Count
+    length: Count
+    batch_size: Count
+    epochs: Count
+    learning_rate: Positive
+    temperature: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    negatives: Count
 
 
 class AlsSettings(_Section):
@@ -111,9 +129,23 @@ class ObjectiveSettings(_Section):
     discovery: Annotated[float, Field(ge=0)]
 
 
-class RankingSettings(_Section):
-    """Gradient-boosted ranker."""
+class DeepFmSettings(_Section):
+    """Shape and training of the DeepFM ranker."""
 
+    dim: Count
+    bins: Annotated[int, Field(ge=2)]
+    layers: tuple[Count, Count]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Positive
+    batch_queries: Count
+    epochs: Count
+    patience: Count
+
+
+class RankingSettings(_Section):
+    """Which ranker, and the gradient-boosted one."""
+
+    model: Literal["gbdt", "deepfm"]
     num_trees: Count
     num_leaves: Annotated[int, Field(ge=2)]
     learning_rate: Positive
@@ -166,10 +198,12 @@ class Settings(_Section):
     skips: SkipSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
+    session_model: SessionModelSettings
     als: AlsSettings
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings
+    deepfm: DeepFmSettings
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings

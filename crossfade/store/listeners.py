@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Queries
+from crossfade.features.interactions import Codes, Queries
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
 
 
@@ -37,17 +37,24 @@ def listeners(
         user_rows=known.users.ids.rows(ids),
         country_rows=_rows(dataset.users.countries, known.users.countries, queries.country_rows),
         track_rows=tracks,
+        traits=None
+        if queries.traits is None
+        else _rows(dataset.traits, known.traits, queries.traits).astype(np.int8),
     ).keep(tracks != NO_ROW)
     for start in range(0, len(rows), batch):
         end = min(start + batch, len(rows))
         yield ids.slice(start, end - start), queries.slice(start, end)
 
 
-def _rows(have: IdMap, want: IdMap, rows: Rows) -> Rows:
-    """Translate rows [n] of one id map into rows of another, -1 where the other lacks the id."""
+def _rows(have: IdMap, want: IdMap, rows: Rows | Codes) -> Rows:
+    """Translate rows [...] of one id map into rows of another, -1 where the other lacks the id."""
     if have.ids.equals(want.ids):
-        return rows
+        return rows.astype(np.int32, copy=False)
     used = np.unique(rows[rows != NO_ROW])
     targets = want.rows(have.ids.take(pa.array(used)))
     places = np.minimum(np.searchsorted(used, rows), max(len(used) - 1, 0))
-    return np.where(rows == NO_ROW, NO_ROW, targets[places]).astype(np.int32) if len(used) else rows
+    return (
+        np.where(rows == NO_ROW, NO_ROW, targets[places]).astype(np.int32)
+        if len(used)
+        else rows.astype(np.int32, copy=False)
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from crossfade.evaluation.translation import Translation
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY
+from crossfade.features.traits import vocabulary
 from tests import builders
 
 
@@ -34,6 +35,18 @@ def test_rows_of_two_catalogues_meet_by_id() -> None:
     slates = np.array([[2, 0, 1], [1, -1, -1]], np.int32)  # c a b, and b
     back = translation.out_of_bundle(slates)
     assert [dataset.catalogue.tracks.names(row) for row in back] == [["c", None, "b"], ["b", None, None]]
+
+
+def test_traits_meet_by_name() -> None:
+    world = builders.dataset([("u", "a", 1.0)])
+    here, there = vocabulary({"device=car": 1, "device=phone": 1}), vocabulary({"device=phone": 1})
+    queries = world.queries(np.array([0], np.int32), 9 * SECONDS_PER_DAY)
+    told = np.array([[-1, *here.rows(["device=phone", "device=car"]), -1, -1, -1]], np.int8)
+    translation = Translation.of(replace(world, traits=here), replace(world, traits=there))
+    inside = translation.into_bundle(replace(queries, traits=told)).traits
+    assert inside is not None
+    assert inside.dtype == np.int8
+    assert inside.tolist() == [[-1, there.rows(["device=phone"])[0], -1, -1, -1, -1]]
 
 
 def test_equal_datasets_translate_to_themselves() -> None:

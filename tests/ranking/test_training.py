@@ -37,6 +37,8 @@ WORLD = builders.dataset(
     TRACKS,
 )
 
+USUAL = Objective(default_settings().ranking.objective)
+
 
 class FirstTracks:
     """Answers everybody with tracks a, b, c, d in this order."""
@@ -73,10 +75,8 @@ def unheard(queries: Queries) -> Any:
 
 
 def compute() -> TrainingRows:
-    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
-    cut = examples(
-        WORLD, START, END, objective=Objective(default_settings().ranking.objective), max_users=10, seed=0
-    )
+    sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
+    cut = examples(WORLD, START, END, objective=USUAL, max_users=10, seed=0)
     return training_rows(cut, sources, Statistics.of(WORLD, START), default_settings().sources, unheard)
 
 
@@ -131,15 +131,8 @@ def test_what_was_skipped_early_always_teaches(monkeypatch: pytest.MonkeyPatch) 
         ("ann", "f", 10.9, -1.0),
     ]
     world = builders.dataset(plays, TRACKS)
-    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
-    cut = examples(
-        world,
-        START,
-        START + DAY,
-        objective=Objective(default_settings().ranking.objective),
-        max_users=10,
-        seed=0,
-    )
+    sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
+    cut = examples(world, START, START + DAY, objective=USUAL, max_users=10, seed=0)
     rows = training_rows(cut, sources, Statistics.of(world, START), default_settings().sources, unheard)
     # Of a, b, c, d: a wanted, b skipped, c skipped and then wanted, d unheard; f was no candidate.
     assert rows.labels.tolist() == [1, 0, 1]
@@ -147,6 +140,6 @@ def test_what_was_skipped_early_always_teaches(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_examples_give_no_rows() -> None:
-    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
+    sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
     rows = training_rows([], sources, Statistics.of(WORLD, START), default_settings().sources, unheard)
     assert (rows.features.shape, len(rows.labels)) == ((0, len(RANKING_FEATURES)), 0)
