@@ -97,9 +97,11 @@ def fit_sources(
     _empty(directory)
     sources.save(directory)
     two_tower = sources.two_tower
-    metrics = {"index_recall": two_tower.index_.recall_, "index_is_exact": two_tower.index_.is_exact}
-    curve = [{name: epoch[name] for name in EPOCH} for epoch in two_tower.history_]
-    _write_about(directory, {"until": until, "moment": moment, "metrics": {**metrics, "two_tower": curve}})
+    index = two_tower.index_
+    metrics: dict[str, Any] = {"index_recall": index.recall_, "index_is_exact": index.is_exact}
+    metrics["track_vectors"] = two_tower.cold_.origins.counts()
+    metrics["two_tower"] = [{name: epoch[name] for name in EPOCH} for epoch in two_tower.history_]
+    _write_about(directory, {"until": until, "moment": moment, "metrics": metrics})
 
 
 def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import Ranker
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import Ranked, Recommender
 from crossfade.recommender.requests import Requests
@@ -122,7 +122,7 @@ def _in_slate(recommender: Recommender, requests: Requests, row: int) -> tuple[i
     return int(is_track[0].argmax()) + 1, str(text)
 
 
-def _among_candidates(ranker: GbdtRanker, ranked: Ranked, row: int) -> dict[str, Any]:
+def _among_candidates(ranker: Ranker, ranked: Ranked, row: int) -> dict[str, Any]:
     """Return what sources and ranker say of the track, as fields of `Why`."""
     at = np.flatnonzero(ranked.candidates.rows[0] == row)
     if not len(at):

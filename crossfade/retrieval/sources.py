@@ -11,7 +11,7 @@ from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
-from crossfade.retrieval.contract import Ranking, Retriever, retriever_class
+from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import Settings, SourceSettings
@@ -70,6 +70,23 @@ class Sources:
             else:
                 retriever.fit(dataset)
         return cls(retrievers, dataset.catalogue)
+
+    def extended(self, dataset: Dataset, settings: Settings, audio_folder: Path | None = None) -> "Sources":
+        """Return the sources for the dataset that they were fitted on, with more tracks in its catalogue.
+
+        What is learnt by gradients is kept and told of the new tracks (`extended`); sources that only count are counted
+        again, which gives them the same answers on new rows.
+
+        Raises:
+            InputError: Nothing is known that could tell a new track.
+        """
+        retrievers = {
+            name: retriever.extended(dataset, audio_folder)
+            if isinstance(retriever, Extendable)
+            else unfitted(name, settings).fit(dataset)
+            for name, retriever in self.retrievers.items()
+        }
+        return Sources(retrievers, dataset.catalogue)
 
     @property
     def two_tower(self) -> "TwoTower":

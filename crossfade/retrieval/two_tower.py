@@ -1,7 +1,7 @@
 """The two-tower retriever: vectors of users and tracks whose inner product says what a user will want."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
@@ -11,6 +11,7 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
+from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
@@ -28,7 +29,7 @@ ABOUT: Final = "two_tower.json"
 class TwoTower:
     """Retrieves tracks by the vectors of a user tower (history, profile, context) and a track tower (content, id).
 
-    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`) and `index_`. Unless
+    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`), `cold_` and `index_`. Unless
     `user_ids` is set, users have no id of their own, so a new user is as good as their history; one without any gets
     what their country and age listen to.
 
@@ -60,9 +61,34 @@ class TwoTower:
         from crossfade.retrieval.two_tower_training import train
 
         earlier = None if warm_start is None else warm_start.learnt_
-        self.learnt_: Learnt = train(dataset, self.settings, self.seed, earlier, als=self.als)
+        learnt = train(dataset, self.settings, self.seed, earlier, als=self.als)
+        self.cold_, vectors = Cold.fit(
+            dataset,
+            learnt.track_vectors,
+            learnt.trained,
+            seed=self.seed,
+            audio_folder=self.settings.audio_folder,
+        )
+        self.learnt_: Learnt = replace(learnt, track_vectors=vectors)
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
+
+    def extended(self, dataset: Dataset, audio_folder: Path | None = None) -> Self:
+        """Return the same model for a dataset with more tracks, whose vectors the cold paths tell; nothing is trained.
+
+        Args:
+            dataset: What the model was fitted on, with more tracks in its catalogue.
+            audio_folder: Of the new tracks' audio files, named by track id.
+
+        Raises:
+            InputError: Nothing is known that could tell a new track, or the model has no cold paths.
+        """
+        told = self.cold_ if audio_folder is None else self.cold_.listening_to(audio_folder)
+        vectors, cold = told.extended(dataset, self.track_vectors_, self.learnt_.catalogue.tracks.ids)
+        more = type(self)(self.settings, self.index, self.seed, self.als)
+        more.cold_, more.learnt_ = cold, self.learnt_.extended(dataset.catalogue, vectors)
+        more.index_ = build_index(vectors, self.index, more._recall_queries(dataset))
+        return more
 
     @property
     def track_vectors_(self) -> Floats:
@@ -101,6 +127,7 @@ class TwoTower:
         from crossfade.retrieval.towers import export_user_tower
 
         self.learnt_.save(directory)
+        self.cold_.save(directory / "cold")
         self.index_.save(directory / "index")
         export_user_tower(directory / "user_tower", self.settings, self.learnt_.weights, self.track_vectors_)
         about = {
@@ -126,5 +153,6 @@ class TwoTower:
             AlsSettings(**about["als"]),
         )
         model.learnt_ = Learnt.load(directory, catalogue)
+        model.cold_ = Cold.load(directory / "cold")
         model.index_ = load_index(directory / "index", model.track_vectors_)
         return model

@@ -1,11 +1,13 @@
 """What two-tower training finds: plain arrays, so that it is saved, served and continued without TensorFlow."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
@@ -15,6 +17,10 @@ from crossfade.schema.ids import Rows
 ABOUT: Final = "towers.json"
 # Apart from the rest because its seconds differ from run to run; all other files of equal runs are equal.
 CURVE: Final = "training_curve.json"
+# Weights with a row for each id of the catalogue, and which ids.
+CATALOGUE_TABLES: Final = MappingProxyType(
+    {"residuals": "tracks", "artists": "contributors", "genres": "genres"}
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,26 @@ class Learnt:
     user_buckets: Rows
     has_time: bool
     history: list[dict[str, float | None]]
+
+    @property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """[num_tracks] bool: tracks that training saw; the residual of others is zero."""
+        return np.asarray(self.weights["residuals"].any(axis=1))
+
+    def extended(self, catalogue: Catalogue, track_vectors: Floats) -> Self:
+        """Return the same for a catalogue with more tracks; what training has not seen of it has weights of zero.
+
+        Args:
+            catalogue: Holds all tracks of the present one.
+            track_vectors: [num_tracks, dim] float32 of length 1, by the rows of that catalogue.
+        """
+        weights = dict(self.weights)
+        for name, ids in CATALOGUE_TABLES.items():
+            rows = getattr(catalogue, ids).rows(getattr(self.catalogue, ids).ids)
+            moved = np.zeros((max(len(getattr(catalogue, ids)), 1), track_vectors.shape[1]), np.float32)
+            moved[rows] = weights[name][: len(rows)]
+            weights[name] = moved
+        return replace(self, weights=weights, track_vectors=track_vectors, catalogue=catalogue)
 
     def save(self, directory: Path) -> None:
         """Write arrays as `.npy` and the rest as JSON."""

@@ -78,8 +78,9 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
+# Registered, but not among the sources of a recommender; docs/decisions/0004 and 0008 say why.
 ALS: Final = "als"
+RELEASES: Final = "releases"
 # Registered, but not among the sources of the radio; docs/decisions/0007 says why.
 SASREC: Final = "sasrec"
 GRU4REC: Final = "gru4rec"
@@ -90,11 +91,15 @@ SESSION_KNN: Final = "session_knn"
 REPLAYS: Final = "replays"
 RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
 
-# What the radio asks besides those, in the order in which their scores and ranks stand in its features.
-TRANSITIONS: Final = "transitions"
-SESSION_KNN: Final = "session_knn"
-REPLAYS: Final = "replays"
-RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
+# What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
+LISTENS: Final = "listens"
+TOWER: Final = "tower"
+ARTIST_CATALOGUE: Final = "artist_catalogue"
+NEIGHBOURS: Final = "neighbours"
+AUDIO: Final = "audio"
+WORDS: Final = "words"
+WAVEFORM: Final = "waveform"
+VECTOR_PATHS: Final = (LISTENS, TOWER, ARTIST_CATALOGUE, NEIGHBOURS, AUDIO, WORDS, WAVEFORM)
 
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
 RANKING_FEATURES: Final = (

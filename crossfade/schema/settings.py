@@ -80,6 +80,7 @@ class TwoTowerSettings(_Section):
     user_buckets: Count
     hard_negatives: Amount
     max_examples: Count
+    audio_folder: str
 
 
 class SessionModelSettings(_Section):
@@ -255,18 +256,14 @@ def parse_settings(text: str, assignments: Sequence[str] = (), *, place: str = "
         key, equals, value = assignment.partition("=")
         if not equals:
             raise SettingsError(f"--set {assignment}: needs key=value, for example split.test_days=7.")
-        nested: Any = _scalar(value, assignment)
+        try:
+            nested: Any = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--set {assignment}: the value is not YAML.") from error
         for part in reversed(key.strip().split(".")):
             nested = {part: nested}
         merged = _merge(merged, nested, f"--set {assignment}")
     return _validated(merged, place)
-
-
-def _scalar(value: str, assignment: str) -> Any:
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"--set {assignment}: the value is not YAML.") from error
 
 
 def _mapping(text: str, place: str) -> dict[str, Any]:
@@ -284,12 +281,10 @@ def _merge(base: dict[str, Any], change: dict[str, Any], place: str, prefix: str
     for key, value in change.items():
         if key not in base:
             raise SettingsError(f"{place}: unknown key {prefix}{key}; known here: {', '.join(sorted(base))}.")
-        if isinstance(base[key], dict):
-            if not isinstance(value, dict):
-                raise SettingsError(f"{place}: {prefix}{key} is a section, got {value!r}.")
-            merged[key] = _merge(base[key], value, place, f"{prefix}{key}.")
-        else:
-            merged[key] = value
+        is_section = isinstance(base[key], dict)
+        if is_section and not isinstance(value, dict):
+            raise SettingsError(f"{place}: {prefix}{key} is a section, got {value!r}.")
+        merged[key] = _merge(base[key], value, place, f"{prefix}{key}.") if is_section else value
     return merged
 
 
@@ -298,5 +293,5 @@ def _validated(values: dict[str, Any], place: str) -> Settings:
         return Settings.model_validate(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{place}: {key}={first['input']!r}: {first['msg']}.") from error
+        told = f"{'.'.join(map(str, first['loc']))}={first['input']!r}: {first['msg']}."
+        raise SettingsError(f"{place}: {told}") from error

@@ -17,6 +17,7 @@ from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.surfaces import default_policies
 from crossfade.recommender.why import why
+from crossfade.schema import columns as c
 from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import InputError, TrainingError
 from crossfade.schema.settings import default_settings, parse_settings
@@ -59,6 +60,8 @@ def test_the_manifest_tells_what_the_bundle_was_made_of(trained: Path) -> None:
     assert metrics["index_is_exact"] is True
     assert [epoch["epoch"] for epoch in metrics["two_tower"]] == [1, 2]
     assert "seconds" not in metrics["two_tower"][0]
+    assert set(metrics["track_vectors"]) == set(c.VECTOR_PATHS)
+    assert sum(metrics["track_vectors"].values()) == 2 * world.NUM_TRACKS
     assert metrics["ranker_queries"] > metrics["ranker_users"] > 10
     wanted = {
         "tracks.arrow",
@@ -67,6 +70,7 @@ def test_the_manifest_tells_what_the_bundle_was_made_of(trained: Path) -> None:
         "split.json",
         "statistics.arrow",
         "settings.yaml",
+        "sources/two_tower/cold/vector_origins.arrow",
     }
     assert wanted | {f"policies/{surface}.yaml" for surface in default_policies()} <= set(manifest["files"])
     assert not any(name.endswith(".pkl") for name in manifest["files"])

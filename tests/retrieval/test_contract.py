@@ -22,7 +22,12 @@ def fitted(request: pytest.FixtureRequest) -> Retriever:
 
 
 def test_every_retrieval_source_is_registered() -> None:
-    others = (c.SASREC, c.GRU4REC, c.ALS)  # no default sources; docs/decisions/0004 and 0007 say why
+    others = (
+        c.SASREC,
+        c.GRU4REC,
+        c.ALS,
+        c.RELEASES,
+    )  # no default sources; docs/decisions/0004, 0007 and 0008
     assert tuple(RETRIEVERS) == (*c.RADIO_SOURCES, *others)
 
 

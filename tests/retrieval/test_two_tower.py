@@ -216,4 +216,4 @@ def test_a_catalogue_of_another_size_is_refused(fitted: TwoTower, tmp_path: Path
 
 def test_the_registry_finds_it_by_name() -> None:
     assert retriever_class(c.TWO_TOWER) is TwoTower
-    assert set(RETRIEVERS) == {*c.RADIO_SOURCES, c.SASREC, c.GRU4REC, c.ALS}
+    assert set(RETRIEVERS) == {*c.RADIO_SOURCES, c.SASREC, c.GRU4REC, c.ALS, c.RELEASES}

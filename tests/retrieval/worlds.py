@@ -1,6 +1,7 @@
 """Two planted worlds: listeners of rock and listeners of jazz, who share no track."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from crossfade.schema.settings import Settings, parse_settings
 from tests import builders
 
 NOW = 20 * SECONDS_PER_DAY
+RELEASED = date(1970, 1, 10)
 NUM_TRACKS = 8  # of each genre, by two artists
 
 
@@ -26,7 +28,12 @@ def planted(seed: int = 0) -> Dataset:
     ]
     tracks = builders.catalogue(
         [
-            {"track_id": f"{genre}{i}", "artist_ids": [f"{genre}{'xy'[i % 2]}"], "genres": [genre]}
+            {
+                "track_id": f"{genre}{i}",
+                "artist_ids": [f"{genre}{'xy'[i % 2]}"],
+                "genres": [genre],
+                "release_date": RELEASED,
+            }
             for genre in "rj"
             for i in range(NUM_TRACKS)
         ]
