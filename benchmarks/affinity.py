@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from benchmarks.harness import Bar, Options, Result
 from benchmarks.quality.peers import PEERS
-from benchmarks.quality.tuning import QUICK_TRIALS, TRIALS, by_time, tuned
+from benchmarks.quality.tuning import QUICK_TRIALS, TRIALS, by_time, fitted, tuned
 from benchmarks.ratios import ratio
 from benchmarks.worlds import QUICK_TRAINING, World, trained_recommender, twin_world
 from crossfade.evaluation.baselines import POPULARITY, popularity
@@ -70,11 +70,12 @@ def _peers(
 ) -> tuple[dict[str, Recommend], dict[str, str]]:
     """Tune every peer as `quality` does, by NDCG on the validation period."""
     systems, chosen = {POPULARITY: popularity(truth.popularity)}, {}
-    protocol = by_time(world.dataset, settings)
+    dataset, seed = world.dataset, settings.seed
+    protocol, known = by_time(dataset, settings), dataset.until(dataset.split.test_start)
     for peer in PEERS:
-        systems[peer.name], chosen[peer.name] = tuned(
-            peer, world.dataset, protocol, trials=trials, seed=settings.seed
-        )
+        best = tuned(peer, dataset, protocol, trials=trials, seed=seed)
+        systems[peer.name] = fitted(peer, best.parameters, known, protocol, seed)
+        chosen[peer.name] = str(best)
     return systems, chosen
 
 

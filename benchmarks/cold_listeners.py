@@ -14,13 +14,14 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.harness import Bar, Options, Result
-from benchmarks.quality.ours import trained_bundle
 from benchmarks.ratios import ratio
 from benchmarks.worlds import QUICK_TRAINING, twin_world
 from crossfade.evaluation.evaluate import Recommend, evaluate
 from crossfade.evaluation.stages import source_alone, whole
 from crossfade.evaluation.suite import RECOMMENDER
+from crossfade.evaluation.trained import trained_bundle
 from crossfade.evaluation.translation import Translation
+from crossfade.evaluation.trial import Trial
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
@@ -51,7 +52,7 @@ def run(options: Options) -> Result:
     with TemporaryDirectory() as folder:
         whole_histories = twin_world(options, Path(folder), settings).dataset
         dataset, cut = with_cut_histories(whole_histories, settings.seed)
-        recommender = Recommender.load(trained_bundle(dataset, Path(folder) / "training", settings))
+        recommender = Recommender.load(trained_bundle(Trial.of(dataset), Path(folder) / "training", settings))
         truth = _of_users(dataset, cut, settings)
         judged = {
             name: evaluate(name, system, truth, settings).metrics["ndcg"]

@@ -6,8 +6,9 @@ from typing import Final
 
 from benchmarks.harness import Options
 from benchmarks.quality.data import QUICK
-from benchmarks.quality.ours import trained_bundle
 from crossfade.evaluation.lineage import comparable_bundle
+from crossfade.evaluation.trained import trained_bundle
+from crossfade.evaluation.trial import Trial
 from crossfade.features.dataset import Dataset
 from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.build import refresh
@@ -69,7 +70,7 @@ def trained_recommender(options: Options, dataset: Dataset, folder: Path, settin
         NotFoundError: The directory holds no workspace, or none of the champion's family can be judged.
     """
     if options.directory is None:
-        return Recommender.load(trained_bundle(dataset, folder / "training", settings))
+        return Recommender.load(trained_bundle(Trial.of(dataset), folder / "training", settings))
     workspace = Workspace.open(options.directory / "workspace")
     champion, moment = workspace.champion().name, dataset.split.test_start
     found = comparable_bundle(workspace.bundles, champion, moment)
