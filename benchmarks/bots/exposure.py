@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from crossfade.evaluation.translation import Translation
 
 from benchmarks.bots.world import World
 from benchmarks.quality.ours import trained_bundle
@@ -17,6 +16,7 @@ from crossfade.evaluation.popularity import Doubles
 from crossfade.evaluation.stages import whole
 from crossfade.evaluation.suite import RECOMMENDER
 from crossfade.features.dataset import Dataset
+from crossfade.features.translation import Translation
 from crossfade.recommender.recommend import Recommender
 from crossfade.retrieval.item_knn import ItemKnn
 from crossfade.schema import columns as c
@@ -65,7 +65,7 @@ def _neighbours(dataset: Dataset, settings: Settings) -> Recommend:
 
 def _trained(dataset: Dataset, directory: Path, settings: Settings) -> Recommend:
     recommender = Recommender.load(trained_bundle(dataset, directory, settings))
-    return whole(recommender, Translation.of(dataset, recommender.dataset))
+    return whole(recommender, Translation(dataset, recommender.dataset))
 
 
 def lift(shown: Sequence[Exposure], name: str, settings: Settings) -> Interval:

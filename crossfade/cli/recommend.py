@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crossfade.recommender.asking import Ask
     from crossfade.recommender.recommend import Recommender
 
-NAMED_STRANGERS = 5
+NAMED = 5
 
 
 @click.command("recommend", short_help="Recommend tracks to users.")
@@ -44,8 +44,9 @@ def recommend_command(
     """Recommend tracks to each USER, to the users of a file, or to the requests of a file.
 
     A request holds request_id, surface (else --surface counts) and any of user_id, session (track ids or objects
-    with track_id and played_share, oldest first), seed_track, country, time, device, shuffle, context and
-    exclude. A user that the bundle does not know is answered by the session, else by popularity.
+    with track_id and played_share, oldest first), seed_track, country, time, device, shuffle, context, exclude,
+    artists and genres. The last two are what a new listener picks when signing up: artists by id or name, genres by
+    name. A user that the bundle does not know is answered by the session and the picks, else by popularity.
 
     \b
     Example:
@@ -82,6 +83,7 @@ def _noting_unknown(
     from crossfade.recommender.answers import answer
 
     strangers: list[str] = []
+    picks: dict[str, None] = {}
     num_tracks = 0
     console = Console(stderr=True)
     step = recommender.settings.weekly.batch_users
@@ -92,11 +94,19 @@ def _noting_unknown(
             yield answers
             strangers += unknown.users
             num_tracks += unknown.num_tracks
+            picks |= dict.fromkeys(unknown.picks)
     if strangers:
-        named = ", ".join(strangers[:NAMED_STRANGERS]) + (" ..." if len(strangers) > NAMED_STRANGERS else "")
-        click.echo(f"Not in the bundle, answered without a history: {named} ({len(strangers)}).", err=True)
+        told = f"{_first(strangers)} ({len(strangers)})"
+        click.echo(f"Not in the bundle, answered without a history: {told}.", err=True)
+    if picks:
+        told = f"{_first(list(picks))} ({len(picks)})"
+        click.echo(f"Unknown artists and genres were left out: {told}.", err=True)
     if num_tracks:
         click.echo(f"Unknown track ids in sessions and exclusions were left out: {num_tracks}.", err=True)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
 
 
 def _show(answers: Sequence["Answer"]) -> None:

@@ -10,7 +10,7 @@ from crossfade.evaluation.evaluate import Recommend, evaluate, unheard
 from crossfade.evaluation.gate import decide
 from crossfade.evaluation.lineage import require_unseen
 from crossfade.evaluation.samples import sample_playlists, save_samples
-from crossfade.evaluation.suite import RANKING, RECOMMENDER, Suite
+from crossfade.evaluation.suite import RANKING, RECOMMENDER, UNEXPLORED, Suite
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
@@ -27,9 +27,9 @@ from crossfade.schema.tables import Surface
 def evaluate_bundle(dataset_dir: Path, bundle_dir: Path, directory: Path, settings: Settings) -> Suite:
     """Judge a bundle on the dataset's test period and write everything that the gate and the report read.
 
-    The whole recommender (Discover Weekly), its ranking before the policy, each of its sources alone, popularity
-    and artist popularity are judged on the same users. Histories come from the dataset as of the start of the
-    test, never from the bundle.
+    The whole recommender (Discover Weekly, exploring as it is served), the same without exploration, its ranking
+    before the policy, each of its sources alone, popularity and artist popularity are judged on the same users.
+    Histories come from the dataset as of the start of the test, never from the bundle.
 
     Args:
         dataset_dir: What `Dataset.save` wrote.
@@ -64,6 +64,8 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
         retriever = recommender.sources.retrievers[name]
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
     systems[RANKING] = before_policy(recommender, translation)
+    if recommender.policies[Surface.DISCOVER_WEEKLY].explore_places:
+        systems[UNEXPLORED] = whole(recommender.without_exploration(), translation)
     systems[RECOMMENDER] = whole(recommender, translation)
     digests = {RECOMMENDER: {"bundle": recommender.digest, "model": recommender.model}}
     judged = {

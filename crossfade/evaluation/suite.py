@@ -20,6 +20,7 @@ from crossfade.schema.columns import (
 
 RECOMMENDER: Final = "recommender"
 RANKING: Final = "ranking"
+UNEXPLORED: Final = "unexplored"
 SUMMARY: Final = "summary.json"
 
 LABELS: Final = {
@@ -28,6 +29,7 @@ LABELS: Final = {
     COUNTRY_AND_GENRE: "Popular in country and genre",
     RECOMMENDER: "Whole recommender",
     RANKING: "Ranked, before policy",
+    UNEXPLORED: "Whole, without exploration",
     TWO_TOWER: "Two-tower alone",
     ITEM_KNN: "Item-kNN alone",
     ARTIST_TRACKS: "Artist tracks alone",

@@ -18,6 +18,7 @@ from crossfade.features.gold_tables import (
 )
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
+from crossfade.features.skips import SkipHabits
 from crossfade.features.time_split import random_split, spread, time_split
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import TrainingError
@@ -34,11 +35,12 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
     one of its own. Where no event has a timestamp, or all have the same one, times are seeded random positions over 100 days,
     which later imports do not move; the last `split.random_share` of the days is the test period, and release dates and
     playlists are left out, since no moment can be held against them. Where only some have none, those are left out. Both is
-    logged; so are playlists without one.
+    logged; so are playlists without one. Strengths of skips are corrected by habits learnt before the validation period
+    (`skips.SkipHabits`).
 
     Args:
         lake: A refreshed lake.
-        settings: `split` and `seed` are read.
+        settings: `split`, `skips` and `seed` are read.
         versions: Lake versions to read, as {"gold/interactions": 3, ...}; what is not named is read at its newest.
 
     Returns:
@@ -57,7 +59,10 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
     catalogue = catalogue if has_time else undated(catalogue)
     split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     playlists = read_playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
-    return Dataset(catalogue, users, numbered(acts), split, pinned, lake.id, playlists, traits)
+    acts = numbered(acts)
+    if settings.skips.correct:
+        acts = SkipHabits.of(acts.where(acts.seconds < split.validation_start)).corrected(acts)
+    return Dataset(catalogue, users, acts, split, pinned, lake.id, playlists, traits)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:

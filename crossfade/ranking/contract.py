@@ -26,7 +26,7 @@ class Ranker(Protocol):
 
         Args:
             features: [rows, num_features] float32 in the order of the task's features, group after group.
-            labels: [rows] int32 relevance grades, 0 is not wanted.
+            labels: [rows] int32 relevance grades: wanted from 1, 0 not heard, -1 skipped early where that is graded.
             group_sizes: [groups] int64 candidates of each query; they sum to rows.
             user_rows: [groups] int32 the user of each query; what is held out is split by it.
 
@@ -74,9 +74,12 @@ def ranker_class(name: str) -> type[Ranker]:
 
 def unfitted_ranker(settings: Settings, task: Task = DISCOVERY) -> Ranker:
     """Construct the ranker that the settings ask for; imports its library."""
-    sections: dict[str, Any] = {"gbdt": settings.ranking, "deepfm": settings.deepfm}
-    name = settings.ranking.model
-    return cast("Callable[..., Ranker]", ranker_class(name))(sections[name], settings.seed, task)
+    name, seed = settings.ranking.model, settings.seed
+    arguments: dict[str, tuple[Any, ...]] = {
+        "gbdt": (settings.ranking, seed, task),
+        "deepfm": (settings.deepfm, seed, task, settings.ranking.objective),
+    }
+    return cast("Callable[..., Ranker]", ranker_class(name))(*arguments[name])
 
 
 def load_ranker(directory: Path) -> Ranker:

@@ -9,10 +9,12 @@ from crossfade.features.interactions import Floats, Int64s
 from crossfade.ranking.contract import read_about, require_features, write_about
 from crossfade.ranking.deepfm_network import WEIGHTS, Bins, score
 from crossfade.ranking.groups import Groups
+from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import DeepFmSettings
+from crossfade.schema.settings import ObjectiveSettings, default_settings
 from crossfade.schema.tasks import DISCOVERY, TASKS, Task
 
 EDGES: Final = "edges"
@@ -28,10 +30,18 @@ class DeepFmRanker:
         settings: Shape and training.
         seed: Of held-out users, initial weights and the order of examples.
         task: What is ranked for.
+        objective: What grades are worth; None takes the default. Only fitting reads it.
     """
 
-    def __init__(self, settings: DeepFmSettings, seed: int, task: Task = DISCOVERY) -> None:
+    def __init__(
+        self,
+        settings: DeepFmSettings,
+        seed: int,
+        task: Task = DISCOVERY,
+        objective: ObjectiveSettings | None = None,
+    ) -> None:
         """Store the arguments."""
+        self.objective = objective or default_settings().ranking.objective
         self.settings = settings
         self.seed = seed
         self.task = task
@@ -43,7 +53,7 @@ class DeepFmRanker:
         """
         from crossfade.ranking.deepfm_training import train
 
-        groups = Groups(features, labels, group_sizes, user_rows).taught()
+        groups = Groups(features, labels, group_sizes, user_rows, Objective(self.objective)).taught()
         self.bins_ = Bins.of(groups.features, self.settings.bins)
         held_out = groups.held_out(self.seed)
         self.best_epoch_ = min(FEW_EPOCHS, self.settings.epochs)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
 from crossfade.ranking.deepfm_network import WEIGHTS, Bins, score
-from crossfade.ranking.groups import GAINS, Groups
+from crossfade.ranking.groups import Groups
 from crossfade.ranking.prior import fused_ranks
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.schema.errors import TrainingError
@@ -87,7 +87,7 @@ class _Batches:
         self.firsts = np.cumsum(groups.group_sizes) - groups.group_sizes
         self.rows = bins.rows(groups.features)
         self.prior = fused_ranks(groups.features, task).sum(axis=1)
-        self.gains = np.asarray(GAINS, np.float32)[groups.labels]
+        self.gains = groups.gains.astype(np.float32)
 
     def shuffled(self, random: np.random.Generator) -> Any:
         """Yield, batch after batch in random order: rows [b, w, f], prior, gains and mask [b, w]."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from crossfade.features.interactions import Floats, Int64s
 from crossfade.ranking.contract import read_about, require_features, write_about
-from crossfade.ranking.groups import GAINS, NDCG_AT, Groups
+from crossfade.ranking.groups import NDCG_AT, Groups
+from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, rank_places
 from crossfade.schema.errors import IntegrityError, MissingExtraError
 from crossfade.schema.ids import Rows
@@ -63,7 +64,8 @@ class GbdtRanker:
         A fifth of the users is held out to find how many trees rank them best; then all users grow so many.
         Groups of which no candidate is wanted teach nothing and are left out.
         """
-        rows = Groups(features, labels, group_sizes, user_rows).taught()
+        objective = Objective(self.settings.objective)
+        rows = Groups(features, labels, group_sizes, user_rows, objective).taught()
         parameters = self._parameters(rows.labels)
         self.best_iteration_ = self._best_iteration(rows, parameters)
         self.booster_ = lightgbm.train(parameters, self._dataset(rows), self.best_iteration_)
@@ -76,7 +78,7 @@ class GbdtRanker:
             "objective": "lambdarank",
             "metric": "ndcg",
             "eval_at": [NDCG_AT],
-            "label_gain": list(GAINS),
+            "label_gain": Objective(self.settings.objective).gains,
             "lambdarank_truncation_level": TRUNCATION,
             "feature_fraction": FEATURE_SHARE,
             "num_leaves": min(self.settings.num_leaves, affordable),
@@ -106,7 +108,7 @@ class GbdtRanker:
         """Return groups as LightGBM reads them."""
         return lightgbm.Dataset(
             rows.features,
-            rows.labels,
+            rows.labels - np.int32(rows.objective.lowest),  # LightGBM counts grades from 0
             group=rows.group_sizes,
             init_score=fused_ranks(rows.features, self.task).sum(axis=1),
             reference=reference,
@@ -166,7 +168,7 @@ class GbdtRanker:
             raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
         task = TASKS[about["task"]]
         require_features(directory, about["features"], task)
-        loaded = cls(RankingSettings(**about["settings"]), about["seed"], task)
+        loaded = cls(RankingSettings.model_validate(about["settings"]), about["seed"], task)
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
         return loaded

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s
+from crossfade.ranking.objective import Objective
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.ids import Rows
 
 HELD_OUT_SHARE: Final = 0.2  # of the users, for early stopping
 MIN_HELD_OUT_USERS: Final = 10  # with fewer, their NDCG is noise
 NDCG_AT: Final = 30
-GAINS: Final = (0, 1, 3)  # of grades 0, 1 and 2: 2 ** grade - 1, the usual
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,19 @@ class Groups:
         labels: [rows] int32 grades.
         group_sizes: [groups] int64; they sum to rows.
         user_rows: [groups] int32.
+        objective: What the grades are worth.
     """
 
     features: Floats
     labels: Rows
     group_sizes: Int64s
     user_rows: Rows
+    objective: Objective
+
+    @property
+    def gains(self) -> npt.NDArray[np.float64]:
+        """[rows] float64: what ranking each candidate on top is worth."""
+        return self.objective.worth(self.labels)
 
     @property
     def owners(self) -> Int64s:
@@ -55,7 +62,11 @@ class Groups:
         """Return the groups selected by a [groups] bool mask."""
         rows = np.repeat(groups, self.group_sizes)
         return Groups(
-            self.features[rows], self.labels[rows], self.group_sizes[groups], self.user_rows[groups]
+            self.features[rows],
+            self.labels[rows],
+            self.group_sizes[groups],
+            self.user_rows[groups],
+            self.objective,
         )
 
     def held_out(self, seed: int) -> npt.NDArray[np.bool_] | None:
@@ -71,7 +82,7 @@ class Groups:
         """Return the mean NDCG at 30 of the groups when ordered by scores [rows]."""
         order = np.lexsort((-scores, self.owners))
         best = np.lexsort((-self.labels, self.owners))
-        gains = np.asarray(GAINS, np.float64)[self.labels]
+        gains = self.gains
         firsts = np.cumsum(self.group_sizes) - self.group_sizes
         places = np.arange(len(self.labels)) - np.repeat(firsts, self.group_sizes)
         discounts = np.where(places < NDCG_AT, 1 / np.log2(places + 2), 0)

@@ -6,11 +6,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.features.next_tracks import NextTracks
 from crossfade.features.pairs import Pairs, at
 from crossfade.features.statistics import LISTEN_STRENGTH
+from crossfade.ranking.objective import SKIPPED, UNHEARD, Objective
 from crossfade.schema.ids import Rows
 
 MOMENTS_A_SESSION: Final = 20  # most that teach of one session
@@ -24,17 +26,21 @@ class Examples:
     Args:
         queries: n queries with their histories, no user twice.
         wanted: The distinct (query, track) pairs.
-        grades: [pairs] int32: 2 when saved, 1 when listened to.
+        grades: [pairs] int32 from 1, as the objective grades them.
         unwanted: The distinct (query, track) pairs that were skipped early; a pair may be wanted at another time.
+        objective: What the ranker aims at.
     """
 
     queries: Queries
     wanted: Pairs
     grades: Rows
     unwanted: Pairs
+    objective: Objective
 
     @classmethod
-    def of(cls, dataset: Dataset, user_rows: Rows, as_of: int, end: int) -> "Examples":
+    def of(
+        cls, dataset: Dataset, user_rows: Rows, as_of: int, end: int, *, objective: Objective
+    ) -> "Examples":
         """Cut the queries of users [n] (sorted, distinct) at a moment; [as_of, end) tells what they wanted."""
         later = dataset.interactions.between(as_of, end)
         later = later.where(np.isin(later.user_rows, user_rows))
@@ -44,21 +50,37 @@ class Examples:
             for acts in (liked, later.where(later.strengths < 0))
         )
         saved = wanted.total((liked.strengths > LISTEN_STRENGTH).astype(np.float32)) > 0
-        return cls(dataset.queries(user_rows, as_of), wanted, 1 + saved.astype(np.int32), unwanted)
+        queries = dataset.queries(user_rows, as_of)
+        new = _is_new(queries, wanted, dataset.catalogue)
+        return cls(queries, wanted, objective.grades(saved, new), unwanted, objective)
 
     def labels(self, rows: Rows, first: int = 0) -> Rows:
         """Return the grades [b, c] int32 of tracks [b, c] of the queries from `first` on.
 
-        0 for what was skipped early or not heard.
+        0 for what was not heard, and for what was skipped early unless the objective grades that -1.
         """
-        return at(self.grades, self.wanted.places(rows, first), 0).astype(np.int32)
+        grades = at(self.grades, self.wanted.places(rows, first), UNHEARD).astype(np.int32)
+        if self.objective.grades_skips:
+            grades[self.skipped(rows, first)] = SKIPPED
+        return grades
 
     def skipped(self, rows: Rows, first: int = 0) -> npt.NDArray[np.bool_]:
         """Return [b, c] bool: tracks [b, c] that the queries from `first` on skipped early and never wanted."""
         return (self.unwanted.places(rows, first) >= 0) & (self.wanted.places(rows, first) < 0)
 
 
-def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: int) -> list[Examples]:
+def _is_new(queries: Queries, wanted: Pairs, catalogue: Catalogue) -> npt.NDArray[np.bool_]:
+    """Return [pairs] bool: the track's artist is known, and its query had not played that artist."""
+    artists = catalogue.artist_rows[(wanted.keys % max(wanted.width, 1)).astype(np.int32)]
+    played = catalogue.artist_rows[queries.track_rows]
+    named, width = played >= 0, max(len(catalogue.artists), 1)
+    known = Pairs.of(queries.owners[named], played[named], width)
+    return (artists >= 0) & ~np.isin(wanted.owners * width + artists, known.keys)
+
+
+def examples(
+    dataset: Dataset, start: int, end: int, *, objective: Objective, max_users: int, seed: int
+) -> list[Examples]:
     """Cut the examples of [start, end): its users as of the start, and again after each day they listened on.
 
     Every query knows what happened before its own moment and is judged by the rest of the period; so users who were
@@ -68,6 +90,7 @@ def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: in
         dataset: Interactions before and inside the period.
         start: UTC seconds; retrieval may have learned from what happened before, from nothing later.
         end: UTC seconds, exclusive.
+        objective: Grades what was wanted.
         max_users: Queries (a user at a moment) are drawn when there are more.
         seed: Of the draw.
 
@@ -83,7 +106,10 @@ def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: in
     drawn = np.zeros(edges[-1], np.bool_)
     drawn[np.random.default_rng(seed).permutation(edges[-1])[:max_users]] = True
     parts = zip(asked.items(), np.split(drawn, edges[:-1]), strict=True)
-    return [Examples.of(dataset, users[chosen], moment, end) for (moment, users), chosen in parts]
+    return [
+        Examples.of(dataset, users[chosen], moment, end, objective=objective)
+        for (moment, users), chosen in parts
+    ]
 
 
 @dataclass(frozen=True)
@@ -93,7 +119,7 @@ class NextTrackExamples:
     Args:
         queries: n queries, whose histories end with the running session.
         track_rows: [n] int32 what came next.
-        grades: [n] int32: 2 when saved, 1 when listened to.
+        grades: [n] int32 from 1, as the objective grades them, all artists taken for known.
     """
 
     queries: Queries
@@ -111,7 +137,7 @@ class NextTrackExamples:
 
 
 def next_track_examples(
-    dataset: Dataset, start: int, end: int, *, max_users: int, seed: int
+    dataset: Dataset, start: int, end: int, *, objective: Objective, max_users: int, seed: int
 ) -> list[NextTrackExamples]:
     """Cut the examples of the sessions in [start, end): every moment knows what happened before it, repeats are wanted, too.
 
@@ -119,6 +145,7 @@ def next_track_examples(
         dataset: Interactions before and inside the period.
         start: UTC seconds; retrieval may have learned from what happened before, from nothing later.
         end: UTC seconds, exclusive.
+        objective: Grades what was wanted.
         max_users: At most about so many queries (a user at a moment), and 5,000, are drawn.
         seed: Of the draw.
 
@@ -135,4 +162,5 @@ def next_track_examples(
     )
     saved = dataset.interactions.strengths[moments.targets] > LISTEN_STRENGTH
     queries = moments.queries(0, len(moments))
-    return [NextTrackExamples(queries, moments.track_rows, 1 + saved.astype(np.int32))]
+    grades = objective.grades(saved, np.zeros_like(saved))
+    return [NextTrackExamples(queries, moments.track_rows, grades)]

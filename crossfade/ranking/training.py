@@ -86,7 +86,7 @@ def training_rows(
             candidates = sources.retrieve(queries, settings, excluded_of(queries), task.sources)
             labels = part.labels(candidates.rows, start)
             told = (labels > 0) | part.skipped(candidates.rows, start)
-            taught = np.flatnonzero(labels.any(axis=1))
+            taught = np.flatnonzero((labels > 0).any(axis=1))
             others = UNHEARD if task is DISCOVERY else UNPLAYED
             kept, places = _drawn(candidates, told, taught, others, random)
             grades = np.take_along_axis(labels[taught], places, axis=1)

@@ -65,6 +65,7 @@ def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tupl
     """
     answered: dict[int, Answer] = {}
     users: list[str] = []
+    picks: list[str] = []
     num_tracks = 0
     for surface in dict.fromkeys(ask.surface for ask in asks):
         places = [place for place, ask in enumerate(asks) if ask.surface == surface]
@@ -75,8 +76,9 @@ def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tupl
         slates = recommender.recommend(replace(requests, verify_reasons=True))
         answered |= zip(places, in_words(mine, slates, recommender), strict=True)
         users += unknown.users
+        picks += unknown.picks
         num_tracks += unknown.num_tracks
-    return [answered[place] for place in range(len(asks))], Unknown(tuple(users), num_tracks)
+    return [answered[place] for place in range(len(asks))], Unknown(tuple(users), num_tracks, tuple(picks))
 
 
 def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> list[Answer]:

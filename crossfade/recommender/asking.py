@@ -16,6 +16,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Codes, Int64s, Queries
 from crossfade.features.running_sessions import Sessions, with_sessions
 from crossfade.features.traits import time_codes, trait, unknown
+from crossfade.recommender.onboarding import picks_of
 from crossfade.recommender.requests import Requests, listen_strengths
 from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
@@ -43,7 +44,7 @@ class Ask(pydantic.BaseModel):
     Args:
         request_id: Comes back with the answer; users asked for by id have none.
         surface: Where the slate appears.
-        user_id: None or unknown is answered by the session, else by popularity.
+        user_id: None or unknown is answered by the session and the picks, else by popularity.
         session: Just played, oldest first.
         seed_track: To start from; counts as just saved.
         country: Instead of the user's own.
@@ -52,6 +53,8 @@ class Ask(pydantic.BaseModel):
         device: What the listener plays on, as in events; what training never saw says nothing.
         shuffle: Whether played in shuffled order.
         context: What the listener is about, as in events.
+        artists: Picked when signing up, ids or names.
+        genres: Picked when signing up.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +70,8 @@ class Ask(pydantic.BaseModel):
     device: Id | None = None
     shuffle: bool | None = None
     context: Id | None = None
+    artists: tuple[Id, ...] = ()
+    genres: tuple[Id, ...] = ()
 
     @property
     def seconds(self) -> int | None:
@@ -78,10 +83,11 @@ class Ask(pydantic.BaseModel):
 
 @dataclass(frozen=True)
 class Unknown:
-    """What requests name but the bundle does not know: users (answered by popularity), tracks (left out)."""
+    """What requests name but the bundle does not know: users (answered by popularity), tracks and picks (left out)."""
 
     users: tuple[str, ...]
     num_tracks: int
+    picks: tuple[str, ...] = ()
 
 
 def asks_of_users(user_ids: Sequence[str], surface: Surface) -> list[Ask]:
@@ -191,6 +197,7 @@ def requests_of(
     sessions, unknown_played = _sessions(asks, dataset, seeds, lake)
     excluded = [dataset.catalogue.tracks.rows(list(ask.exclude)) for ask in asks]
     known = [rows[rows >= 0] for rows in excluded]
+    picks, unknown_picks = picks_of([ask.artists for ask in asks], [ask.genres for ask in asks], dataset)
     requests = Requests(
         with_sessions(queries, sessions),
         asks[0].surface,
@@ -198,12 +205,13 @@ def requests_of(
         seeds,
         np.concatenate([[0], np.cumsum([len(rows) for rows in known])]).astype(np.int64),
         np.concatenate(known).astype(np.int32),
+        picks=picks if len(picks.track_rows) else None,
     )
     unknown_excluded = sum(map(len, excluded)) - sum(map(len, known))
     strangers = [
         ask.user_id for ask, row in zip(asks, users, strict=True) if ask.user_id is not None and row < 0
     ]
-    return requests, Unknown(tuple(strangers), unknown_played + unknown_excluded)
+    return requests, Unknown(tuple(strangers), unknown_played + unknown_excluded, unknown_picks)
 
 
 def _texts(values: Sequence[str | None]) -> list[str]:

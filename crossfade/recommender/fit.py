@@ -24,6 +24,7 @@ from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
 from crossfade.ranking.contract import Ranker, unfitted_ranker
 from crossfade.ranking.labels import examples, next_track_examples
+from crossfade.ranking.objective import Objective
 from crossfade.ranking.training import Graded, TrainingRows, nothing_to_learn, training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
@@ -125,7 +126,12 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
     period = dataset.split.validation_start, dataset.split.test_start
     sources = Sources.load(sources_dir, dataset.catalogue)
     statistics = Statistics.of(dataset, dataset.split.validation_start)
-    limits = {"max_users": settings.ranking.max_users, "seed": settings.seed}
+    objective = Objective(settings.ranking.objective)
+    limits: dict[str, Any] = {
+        "max_users": settings.ranking.max_users,
+        "seed": settings.seed,
+        "objective": objective,
+    }
 
     def fit(graded: Sequence[Graded], task: Task, surface: Surface) -> tuple[Ranker, TrainingRows]:
         excluded_of = _filter_of(surface, dataset.catalogue)

@@ -1,17 +1,30 @@
 """A surface's policy: the typed settings that turn candidates into slates."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from crossfade.reranking.rerank import RerankWeights
+from crossfade.reranking.exploration import Exploration
+from crossfade.reranking.rerank import ANY_SHARE, RerankWeights
 from crossfade.schema.errors import SettingsError
-from crossfade.schema.section import Amount, Count, Share
+from crossfade.schema.section import Amount, Count, Positive, Share
 
 Weight = Annotated[float, Field(ge=0, le=10)]
+
+
+def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(after < before for before, after in pairwise(values)):
+        raise ValueError("Input should rise")
+    return values
+
+
+Shares = Annotated[tuple[Share, Share], AfterValidator(_rising)]
+# More would make a slate of them, so their number is capped here.
+Places = Annotated[tuple[Count, ...], Field(max_length=3), AfterValidator(_rising)]
 
 
 class Policy(pydantic.BaseModel):
@@ -33,13 +46,33 @@ class Policy(pydantic.BaseModel):
     diversity: Share
     calibration: Weight
     popularity_penalty: Weight
+    new_artists: Shares
+    small_artists: Shares
+    explore_places: Places
+    explore_prior: Positive
 
     @property
     def weights(self) -> RerankWeights:
         """What reranking reads of the policy."""
         return RerankWeights(
-            self.diversity, self.calibration, self.popularity_penalty, self.max_per_artist, self.max_per_album
+            self.diversity,
+            self.calibration,
+            self.popularity_penalty,
+            self.max_per_artist,
+            self.max_per_album,
+            self.new_artists,
+            self.small_artists,
         )
+
+    @property
+    def sets_shares(self) -> bool:
+        """Whether new or small artists have a least or most share."""
+        return (self.new_artists, self.small_artists) != (ANY_SHARE, ANY_SHARE)
+
+    def exploration(self, k: int, seed: int) -> Exploration:
+        """Return where slates of k tracks explore; places beyond k do not count."""
+        places = tuple(place - 1 for place in self.explore_places if place <= k)
+        return Exploration(places, self.explore_prior, seed)
 
     def dumps(self) -> str:
         """Return the policy as YAML that `parse_policy` reads back to an equal object."""
@@ -76,7 +109,8 @@ def parse_policy(text: str, *, place: str = "policy") -> Policy:
         return Policy.model_validate(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        raise SettingsError(f"{place}: {first['loc'][0]}={first['input']!r}: {first['msg']}.") from error
+        key = ".".join(str(part) for part in first["loc"] if part == first["loc"][0] or isinstance(part, int))
+        raise SettingsError(f"{place}: {key}={first['input']!r}: {first['msg']}.") from error
 
 
 def _require_known(values: dict[Any, Any], place: str) -> None:

@@ -1,9 +1,9 @@
 """The one recommender behind evaluation, the weekly batch and the server: requests in, slates out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.surfaces import Policies, load_policies
 from crossfade.recommender.wording import Wording
+from crossfade.reranking.artist_kinds import artist_kinds, small_artists
+from crossfade.reranking.exploration import explore, genre_rates
 from crossfade.reranking.rerank import GenreProfiles, TrackColumns, rerank
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
@@ -141,6 +143,17 @@ class Recommender:
             self.sources.track_vectors,
         )
 
+    @cached_property
+    def is_small(self) -> Bools:
+        """[num_artists] bool: small artists."""
+        return small_artists(self.statistics.artist_listens)
+
+    @cached_property
+    def genre_rates(self) -> npt.NDArray[np.float64]:
+        """[num_genres] everybody's share of plays among plays and skips, which exploration starts from."""
+        catalogue = self.catalogue
+        return genre_rates(self.dataset.interactions, catalogue.genre_rows, len(catalogue.genres))
+
     def recommend(self, requests: Requests) -> Slates:
         """Answer requests of one surface: retrieve, filter, rank, rerank, explain.
 
@@ -191,11 +204,11 @@ class Recommender:
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         ranker = self.ranker_of(requests.surface)
         task = ranker.task
-        candidates = self.sources.retrieve(requests.queries, self.settings.sources, excluded, task.sources)
+        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, task.sources)
         if muted.any():
             candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
         features = ranking_features(
-            requests.queries,
+            requests.taste,
             candidates,
             self.catalogue,
             self.statistics,
@@ -210,22 +223,30 @@ class Recommender:
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
         """Choose slates by the surface's policy, without reasons."""
-        candidates = ranked.candidates
-        catalogue = self.catalogue
-        places = rerank(
-            candidates.rows,
-            ranked.scores,
-            requests.k,
-            tracks=self.track_columns,
-            profiles=GenreProfiles.of(requests.queries, catalogue.genre_rows, len(catalogue.genres)),
-            weights=self.policy_of(requests).weights,
-        )
+        candidates, policy, tracks = ranked.candidates, self.policy_of(requests), self.track_columns
+        taste, scored = requests.taste, (candidates.rows, ranked.scores)
+        rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights}
+        if policy.sets_shares:
+            rules["kinds"] = artist_kinds(
+                requests.queries, candidates.rows, tracks.artist_rows, self.is_small
+            )
+        profiles = GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
+        places = rerank(*scored, requests.k, profiles=profiles, **rules)
+        exploration = policy.exploration(requests.k, self.settings.seed)
+        places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
         sources = np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks).argmin(axis=2)
         return Slates.unexplained(
             _chosen(candidates.rows, places, np.int32(NO_ROW)),
             _chosen(ranked.scores, places, np.float32(-np.inf)),
             _chosen(sources.astype(np.int8), places, np.int8(NO_ROW)),
+            propensities,
         )
+
+    def without_exploration(self) -> Self:
+        """Return the recommender with policies that explore nowhere; all else is the same."""
+        update = {"explore_places": ()}
+        policies = {name: policy.model_copy(update=update) for name, policy in self.policies.items()}
+        return replace(self, policies=policies)
 
 
 def _radio_ranker(directory: Path) -> Ranker | None:

@@ -1,12 +1,14 @@
 """Requests of a batch, as columns; and how strong the listens are that they bring along."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Int64s, Queries
+from crossfade.recommender.onboarding import Picks
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import Surface
@@ -27,6 +29,7 @@ class Requests:
         excluded_offsets: [n + 1] int64; request i excludes excluded_rows[offsets[i]:offsets[i + 1]].
         excluded_rows: [m] int32 tracks.
         verify_reasons: Show only reasons that were seen to hold, at eight times the cost; else the likely ones.
+        picks: What they picked when signing up; None is nothing.
     """
 
     queries: Queries
@@ -36,6 +39,12 @@ class Requests:
     excluded_offsets: Int64s
     excluded_rows: Rows
     verify_reasons: bool = False
+    picks: Picks | None = None
+
+    @cached_property
+    def taste(self) -> Queries:
+        """The queries with their picks in front: what retrieval and ranking read. Only `queries` were heard."""
+        return self.queries if self.picks is None else self.picks.before(self.queries)
 
     def __len__(self) -> int:
         """Return the number of requests."""
@@ -55,14 +64,7 @@ class Requests:
 
     def slice(self, start: int, stop: int) -> "Requests":
         """Return requests start:stop."""
-        first, last = self.excluded_offsets[start], self.excluded_offsets[stop]
-        return replace(
-            self,
-            queries=self.queries.slice(start, stop),
-            seed_rows=self.seed_rows[start:stop],
-            excluded_offsets=self.excluded_offsets[start : stop + 1] - first,
-            excluded_rows=self.excluded_rows[first:last],
-        )
+        return self.take(np.arange(start, stop))
 
     def take(self, places: npt.NDArray[np.integer]) -> "Requests":
         """Return the requests at places [m], in that order; a place may come often."""
@@ -77,6 +79,7 @@ class Requests:
             seed_rows=self.seed_rows[places],
             excluded_offsets=offsets,
             excluded_rows=self.excluded_rows[entries],
+            picks=None if self.picks is None else self.picks.take(np.asarray(places, np.int64)),
         )
 
 

@@ -19,7 +19,7 @@ class Slates:
         rows: [n, k] int32 tracks, -1 where unfilled.
         scores: [n, k] float32 ranker's scores, -inf where unfilled; reranking may put a lower one first.
         sources: [n, k] int8 the place in `RADIO_SOURCES` of who ranked the track best, -1 unfilled.
-        propensities: [n, k] float32 probability of the track at its place, 1 without exploration, 0 unfilled.
+        propensities: [n, k] float32 probability of the track at its place, 1 where it is not explored, 0 unfilled.
         reason_kinds: [n, k] int8 `ReasonKind`, 0 where there is none to show.
         reason_rows: [n, k] int32 track, artist or country of the reason's kind, -1 without.
     """
@@ -44,10 +44,13 @@ class Slates:
         )
 
     @classmethod
-    def unexplained(cls, rows: Rows, scores: Floats, sources: Int8s) -> "Slates":
-        """Return slates without reasons; arguments as in the class."""
+    def unexplained(
+        cls, rows: Rows, scores: Floats, sources: Int8s, propensities: Floats | None = None
+    ) -> "Slates":
+        """Return slates without reasons; arguments as in the class, without propensities nothing was explored."""
         nothing = np.zeros(rows.shape, np.int8), np.full(rows.shape, NO_ROW, np.int32)
-        return cls(rows, scores, sources, (rows >= 0).astype(np.float32), *nothing)
+        certain = (rows >= 0).astype(np.float32)
+        return cls(rows, scores, sources, certain if propensities is None else propensities, *nothing)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:

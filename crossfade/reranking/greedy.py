@@ -11,11 +11,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
 from crossfade.schema.ids import Rows
 
 # Smooths the slate's genre mix with the listener's, so that a genre not yet in the slate costs much but not
 # infinitely (Steck 2018 uses the same value).
 SMOOTHING: Final = 0.01
+ANY_SHARE: Final = (0.0, 1.0)
 
 
 class TrackColumns(NamedTuple):
@@ -47,6 +49,8 @@ class RerankWeights(NamedTuple):
         popularity_penalty: Taken off for the most popular track; less popular ones lose in proportion.
         max_per_artist: Hard cap; 0 is none.
         max_per_album: Hard cap; 0 is none.
+        new_artists: Least and most share of the k places for artists whom the listener never played.
+        small_artists: ... for small artists.
     """
 
     diversity: float = 0.0
@@ -54,6 +58,8 @@ class RerankWeights(NamedTuple):
     popularity_penalty: float = 0.0
     max_per_artist: int = 0
     max_per_album: int = 0
+    new_artists: tuple[float, float] = ANY_SHARE
+    small_artists: tuple[float, float] = ANY_SHARE
 
 
 class _Ranked(NamedTuple):
@@ -63,11 +69,13 @@ class _Ranked(NamedTuple):
         rows: [c] int32.
         base: [c] float64.
         genres: [c, 1 + g] int32, the number of genres, then the genres' places in the profile, -1 elsewhere.
+        kinds: [c, 2] int8, see `select`.
     """
 
     rows: Rows
     base: npt.NDArray[np.float64]
     genres: Rows
+    kinds: npt.NDArray[np.int8]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -75,7 +83,8 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
     """Choose up to k places a listener.
 
     Args:
-        candidates: (rows [n, c], scores [n, c], order [n, c]: places best first, padded rows last).
+        candidates: (rows [n, c], scores [n, c], order [n, c]: places best first, padded rows last, kinds [n, c, 2]
+            int8: 1 for a track of a new artist and of a small one, 0 for others, -1 unknown, never capped).
         tracks: `TrackColumns`.
         profiles: (genre rows [n, p], padded with -1 at the end, shares [n, p]).
         weights: `RerankWeights`.
@@ -84,7 +93,8 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
     Returns:
         [n, k] int32 places in the candidates, padded with -1.
     """
-    rows, scores, order = candidates
+    rows, scores, order, kinds = candidates
+    limits = most_of_kinds(weights, k)
     chosen = np.full((len(rows), k), -1, np.int32)
     local_genre = np.full(tracks.num_genres, -1, np.int32)
     for query in range(len(rows)):
@@ -95,8 +105,9 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
         ordered = order[query][: np.sum(rows[query] >= 0)]
         known = rows[query][ordered]
         base = _base(scores[query][ordered], tracks.popularity[known], weights)
-        ranked = _Ranked(known, base, _local_genres(known, tracks.genre_rows, local_genre))
-        places = _select_one(ranked, tracks, profiles[1][query][:num_genres], weights, k)
+        local = _local_genres(known, tracks.genre_rows, local_genre)
+        ranked = _Ranked(known, base, local, kinds[query][ordered])
+        places = _select_one(ranked, tracks, profiles[1][query][:num_genres], (weights, limits), k)
         for slot in range(len(places)):
             chosen[query, slot] = ordered[places[slot]]
         for place in range(num_genres):
@@ -131,12 +142,14 @@ def _local_genres(rows, genre_rows, local_genre):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True)
-def _select_one(ranked, tracks, shares, weights, k):  # type: ignore[no-untyped-def]
+def _select_one(ranked, tracks, shares, rules, k):  # type: ignore[no-untyped-def]
     """Choose greedily for one listener; candidates stand best first, so ties go to the earlier.
 
     Similarity to the slate only grows, so a stale one bounds a track's gain from above, and most tracks are
     passed over without a product of vectors (lazy evaluation, Minoux 1978).
     """
+    weights, limits = rules
+    counts = np.zeros((2, 2), np.int64)
     num_tracks, base, best_after = len(ranked.rows), ranked.base, _best_after(ranked.base)
     similarity, seen = np.zeros(num_tracks), np.zeros(num_tracks, np.int32)
     gone = np.zeros(num_tracks, np.bool_)
@@ -156,7 +169,9 @@ def _select_one(ranked, tracks, shares, weights, k):  # type: ignore[no-untyped-
             fixed = base[i] + _genre_gain(ranked.genres[i], gains) if calibrated else base[i]
             if fixed - weights.diversity * similarity[i] <= best:
                 continue
-            gone[i] = _is_capped(ranked.rows[i], chosen[:slot], tracks, weights)
+            gone[i] = is_of_full_kind(ranked.kinds[i], counts, limits) or is_capped(
+                ranked.rows[i], chosen[:slot], tracks, weights
+            )
             if gone[i]:
                 continue
             if weights.diversity > 0:
@@ -169,6 +184,7 @@ def _select_one(ranked, tracks, shares, weights, k):  # type: ignore[no-untyped-
             return places[:slot]
         places[slot], chosen[slot], gone[best_place] = best_place, ranked.rows[best_place], True
         _add_genres(mass, ranked.genres[best_place])
+        count_kinds(ranked.kinds[best_place], counts)
     return places[: min(k, num_tracks)]
 
 
@@ -217,22 +233,6 @@ def _add_genres(mass, genres):  # type: ignore[no-untyped-def]
     for j in range(1, len(genres)):
         if genres[j] >= 0:
             mass[genres[j]] += 1.0 / genres[0]
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_capped(track, chosen, tracks, weights):  # type: ignore[no-untyped-def]
-    by_artist = _is_full(tracks.artist_rows, track, chosen, weights.max_per_artist)
-    return by_artist or _is_full(tracks.album_rows, track, chosen, weights.max_per_album)
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_full(groups, track, chosen, cap):  # type: ignore[no-untyped-def]
-    if cap <= 0 or groups[track] < 0:
-        return False
-    count = 0
-    for other in chosen:
-        count += groups[other] == groups[track]
-    return count >= cap
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

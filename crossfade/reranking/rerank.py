@@ -3,11 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.reranking.greedy import RerankWeights, TrackColumns, select
+from crossfade.reranking.greedy import ANY_SHARE, RerankWeights, TrackColumns, select
 from crossfade.reranking.profiles import GenreProfiles
 from crossfade.schema.ids import Rows
 
-__all__ = ["GenreProfiles", "RerankWeights", "TrackColumns", "rerank"]
+__all__ = ["ANY_SHARE", "GenreProfiles", "RerankWeights", "TrackColumns", "best_first", "rerank", "typed"]
+
+Kinds = npt.NDArray[np.int8]
 
 
 def rerank(
@@ -18,6 +20,7 @@ def rerank(
     tracks: TrackColumns,
     profiles: GenreProfiles,
     weights: RerankWeights,
+    kinds: Kinds | None = None,
 ) -> Rows:
     """Choose slates greedily, track by track.
 
@@ -29,7 +32,7 @@ def rerank(
             - popularity_penalty * popularity - calibration * KL(p || q)
 
     Equal gains go to the higher score, then to the lower track row. Caps hold even where that leaves a slate
-    short.
+    short; so do shares: places kept for new or small artists stay empty where candidates by them run out.
 
     Args:
         rows: [n, c] int32 candidate tracks, no track twice in a row; -1 is passed over.
@@ -38,14 +41,29 @@ def rerank(
         tracks: Columns over all tracks.
         profiles: Genre profiles of the n listeners.
         weights: The aims' weights and the caps.
+        kinds: [n, c, 2] int8 of `artist_kinds`; None where `weights` sets no shares.
 
     Returns:
         [n, k] int32 places in the candidates (0..c-1), in slate order, padded with -1.
     """
-    ranked = np.where(rows >= 0, scores, -np.inf)
-    order = np.lexsort((rows, -ranked), axis=1).astype(np.int32)
-    typed = RerankWeights(
-        float(weights.diversity), float(weights.calibration), float(weights.popularity_penalty), *weights[3:]
-    )
+    candidates = (rows, scores, best_first(rows, scores), known_kinds(rows, kinds))
     mixes = (profiles.genre_rows, profiles.shares)
-    return np.asarray(select((rows, scores, order), tracks, mixes, typed, k), np.int32)
+    return np.asarray(select(candidates, tracks, mixes, typed(weights), k), np.int32)
+
+
+def best_first(rows: Rows, scores: npt.NDArray[np.float32]) -> Rows:
+    """Return [n, c] int32 places of candidates by falling score, then by row; padded ones (row -1) last."""
+    ranked = np.where(rows >= 0, scores, -np.inf)
+    return np.lexsort((rows, -ranked), axis=1).astype(np.int32)
+
+
+def known_kinds(rows: Rows, kinds: Kinds | None) -> Kinds:
+    """Return kinds [n, c, 2], all unknown where there are none."""
+    return np.full((*rows.shape, 2), -1, np.int8) if kinds is None else kinds
+
+
+def typed(weights: RerankWeights) -> RerankWeights:
+    """Return the weights with the types that the kernels were compiled for."""
+    diversity, calibration, popularity_penalty = map(float, weights[:3])
+    shares = [(float(least), float(most)) for least, most in weights[5:]]
+    return RerankWeights(diversity, calibration, popularity_penalty, *weights[3:5], *shares)

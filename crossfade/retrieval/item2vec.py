@@ -34,7 +34,7 @@ from crossfade.schema.settings import IndexSettings
 # A cosine counts to this power, so that one close neighbour outweighs several distant ones: 4 is better than 1, 2 and 8.
 SHARPNESS: Final = 4.0
 # ... and n / (n + 20) as much where n lists hold the neighbour, since the vector of a rare track is a guess: without it
-# recall is a tenth lower on the twin and a third lower on 30Music; docs/decisions/0006.
+# recall is a tenth lower on the twin and a third lower on 30Music; docs/decisions/0010.
 SHRINKAGE: Final = 20.0
 # So many times the neighbours are searched for, and the best of them kept.
 POOL: Final = 3

@@ -78,7 +78,6 @@ LIST: Final = "list"
 # What an event tells of its moment, and what else is read of users and moments.
 SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)
 AGE: Final = "age"
-HOUR: Final = "hour"
 WEEKDAY: Final = "weekday"
 
 # Retrieval sources, in the order in which their scores and ranks stand in the ranking features.
@@ -87,7 +86,7 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004, 0006 and 0008 say why.
+# Registered, but not among the sources of a recommender; docs/decisions/0004, 0008 and 0010 say why.
 ALS: Final = "als"
 EASE: Final = "ease"
 ITEM2VEC: Final = "item2vec"

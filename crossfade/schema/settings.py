@@ -21,7 +21,7 @@ from crossfade.schema.model_settings import (
 )
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 
-OF_MODEL = ("seed", "split", "lake", "bots", "two_tower", "sources", "index", "ranking", "deepfm")
+OF_MODEL = ("seed", "split", "lake", "bots", "skips", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
 class SplitSettings(Section):
@@ -78,6 +78,12 @@ class BotSettings(Section):
     score_prior_plays: Amount
 
 
+class SkipSettings(Section):
+    """What a skip says."""
+
+    correct: bool
+
+
 class QualitySettings(Section):
     """Limits of the expectations."""
 
@@ -104,6 +110,15 @@ class IndexSettings(Section):
     recall_at: Count
 
 
+class ObjectiveSettings(Section):
+    """What the ranker aims at."""
+
+    play: Positive
+    save: Positive
+    skip: Annotated[float, Field(ge=0)]
+    discovery: Annotated[float, Field(ge=0)]
+
+
 class RankingSettings(Section):
     """Which ranker, and the gradient-boosted one."""
 
@@ -113,6 +128,7 @@ class RankingSettings(Section):
     learning_rate: Positive
     min_leaf_rows: Count
     max_users: Count
+    objective: ObjectiveSettings
 
 
 class EvaluationSettings(Section):
@@ -158,6 +174,7 @@ class Settings(Section):
     lake: LakeSettings
     stream: StreamSettings
     bots: BotSettings
+    skips: SkipSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
     session_model: SessionModelSettings
@@ -219,18 +236,14 @@ def parse_settings(text: str, assignments: Sequence[str] = (), *, place: str = "
         key, equals, value = assignment.partition("=")
         if not equals:
             raise SettingsError(f"--set {assignment}: needs key=value, for example split.test_days=7.")
-        nested: Any = _scalar(value, assignment)
+        try:
+            nested: Any = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--set {assignment}: the value is not YAML.") from error
         for part in reversed(key.strip().split(".")):
             nested = {part: nested}
         merged = _merge(merged, nested, f"--set {assignment}")
     return _validated(merged, place)
-
-
-def _scalar(value: str, assignment: str) -> Any:
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"--set {assignment}: the value is not YAML.") from error
 
 
 def _mapping(text: str, place: str) -> dict[str, Any]:
@@ -248,12 +261,10 @@ def _merge(base: dict[str, Any], change: dict[str, Any], place: str, prefix: str
     for key, value in change.items():
         if key not in base:
             raise SettingsError(f"{place}: unknown key {prefix}{key}; known here: {', '.join(sorted(base))}.")
-        if isinstance(base[key], dict):
-            if not isinstance(value, dict):
-                raise SettingsError(f"{place}: {prefix}{key} is a section, got {value!r}.")
-            merged[key] = _merge(base[key], value, place, f"{prefix}{key}.")
-        else:
-            merged[key] = value
+        is_section = isinstance(base[key], dict)
+        if is_section and not isinstance(value, dict):
+            raise SettingsError(f"{place}: {prefix}{key} is a section, got {value!r}.")
+        merged[key] = _merge(base[key], value, place, f"{prefix}{key}.") if is_section else value
     return merged
 
 
@@ -262,5 +273,5 @@ def _validated(values: dict[str, Any], place: str) -> Settings:
         return Settings.model_validate(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{place}: {key}={first['input']!r}: {first['msg']}.") from error
+        told = f"{'.'.join(map(str, first['loc']))}={first['input']!r}: {first['msg']}."
+        raise SettingsError(f"{place}: {told}") from error

@@ -89,6 +89,21 @@ def test_why_says_why_not(bundle: Path, ran) -> None:  # type: ignore[no-untyped
     assert "Not shown: not released in the last 28 days." in text
 
 
+def test_picks_answer_strangers_and_unknown_ones_are_one_line(bundle: Path, tmp_path: Path, ran) -> None:  # type: ignore[no-untyped-def]
+    lines = (
+        '{"request_id": "new", "genres": ["J"], "country": "SE"}',
+        '{"request_id": "odd", "artists": ["nobody", "Band ra"], "genres": ["polka"]}',
+    )
+    (tmp_path / "r.jsonl").write_text("\n".join(lines))
+    arguments = ("--bundle", bundle, "--surface", "home", "--k", "3", "--json")
+    code, out, err = ran("recommend", "--requests", tmp_path / "r.jsonl", *arguments)
+    assert code == 0
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert {track["track_id"][0] for track in first["tracks"]} == {"j"}
+    assert {track["track_id"][0] for track in second["tracks"]} == {"r"}
+    assert err.splitlines() == ["Unknown artists and genres were left out: nobody, polka (2)."]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -26,6 +26,15 @@ class Planted:
     tracks: tuple[str, ...]
     digest: str = "planted"
     model: str = ""
+    explored: str = ""  # stands at the first place while it explores
+
+    @property
+    def policies(self):  # type: ignore[no-untyped-def]
+        places = (1,) if self.explored else ()
+        return {Surface.DISCOVER_WEEKLY: SimpleNamespace(explore_places=places)}
+
+    def without_exploration(self) -> "Planted":
+        return replace(self, explored="")
 
     @property
     def catalogue(self):  # type: ignore[no-untyped-def]
@@ -44,6 +53,8 @@ class Planted:
         if isinstance(asked, Requests):
             assert asked.surface == Surface.DISCOVER_WEEKLY
             rows, scores = self._ranked(asked.queries, asked.k)
+            if self.explored:
+                rows[:, 0] = self.catalogue.tracks.rows([self.explored])
             slates = Slates.unexplained(rows, scores, np.where(rows >= 0, 1, -1).astype(np.int8))
             kinds = np.where(rows >= 0, ReasonKind.ARTIST, ReasonKind.NONE).astype(np.int8)
             return replace(slates, reason_kinds=kinds, reason_rows=self.catalogue.artist_rows[rows])

@@ -59,6 +59,17 @@ def test_all_systems_are_judged_on_the_same_users_in_the_datasets_rows(world: Da
     assert suite.listening == [0.75, 0.0, 0.25]
 
 
+def test_exploration_is_judged_as_served_and_switched_off() -> None:
+    dataset = worlds.letters()
+    truth = Truth.of(dataset, dataset.split.test_start, dataset.split.end, SETTINGS)
+    planted = Planted(dataset, ("a2", "b2", "c1"), explored="c2")
+    suite = stages.judge(planted, dataset, truth, SETTINGS)  # type: ignore[arg-type]
+    assert list(suite.systems)[-3:] == ["ranking", "unexplored", RECOMMENDER]
+    assert suite.systems["unexplored"].metrics["recall"].tolist() == [1.0, 1.0, 0.0]
+    # Without a2 ann finds one of her two.
+    assert suite.recommender.metrics["recall"].tolist() == [0.5, 1.0, 0.0]
+
+
 def test_a_source_is_asked_beyond_what_was_heard() -> None:
     # a1 and b1 are heard by ann: with k = 3 a source that puts them first still fills her list.
     suite = _judged("a1", "b1", "a2", "b2", "c1")

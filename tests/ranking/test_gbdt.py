@@ -12,7 +12,7 @@ from crossfade.ranking import gbdt
 from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import IntegrityError
-from crossfade.schema.settings import RankingSettings, default_settings
+from crossfade.schema.settings import ObjectiveSettings, RankingSettings, default_settings
 from tests.ranking.planted import GROUP, RULE, planted
 
 
@@ -35,6 +35,26 @@ def test_it_learns_the_planted_rule(fitted: GbdtRanker) -> None:
     assert found > 0.8  # 3 of 20 by chance are 0.15
     assert next(iter(fitted.feature_importance())) == RANKING_FEATURES[RULE]
     assert abs(sum(fitted.feature_importance().values()) - 1) < 1e-6
+
+
+def test_graded_skips_sink_below_what_was_not_heard(tmp_path: Path) -> None:
+    features, labels, sizes, users = planted(120)
+    skipped = (labels == 0) & (features[:, RULE] > 0.5)  # near to what is wanted, so that only grades tell
+    chosen = settings(objective=ObjectiveSettings(play=1, save=3, skip=1, discovery=0))
+    ranker = GbdtRanker(chosen, seed=1).fit(
+        features, np.where(skipped, -1, labels).astype(np.int32), sizes, users
+    )
+    ranker.save(tmp_path)
+    assert GbdtRanker.load(tmp_path).settings == chosen
+    scores = GbdtRanker.load(tmp_path).predict(features)
+    plain = GbdtRanker(settings(), seed=1).fit(features, labels, sizes, users).predict(features)
+
+    def below(values: Any) -> float:
+        other = (labels == 0) & ~skipped
+        return float(values[other].mean() - values[skipped].mean())
+
+    assert below(plain) < 0 < below(scores)
+    assert scores[labels > 0].mean() > scores[labels == 0].mean()
 
 
 def test_early_stopping_uses_fewer_trees_when_more_do_not_help() -> None:

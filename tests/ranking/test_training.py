@@ -12,6 +12,7 @@ from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.features.statistics import Statistics
 from crossfade.ranking import training
 from crossfade.ranking.labels import examples
+from crossfade.ranking.objective import Objective
 from crossfade.ranking.training import TrainingRows, training_rows
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.sources import Sources
@@ -35,6 +36,8 @@ WORLD = builders.dataset(
     ],
     TRACKS,
 )
+
+USUAL = Objective(default_settings().ranking.objective)
 
 
 class FirstTracks:
@@ -73,7 +76,7 @@ def unheard(queries: Queries) -> Any:
 
 def compute() -> TrainingRows:
     sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
-    cut = examples(WORLD, START, END, max_users=10, seed=0)
+    cut = examples(WORLD, START, END, objective=USUAL, max_users=10, seed=0)
     return training_rows(cut, sources, Statistics.of(WORLD, START), default_settings().sources, unheard)
 
 
@@ -129,7 +132,7 @@ def test_what_was_skipped_early_always_teaches(monkeypatch: pytest.MonkeyPatch) 
     ]
     world = builders.dataset(plays, TRACKS)
     sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
-    cut = examples(world, START, START + DAY, max_users=10, seed=0)
+    cut = examples(world, START, START + DAY, objective=USUAL, max_users=10, seed=0)
     rows = training_rows(cut, sources, Statistics.of(world, START), default_settings().sources, unheard)
     # Of a, b, c, d: a wanted, b skipped, c skipped and then wanted, d unheard; f was no candidate.
     assert rows.labels.tolist() == [1, 0, 1]

@@ -43,6 +43,17 @@ def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
     assert heard == ["all", "none", 30]
 
 
+def test_places_beyond_the_slate_do_not_explore() -> None:
+    policy = parse_policy(RADIO.replace("explore_places: []", "explore_places: [2, 10, 30]"))
+    assert policy.exploration(10, 5).places == (1, 9)
+    assert policy.exploration(30, 5).places == (1, 9, 29)
+
+
+def test_shares_of_nought_to_one_set_nothing() -> None:
+    assert not parse_policy(RADIO).sets_shares
+    assert parse_policy(RADIO.replace("small_artists: [0, 1]", "small_artists: [0.1, 1]")).sets_shares
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -57,6 +68,26 @@ def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
             r"diversity=2: Input should be less than or equal to 1",
         ),
         (HOME.replace("exclude_heard: 7", "exclude_heard: some"), r"exclude_heard='some'"),
+        (
+            RADIO.replace("explore_places: []", "explore_places: [0]"),
+            r"explore_places\.0=0: Input should be greater than or equal to 1",
+        ),
+        (
+            RADIO.replace("explore_places: []", "explore_places: [9, 3]"),
+            r"explore_places=\[9, 3\]: .* should rise",
+        ),
+        (
+            RADIO.replace("explore_places: []", "explore_places: [1, 2, 3, 4]"),
+            r"explore_places=\[1, 2, 3, 4\]: .* at most 3 items",
+        ),
+        (
+            RADIO.replace("new_artists: [0, 1]", "new_artists: [0.6, 0.2]"),
+            r"new_artists=\[0.6, 0.2\]: .* rise",
+        ),
+        (
+            RADIO.replace("new_artists: [0, 1]", "new_artists: [0, 2]"),
+            r"new_artists\.1=2: .* less than or equal to 1",
+        ),
         ("- a", r"radio\.yaml: needs keys and values, got list"),
         ("a: [", r"radio\.yaml: not YAML"),
     ],

@@ -61,6 +61,33 @@ def test_caps_hold_on_every_slate(recommender: Recommender) -> None:
         assert len(set(artists.tolist())) == len(artists) >= world.NUM_ARTISTS
 
 
+def test_shares_of_new_artists_hold_on_every_slate(recommender: Recommender) -> None:
+    shared = with_policy(recommender, new_artists=(0.5, 0.75), explore_places=(4, 8))
+    wanted = requests(shared)
+    slates = shared.recommend(wanted)
+    artists = recommender.catalogue.artist_rows
+    for user, rows in enumerate(slates.rows):
+        played = set(artists[wanted.queries.slice(user, user + 1).track_rows].tolist())
+        is_new = [artist not in played for artist in artists[rows[rows >= 0]].tolist()]
+        assert sum(is_new) <= 6
+        assert len(is_new) - sum(is_new) <= 4
+
+
+def test_explored_places_are_the_policys_and_can_be_switched_off(recommender: Recommender) -> None:
+    exploring = with_policy(recommender, explore_places=(3, 8, 9))
+    wanted = requests(exploring)
+    slates, plain = exploring.recommend(wanted), exploring.without_exploration().recommend(wanted)
+    drawn = (slates.propensities < 1).any(axis=1)
+    assert drawn.mean() > 0.8  # both genres are among the candidates of nearly everybody
+    assert np.unique(np.nonzero(slates.propensities < 1)[1]).tolist() == [2, 7]  # 9 is beyond the slate
+    assert (plain.propensities == 1).all()
+    kept = [0, 1, 3, 4, 5, 6]
+    np.testing.assert_array_equal(slates.rows[drawn][:, kept], plain.rows[drawn][:, :6])
+    assert_equal(exploring.recommend(wanted), slates)
+    alone = exploring.recommend(wanted.slice(7, 8))
+    assert_equal(alone, Slates(*(getattr(slates, item.name)[7:8] for item in fields(Slates))))
+
+
 def test_a_batch_gives_each_request_what_it_gets_alone(recommender: Recommender) -> None:
     for surface in Surface:
         wanted = requests(recommender, surface=surface)

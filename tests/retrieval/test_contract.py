@@ -29,7 +29,7 @@ def test_every_retrieval_source_is_registered() -> None:
         c.EASE,
         c.ITEM2VEC,
         c.RELEASES,
-    )  # no default sources; docs/decisions/0004, 0006, 0007 and 0008
+    )  # no default sources; docs/decisions/0004, 0007, 0008 and 0010
     assert tuple(RETRIEVERS) == (*c.RADIO_SOURCES, *others)
 
 

@@ -1,0 +1,241 @@
+"""Exploration: some places of a slate are drawn by Thompson sampling over genres (Thompson 1933; Chapelle and Li 2011).
+
+What a listener thinks of a genre is a Beta posterior: plays against skips, with everybody's rate in that genre as its
+prior. Each genre stands for its best candidate; the genres of the highest draws get the places. Draws are keyed by
+seed, listener and moment, so a replayed request draws the same and a batch equals its singles.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.interactions import Floats, Interactions, Queries
+from crossfade.reranking.beliefs import order_of_draws, rank_probability
+from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
+from crossfade.reranking.greedy import RerankWeights, TrackColumns
+from crossfade.reranking.rerank import Kinds, best_first, known_kinds, typed
+from crossfade.retrieval.sparse import history_matrix
+from crossfade.schema.ids import Rows
+
+Doubles = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.uint64]
+
+# Genres that compete for the places: those of the best candidates. More would hardly ever win, and cost.
+MOST_GENRES: Final = 16
+# Plays and skips beyond this many weigh as this many in the same proportion, so that no genre is ever settled.
+MOST_EVIDENCE: Final = 100.0
+# A genre's rate is drawn to that of all music by so many plays, so that one skip does not condemn a rare genre.
+PRIOR_PLAYS: Final = 50.0
+USUAL_RATE: Final = 0.5  # where nobody has played anything yet
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Where slates explore.
+
+    Args:
+        places: Places of the slate, from 0, ascending and below its length.
+        prior_plays: How many plays everybody's rate in a genre counts as, above 0.
+        seed: Of the draws.
+    """
+
+    places: tuple[int, ...]
+    prior_plays: float
+    seed: int
+
+
+class Evidence(NamedTuple):
+    """What n listeners did in genres: rows of sparse matrices [n, num_genres] as (offsets, genres, counts).
+
+    Args:
+        plays: Positive plays; a track's play is shared evenly by its genres.
+        skips: Early skips, by how early they were.
+        rates: [num_genres] float64, everybody's share of plays among plays and skips.
+        prior_plays: As in `Exploration`.
+    """
+
+    plays: tuple[Rows, Rows, Floats]
+    skips: tuple[Rows, Rows, Floats]
+    rates: Doubles
+    prior_plays: float
+
+    @classmethod
+    def of(cls, queries: Queries, tracks: TrackColumns, rates: Doubles, prior_plays: float) -> "Evidence":
+        """Count what histories hold."""
+        genres = tracks.genre_rows[queries.track_rows]
+        parts = 1 / np.maximum((genres >= 0).sum(axis=1, keepdims=True), 1)
+
+        def counted(strengths: npt.NDArray[np.floating]) -> tuple[Rows, Rows, Floats]:
+            weights = np.broadcast_to(np.clip(strengths, 0, 1)[:, None] * parts, genres.shape)
+            matrix = history_matrix(queries, genres, weights, tracks.num_genres)
+            return matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data
+
+        return cls(counted(queries.strengths), counted(-queries.strengths), rates, float(prior_plays))
+
+
+def genre_rates(acts: Interactions, genre_rows: Rows, num_genres: int) -> Doubles:
+    """Return [num_genres] everybody's share of plays among plays and skips, drawn to that of all genres.
+
+    Args:
+        acts: What may be known.
+        genre_rows: [num_tracks, g] int32, -1 padded.
+        num_genres: Genre rows are below it.
+    """
+    genres = genre_rows[acts.track_rows]
+    named = genres >= 0
+
+    def totals(strengths: npt.NDArray[np.floating]) -> Doubles:
+        weights = np.broadcast_to(np.clip(strengths, 0, 1)[:, None], genres.shape)
+        return np.bincount(genres[named], weights[named].astype(np.float64), num_genres).astype(np.float64)
+
+    plays, skips = totals(acts.strengths), totals(-acts.strengths)
+    usual = plays.sum() / (plays + skips).sum() if (plays + skips).sum() else USUAL_RATE
+    return np.asarray((plays + PRIOR_PLAYS * usual) / (plays + skips + PRIOR_PLAYS))
+
+
+def explore(
+    candidates: tuple[Rows, npt.NDArray[np.float32]],
+    chosen: Rows,
+    queries: Queries,
+    exploration: Exploration,
+    *,
+    tracks: TrackColumns,
+    rates: Doubles,
+    weights: RerankWeights,
+    kinds: Kinds | None = None,
+) -> tuple[Rows, Floats]:
+    """Give places of slates to exploration.
+
+    The slate keeps the first tracks that reranking chose, and each explored place goes to the best candidate of a
+    genre that is left; every cap holds. Where fewer genres than places are left, that slate does not explore.
+
+    Args:
+        candidates: Rows [n, c] int32 and the ranker's scores [n, c], as reranking saw them.
+        chosen: [n, k] int32 places in the candidates that reranking chose.
+        queries: The n listeners.
+        exploration: Where, and from which prior and seed.
+        tracks: Columns over all tracks.
+        rates: [num_genres] of `genre_rates`.
+        weights: The policy's caps.
+        kinds: As in `rerank`.
+
+    Returns:
+        [n, k] int32 places in the candidates, and [n, k] float32 the probability over draws with which each track
+        stands at its place: 1 where nothing was drawn, 0 where a slate ends. It is exact: the posteriors are
+        distributions over the cells of a grid, from which draws are made and probabilities are summed.
+    """
+    rows, scores = candidates
+    propensities = (chosen >= 0).astype(np.float32)
+    if not exploration.places or not rows.size or not tracks.num_genres:
+        return chosen, propensities
+    explored = chosen.copy()
+    evidence = Evidence.of(queries, tracks, rates, exploration.prior_plays)
+    places = np.array(exploration.places, np.int64)
+    ordered = (rows, best_first(rows, scores), known_kinds(rows, kinds))
+    _explore(
+        ordered,
+        (explored, propensities),
+        (keys(queries, exploration.seed), evidence),
+        (places, tracks, typed(weights)),
+    )
+    return explored, propensities
+
+
+def keys(queries: Queries, seed: int) -> Keys:
+    """Return [n] uint64 keys of draws by seed, user and moment; strangers are told apart by their histories."""
+    history = np.bincount(queries.owners, queries.track_rows + 1.0, len(queries))
+    stranger = np.where(queries.user_rows < 0, history + 1, 0)
+    key = np.full(len(queries), seed, np.uint64)
+    for part in (queries.user_rows, queries.as_of, stranger):
+        key = _mixed(key ^ np.asarray(part).astype(np.int64).view(np.uint64))
+    return key
+
+
+def _mixed(key: Keys) -> Keys:
+    """Mix bits so that near keys give unlike ones (splitmix64, Steele, Lea and Flood 2014)."""
+    key = key + np.uint64(0x9E3779B97F4A7C15)
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key ^ (key >> np.uint64(31))
+
+
+@numba.njit(cache=True, nogil=True)
+def _explore(ordered, slates, listeners, policy):  # type: ignore[no-untyped-def]
+    """Replace places of slates (chosen [n, k], propensities [n, k]) by drawn genres' best candidates."""
+    rows, order, kinds = ordered
+    chosen, propensities = slates
+    keys, evidence = listeners
+    places, tracks, weights = policy
+    num_kept, limits = chosen.shape[1] - len(places), most_of_kinds(weights, chosen.shape[1])
+    for query in range(len(rows)):
+        kept = chosen[query, :num_kept].copy()
+        if num_kept and kept[-1] < 0:
+            continue
+        rivals, genres = _rivals((rows[query], order[query], kinds[query]), kept, tracks, weights, limits)
+        if len(rivals) < len(places):
+            continue
+        shapes = _shapes(evidence, query, genres)
+        cells, winners = order_of_draws(keys[query], genres, shapes)
+        next_kept, drawn = 0, 0
+        for place in range(chosen.shape[1]):
+            if drawn < len(places) and places[drawn] == place:
+                winner = winners[drawn]
+                chosen[query, place] = rivals[winner]
+                propensities[query, place] = rank_probability(cells, winner, drawn)
+                drawn += 1
+            else:
+                chosen[query, place], propensities[query, place] = kept[next_kept], 1.0
+                next_kept += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _rivals(candidates, kept, tracks, weights, limits):  # type: ignore[no-untyped-def]
+    """Return the best candidates of up to `MOST_GENRES` genres that fit beside the kept ones and each other."""
+    rows, order, kinds = candidates
+    gone, counts = np.zeros(len(rows), np.bool_), np.zeros((2, 2), np.int64)
+    has_genre = np.zeros(tracks.num_genres, np.bool_)
+    together = np.empty(len(kept) + MOST_GENRES, np.int32)
+    for i in range(len(kept)):
+        together[i], gone[kept[i]] = rows[kept[i]], True
+        count_kinds(kinds[kept[i]], counts)
+    rivals, genres, found = np.empty(MOST_GENRES, np.int32), np.empty(MOST_GENRES, np.int32), 0
+    for place in order:
+        track = rows[place]
+        if found == MOST_GENRES or track < 0:
+            break
+        genre = tracks.genre_rows[track, 0]
+        if gone[place] or genre < 0 or has_genre[genre] or is_of_full_kind(kinds[place], counts, limits):
+            continue
+        if is_capped(track, together[: len(kept) + found], tracks, weights):
+            continue
+        rivals[found], genres[found], together[len(kept) + found] = place, genre, track
+        has_genre[genre] = True
+        count_kinds(kinds[place], counts)
+        found += 1
+    return rivals[:found], genres[:found]
+
+
+@numba.njit(cache=True, nogil=True)
+def _shapes(evidence, query, genres):  # type: ignore[no-untyped-def]
+    """Return [genres, 2] the Beta posteriors' parameters."""
+    shapes = np.empty((len(genres), 2))
+    for i in range(len(genres)):
+        plays = _count(evidence.plays, query, genres[i])
+        skips = _count(evidence.skips, query, genres[i])
+        scale = min(1.0, MOST_EVIDENCE / max(plays + skips, 1.0))
+        rate = evidence.rates[genres[i]]
+        shapes[i, 0] = evidence.prior_plays * rate + scale * plays
+        shapes[i, 1] = evidence.prior_plays * (1 - rate) + scale * skips
+    return shapes
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(matrix, row, column):  # type: ignore[no-untyped-def]
+    offsets, columns, values = matrix
+    for place in range(offsets[row], offsets[row + 1]):
+        if columns[place] == column:
+            return float(values[place])
+    return 0.0
