@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from crossfade.evaluation.trial import DataFiles
+
 KIB: Final = 1024
 POLL_SECONDS: Final = 0.1
 
@@ -22,10 +24,16 @@ class Options:
     Args:
         quick: Take under a minute, at the cost of precision.
         directory: A directory that `crossfade demo` made, to measure on its data; None simulates some.
+        files: Data to measure on instead.
+        ks: List lengths, the headline first; empty takes the benchmark's own.
+        num_seeds: Train with so many seeds.
     """
 
     quick: bool = False
     directory: Path | None = None
+    files: DataFiles | None = None
+    ks: tuple[int, ...] = ()
+    num_seeds: int = 1
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,11 @@ def run(options: Options) -> Result:
 
 def _simulated(*, quick: bool) -> tuple[TwoTower, Dataset]:
     """Fit the two-tower alone on simulated listening."""
-    from benchmarks.quality.data import load_dataset
+    from benchmarks.quality.data import load_trial
     from crossfade.schema.settings import load_settings
 
     settings = load_settings(assignments=["two_tower.epochs=1"] if quick else [])
-    dataset = load_dataset(Options(quick=quick), settings)
+    dataset = load_trial(Options(quick=quick), settings).judged
     return TwoTower(settings.two_tower, settings.index, settings.seed).fit(dataset), dataset
 
 

@@ -8,16 +8,22 @@ from typing import Final
 import numpy as np
 
 from benchmarks.harness import Bar, Options, Result
-from benchmarks.quality.data import load_dataset
-from benchmarks.quality.ours import trained_bundle
+from benchmarks.quality.data import load_trial
 from benchmarks.quality.peers import NEXT_TRACK_PEERS
 from benchmarks.quality.session_peers import MARKOV, SESSION_KNN
-from benchmarks.quality.tuning import QUICK_TRIALS, TRIALS, Protocol, tuned, with_repeats_and_filled
+from benchmarks.quality.tuning import (
+    QUICK_TRIALS,
+    TRIALS,
+    Protocol,
+    Tuned,
+    fitted,
+    tuned,
+    with_repeats_and_filled,
+)
 from crossfade.evaluation.baselines import POPULARITY, most_heard
 from crossfade.evaluation.evaluate import Recommend
 from crossfade.evaluation.evaluation import Resampling
 from crossfade.evaluation.next_track import (
-    NextTracks,
     OverSessions,
     next_track_metrics,
     paired_by_session,
@@ -26,15 +32,20 @@ from crossfade.evaluation.next_track import (
 from crossfade.evaluation.popularity import Doubles, Popularity
 from crossfade.evaluation.stages import before_policy, whole, with_repeats
 from crossfade.evaluation.suite import RANKING, label
-from crossfade.evaluation.translation import Translation
+from crossfade.evaluation.trained import trained_bundle
+from crossfade.evaluation.trial import Trial
 from crossfade.features.dataset import Dataset
+from crossfade.features.next_tracks import NextTracks
+from crossfade.features.translation import Translation
 from crossfade.recommender.recommend import Recommender
-from crossfade.schema.columns import ITEM_KNN, TWO_TOWER
+from crossfade.schema.columns import ITEM_KNN, REPLAYS, TRANSITIONS, TWO_TOWER
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.schema.tables import Surface
 
+READS: Final = ("files",)
 K: Final = 20
 RADIO: Final = "radio"
+OUR_SOURCES: Final = (ITEM_KNN, TWO_TOWER, REPLAYS, TRANSITIONS)
 HEADINGS: Final = {
     "hit_rate": f"HR@{K}",
     "mrr": f"MRR@{K}",
@@ -57,24 +68,28 @@ def run(options: Options) -> Result:
 
     Raises:
         MissingExtraError: `implicit` is not installed.
-        NotFoundError: The directory holds no lake.
+        InputError: The directory holds no lake, or files cannot be read.
         TrainingError: There are no sessions to judge by.
     """
     settings = load_settings(assignments=QUICK if options.quick else [])
-    dataset = load_dataset(options, settings)
-    split = dataset.split
+    trial = load_trial(options, settings)
+    dataset, split = trial.judged, trial.judged.split
     most = QUICK_SESSIONS if options.quick else SESSIONS
     moments = _moments(dataset, split.test_start, split.end, most, settings)
     counts = Popularity.of(dataset, split.test_start)
     is_known = ~counts.is_cold[moments.track_rows]
     systems: dict[str, Recommend] = {POPULARITY: most_heard(counts)}
-    chosen, protocol = {}, _protocol(dataset, settings, quick=options.quick)
+    protocol, trials = (
+        _protocol(trial.tuning, settings, quick=options.quick),
+        (QUICK_TRIALS if options.quick else TRIALS),
+    )
+    chosen: dict[str, Tuned] = {}
     for peer in NEXT_TRACK_PEERS:
-        systems[peer.name], chosen[peer.name] = tuned(
-            peer, dataset, protocol, trials=QUICK_TRIALS if options.quick else TRIALS, seed=settings.seed
-        )
+        chosen[peer.name] = tuned(peer, trial.tuning, protocol, trials=trials, seed=settings.seed)
+        known = dataset.until(split.test_start)
+        systems[peer.name] = fitted(peer, chosen[peer.name].parameters, known, protocol, settings.seed)
     with TemporaryDirectory() as folder:
-        systems |= _our_systems(dataset, Path(folder), settings)
+        systems |= _our_systems(trial, Path(folder), settings)
         judged = {
             name: next_track_metrics(reciprocal_ranks(system, moments, K), is_known)
             for name, system in systems.items()
@@ -98,19 +113,19 @@ def _protocol(dataset: Dataset, settings: Settings, *, quick: bool) -> Protocol:
     )
 
 
-def _our_systems(dataset: Dataset, directory: Path, settings: Settings) -> dict[str, Recommend]:
-    recommender = Recommender.load(trained_bundle(dataset, directory, settings))
-    translation = Translation.of(dataset, recommender.dataset)
+def _our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str, Recommend]:
+    recommender = Recommender.load(trained_bundle(trial, directory, settings))
+    translation = Translation(trial.judged, recommender.dataset)
     sources = recommender.sources.retrievers
     return {
-        **{name: with_repeats(sources[name], translation) for name in (ITEM_KNN, TWO_TOWER)},
+        **{name: with_repeats(sources[name], translation) for name in OUR_SOURCES},
         RANKING: before_policy(recommender, translation, Surface.RADIO),
         RADIO: whole(recommender, translation, Surface.RADIO),
     }
 
 
 def _result(
-    judged: Judged, chosen: Mapping[str, str], moments: NextTracks, settings: Settings, *, quick: bool
+    judged: Judged, chosen: Mapping[str, Tuned], moments: NextTracks, settings: Settings, *, quick: bool
 ) -> Result:
     resampling = Resampling(
         settings.evaluation.bootstrap_samples, settings.evaluation.confidence, settings.seed
@@ -137,7 +152,7 @@ def _result(
     return Result(figures, bars, _notes(judged, chosen, moments, over))
 
 
-def _notes(judged: Judged, chosen: Mapping[str, str], moments: NextTracks, over: OverSessions) -> list[str]:
+def _notes(judged: Judged, chosen: Mapping[str, Tuned], moments: NextTracks, over: OverSessions) -> list[str]:
     sessions, percent = int(moments.sessions[-1]) + 1, round(100 * over.resampling.confidence)
     lines = [
         f"{len(moments):,} moments in {sessions:,} of {moments.num_eligible:,} sessions; means with {percent} % "
@@ -147,7 +162,7 @@ def _notes(judged: Judged, chosen: Mapping[str, str], moments: NextTracks, over:
         f"{_known_share(judged):.1%} of the next tracks were known: somebody had heard them before the test period. "
         "A catalogue made from the listens themselves names the others only because they were heard in it.",
         f"{moments.is_repeat().mean():.1%} of the next tracks were played in the session before; the radio's "
-        "policy plays none of the last day's again.",
+        "policy lets them come again, but nothing twice in a row.",
         "",
         f"{'':<24}" + "".join(f"{heading:<25}" for heading in HEADINGS.values()),
     ]

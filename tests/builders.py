@@ -26,11 +26,16 @@ def catalogue(tracks: Sequence[dict[str, object]]) -> Catalogue:
     return Catalogue(table.append_column(c.ARTIST_ID, pa.array(primary, pa.string())))
 
 
-def users(ids: Sequence[str], countries: Sequence[str | None] | None = None) -> Users:
+def users(
+    ids: Sequence[str],
+    countries: Sequence[str | None] | None = None,
+    birth_years: Sequence[int | None] | None = None,
+) -> Users:
     """Build a users table, sorted by id."""
+    unknown = [None] * len(ids)
     rows = [
-        {c.USER_ID: user, c.COUNTRY: country}
-        for user, country in zip(ids, countries or [None] * len(ids), strict=True)
+        {c.USER_ID: user, c.COUNTRY: country, c.BIRTH_YEAR: year}
+        for user, country, year in zip(ids, countries or unknown, birth_years or unknown, strict=True)
     ]
     return Users(pa.Table.from_pylist(sorted(rows, key=lambda row: str(row[c.USER_ID])), schema=USERS.schema))
 

@@ -1,48 +1,57 @@
-"""Recall and NDCG of the whole recommender against eight tuned peers.
+"""Recall, NDCG, hit rate, MRR and precision of the whole recommender against eight tuned peers.
 
 Everything is judged twice: on the whole catalogue, and (unless quick) on the tracks that somebody had heard before the
 test period, since a catalogue gathered from listens gives away what is new in it.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.harness import Bar, Options, Result
-from benchmarks.quality.data import known_before, load_dataset
-from benchmarks.quality.ours import our_systems
+from benchmarks.quality.data import known_tracks, load_trial
 from benchmarks.quality.peers import PEERS
-from benchmarks.quality.tuning import QUICK_TRIALS, TRIALS, by_time, tuned
-from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY, artist_popularity, popularity
-from crossfade.evaluation.evaluate import Recommend, evaluate
-from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
+from benchmarks.quality.tuning import (
+    QUICK_TRIALS,
+    TRIALS,
+    Protocol,
+    Tuned,
+    by_time,
+    fitted,
+    search_space,
+    tuned,
+)
+from crossfade.evaluation.evaluate import Recommend
+from crossfade.evaluation.judging import judge_trial
 from crossfade.evaluation.suite import RECOMMENDER, label
-from crossfade.evaluation.truth import Truth
-from crossfade.features.dataset import Dataset
+from crossfade.evaluation.table import table
+from crossfade.evaluation.trial import Trial
+from crossfade.evaluation.trial_notes import described
+from crossfade.evaluation.yardstick import Yardstick
 from crossfade.schema.settings import Settings, load_settings
 
-METRICS: Final = ("recall", "ndcg")
+READS: Final = ("files", "ks", "num_seeds")
 WHOLE: Final = ""
 KNOWN: Final = "known_"
+AT_LEAST: Final = 1.10
 QUICK: Final = ("evaluation.max_users=2000", "two_tower.epochs=2", "ranking.num_trees=100")
+
+Figures = dict[str, float | int | str | bool]
 
 
 def run(options: Options) -> Result:
-    """Judge everything on one test period; peers are tuned on the validation period, ours keeps its defaults.
+    """Judge everything on one test period; peers are tuned on the validation period, ours keeps its default settings.
 
     Raises:
         MissingExtraError: `implicit` is not installed.
-        NotFoundError: The directory holds no lake.
+        InputError: The directory holds no lake, or files cannot be read.
+        TrainingError: There is not enough to train or judge on.
     """
     settings = load_settings(assignments=QUICK if options.quick else [])
-    dataset = load_dataset(options, settings)
-    trials = QUICK_TRIALS if options.quick else TRIALS
-    result = _judged(dataset, settings, trials=trials, world=WHOLE, quick=options.quick)
+    trial = load_trial(options, settings)
+    result = _judged(trial, settings, options, world=WHOLE)
     if options.quick:
         return result
-    known = known_before(dataset, dataset.split.test_start)
-    second = _judged(known, settings, trials=trials, world=KNOWN, quick=False)
+    second = _judged(known_tracks(trial), settings, options, world=KNOWN)
     return Result(
         {**result.figures, **second.figures},
         {**result.bars, **second.bars},
@@ -56,67 +65,86 @@ def run(options: Options) -> Result:
     )
 
 
-def _judged(dataset: Dataset, settings: Settings, *, trials: int, world: str, quick: bool) -> Result:
-    """Judge all systems on one dataset; `world` stands before the names of its figures."""
-    split = dataset.split
-    truth = Truth.of(dataset, split.test_start, split.end, settings)
-    systems: dict[str, Recommend] = {
-        POPULARITY: popularity(truth.popularity),
-        ARTIST_POPULARITY: artist_popularity(truth.catalogue, truth.popularity),
+def _judged(trial: Trial, settings: Settings, options: Options, *, world: str) -> Result:
+    """Judge all systems on one trial; `world` stands before the names of its figures."""
+    trials = QUICK_TRIALS if options.quick else TRIALS
+    protocol = by_time(trial.tuning, settings)
+    chosen = {
+        peer.name: tuned(peer, trial.tuning, protocol, trials=trials, seed=settings.seed) for peer in PEERS
     }
-    chosen, protocol = {}, by_time(dataset, settings)
-    for peer in PEERS:
-        systems[peer.name], chosen[peer.name] = tuned(
-            peer, dataset, protocol, trials=trials, seed=settings.seed
-        )
-    with TemporaryDirectory() as folder:
-        systems |= our_systems(dataset, Path(folder), settings)
-        judged = {name: evaluate(name, system, truth, settings) for name, system in systems.items()}
-    result = _result(judged, chosen, truth, quick=quick)
-    return Result(
-        {f"{world}{name}": value for name, value in result.figures.items()},
-        {f"{world}{name}": bar for name, bar in result.bars.items()},
-        result.notes,
-    )
+
+    def peers(seed: int) -> dict[str, Recommend]:
+        return fitted_peers(trial, chosen, protocol, seed)
+
+    ks = options.ks or (settings.evaluation.k,)
+    seeds = range(settings.seed, settings.seed + options.num_seeds)
+    measured = judge_trial(trial, settings, ks, seeds, peers=peers)
+    figures: Figures = {"quick": options.quick, "seed": settings.seed, "num_seeds": options.num_seeds}
+    figures |= tuning_figures(chosen) | measured_figures(measured)
+    ratio = measured.against(RECOMMENDER, measured.best_rival)[measured.headline].ratio
+    bars = {f"{world}ndcg_over_best_peer": Bar(ratio.mean, at_least=AT_LEAST)}
+    notes = [*described(trial, settings), "", *table(measured, RECOMMENDER), "", *tuning_notes(chosen)]
+    return Result({f"{world}{name}": value for name, value in figures.items()}, bars, notes)
 
 
-def _result(
-    judged: Mapping[str, Evaluation], chosen: Mapping[str, str], truth: Truth, *, quick: bool
-) -> Result:
-    ours = judged[RECOMMENDER]
-    best = max(chosen, key=lambda name: float(judged[name].metrics["ndcg"].mean()))
-    gaps = paired(ours, judged[best])[EVERYONE]
-    figures: dict[str, float | int | str | bool] = {
-        "quick": quick,
-        "test_users": len(truth),
-        "best_peer": best,
+def fitted_peers(
+    trial: Trial, chosen: Mapping[str, Tuned], protocol: Protocol, seed: int
+) -> dict[str, Recommend]:
+    """Fit tuned peers on all that test users are taken to know."""
+    known = trial.judged.until(trial.judged.split.test_start)
+    return {
+        peer.name: fitted(peer, chosen[peer.name].parameters, known, protocol, seed)
+        for peer in PEERS
+        if peer.name in chosen
     }
-    for name, system in judged.items():
-        for metric in METRICS:
-            mean, low, high = system.summary[EVERYONE][metric]
-            figures |= {f"{name}_{metric}": mean, f"{name}_{metric}_low": low, f"{name}_{metric}_high": high}
-    for metric in METRICS:
-        mean, low, high = gaps[metric]
-        figures |= {f"gain_{metric}": mean, f"gain_{metric}_low": low, f"gain_{metric}_high": high}
-    bars = {f"gain_{metric}": Bar(gaps[metric].mean, at_least=0.0) for metric in METRICS}
-    return Result(figures, bars, _notes(judged, chosen, best))
 
 
-def _notes(judged: Mapping[str, Evaluation], chosen: Mapping[str, str], best: str) -> list[str]:
-    ours = judged[RECOMMENDER]
-    lines = [
-        f"{len(ours):,} test users; means with {round(100 * ours.resampling.confidence)} % intervals.",
-        "Peers are tuned on the validation period, ours keeps its default settings. What a peer "
-        "leaves empty is filled with popular tracks.",
-        "",
-        f"{'':<26}" + "".join(f"{f'{metric}@{ours.k}':<27}" for metric in METRICS),
+def measured_figures(measured: Yardstick) -> Figures:
+    """Return means, intervals, spreads and comparisons with the best peer; names at the headline's k go without it."""
+    suffix = f"@{measured.ks[0]}"
+    figures: Figures = {
+        "k": measured.ks[0],
+        "test_users": len(next(iter(measured.systems.values()))[measured.headline]),
+        "best_peer": measured.best_rival,
+    }
+    for name, metrics in measured.summary.items():
+        for full, (mean, low, high) in metrics.items():
+            metric = f"{name}_{full.removesuffix(suffix)}"
+            figures |= {metric: mean, f"{metric}_low": low, f"{metric}_high": high}
+            if (spread := measured.spread(name, full)) is not None:
+                figures[f"{metric}_spread"] = spread
+    for full, found in measured.against(RECOMMENDER, measured.best_rival).items():
+        metric = full.removesuffix(suffix)
+        for kind, interval in (
+            (f"gain_{metric}", found.difference),
+            (f"{metric}_over_best_peer", found.ratio),
+        ):
+            figures |= {kind: interval.mean, f"{kind}_low": interval.low, f"{kind}_high": interval.high}
+        figures[f"{metric}_p_value"] = found.p_value
+    return figures
+
+
+def tuning_figures(chosen: Mapping[str, Tuned]) -> Figures:
+    """Return what was tried of each peer, and what was chosen."""
+    figures: Figures = {}
+    for peer in (peer for peer in PEERS if peer.name in chosen):
+        found = chosen[peer.name]
+        figures |= {
+            f"{peer.name}_parameters": str(found),
+            f"{peer.name}_trials": found.num_trials,
+            f"{peer.name}_search_space": search_space(peer),
+        }
+    return figures
+
+
+def tuning_notes(chosen: Mapping[str, Tuned]) -> list[str]:
+    """Return a line for each peer: budget, choice and search space."""
+    return [
+        "Peers are tuned by NDCG on the validation period, ours keeps its default settings. What a peer leaves empty is "
+        "filled with popular tracks.",
+        *(
+            f"  {label(peer.name)}: {chosen[peer.name]} (best of {chosen[peer.name].num_trials} from {search_space(peer)})"
+            for peer in PEERS
+            if peer.name in chosen
+        ),
     ]
-    for name, system in judged.items():
-        means = [system.summary[EVERYONE][metric] for metric in METRICS]
-        cells = "".join(f"{f'{mean:.4f} [{low:.4f}, {high:.4f}]':<27}" for mean, low, high in means)
-        lines.append(f"{label(name):<26}{cells}{chosen.get(name, '')}".rstrip())
-    gaps = paired(ours, judged[best])[EVERYONE]
-    for metric in METRICS:
-        mean, low, high = gaps[metric]
-        lines.append(f"whole recommender minus {best}, {metric}: {mean:+.4f} [{low:+.4f}, {high:+.4f}]")
-    return lines

@@ -1,9 +1,9 @@
-"""How every peer is tuned: one small budget of trials, chosen on the validation period, then fitted again."""
+"""How every peer is tuned: one small budget of trials, chosen on the validation period."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,29 @@ class Protocol:
     score: Callable[[Recommend], float]
 
 
+class Tuned(NamedTuple):
+    """What tuning chose.
+
+    Args:
+        parameters: The best of the tried ones.
+        num_trials: So many were tried.
+        score: Of the best on the validation period.
+    """
+
+    parameters: Parameters
+    num_trials: int
+    score: float
+
+    def __str__(self) -> str:
+        """Return the parameters on one line."""
+        return ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+
+
+def search_space(peer: Peer) -> str:
+    """Return a peer's grid on one line; the first value of each is its default."""
+    return "; ".join(f"{name} in {', '.join(map(str, values))}" for name, values in peer.grid.items())
+
+
 def by_time(dataset: Dataset, settings: Settings) -> Protocol:
     """Return the protocol for users: NDCG over the tracks of a period that are new to each user."""
     split = dataset.split
@@ -67,24 +90,24 @@ def by_time(dataset: Dataset, settings: Settings) -> Protocol:
     return Protocol(unheard_and_filled, score)
 
 
-def tuned(
-    peer: Peer, dataset: Dataset, protocol: Protocol, *, trials: int, seed: int
-) -> tuple[Recommend, str]:
-    """Choose parameters by their score on the validation period, then fit on all that precedes the test period.
+def tuned(peer: Peer, dataset: Dataset, protocol: Protocol, *, trials: int, seed: int) -> Tuned:
+    """Choose parameters by their score on the validation period.
 
-    Returns:
-        The fitted peer and its parameters as text.
+    Args:
+        peer: What to tune.
+        dataset: Nothing from the validation period on is fitted on.
+        protocol: How a trial is asked and judged.
+        trials: The budget, the same for every peer: the defaults and random points of the grid.
+        seed: Of the draw of points and of every fit.
 
     Raises:
         MissingExtraError: `implicit` is needed and not installed.
     """
-    split = dataset.split
-    before_validation = dataset.until(split.validation_start)
+    known = dataset.until(dataset.split.validation_start)
     drawn = drawn_parameters(peer.grid, trials, seed)
-    scores = [protocol.score(fitted(peer, each, before_validation, protocol, seed)) for each in drawn]
-    best = drawn[int(np.argmax(scores))]
-    text = ", ".join(f"{name}={value}" for name, value in best.items())
-    return fitted(peer, best, dataset.until(split.test_start), protocol, seed), text
+    scores = [protocol.score(fitted(peer, each, known, protocol, seed)) for each in drawn]
+    best = int(np.argmax(scores))
+    return Tuned(drawn[best], len(drawn), scores[best])
 
 
 def fitted(peer: Peer, parameters: Parameters, known: Dataset, protocol: Protocol, seed: int) -> Recommend:

@@ -5,11 +5,15 @@ import json
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from crossfade.cli.options import chosen_files, data_options
 from crossfade.schema.errors import NotFoundError
+
+# What a benchmark may read besides --quick and --directory (its `READS`), and the option that sets it.
+OPTIONS: Final = {"files": "--events, --train and --test", "ks": "--k", "num_seeds": "--seeds"}
 
 
 class _ListingCommand(click.Command):
@@ -31,9 +35,19 @@ class _ListingCommand(click.Command):
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Measure on the data of a directory that `crossfade demo` made.",
 )
+@data_options
 @click.pass_context
 def bench_command(
-    ctx: click.Context, name: str, *, quick: bool, as_json: bool, directory: Path | None
+    ctx: click.Context,
+    /,
+    name: str,
+    *,
+    quick: bool,
+    as_json: bool,
+    directory: Path | None,
+    ks: tuple[int, ...],
+    num_seeds: int,
+    **options: Any,
 ) -> None:
     """Run one benchmark and print its figures; the exit code is 1 when one misses its bar.
 
@@ -41,8 +55,12 @@ def bench_command(
     Example:
       crossfade bench help
       crossfade bench quality --directory demo-real --json
+      crossfade bench quality --train train.csv --test test.csv --k 10 --k 20 --seeds 5
     """
-    result = _run(name, quick=quick, directory=directory)
+    files = chosen_files(options)
+    if files is not None and directory is not None:
+        raise click.UsageError("Name either --directory or files; not both.")
+    result = _run(name, quick=quick, directory=directory, files=files, ks=ks, num_seeds=num_seeds)
     if as_json:
         click.echo(json.dumps(result.as_json(name)))
     else:
@@ -50,7 +68,7 @@ def bench_command(
     ctx.exit(0 if all(bar.holds for bar in result.bars.values()) else 1)
 
 
-def _run(name: str, *, quick: bool, directory: Path | None) -> Any:
+def _run(name: str, **given: Any) -> Any:
     """Import `benchmarks.<name>` and return its result.
 
     Raises:
@@ -61,8 +79,11 @@ def _run(name: str, *, quick: bool, directory: Path | None) -> Any:
         raise NotFoundError("There are no benchmarks; run this in a source checkout after: make install.")
     if name not in known:
         raise NotFoundError(f"Benchmark {name!r} does not exist; choose one of: {', '.join(known)}.")
-    options = import_module("benchmarks.harness").Options(quick=quick, directory=directory)
-    return import_module(f"benchmarks.{name}").run(options)
+    options, module = import_module("benchmarks.harness").Options, import_module(f"benchmarks.{name}")
+    for field, option in OPTIONS.items():
+        if given[field] != getattr(options(), field) and field not in getattr(module, "READS", ()):
+            raise click.UsageError(f"Benchmark {name!r} does not read {option}.")
+    return module.run(options(**given))
 
 
 def _benchmarks() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from crossfade.cli.bots import bots_command
 from crossfade.cli.options import chosen_settings, settings_options
 
 LAKE = click.option(
@@ -17,7 +18,10 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 
 @click.group("lake")
 def lake_group() -> None:
-    """Look after a lake: bring it up to date, see what was imported and what was refused."""
+    """Look after a lake: bring it up to date, see what was imported, refused and marked."""
+
+
+lake_group.add_command(bots_command)
 
 
 @lake_group.command("refresh")

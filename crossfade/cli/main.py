@@ -30,8 +30,9 @@ COMMANDS: Final = {
     "playlist": Lazy("playlist", "playlist_command", "Show a user's stored playlist."),
     "why": Lazy("why", "why_command", "Explain why a track is recommended to a user."),
     "evaluate": Lazy(
-        "evaluate", "evaluate_command", "Compare a bundle with baselines on held-out listening."
+        "evaluate", "evaluate_command", "Compare a bundle, or models of any data, with baselines."
     ),
+    "index": Lazy("index", "index_group", "Look after the index of a trained bundle."),
     "bench": Lazy("bench", "bench_command", "Run a benchmark."),
     "twin": Lazy("twin", "twin_group", "Simulate a catalogue and its listeners."),
     "lake": Lazy("lake", "lake_group", "Look after a lake."),

@@ -1,12 +1,28 @@
 """Options that several commands share, spelled once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from crossfade.schema.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from crossfade.evaluation.trial import DataFiles
+
+PARTS: Final = {
+    "events": "Events to be split by time, or at random where they have no timestamps.",
+    "train": "Training events of a given split.",
+    "valid": "Validation events of a given split.",
+    "test": "Test events of a given split.",
+}
+ABOUT: Final = {
+    "catalogue": "What is known of tracks.",
+    "artists": "What is known of artists.",
+    "users": "What is known of users.",
+    "playlists": "Playlists.",
+}
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -47,3 +63,49 @@ def chosen_settings(settings_file: Path | None, assignments: tuple[str, ...]) ->
         SettingsError: Names file or assignment, key and value.
     """
     return load_settings(settings_file, assignments)
+
+
+def data_options(function: Function) -> Function:
+    """Add an option for each kind of file, `--mask`, `--k` and `--seeds`, all told apart by `chosen_files`."""
+    for name, meaning in reversed((PARTS | ABOUT).items()):
+        function = click.option(
+            f"--{name}",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help=f"{meaning} Parquet, CSV or JSON Lines; repeatable.",
+        )(function)
+    function = click.option(
+        "--mask",
+        type=click.Choice(["train", "train+valid"]),
+        help="Of a given split: what test users are taken to know. It is masked, and final fits learn from it alone. "
+        "Without it, all that is given but the test events.",
+    )(function)
+    function = click.option(
+        "--k",
+        "ks",
+        multiple=True,
+        type=click.IntRange(1),
+        help="Length of the lists, repeatable; the first decides who is the best peer. Without it, evaluation.k.",
+    )(function)
+    return click.option(
+        "--seeds",
+        "num_seeds",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Train with so many seeds, from the settings' on, and show the spread over them.",
+    )(function)
+
+
+def chosen_files(options: Mapping[str, Any]) -> "DataFiles | None":
+    """Return the files that the options of `data_options` name, None without any events."""
+    from crossfade.evaluation.trial import VALID, DataFiles, Mask
+
+    parts = {name: options[name] for name in PARTS if options[name]}
+    about = {name: options[name] for name in ABOUT if options[name]}
+    if not parts and (about or options["mask"]):
+        raise click.UsageError(
+            "Name --events, or --train and --test; without them there is nothing to judge."
+        )
+    known = Mask.TRAIN_VALID if VALID in parts else Mask.TRAIN
+    return DataFiles(parts, about, Mask(options["mask"] or known)) if parts else None

@@ -44,8 +44,8 @@ def recommend_command(
     """Recommend tracks to each USER, to the users of a file, or to the requests of a file.
 
     A request holds request_id, surface (else --surface counts) and any of user_id, session (track ids or objects
-    with track_id and played_share, oldest first), seed_track, country, time and exclude. A user that the bundle
-    does not know is answered by the session, else by popularity.
+    with track_id and played_share, oldest first), seed_track, country, time, device, shuffle, context and
+    exclude. A user that the bundle does not know is answered by the session, else by popularity.
 
     \b
     Example:

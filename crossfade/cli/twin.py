@@ -25,6 +25,34 @@ def twin_group() -> None:
 @click.option(
     "--seed", type=int, default=42, show_default=True, help="Equal seeds and sizes give equal files."
 )
+@click.option(
+    "--farm-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the listens that a farm makes for one artist.",
+)
+@click.option(
+    "--superfan-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of listeners who play one artist for hours.",
+)
+@click.option(
+    "--hijacked-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of listeners whose account somebody else uses, too.",
+)
+@click.option(
+    "--traveller-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of listeners who are abroad for some days.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory to write.")
 @click.option("--describe", is_flag=True, help="Print how listening is spread, repeated and skipped, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -39,6 +67,7 @@ def generate(
     output: Path,
     describe: bool,
     as_json: bool,
+    **planted: float,
 ) -> None:
     """Write events, tracks, artists, playlists and users as Parquet, and the truth beside them.
 
@@ -52,7 +81,7 @@ def generate(
     from crossfade.twin.spec import TwinSpec
     from crossfade.twin.twin import simulate
 
-    twin = simulate(TwinSpec(users, tracks, days, seed, artists, start.date()))
+    twin = simulate(TwinSpec(users, tracks, days, seed, artists, start.date(), **planted))
     rows = {str(path): getattr(twin, path.stem).num_rows for path in twin.write(output)}
     figures = portrait(twin) if describe else {}
     truth = output / "truth"

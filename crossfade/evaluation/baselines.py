@@ -6,12 +6,14 @@ from crossfade.evaluation.evaluate import Recommend, unheard
 from crossfade.evaluation.membership import mask_heard
 from crossfade.evaluation.popularity import Popularity
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Int64s, Queries
-from crossfade.retrieval.contract import Ranking, Scores
+from crossfade.retrieval.contract import Ranking, Scores, top_k
 from crossfade.schema.ids import NO_ROW, Rows
 
 POPULARITY = "popularity"
 ARTIST_POPULARITY = "artist_popularity"
+COUNTRY_AND_GENRE = "country_and_genre"
 
 
 def popularity(counts: Popularity) -> Recommend:
@@ -29,6 +31,43 @@ def most_heard(counts: Popularity) -> Recommend:
         return np.broadcast_to(order[:k], shape), np.broadcast_to(listeners[:k], shape)
 
     return recommend
+
+
+def popular_in_country_and_genre(dataset: Dataset, as_of: int) -> Recommend:
+    """Return a system that recommends what most users of the country heard in the main genres of the history.
+
+    Tracks of other genres fill what is left, by listeners in the country; where the country is unknown, by all listeners.
+
+    Args:
+        dataset: What may be known.
+        as_of: UTC seconds; later interactions do not count.
+    """
+    listeners = _listeners_by_country(dataset, as_of)
+    main_genres = dataset.catalogue.genre_rows[:, 0]
+
+    def recommend(queries: Queries, k: int) -> Ranking:
+        scores = listeners[queries.country_rows]  # -1 is the last row: everybody
+        asked = main_genres[queries.track_rows]
+        is_asked = np.zeros((len(queries), len(dataset.catalogue.genres) + 1), np.bool_)
+        is_asked[queries.owners, asked] = True
+        is_asked[:, NO_ROW] = False
+        return top_k(scores + is_asked[:, main_genres] * (listeners.max(initial=0) + 1), k)
+
+    return unheard(recommend, len(dataset.catalogue))
+
+
+def _listeners_by_country(dataset: Dataset, as_of: int) -> Scores:
+    """Return distinct listeners [num_countries + 1, num_tracks] float32; the last row counts everybody."""
+    acts, num_tracks = dataset.interactions, len(dataset.catalogue)
+    known = acts.where(acts.seconds < as_of)
+    pairs = np.unique(known.user_rows.astype(np.int64) * num_tracks + known.track_rows)
+    users, tracks = pairs // num_tracks, pairs % num_tracks
+    counts = np.zeros((len(dataset.users.countries) + 1, num_tracks), np.float32)
+    countries = dataset.users.country_rows[users]
+    has_country = countries >= 0
+    np.add.at(counts, (countries[has_country], tracks[has_country]), 1.0)
+    counts[NO_ROW] = np.bincount(tracks, minlength=num_tracks)
+    return counts
 
 
 def artist_popularity(catalogue: Catalogue, counts: Popularity) -> Recommend:

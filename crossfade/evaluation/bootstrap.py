@@ -63,6 +63,32 @@ def intervals(columns: Doubles, *, samples: int, confidence: float, seed: int) -
     return [Interval(float(m), float(a), float(b)) for m, a, b in zip(means, low, high, strict=True)]
 
 
+def ratios(
+    columns: Doubles, others: Doubles, *, samples: int, confidence: float, seed: int
+) -> list[Interval]:
+    """Return each column's mean over the mean of the other system's column, with its interval.
+
+    Args:
+        columns: [num_users, num_metrics] float64, finite.
+        others: The same metrics of the same users by another system.
+        samples: Resampled user sets, the same ones for both.
+        confidence: For example 0.95.
+        seed: Of the resampling.
+
+    Returns:
+        [num_metrics] intervals; NaN where the other mean is 0, resamples for which it is 0 are left out.
+    """
+    values = _divided(columns.sum(axis=0), others.sum(axis=0))
+    weights = resampled(len(columns), samples, seed)
+    drawn = np.concatenate([_divided(block @ columns, block @ others) for block in weights])
+    low, high = percentiles(drawn, np.isfinite(drawn).any(axis=0), confidence)
+    return [Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]
+
+
+def _divided(sums: Doubles, others: Doubles) -> Doubles:
+    return np.asarray(np.divide(sums, others, out=np.full(sums.shape, np.nan), where=others > 0))
+
+
 def percentiles(drawn: Doubles, usable: npt.NDArray[np.bool_], confidence: float) -> tuple[Doubles, Doubles]:
     """Return the lower and upper percentile [num_metrics] of resampled means; NaN for columns nobody has."""
     ends = np.full((2, drawn.shape[1]), np.nan)

@@ -43,7 +43,7 @@ def user_metrics(rows: Rows, truth: Truth) -> dict[str, Doubles]:
     """
     places = locate(truth.offsets, truth.track_rows, rows)
     return (
-        _accuracy(places >= 0, np.diff(truth.offsets))
+        accuracy(places >= 0, np.diff(truth.offsets))
         | _recall_by_track_cohort(places, truth)
         | {
             "calibration_error": calibration_error(rows, truth.queries, truth.catalogue),
@@ -55,7 +55,12 @@ def user_metrics(rows: Rows, truth: Truth) -> dict[str, Doubles]:
     )
 
 
-def _accuracy(hits: Bools, num_relevant: Int64s) -> dict[str, Doubles]:
+def reciprocal_rank(hits: Bools) -> Doubles:
+    """Return 1 / place of the first of hits [n, k], 0 without one: [n] float64."""
+    return np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0)
+
+
+def accuracy(hits: Bools, num_relevant: Int64s) -> dict[str, Doubles]:
     """Recall, NDCG (Järvelin and Kekäläinen 2002, binary gains), hit rate and precision of hits [n, k].
 
     Recall divides by all relevant tracks, the standard, so a user with more than k of them cannot reach 1;

@@ -11,14 +11,15 @@ from crossfade.evaluation.gate import decide
 from crossfade.evaluation.lineage import require_unseen
 from crossfade.evaluation.samples import sample_playlists, save_samples
 from crossfade.evaluation.suite import RANKING, RECOMMENDER, Suite
-from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
+from crossfade.features.translation import Translation
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.retrieval.contract import Ranking, Retriever
+from crossfade.schema.columns import RETRIEVAL_SOURCES
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
 
@@ -46,7 +47,7 @@ def evaluate_bundle(dataset_dir: Path, bundle_dir: Path, directory: Path, settin
     recommender = Recommender.load(bundle_dir)
     suite = judge(recommender, dataset, truth, settings)
     suite.save(directory)
-    translated = Translation.of(dataset, recommender.dataset).into_bundle(truth.queries)
+    translated = Translation(dataset, recommender.dataset).into_bundle(truth.queries)
     samples = sample_playlists(recommender, translated, truth, settings.evaluation.k)
     save_samples(samples, directory)
     return suite
@@ -54,12 +55,13 @@ def evaluate_bundle(dataset_dir: Path, bundle_dir: Path, directory: Path, settin
 
 def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Settings) -> Suite:
     """Judge a loaded recommender, its sources alone and the baselines on one truth."""
-    translation = Translation.of(dataset, recommender.dataset)
+    translation = Translation(dataset, recommender.dataset)
     systems: dict[str, Recommend] = {
         POPULARITY: popularity(truth.popularity),
         ARTIST_POPULARITY: artist_popularity(truth.catalogue, truth.popularity),
     }
-    for name, retriever in reversed(recommender.sources.retrievers.items()):
+    for name in reversed(RETRIEVAL_SOURCES):
+        retriever = recommender.sources.retrievers[name]
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
     systems[RANKING] = before_policy(recommender, translation)
     systems[RECOMMENDER] = whole(recommender, translation)

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from crossfade.evaluation.baselines import ARTIST_POPULARITY, POPULARITY
+from crossfade.evaluation.baselines import ARTIST_POPULARITY, COUNTRY_AND_GENRE, POPULARITY
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
 from crossfade.evaluation.json_files import as_json, read_json, write_json
-from crossfade.schema.columns import ARTIST_TRACKS, ITEM_KNN, POPULAR, TWO_TOWER
+from crossfade.schema.columns import (
+    ALS,
+    ARTIST_TRACKS,
+    ITEM_KNN,
+    POPULAR,
+    REPLAYS,
+    TRANSITIONS,
+    TWO_TOWER,
+)
 
 RECOMMENDER: Final = "recommender"
 RANKING: Final = "ranking"
@@ -17,12 +25,16 @@ SUMMARY: Final = "summary.json"
 LABELS: Final = {
     POPULARITY: "Popularity",
     ARTIST_POPULARITY: "Artist popularity",
+    COUNTRY_AND_GENRE: "Popular in country and genre",
     RECOMMENDER: "Whole recommender",
     RANKING: "Ranked, before policy",
     TWO_TOWER: "Two-tower alone",
     ITEM_KNN: "Item-kNN alone",
     ARTIST_TRACKS: "Artist tracks alone",
+    ALS: "Matrix factorisation alone",
     POPULAR: "Popular in country alone",
+    TRANSITIONS: "Transitions alone",
+    REPLAYS: "Replays alone",
 }
 
 

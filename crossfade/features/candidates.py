@@ -14,7 +14,7 @@ class Candidates:
 
     Args:
         rows: [n, c] int32 tracks, no track twice in a query, -1 padding last.
-        scores: [n, c, num_sources] float32 in the order of `RETRIEVAL_SOURCES`, NaN where the source did not return the track.
+        scores: [n, c, num_sources] float32 in the order of the task's sources, NaN where the source did not return the track.
         ranks: [n, c, num_sources] float32, 0 is the source's best, NaN where it did not return the track.
     """
 

@@ -16,6 +16,7 @@ from crossfade.schema.errors import InputError
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
 
 GENRES_PER_TRACK: Final = 5
+ARTISTS_PER_TRACK: Final = 4
 UNKNOWN_DAY: Final = np.iinfo(np.int32).min
 
 
@@ -53,6 +54,11 @@ class Catalogue:
         return IdMap.of(self.table.column(c.ARTIST_ID).combine_chunks())
 
     @cached_property
+    def contributors(self) -> IdMap:
+        """All artists' ids, whether primary on any track or not; other rows than `artists`."""
+        return IdMap.of(pc.list_flatten(self.table.column(c.ARTIST_IDS)).combine_chunks())
+
+    @cached_property
     def genres(self) -> IdMap:
         """Genre names."""
         return IdMap.of(pc.list_flatten(self.table.column(c.GENRES)).combine_chunks())
@@ -75,13 +81,22 @@ class Catalogue:
     @cached_property
     def genre_rows(self) -> Rows:
         """[num_tracks, 5] int32 genres, most typical first, padded with -1."""
-        lists = self.table.column(c.GENRES).combine_chunks()
-        padded = np.full((len(self), GENRES_PER_TRACK), NO_ROW, np.int32)
+        return self._padded(c.GENRES, self.genres, GENRES_PER_TRACK)
+
+    @cached_property
+    def contributor_rows(self) -> Rows:
+        """[num_tracks, 4] int32 `contributors` of each track, the primary artist first, padded with -1."""
+        return self._padded(c.ARTIST_IDS, self.contributors, ARTISTS_PER_TRACK)
+
+    def _padded(self, column: str, ids: IdMap, width: int) -> Rows:
+        """Return the rows [num_tracks, width] of a column of lists of ids."""
+        lists = self.table.column(column).combine_chunks()
+        padded = np.full((len(self), width), NO_ROW, np.int32)
         owners = pc.list_parent_indices(lists).to_numpy()
         starts = np.searchsorted(owners, np.arange(len(self)))
         places = np.arange(len(owners)) - starts[owners] if len(owners) else owners
-        kept = places < GENRES_PER_TRACK
-        padded[owners[kept], places[kept]] = self.genres.rows(pc.list_flatten(lists))[kept]
+        kept = places < width
+        padded[owners[kept], places[kept]] = ids.rows(pc.list_flatten(lists))[kept]
         return padded
 
     @cached_property

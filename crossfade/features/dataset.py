@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,14 @@ import pyarrow.compute as pc
 
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.interactions import Interactions, Queries
+from crossfade.features.interactions import Codes, Int64s, Interactions, Queries
 from crossfade.features.playlists import Playlists
+from crossfade.features.traits import TRAITS, UNKNOWN_YEAR, age_codes, unknown, vocabulary
 from crossfade.schema import columns as c
 from crossfade.schema.ids import IdMap, Rows
+
+COLUMNS: Final = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
+TRAITS_FILE: Final = "traits.arrow"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,12 @@ class Users:
         return self.countries.rows(self.table.column(c.COUNTRY))
 
     @cached_property
+    def birth_years(self) -> Rows:
+        """[num_users] int32, the smallest int32 where unknown."""
+        years = pc.fill_null(self.table.column(c.BIRTH_YEAR), int(UNKNOWN_YEAR))
+        return np.asarray(years.to_numpy(), np.int32)
+
+    @cached_property
     def explicit_allowed(self) -> npt.NDArray[np.bool_]:
         """[num_users] bool, true where unknown."""
         return np.asarray(pc.fill_null(self.table.column(c.EXPLICIT_ALLOWED), True).to_numpy(), np.bool_)
@@ -74,6 +85,9 @@ class Dataset:
     lake_versions: dict[str, int]
     lake: str = ""  # id of the lake whose versions these are
     playlists: Playlists = field(default_factory=Playlists.none)
+    traits: IdMap = field(
+        default_factory=lambda: vocabulary({})
+    )  # names of what is known of users and moments
 
     def until(self, end: int) -> "Dataset":
         """Return the dataset as it was known just before a moment: later interactions and playlists are gone."""
@@ -122,7 +136,18 @@ class Dataset:
             acts.seconds[places],
             acts.strengths[places],
             acts.sessions[places],
+            self.profiles(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
         )
+
+    def profiles(self, user_rows: Rows, seconds: Int64s) -> Codes | None:
+        """Return what is known of users [n] (-1 unknown) at moments [n]: traits [n, 6], None where nothing is."""
+        years = self.users.birth_years
+        if not self.split.has_time or not (years != UNKNOWN_YEAR).any():
+            return None
+        traits = unknown(len(user_rows))
+        born = np.where(user_rows >= 0, years[np.maximum(user_rows, 0)], UNKNOWN_YEAR).astype(np.int32)
+        traits[:, TRAITS.index(c.AGE)] = age_codes(born, seconds, self.traits)
+        return traits
 
     def _counts_before(self, as_of: int) -> npt.NDArray[np.int64]:
         known = self.interactions.seconds < as_of
@@ -133,8 +158,11 @@ class Dataset:
         self.catalogue.save(directory)
         write_table(self.users.table, directory / "users.arrow")
         acts = self.interactions
-        names = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
-        write_table(pa.table({name: getattr(acts, name) for name in names}), directory / "interactions.arrow")
+        columns = {name: getattr(acts, name) for name in COLUMNS}
+        if acts.situations is not None:
+            columns |= {name: acts.situations[:, i].copy() for i, name in enumerate(c.SITUATION)}
+        write_table(pa.table(columns), directory / "interactions.arrow")
+        write_table(pa.table({"trait": self.traits.ids}), directory / TRAITS_FILE)
         self.playlists.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
         (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
@@ -144,7 +172,10 @@ class Dataset:
         """Read what `save` wrote."""
         about = json.loads((directory / "split.json").read_text("utf-8"))
         table = read_table(directory / "interactions.arrow")
-        acts = Interactions(*(table.column(name).to_numpy() for name in table.column_names))
+        situations = [table.column(name).to_numpy() for name in table.column_names[len(COLUMNS) :]]
+        acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
+        acts = replace(acts, situations=np.stack(situations, axis=1) if situations else None)
+        traits = IdMap(read_table(directory / TRAITS_FILE).column(0).combine_chunks())
         users = Users(read_table(directory / "users.arrow"))
         split, versions = Split(**about["split"]), about["lake_versions"]
         return cls(
@@ -155,4 +186,5 @@ class Dataset:
             versions,
             about.get("lake", ""),
             Playlists.load(directory),
+            traits,
         )

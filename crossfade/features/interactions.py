@@ -13,6 +13,7 @@ SECONDS_PER_DAY: Final = 86_400
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int8]
 Number = TypeVar("Number", np.int32, np.int64)
 
 
@@ -27,6 +28,8 @@ class Interactions:
         strengths: [n] float32; above 0 wanted (a play over 30 s is 1, a save 5), below 0 skipped early (down to -1),
             0 neither. A positive interaction is one with strength > 0.
         sessions: [n] int32, numbered within the table; equal within a session of one user.
+        situations: [n, 3] int8 device, shuffle and context, as places in the dataset's `traits`, -1 unknown; None
+            where nothing is known of any.
     """
 
     user_rows: Rows
@@ -34,6 +37,7 @@ class Interactions:
     seconds: Int64s
     strengths: Floats
     sessions: Rows
+    situations: Codes | None = None
 
     def __len__(self) -> int:
         """Return the number of interactions."""
@@ -47,6 +51,7 @@ class Interactions:
             self.seconds[mask],
             self.strengths[mask],
             self.sessions[mask],
+            None if self.situations is None else self.situations[mask],
         )
 
     def between(self, start: int, end: int) -> "Interactions":
@@ -75,6 +80,9 @@ class Queries:
         seconds: [m] int64.
         strengths: [m] float32, signed as in `Interactions`.
         sessions: [m] int32.
+        traits: [n, 6] int8 what is known of who asks and of when, in the order of `TRAITS`, as places in the dataset's
+            `traits`, -1 unknown; None where nothing is known of any. Time of day is known only of those who are
+            answered at once: a playlist of the week is heard at any hour.
     """
 
     user_rows: Rows
@@ -86,6 +94,7 @@ class Queries:
     seconds: Int64s
     strengths: Floats
     sessions: Rows
+    traits: Codes | None = None
 
     def __len__(self) -> int:
         """Return the number of queries."""
@@ -109,6 +118,7 @@ class Queries:
             self.seconds[first:last],
             self.strengths[first:last],
             self.sessions[first:last],
+            None if self.traits is None else self.traits[start:stop],
         )
 
     def take(self, places: npt.NDArray[np.integer]) -> "Queries":
@@ -126,6 +136,7 @@ class Queries:
             self.seconds[entries],
             self.strengths[entries],
             self.sessions[entries],
+            None if self.traits is None else self.traits[places],
         )
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":

@@ -67,6 +67,17 @@ class Playlists:
         """Return the playlists that stood before a moment in UTC seconds."""
         return self._where(self.seconds < end)
 
+    def renumbered(self, rows: Rows) -> "Playlists":
+        """Return the same playlists in another catalogue's rows.
+
+        Args:
+            rows: [num_tracks] int32 the new row of each track, -1 for tracks that leave.
+        """
+        tracks = rows[self.track_rows]
+        counts = np.bincount(self.owners[tracks >= 0], minlength=len(self))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Playlists(offsets, tracks[tracks >= 0], self.seconds, self.titles)
+
     def _where(self, kept: npt.NDArray[np.bool_]) -> "Playlists":
         counts = np.diff(self.offsets)[kept]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

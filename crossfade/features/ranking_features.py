@@ -3,6 +3,8 @@
 Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,9 +13,10 @@ from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
 from crossfade.features.pairs import Pairs, at
+from crossfade.features.session_features import session_features
 from crossfade.features.statistics import NEVER, Statistics
-from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from crossfade.schema.ids import Rows
+from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
 Columns = dict[str, npt.NDArray[np.floating]]
 
@@ -24,6 +27,8 @@ def ranking_features(
     catalogue: Catalogue,
     statistics: Statistics,
     track_vectors: Floats,
+    *,
+    task: Task = DISCOVERY,
 ) -> Floats:
     """Compute the features that a ranker reads.
 
@@ -33,35 +38,39 @@ def ranking_features(
         catalogue: The tracks.
         statistics: Of a moment that is not after the queries'.
         track_vectors: [num_tracks, dim] float32 of length 1.
+        task: What is ranked for.
 
     Returns:
-        [n, c, num_features] float32 in the order of `RANKING_FEATURES`, NaN where missing: a source that did not
+        [n, c, num_features] float32 in the order of `task.features`, NaN where missing: a source that did not
         return the track, a release day that is unknown, times without timestamps, rates and likenesses of an empty
         history. Counts of an empty history are 0. All features of a padded candidate are NaN.
     """
     rows = np.maximum(candidates.rows, 0)
-    features = np.full((*rows.shape, len(RANKING_FEATURES)), np.nan, np.float32)
+    features = np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     if not len(catalogue) or not rows.size:
         return features
-    groups = (
-        _of_sources(candidates),
+    has_time = bool(statistics.has_time[0])
+    groups = [
+        _of_sources(candidates, task),
         _of_tracks(queries, rows, catalogue, statistics),
         _of_users(queries, catalogue, statistics),
-        artist_affinities(queries, rows, catalogue, has_time=bool(statistics.has_time[0])),
+        artist_affinities(queries, rows, catalogue, has_time=has_time),
         genre_affinities(queries, rows, catalogue),
         vector_affinities(queries, rows, track_vectors),
-    )
+    ]
+    if task is NEXT_TRACK:
+        groups.append(session_features(queries, rows, catalogue, track_vectors, has_time=has_time))
     for group in groups:
         for name, values in group.items():
-            features[..., RANKING_FEATURES.index(name)] = values
+            features[..., task.features.index(name)] = values
     features[candidates.rows < 0] = np.nan
     return features
 
 
-def _of_sources(candidates: Candidates) -> Columns:
+def _of_sources(candidates: Candidates, task: Task) -> Columns:
     """Return scores and ranks [n, c] of each source, and how many returned the track."""
     columns: Columns = {"num_sources": (~np.isnan(candidates.ranks)).sum(axis=2).astype(np.float32)}
-    for place, name in enumerate(RETRIEVAL_SOURCES):
+    for place, name in enumerate(task.sources):
         columns[f"{name}_score"] = candidates.scores[..., place]
         columns[f"{name}_rank"] = candidates.ranks[..., place]
     return columns
@@ -75,10 +84,10 @@ def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: S
     week, month = statistics.track_listens_7d, statistics.track_listens_28d
     of_artist = at(statistics.artist_listens, artists, np.nan)
     return {
-        "track_listens_log": np.log1p(listens)[rows],
-        "track_listens_7d_log": np.log1p(week)[rows],
-        "track_trend": np.log((week + 1) / (month / 4 + 1))[rows],
-        "track_listeners_log": np.log1p(statistics.track_listeners)[rows],
+        "track_listens_log": _read(np.log1p, rows, listens),
+        "track_listens_7d_log": _read(np.log1p, rows, week),
+        "track_trend": _read(lambda w, m: np.log((w + 1) / (m / 4 + 1)), rows, week, month),
+        "track_listeners_log": _read(np.log1p, rows, statistics.track_listeners),
         "track_skip_rate": statistics.track_skip_rate[rows],
         "track_save_rate": statistics.track_save_rate[rows],
         "track_age_days": np.where(released == UNKNOWN_DAY, np.nan, np.floor(today) - released),
@@ -89,6 +98,15 @@ def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: S
         "artist_listeners_log": np.log1p(at(statistics.artist_listeners, artists, np.nan)),
         "artist_tracks_log": np.log1p(at(statistics.artist_tracks, artists, np.nan)),
     }
+
+
+def _read(
+    formula: Callable[..., npt.NDArray[np.floating]], rows: Rows, *columns: npt.NDArray[np.generic]
+) -> npt.NDArray[np.floating]:
+    """Apply a formula to columns [num_tracks] and read rows of it, in the order that is less work."""
+    if rows.size < len(columns[0]):
+        return formula(*(column[rows] for column in columns))
+    return formula(*columns)[rows]
 
 
 def _of_users(queries: Queries, catalogue: Catalogue, statistics: Statistics) -> Columns:

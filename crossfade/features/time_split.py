@@ -1,5 +1,6 @@
 """Where time is split into training, validation and test; never at random where there is time."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -45,7 +46,7 @@ def time_split(acts: Interactions, settings: SplitSettings) -> Split:
         shares = [1 - 2 * settings.random_share, 1 - settings.random_share]
         validation_start, test_start = (int(moment) for moment in np.quantile(seconds, shares))
     split = Split(validation_start, test_start, end)
-    _check_periods(acts, split)
+    check_periods(acts, split)
     return split
 
 
@@ -55,44 +56,59 @@ def random_split(acts: Interactions, settings: SplitSettings) -> Split:
     Raises:
         TrainingError: A period has no positive interaction.
     """
+    split = random_periods(settings)
+    check_periods(acts, split)
+    return split
+
+
+def random_periods(settings: SplitSettings) -> Split:
+    """Return the periods of times that mean nothing: 100 days, the last of them by `random_share`."""
     end = PSEUDO_DAYS * SECONDS_PER_DAY
     period = round(settings.random_share * end)
-    split = Split(end - 2 * period, end - period, end, has_time=False)
-    _check_periods(acts, split)
-    return split
+    return Split(end - 2 * period, end - period, end, has_time=False)
+
+
+def validation_start(seconds: Int64s, test_start: int, settings: SplitSettings) -> int:
+    """Choose the moment that parts validation from training where the test period is given.
+
+    The rules are those of `time_split`.
+
+    Args:
+        seconds: [n] int64 of the interactions before the test period, n > 0.
+        test_start: UTC seconds.
+        settings: Lengths.
+    """
+    days = settings.validation_days or _period_days(seconds, test_start)
+    start = test_start - days * SECONDS_PER_DAY
+    if not settings.validation_days and np.mean(seconds < start) < TRAIN_SHARE:
+        return int(np.quantile(seconds, 1 - settings.random_share))
+    return start
 
 
 def spread(acts: Interactions, users: IdMap, tracks: IdMap, seed: int) -> Interactions:
     """Give interactions [n] seeded random times, about evenly over 100 days from 1970 on.
 
-    A time follows from the ids of user and track, the number of that pair's interaction, and the seed, and from
-    nothing else: what is imported later moves no earlier interaction into another period.
+    A time follows from the ids of user and track and the seed, and from nothing else: what is imported later moves no
+    earlier interaction into another period, and all plays of a track by a user are in one period, since a test pair that
+    was known before could not be judged.
 
     Args:
-        acts: Sorted by user, then track.
+        acts: In any order.
         users: Of `user_rows`.
         tracks: Of `track_rows`.
         seed: Another seed gives other times.
     """
     hashes = np.array([seed % 2**64], np.uint64)
-    for keys in (_hashed(users)[acts.user_rows], _hashed(tracks)[acts.track_rows], _occurrences(acts)):
+    for keys in (_hashed(users)[acts.user_rows], _hashed(tracks)[acts.track_rows]):
         hashes = _mixed(hashes ^ keys)
     seconds = (hashes % np.uint64(PSEUDO_DAYS * SECONDS_PER_DAY)).astype(np.int64)
-    return Interactions(acts.user_rows, acts.track_rows, seconds, acts.strengths, acts.sessions)
+    return replace(acts, seconds=seconds)
 
 
 def _hashed(ids: IdMap) -> UInt64s:
     import pandas as pd  # here alone: the splits that have time start faster without it
 
     return pd.util.hash_array(ids.ids.to_numpy(zero_copy_only=False), categorize=False)
-
-
-def _occurrences(acts: Interactions) -> UInt64s:
-    """Number the interactions [n] of each pair of user and track from 0."""
-    places = np.arange(len(acts))
-    is_first = np.ones(len(acts), np.bool_)
-    is_first[1:] = (np.diff(acts.user_rows) != 0) | (np.diff(acts.track_rows) != 0)
-    return (places - np.maximum.accumulate(np.where(is_first, places, 0))).astype(np.uint64)
 
 
 def _mixed(keys: UInt64s) -> UInt64s:
@@ -111,7 +127,12 @@ def _period_days(seconds: Int64s, end: int) -> int:
     return int(np.searchsorted(np.cumsum(counts), PERIOD_SHARE * len(seconds))) + 1
 
 
-def _check_periods(acts: Interactions, split: Split) -> None:
+def check_periods(acts: Interactions, split: Split) -> None:
+    """Refuse a split of which a period has nothing to learn from or to be judged by.
+
+    Raises:
+        TrainingError: A period has no positive interaction.
+    """
     moments = acts.seconds[acts.positive]
     counts = np.bincount(
         np.searchsorted([split.validation_start, split.test_start], moments, side="right"), minlength=3

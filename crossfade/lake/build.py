@@ -10,18 +10,29 @@ from typing import Final
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from crossfade.lake import gold, layout, silver
+from crossfade.lake import bots, gold, layout, silver
 from crossfade.lake.engine import Engine, engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
+from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
-from crossfade.schema.settings import LakeSettings, Settings
+from crossfade.schema.settings import BotSettings, LakeSettings, Settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, TRACKS, USERS
 
 MADE_FROM: Final = "crossfade.made_from"
 DROPPED: Final = "crossfade.rows_dropped"
-RECIPES: Final = ("build.py", "silver.py", "gold.py", "layout.py")
+RECIPES: Final = (
+    "build.py",
+    "silver.py",
+    "gold.py",
+    "layout.py",
+    "activity.py",
+    "bot_intruders.py",
+    "bot_rules.py",
+    "bot_score.py",
+    "bots.py",
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class _Making:
     """What a step may use besides its inputs: the settings, `kept` (see `Engine.kept`), and notes on what it wrote."""
 
     settings: LakeSettings
+    bots: BotSettings
     kept: Callable[[str, ir.Table], ir.Table]
     count: Callable[[ir.Table], int]
     notes: dict[str, str]
@@ -69,19 +81,29 @@ class _Making:
 
 @dataclass(frozen=True)
 class _Step:
-    """One table to build: `make(making, *inputs)` gives its rows."""
+    """One table to build: `make(making, *inputs)` gives its rows, by the named sections of the settings."""
 
     target: str
     inputs: tuple[str, ...]
     make: Callable[..., ir.Table]
+    sections: tuple[str, ...] = ("lake",)
 
 
-def _silver_events(making: _Making, bronze: ir.Table) -> ir.Table:
+def _dropped(making: _Making, bronze: ir.Table) -> ir.Table:
     same = making.kept("same_ids", silver.same_ids(bronze))
-    repeats = making.kept("exact_repeats", silver.exact_repeats(bronze, same))
-    dropped = same.union(repeats)
+    return same.union(making.kept("exact_repeats", silver.exact_repeats(bronze, same)))
+
+
+def _bots(making: _Making, bronze: ir.Table, tracks: ir.Table, lists: ir.Table) -> ir.Table:
+    once = bronze.anti_join(_dropped(making, bronze), silver.ROW)
+    settings = (making.settings, making.bots)
+    return bots.flags(once, silver.newest(tracks, TRACKS), lists, settings, making.kept)
+
+
+def _silver_events(making: _Making, bronze: ir.Table, flags: ir.Table) -> ir.Table:
+    dropped = _dropped(making, bronze)
     making.notes[DROPPED] = str(making.count(dropped))
-    return silver.events(bronze, dropped, silver.sessions(bronze, dropped, making.settings))
+    return silver.events(bronze, dropped, silver.sessions(bronze, dropped, making.settings), flags)
 
 
 def _interactions(making: _Making, events: ir.Table, tracks: ir.Table) -> ir.Table:
@@ -90,7 +112,8 @@ def _interactions(making: _Making, events: ir.Table, tracks: ir.Table) -> ir.Tab
 
 # In the order of need; a table's layer stands before the slash.
 STEPS: Final = (
-    _Step("silver/events", ("bronze/events",), _silver_events),
+    _Step("silver/bots", ("bronze/events", "bronze/tracks", f"bronze/{BOT_LISTS}"), _bots, ("lake", "bots")),
+    _Step("silver/events", ("bronze/events", "silver/bots"), _silver_events),
     _Step("silver/artists", ("bronze/artists",), lambda _, rows: silver.newest(rows, ARTISTS)),
     _Step("silver/playlists", ("bronze/playlists",), lambda _, rows: silver.newest(rows, PLAYLISTS)),
     _Step("silver/users", ("bronze/users",), lambda _, rows: silver.newest(rows, USERS)),
@@ -120,7 +143,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
 
     Args:
         lake: With at least one import.
-        settings: The section `lake` is read.
+        settings: The sections `lake` and `bots` are read.
         progress: Told the name of each table before it is built.
 
     Returns:
@@ -137,13 +160,13 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         )
     with lake.writing() as scratch, engine(scratch) as session:
         lake = StillLake(lake.path)
-        written = tuple(step.target for step in STEPS if _built(step, lake, settings.lake, session, progress))
+        written = tuple(step.target for step in STEPS if _built(step, lake, settings, session, progress))
         counts = tuple(_counts(name, lake, session) for name in TABLES)
     return LakeReport(counts, written, lake.versions())
 
 
 def _built(
-    step: _Step, lake: Lake, settings: LakeSettings, session: Engine, progress: Callable[[str], None]
+    step: _Step, lake: Lake, settings: Settings, session: Engine, progress: Callable[[str], None]
 ) -> bool:
     """Build a table unless its newest version was made from just these inputs; return whether it was built."""
     layer, _, name = step.target.partition("/")
@@ -151,17 +174,16 @@ def _built(
     if lake.has(layer, name) and lake.history(layer, name)[0].get(MADE_FROM) == made_from:
         return False
     progress(step.target)
-    making = _Making(settings, session.kept, session.count, {MADE_FROM: made_from})
+    making = _Making(settings.lake, settings.bots, session.kept, session.count, {MADE_FROM: made_from})
     rows = step.make(making, *(_input(source, lake, session) for source in step.inputs))
     lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), making.notes)
     return True
 
 
-def _made_from(step: _Step, lake: Lake, settings: LakeSettings) -> str:
+def _made_from(step: _Step, lake: Lake, settings: Settings) -> str:
     inputs = {source: lake.version(*source.split("/")) for source in step.inputs}
-    return json.dumps(
-        {"inputs": inputs, "settings": settings.model_dump(), "recipe": _recipe()}, sort_keys=True
-    )
+    read = settings.model_dump(include=set(step.sections))
+    return json.dumps({"inputs": inputs, "settings": read, "recipe": _recipe()}, sort_keys=True)
 
 
 def _recipe() -> str:
@@ -172,6 +194,8 @@ def _recipe() -> str:
 
 def _schema(table: str) -> pa.Schema:
     layer, _, name = table.partition("/")
+    if name == BOT_LISTS:
+        return BOT_LISTS_SCHEMA
     if layer == BRONZE:
         return layout.bronze_schema(TABLES[name])
     return layout.SILVER_SCHEMAS[name] if layer == SILVER else layout.GOLD_SCHEMAS[name]

@@ -17,6 +17,7 @@ class Engine:
 
     def __init__(self, connection: ibis.BaseBackend) -> None:
         self._connection = connection
+        self._kept: dict[str, ir.Table] = {}
 
     def table(self, files: list[Path], schema: pa.Schema) -> ir.Table:
         """Return Parquet files as one expression, read lazily; without files it has no rows.
@@ -30,8 +31,10 @@ class Engine:
         return self._connection.read_parquet([str(path) for path in files], union_by_name=True)
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
-        """Compute an expression now and keep its rows under a name, so that several others can read them."""
-        return self._connection.create_table(name, expression)
+        """Compute an expression now and keep its rows under a name, so that several others can read them; once for each name."""
+        if name not in self._kept:
+            self._kept[name] = self._connection.create_table(name, expression)
+        return self._kept[name]
 
     def count(self, expression: ir.Table) -> int:
         """Return the number of rows."""

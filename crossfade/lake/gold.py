@@ -27,7 +27,7 @@ def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> 
         settings: Lengths in ms, shares and the strength of a save.
 
     Returns:
-        user_id, track_id, timestamp, strength (float32), session_id, event_type.
+        user_id, track_id, timestamp, strength (float32), session_id, event_type, device, shuffle, context.
     """
     wanted = events[c.EVENT_TYPE].isin([str(kind) for kind in INTERACTIONS])
     acts = events.filter(wanted & ~events[c.IS_BOT] & events[c.TRACK_ID].notnull())
@@ -39,7 +39,7 @@ def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> 
         (kind == str(EventType.DISLIKE), -settings.save_strength),
         else_=_listen_strength(acts, settings),
     )
-    columns = (c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.STRENGTH, c.SESSION_ID, c.EVENT_TYPE)
+    columns = (c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.STRENGTH, c.SESSION_ID, c.EVENT_TYPE, *c.SITUATION)
     return acts.mutate(**{c.STRENGTH: strength.cast("float32")}).select(*columns)
 
 

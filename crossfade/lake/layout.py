@@ -38,6 +38,26 @@ _DAY_COUNTS: Final = tuple(
     (name, pa.int64()) for name in ("listens", "listeners", "positives", "early_skips", "saves")
 )
 
+# What is held against accounts, by hour and place (or whole), and what people decided on them.
+BOTS: Final = "bots"
+BOT_LISTS: Final = "bot_lists"
+BOTS_SCHEMA: Final = pa.schema(
+    [
+        (c.USER_ID, pa.string()),
+        (c.HOUR, TIMESTAMP_TYPE),
+        (c.SESSION_ID, pa.string()),
+        (c.DEVICE, pa.string()),
+        (c.COUNTRY, pa.string()),
+        (c.RULE, pa.string()),
+        (c.MEASURE, pa.float64()),
+        (c.LISTENS, pa.int64()),
+        (c.IS_FLAGGED, pa.bool_()),
+    ]
+)
+BOT_LISTS_SCHEMA: Final = pa.schema(
+    [(c.USER_ID, pa.string()), (c.LIST, pa.string()), (c.IMPORTED_AT, TIMESTAMP_TYPE)]
+)
+
 SILVER_SCHEMAS: Final = MappingProxyType(
     {
         EVENTS.name: _with(EVENTS.schema, (c.SESSION_POSITION, pa.int32()), (c.IS_BOT, pa.bool_())),
@@ -45,6 +65,7 @@ SILVER_SCHEMAS: Final = MappingProxyType(
         ARTISTS.name: ARTISTS.schema,
         PLAYLISTS.name: PLAYLISTS.schema,
         USERS.name: USERS.schema,
+        BOTS: BOTS_SCHEMA,
     }
 )
 
@@ -64,6 +85,9 @@ GOLD_SCHEMAS: Final = MappingProxyType(
                 (c.STRENGTH, pa.float32()),
                 (c.SESSION_ID, pa.string()),
                 (c.EVENT_TYPE, pa.string()),
+                (c.DEVICE, pa.string()),
+                (c.SHUFFLE, pa.bool_()),
+                (c.CONTEXT, pa.string()),
             ]
         ),
         TRACK_DAYS: pa.schema([(c.TRACK_ID, pa.string()), (c.DAY, pa.date32()), *_DAY_COUNTS]),

@@ -3,6 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.bots import marked
 from crossfade.schema import columns as c
 from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import EVENTS, TRACKS, Table
@@ -80,20 +81,21 @@ def sessions(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.
     return rows.select(c.EVENT_ID, **{c.SESSION_ID: session, c.SESSION_POSITION: position})
 
 
-def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table) -> ir.Table:
-    """Return events without repeats, in sessions, marked as not from bots.
+def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table, flags: ir.Table) -> ir.Table:
+    """Return events without repeats, in sessions, marked where they are not a listener's.
 
     Args:
         bronze: Bronze events.
         dropped: What `same_ids` and `exact_repeats` found.
         sessions: What `sessions` made.
+        flags: What `bots.flags` found.
 
     Returns:
         The canonical columns, `session_position` and `is_bot`.
     """
     own = [name for name in EVENTS.schema.names if name != c.SESSION_ID]
-    once = bronze.anti_join(dropped, ROW).select(*own)
-    return once.inner_join(sessions, c.EVENT_ID).mutate(**{c.IS_BOT: ibis.literal(False)})
+    once = marked(bronze.anti_join(dropped, ROW), flags).select(*own, c.IS_BOT)
+    return once.inner_join(sessions, c.EVENT_ID)
 
 
 def newest(bronze: ir.Table, table: Table) -> ir.Table:

@@ -1,20 +1,31 @@
-"""What every ranker promises."""
+"""What every ranker promises, and where each one lives."""
 
+import json
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol, Self
+from types import MappingProxyType
+from typing import Any, Final, Protocol, Self, cast
 
 from crossfade.features.interactions import Floats, Int64s
+from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
+from crossfade.schema.settings import Settings
+from crossfade.schema.tasks import DISCOVERY, Task
+
+ABOUT: Final = "ranker.json"
 
 
 class Ranker(Protocol):
     """Orders candidates by their features. The constructor only stores its arguments; learned state ends in `_`."""
 
+    task: Task
+
     def fit(self, features: Floats, labels: Rows, group_sizes: Int64s, user_rows: Rows) -> Self:
         """Learn from graded candidates, forgetting any earlier fit.
 
         Args:
-            features: [rows, num_features] float32 in the order of `RANKING_FEATURES`, group after group.
+            features: [rows, num_features] float32 in the order of the task's features, group after group.
             labels: [rows] int32 relevance grades, 0 is not wanted.
             group_sizes: [groups] int64 candidates of each query; they sum to rows.
             user_rows: [groups] int32 the user of each query; what is held out is split by it.
@@ -28,6 +39,10 @@ class Ranker(Protocol):
         """Score candidates [..., num_features]; returns [...] float32, higher is better."""
         ...
 
+    def contributions(self, features: Floats) -> Floats:
+        """Return [rows, num_features] float32: how much each feature of candidates [rows, num_features] moved their score."""
+        ...
+
     def save(self, directory: Path) -> None:
         """Write the model and the names of its features into a directory (made if missing); no pickle."""
         ...
@@ -37,6 +52,74 @@ class Ranker(Protocol):
         """Read what `save` wrote.
 
         Raises:
-            IntegrityError: The files are damaged, or the features are not `RANKING_FEATURES`.
+            IntegrityError: The files are damaged, or the features are not the task's.
         """
         ...
+
+
+# Where each ranker lives, by the name in `ranking.model`; a string, so that listing them imports none of their libraries.
+RANKERS: Final = MappingProxyType(
+    {
+        "gbdt": "crossfade.ranking.gbdt:GbdtRanker",
+        "deepfm": "crossfade.ranking.deepfm:DeepFmRanker",
+    }
+)
+
+
+def ranker_class(name: str) -> type[Ranker]:
+    """Import and return the class of a ranker by its name in `RANKERS`."""
+    module, _, attribute = RANKERS[name].partition(":")
+    return cast("type[Ranker]", getattr(import_module(module), attribute))
+
+
+def unfitted_ranker(settings: Settings, task: Task = DISCOVERY) -> Ranker:
+    """Construct the ranker that the settings ask for; imports its library."""
+    sections: dict[str, Any] = {"gbdt": settings.ranking, "deepfm": settings.deepfm}
+    name = settings.ranking.model
+    return cast("Callable[..., Ranker]", ranker_class(name))(sections[name], settings.seed, task)
+
+
+def load_ranker(directory: Path) -> Ranker:
+    """Read what any ranker saved.
+
+    Raises:
+        IntegrityError: The files are damaged, of an unknown kind, or of other features.
+    """
+    return ranker_class(read_about(directory)["model"]).load(directory)
+
+
+def write_about(directory: Path, about: dict[str, Any]) -> None:
+    """Write `ranker.json`: kind of model, task, names of features, and what the ranker needs to know of itself."""
+    (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+
+
+def read_about(directory: Path) -> dict[str, Any]:
+    """Read `ranker.json`.
+
+    Raises:
+        IntegrityError: It is missing or damaged, or names a ranker that is not known here.
+    """
+    try:
+        about: dict[str, Any] = json.loads((directory / ABOUT).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
+    if about.get("model") not in RANKERS:
+        raise IntegrityError(
+            f"{directory} holds a ranker of the kind {about.get('model')!r}; known here: {', '.join(RANKERS)}. Train it again."
+        )
+    return about
+
+
+def require_features(directory: Path, names: list[str], task: Task) -> None:
+    """Refuse a saved ranker of other features.
+
+    Raises:
+        IntegrityError: Names what differs.
+    """
+    if tuple(names) == task.features:
+        return
+    unknown = sorted(set(names) ^ set(task.features)) or ["the order"]
+    raise IntegrityError(
+        f"The ranker in {directory} was trained on {len(names)} features, this version computes "
+        f"{len(task.features)}; they differ in {', '.join(unknown)}. Train it again."
+    )

@@ -1,15 +1,20 @@
 """What a ranker learns from: queries as of a moment, and what their users went on to want and to skip."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
+from crossfade.features.next_tracks import NextTracks
 from crossfade.features.pairs import Pairs, at
 from crossfade.features.statistics import LISTEN_STRENGTH
 from crossfade.schema.ids import Rows
+
+MOMENTS_A_SESSION: Final = 20  # most that teach of one session
+MOST_MOMENTS: Final = 5000  # bounds the time: sessions have far more moments than users have days
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,55 @@ def examples(dataset: Dataset, start: int, end: int, *, max_users: int, seed: in
     drawn[np.random.default_rng(seed).permutation(edges[-1])[:max_users]] = True
     parts = zip(asked.items(), np.split(drawn, edges[:-1]), strict=True)
     return [Examples.of(dataset, users[chosen], moment, end) for (moment, users), chosen in parts]
+
+
+@dataclass(frozen=True)
+class NextTrackExamples:
+    """n queries in the midst of sessions, and the track that was wanted next.
+
+    Args:
+        queries: n queries, whose histories end with the running session.
+        track_rows: [n] int32 what came next.
+        grades: [n] int32: 2 when saved, 1 when listened to.
+    """
+
+    queries: Queries
+    track_rows: Rows
+    grades: Rows
+
+    def labels(self, rows: Rows, first: int = 0) -> Rows:
+        """Return the grades [b, c] int32 of tracks [b, c] of the queries from `first` on."""
+        asked = slice(first, first + len(rows))
+        return np.where(rows == self.track_rows[asked, None], self.grades[asked, None], 0).astype(np.int32)
+
+    def skipped(self, rows: Rows, first: int = 0) -> npt.NDArray[np.bool_]:  # noqa: ARG002  # the contract's
+        """Return [b, c] false: what was skipped on the way to the next track stands in the history already."""
+        return np.zeros(rows.shape, np.bool_)
+
+
+def next_track_examples(
+    dataset: Dataset, start: int, end: int, *, max_users: int, seed: int
+) -> list[NextTrackExamples]:
+    """Cut the examples of the sessions in [start, end): every moment knows what happened before it, repeats are wanted, too.
+
+    Args:
+        dataset: Interactions before and inside the period.
+        start: UTC seconds; retrieval may have learned from what happened before, from nothing later.
+        end: UTC seconds, exclusive.
+        max_users: At most about so many queries (a user at a moment), and 5,000, are drawn.
+        seed: Of the draw.
+
+    Raises:
+        TrainingError: There is no session of two listens in the period.
+    """
+    moments = NextTracks.of(
+        dataset,
+        start,
+        end,
+        most_sessions=max(min(max_users, MOST_MOMENTS) // MOMENTS_A_SESSION, 1),
+        most_moments=MOMENTS_A_SESSION,
+        seed=seed,
+    )
+    saved = dataset.interactions.strengths[moments.targets] > LISTEN_STRENGTH
+    queries = moments.queries(0, len(moments))
+    return [NextTrackExamples(queries, moments.track_rows, 1 + saved.astype(np.int32))]

@@ -94,7 +94,7 @@ def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> l
     titles = table.column(c.TITLE).take(pa.array(rows)).to_pylist()
     artists = wording.artist_names(recommender.catalogue.artist_rows[rows]).to_pylist()
     scores = slates.scores[filled].tolist()
-    sources = [c.RETRIEVAL_SOURCES[place] for place in slates.sources[filled].tolist()]
+    sources = [c.RADIO_SOURCES[place] for place in slates.sources[filled].tolist()]
     reasons = wording.texts(slates.reason_kinds[filled], slates.reason_rows[filled]).to_pylist()
     tracks = [
         AnsweredTrack(track, title or track, artist or "", score, source, reason)

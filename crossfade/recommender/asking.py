@@ -13,8 +13,10 @@ import pydantic
 from pydantic import Field
 
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Queries
-from crossfade.recommender.requests import Requests, Sessions, listen_strengths, with_sessions
+from crossfade.features.interactions import Codes, Int64s, Queries
+from crossfade.features.running_sessions import Sessions, with_sessions
+from crossfade.features.traits import time_codes, trait, unknown
+from crossfade.recommender.requests import Requests, listen_strengths
 from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
@@ -44,8 +46,11 @@ class Ask(pydantic.BaseModel):
         session: Just played, oldest first.
         seed_track: To start from; counts as just saved.
         country: Instead of the user's own.
-        time: As of when; without a zone UTC. None takes the bundle's end.
+        time: As of when; without a zone UTC. None takes the bundle's end, and says nothing of hour and weekday.
         exclude: Tracks not wanted.
+        device: What the listener plays on, as in events; what training never saw says nothing.
+        shuffle: Whether played in shuffled order.
+        context: What the listener is about, as in events.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +63,9 @@ class Ask(pydantic.BaseModel):
     country: Id | None = None
     time: datetime | None = None
     exclude: tuple[Id, ...] = ()
+    device: Id | None = None
+    shuffle: bool | None = None
+    context: Id | None = None
 
     @property
     def seconds(self) -> int | None:
@@ -173,7 +181,11 @@ def requests_of(
     queries = _as_of(dataset.queries(users, as_of), seconds)
     countries = dataset.users.countries.rows(_texts([ask.country for ask in asks]))
     asked = np.array([ask.country is not None for ask in asks])
-    queries = replace(queries, country_rows=np.where(asked, countries, queries.country_rows).astype(np.int32))
+    queries = replace(
+        queries,
+        country_rows=np.where(asked, countries, queries.country_rows).astype(np.int32),
+        traits=_traits(asks, dataset, users, seconds),
+    )
     seeds = _seeds(asks, dataset)
     sessions, unknown_played = _sessions(asks, dataset, seeds, lake)
     excluded = [dataset.catalogue.tracks.rows(list(ask.exclude)) for ask in asks]
@@ -198,10 +210,23 @@ def _texts(values: Sequence[str | None]) -> list[str]:
     return [value or "" for value in values]
 
 
-def _as_of(queries: Queries, seconds: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Queries:
+def _as_of(queries: Queries, seconds: Int64s) -> Queries:
     """Move each query to its own moment: what is later is gone."""
     moved = replace(queries, as_of=seconds)
     return moved.keep(queries.seconds < seconds[queries.owners])
+
+
+def _traits(asks: Sequence[Ask], dataset: Dataset, users: Rows, seconds: Int64s) -> Codes:
+    """Return what is known of the listeners and of their moments, [n, 6]."""
+    profiles = dataset.profiles(users, seconds)
+    traits = unknown(len(asks)) if profiles is None else profiles
+    for ask, codes in zip(asks, traits, strict=True):
+        told = {column: getattr(ask, column) for column in c.SITUATION}
+        names = ["" if value is None else trait(column, value) for column, value in told.items()]
+        codes[1 : 1 + len(c.SITUATION)] = dataset.traits.rows(names)
+    timed = np.array([ask.time is not None for ask in asks]) & dataset.split.has_time
+    traits[timed, 1 + len(c.SITUATION) :] = time_codes(seconds, dataset.traits)[timed]
+    return traits
 
 
 def _seeds(asks: Sequence[Ask], dataset: Dataset) -> Rows:

@@ -12,6 +12,7 @@ from crossfade.schema.errors import IntegrityError, NotFoundError
 
 SOURCES: Final = "sources"
 RANKER: Final = "ranker"
+RADIO: Final = "radio"  # in the ranker's directory; absent where there were no sessions to learn from
 POLICIES: Final = "policies"
 SETTINGS: Final = "settings.yaml"
 

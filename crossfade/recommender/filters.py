@@ -92,6 +92,7 @@ class Exclusions:
             "excluded by the request": owners * width + requests.excluded_rows,
             "the request's seed": seeded * width + requests.seed_rows[seeded],
             "heard": played[_counts_as_heard(queries, self.policy)],
+            "just played": played[queries.places_from_end < self.policy.repeat_after_tracks],
             "disliked": disliked,
         }
 

@@ -2,13 +2,13 @@
 
 Sources are fitted three times on one dataset, until three moments of its split: "validation" (for the ranker,
 which learns from what they return for the validation period), "test" (for the evaluation) and "end" (for what
-is published). The one ranker serves the other two.
+is published). The same rankers serve the other two.
 """
 
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,13 +17,14 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
+from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
 from crossfade.features.playlists import Playlists
 from crossfade.features.statistics import Statistics
-from crossfade.ranking.gbdt import GbdtRanker
-from crossfade.ranking.labels import examples
-from crossfade.ranking.training import training_rows
+from crossfade.ranking.contract import Ranker, unfitted_ranker
+from crossfade.ranking.labels import examples, next_track_examples
+from crossfade.ranking.training import Graded, TrainingRows, nothing_to_learn, training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
@@ -32,13 +33,15 @@ from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.two_tower_learnt import CURVE
 from crossfade.schema.columns import TWO_TOWER
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, TrainingError
+from crossfade.schema.errors import DivergedError, InputError, TrainingError
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
+from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
 logger = logging.getLogger(__name__)
 
 ABOUT: Final = "fit.json"
+DIVERGED: Final = "diverged"
 VALIDATION: Final = "validation"
 UNTIL: Final = (VALIDATION, "test", "end")
 # What a bundle keeps of each epoch: no clock times, so that equal inputs give equal bundles.
@@ -72,7 +75,8 @@ def fit_sources(
 
     Raises:
         InputError: `until` is none of the three.
-        TrainingError: There is nothing to learn from, or a source cannot be fitted.
+        TrainingError: There is nothing to learn from, or a source cannot be fitted. Where the two-tower's loss is not
+            finite any more, the batch and the last good towers stand in `diverged/` of the directory.
     """
     dataset = Dataset.load(dataset_dir)
     moment = moment_of(dataset.split, until)
@@ -84,17 +88,28 @@ def fit_sources(
             "split.validation_days."
         )
     earlier = Sources.load(warm_start, dataset.catalogue) if warm_start else None
-    sources = Sources.fit(known, settings, earlier)
+    try:
+        sources = Sources.fit(known, settings, earlier)
+    except DivergedError as error:
+        error.keep(directory / DIVERGED)
+        raise TrainingError(f"{error} Batch and checkpoint are kept in {directory / DIVERGED}.") from error
     _empty(directory)
     sources.save(directory)
     two_tower = sources.two_tower
-    metrics = {"index_recall": two_tower.index_.recall_, "index_is_exact": two_tower.index_.is_exact}
-    curve = [{name: epoch[name] for name in EPOCH} for epoch in two_tower.history_]
-    _write_about(directory, {"until": until, "moment": moment, "metrics": {**metrics, "two_tower": curve}})
+    index = two_tower.index_
+    metrics: dict[str, Any] = {"index_recall": index.recall_, "index_is_exact": index.is_exact}
+    metrics["track_vectors"] = two_tower.cold_.origins.counts()
+    metrics["two_tower"] = [{name: epoch[name] for name in EPOCH} for epoch in two_tower.history_]
+    _write_about(directory, {"until": until, "moment": moment, "metrics": metrics})
 
 
 def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: Settings) -> None:
-    """Fit the ranker on what sources that have not seen the validation period return for it, and save it.
+    """Fit the rankers on what sources that have not seen the validation period return for it, and save them.
+
+    One learns to discover: tracks that users went on to want on later days. The radio's learns the next track of each
+    session, repeats included; where there are no sessions to learn from, the radio does with the other one.
+
+    Where nobody wanted anything of that, which small or sparse data may bring about, the ranker keeps the sources' order.
 
     Args:
         dataset_dir: Of `Dataset.save`.
@@ -104,38 +119,55 @@ def fit_ranker(dataset_dir: Path, sources_dir: Path, directory: Path, settings: 
 
     Raises:
         InputError: The sources know the validation period.
-        TrainingError: Nobody wanted a candidate in the validation period.
     """
     dataset = Dataset.load(dataset_dir)
     _require_until(sources_dir, VALIDATION)
-    start, end = dataset.split.validation_start, dataset.split.test_start
+    period = dataset.split.validation_start, dataset.split.test_start
     sources = Sources.load(sources_dir, dataset.catalogue)
-    policy = default_policies()[Surface.DISCOVER_WEEKLY]
+    statistics = Statistics.of(dataset, dataset.split.validation_start)
+    limits = {"max_users": settings.ranking.max_users, "seed": settings.seed}
 
-    def excluded_of(queries: Queries) -> Exclusions:
-        requests = Requests.of(queries, Surface.DISCOVER_WEEKLY, policy.k)
-        return Exclusions(requests, policy, dataset.catalogue)
+    def fit(graded: Sequence[Graded], task: Task, surface: Surface) -> tuple[Ranker, TrainingRows]:
+        excluded_of = _filter_of(surface, dataset.catalogue)
+        rows = training_rows(
+            graded, sources, statistics, settings.sources, excluded_of, task=task, seed=settings.seed
+        )
+        logger.info("The ranker of %s learns from %d candidates.", task.name, len(rows.labels))
+        learnt = rows
+        if task is DISCOVERY and not len(rows.labels):
+            logger.warning(
+                "No user wanted a candidate of the validation period: the sources' order alone ranks."
+            )
+            learnt = nothing_to_learn(task)
+        ranker = unfitted_ranker(settings, task)
+        ranker.fit(learnt.features, learnt.labels, learnt.group_sizes, learnt.user_rows)
+        return ranker, rows
 
-    rows = training_rows(
-        examples(dataset, start, end, max_users=settings.ranking.max_users, seed=settings.seed),
-        sources,
-        Statistics.of(dataset, start),
-        settings.sources,
-        excluded_of,
-        seed=settings.seed,
-    )
-    num_users = len(np.unique(rows.user_rows))
-    logger.info("The ranker learns from %d candidates of %d users.", len(rows.labels), num_users)
-    ranker = GbdtRanker(settings.ranking, settings.seed)
-    ranker.fit(rows.features, rows.labels, rows.group_sizes, rows.user_rows)
+    ranker, rows = fit(examples(dataset, *period, **limits), DISCOVERY, Surface.DISCOVER_WEEKLY)
     _empty(directory)
     ranker.save(directory)
-    metrics = {
-        "ranker_users": num_users,
-        "ranker_queries": len(rows.group_sizes),
-        "ranker_rows": len(rows.labels),
-    }
+    metrics = _metrics_of("ranker", rows)
+    try:
+        radio, rows = fit(next_track_examples(dataset, *period, **limits), NEXT_TRACK, Surface.RADIO)
+    except TrainingError as error:
+        logger.warning("The radio has no ranker of its own: %s", error)
+    else:
+        radio.save(directory / bundle.RADIO)
+        metrics |= _metrics_of("radio_ranker", rows)
     _write_about(directory, {"metrics": metrics})
+
+
+def _filter_of(surface: Surface, catalogue: Catalogue) -> Callable[[Queries], Exclusions]:
+    policy = default_policies()[surface]
+    return lambda queries: Exclusions(Requests.of(queries, surface, policy.k), policy, catalogue)
+
+
+def _metrics_of(name: str, rows: TrainingRows) -> dict[str, int]:
+    return {
+        f"{name}_users": len(np.unique(rows.user_rows)),
+        f"{name}_queries": len(rows.group_sizes),
+        f"{name}_rows": len(rows.labels),
+    }
 
 
 def build_bundle(

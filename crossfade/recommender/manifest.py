@@ -12,6 +12,8 @@ from crossfade.schema.tables import SCHEMA_VERSION
 
 MANIFEST: Final = "MANIFEST.json"
 DIGEST: Final = "digest"
+FILES: Final = "files"
+SCHEMA: Final = "schema_version"
 DIGEST_HEX: Final = 16
 BLOCK_BYTES: Final = 1 << 20
 NOT_MODEL: Final = ("settings.yaml", "split.json")  # the latter names versions of the lake
@@ -37,7 +39,7 @@ def write_manifest(directory: Path, about: Manifest) -> str:
     Returns:
         The digest: 16 hex digits of the SHA-256 over the manifest, which holds the digest of each file.
     """
-    body = {"schema_version": SCHEMA_VERSION, **about, "files": file_digests(directory)}
+    body = {SCHEMA: SCHEMA_VERSION, **about, FILES: file_digests(directory)}
     digest = _digest(body)
     replace_file(directory / MANIFEST, _text({DIGEST: digest, **body}).encode())
     return digest
@@ -49,7 +51,7 @@ def model_digest(manifest: Manifest) -> str:
     It is over the files of dataset, sources, ranker, statistics and policies, and over the settings that are read
     when it answers.
     """
-    files = {name: digest for name, digest in manifest["files"].items() if name not in NOT_MODEL}
+    files = {name: digest for name, digest in manifest[FILES].items() if name not in NOT_MODEL}
     sections = {name: manifest.get("settings", {}).get(name) for name in ANSWERING}
     return _digest({"files": files, "settings": sections})
 
@@ -71,7 +73,7 @@ def read_manifest(directory: Path) -> Manifest:
         raise IntegrityError(
             f"{path} is not JSON: {error}; take the bundle from its origin again."
         ) from error
-    version = loaded.get("schema_version", 0) if isinstance(loaded, dict) else 0
+    version = loaded.get(SCHEMA, 0) if isinstance(loaded, dict) else 0
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise IntegrityError(
             f"{path} has schema version {version}, this Crossfade reads up to {SCHEMA_VERSION}; "
@@ -92,7 +94,7 @@ def verify(directory: Path) -> Manifest:
         IntegrityError: Names the first file that is changed, missing or not the manifest's.
     """
     manifest = read_manifest(directory)
-    promised, found = manifest["files"], file_digests(directory)
+    promised, found = manifest[FILES], file_digests(directory)
     for name in sorted({*promised, *found}):
         if promised.get(name) != found.get(name):
             fault = (

@@ -24,6 +24,7 @@ class Policy(pydantic.BaseModel):
 
     k: Count
     exclude_heard: Literal["all", "none"] | Count
+    repeat_after_tracks: Amount
     exclude_disliked: bool
     explicit: Literal["by_user", "never"]
     new_release_days: Amount

@@ -13,7 +13,7 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import Ranker, load_ranker
 from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
@@ -29,6 +29,7 @@ from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import Settings, load_settings
+from crossfade.schema.tables import Surface
 
 # Features that tell how popular a track and its artist are with everybody.
 POPULARITY: Final = np.flatnonzero(
@@ -56,7 +57,7 @@ class Ranked:
 
     Args:
         candidates: [n, c] merged and filtered.
-        features: [n, c, num_features] float32 in the order of `RANKING_FEATURES`.
+        features: [n, c, num_features] float32 in the order of the ranker's task.
         scores: [n, c] float32, -inf where padded.
     """
 
@@ -73,7 +74,8 @@ class Recommender:
         dataset: Catalogue, users and their histories before `as_of`.
         sources: Fitted retrievers.
         statistics: Of tracks, artists and countries as of `as_of`.
-        ranker: Orders candidates.
+        ranker: Orders candidates of every surface but the radio.
+        radio_ranker: Orders candidates of the radio; None where there were no sessions to learn from.
         policies: Of each surface.
         settings: That the bundle was trained with.
         as_of: UTC seconds; the bundle knows what happened before.
@@ -84,7 +86,8 @@ class Recommender:
     dataset: Dataset
     sources: Sources
     statistics: Statistics
-    ranker: GbdtRanker
+    ranker: Ranker
+    radio_ranker: Ranker | None
     policies: Policies
     settings: Settings
     as_of: int
@@ -105,7 +108,8 @@ class Recommender:
             dataset,
             Sources.load(directory / bundle.SOURCES, dataset.catalogue),
             Statistics.load(directory),
-            GbdtRanker.load(directory / bundle.RANKER),
+            load_ranker(directory / bundle.RANKER),
+            _radio_ranker(directory / bundle.RANKER / bundle.RADIO),
             load_policies(directory / bundle.POLICIES),
             load_settings(directory / bundle.SETTINGS),
             manifest["window"]["end"],
@@ -162,6 +166,11 @@ class Recommender:
         """Return slates without reasons; arguments as in `rank`."""
         return self.rerank(requests, self.rank(requests, excluded, muted_popular=muted_popular))
 
+    def ranker_of(self, surface: Surface) -> Ranker:
+        """Return who orders a surface's candidates; its task says which sources are asked."""
+        radio = self.radio_ranker
+        return radio if surface == Surface.RADIO and radio is not None else self.ranker
+
     def policy_of(self, requests: Requests) -> Policy:
         """Return the policy of the requests' surface."""
         return self.policies[requests.surface]
@@ -180,16 +189,23 @@ class Recommender:
                 its features; None is nobody.
         """
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
-        candidates = self.sources.retrieve(requests.queries, self.settings.sources, excluded)
+        ranker = self.ranker_of(requests.surface)
+        task = ranker.task
+        candidates = self.sources.retrieve(requests.queries, self.settings.sources, excluded, task.sources)
         if muted.any():
-            candidates = _muted(candidates, muted, c.RETRIEVAL_SOURCES.index(c.POPULAR))
+            candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
         features = ranking_features(
-            requests.queries, candidates, self.catalogue, self.statistics, self.sources.track_vectors
+            requests.queries,
+            candidates,
+            self.catalogue,
+            self.statistics,
+            self.sources.track_vectors,
+            task=task,
         )
         features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
         filled = candidates.rows >= 0
         scores = np.full(filled.shape, -np.inf, np.float32)
-        scores[filled] = self.ranker.predict(features[filled])
+        scores[filled] = ranker.predict(features[filled])
         return Ranked(candidates, features, scores)
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
@@ -210,6 +226,10 @@ class Recommender:
             _chosen(ranked.scores, places, np.float32(-np.inf)),
             _chosen(sources.astype(np.int8), places, np.int8(NO_ROW)),
         )
+
+
+def _radio_ranker(directory: Path) -> Ranker | None:
+    return load_ranker(directory) if directory.exists() else None
 
 
 def _muted(candidates: Candidates, requests: Bools, source: int) -> Candidates:

@@ -1,4 +1,4 @@
-"""Requests of a batch, as columns; and how a running session becomes the newest part of a history."""
+"""Requests of a batch, as columns; and how strong the listens are that they bring along."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ class Requests:
     """n requests for one surface.
 
     Args:
-        queries: n queries, whose histories end with the request's own session and seed (`with_sessions`).
+        queries: n queries, whose histories end with the request's own session and seed (`features.running_sessions`).
         surface: Where the slates appear.
         k: Tracks wanted in each slate.
         seed_rows: [n] int32 track that the slate starts from, -1 without; never in the slate itself.
@@ -80,21 +80,6 @@ class Requests:
         )
 
 
-@dataclass(frozen=True)
-class Sessions:
-    """What n requests bring along: tracks just played, oldest first (a CSR layout).
-
-    Args:
-        offsets: [n + 1] int64.
-        track_rows: [m] int32.
-        strengths: [m] float32, signed as in `Interactions`.
-    """
-
-    offsets: Int64s
-    track_rows: Rows
-    strengths: Floats
-
-
 def listen_strengths(
     played_shares: npt.NDArray[np.floating], durations_ms: npt.NDArray[np.floating], lake: LakeSettings
 ) -> Floats:
@@ -115,23 +100,3 @@ def listen_strengths(
     by_share = (played_shares - lake.positive_share) / max(lake.positive_share - EARLY_SHARE, 1e-9)
     skipped = np.clip(np.where(np.isnan(played_ms), by_share, by_time), -1, 0)
     return np.where(wanted, 1.0, skipped).astype(np.float32)
-
-
-def with_sessions(queries: Queries, sessions: Sessions) -> Queries:
-    """Append each request's session to its history, a second apart and just before `as_of`."""
-    counts = np.diff(sessions.offsets)
-    if not counts.any():
-        return queries
-    owners = np.repeat(np.arange(len(queries)), counts)
-    from_end = sessions.offsets[1:][owners] - np.arange(len(owners))
-    ends = queries.offsets[1:][owners]
-    latest = queries.last_seconds(1)[owners, 0]
-    numbers = (int(queries.sessions.max(initial=NO_ROW)) + 1 + owners).astype(np.int32)
-    return replace(
-        queries,
-        offsets=queries.offsets + sessions.offsets,
-        track_rows=np.insert(queries.track_rows, ends, sessions.track_rows),
-        seconds=np.insert(queries.seconds, ends, np.maximum(queries.as_of[owners] - from_end, latest)),
-        strengths=np.insert(queries.strengths, ends, sessions.strengths),
-        sessions=np.insert(queries.sessions, ends, numbers),
-    )

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from crossfade.ranking.contract import Ranker
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import Ranked, Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.wording import ReasonKind
-from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.tables import Surface
 
@@ -104,7 +104,7 @@ def why(recommender: Recommender, user_id: str, track_id: str, surface: Surface)
         bundle=recommender.digest,
         slate_place=place,
         num_candidates=int((ranked.candidates.rows >= 0).sum()),
-        **_among_candidates(recommender, ranked, row),
+        **_among_candidates(recommender.ranker_of(surface), ranked, row),
         reason=reason,
         excluded=tuple(exclusions.causes(0, row)),
     )
@@ -122,25 +122,25 @@ def _in_slate(recommender: Recommender, requests: Requests, row: int) -> tuple[i
     return int(is_track[0].argmax()) + 1, str(text)
 
 
-def _among_candidates(recommender: Recommender, ranked: Ranked, row: int) -> dict[str, Any]:
+def _among_candidates(ranker: Ranker, ranked: Ranked, row: int) -> dict[str, Any]:
     """Return what sources and ranker say of the track, as fields of `Why`."""
     at = np.flatnonzero(ranked.candidates.rows[0] == row)
     if not len(at):
-        silent = tuple(SourceSay(name, None, None) for name in c.RETRIEVAL_SOURCES)
+        silent = tuple(SourceSay(name, None, None) for name in ranker.task.sources)
         return {"ranked_place": None, "score": None, "sources": silent, "contributions": ()}
     place, features = int(at[0]), ranked.features[0, at]
     scores, ranks = ranked.candidates.scores[0, place], ranked.candidates.ranks[0, place]
-    moved = recommender.ranker.contributions(features)[0]
+    moved = ranker.contributions(features)[0]
     largest = np.argsort(-np.abs(moved), kind="stable")[:SHOWN_FEATURES]
     return {
         "ranked_place": int((ranked.scores[0] > ranked.scores[0, place]).sum()) + 1,
         "score": float(ranked.scores[0, place]),
         "sources": tuple(
             SourceSay(name, _number(score), None if np.isnan(rank) else int(rank) + 1)
-            for name, score, rank in zip(c.RETRIEVAL_SOURCES, scores, ranks, strict=True)
+            for name, score, rank in zip(ranker.task.sources, scores, ranks, strict=True)
         ),
         "contributions": tuple(
-            Contribution(c.RANKING_FEATURES[i], _number(features[0, i]), float(moved[i])) for i in largest
+            Contribution(ranker.task.features[i], _number(features[0, i]), float(moved[i])) for i in largest
         ),
     }
 

@@ -72,12 +72,16 @@ class ArtistTracks:
         A positive play weighs half as much 200 tracks or 60 days later; related artists get 0.3 of the weight that
         their likeness passes on.
         """
+        return top_of_rows(self.artist_weights(queries) @ self.tracks_, k)
+
+    def artist_weights(self, queries: Queries) -> Matrix:
+        """Return how dear each artist is to each query, sparse [n, num_artists], related artists included."""
         liked = queries.positives
         weights = fading_plays(liked, HALF_LIFE_TRACKS, HALF_LIFE_DAYS, has_time=self.has_time_)
         weights *= np.minimum(liked.strengths, MAX_STRENGTH)
         own = history_matrix(liked, self.artist_rows_[liked.track_rows], weights, self.tracks_.shape[0])
         own.data **= ARTIST_DAMPING
-        return top_of_rows((own + RELATED_WEIGHT * (own @ self.related_)) @ self.tracks_, k)
+        return own + RELATED_WEIGHT * (own @ self.related_)
 
     def save(self, directory: Path) -> None:
         """Write `tracks.arrow`, `related.arrow` and `about.json`."""

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Protocol, Self, cast
+from typing import Final, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,20 @@ class Retriever(Protocol):
         ...
 
 
+@runtime_checkable
+class Extendable(Retriever, Protocol):
+    """A source that can take up new tracks without being fitted again."""
+
+    def extended(self, dataset: Dataset, audio_folder: Path | None) -> Self:
+        """Return the same source for the dataset that it was fitted on, with more tracks in its catalogue.
+
+        Args:
+            dataset: The one of the fit but for the new tracks.
+            audio_folder: Of the new tracks' audio files, named by track id; None for none.
+        """
+        ...
+
+
 # Where each source lives, by name; a string, so that listing them imports none of their libraries.
 RETRIEVERS: Final = MappingProxyType(
     {
@@ -56,7 +70,13 @@ RETRIEVERS: Final = MappingProxyType(
         c.ITEM_KNN: "crossfade.retrieval.item_knn:ItemKnn",
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
+        c.TRANSITIONS: "crossfade.retrieval.transitions:Transitions",
+        c.SESSION_KNN: "crossfade.retrieval.session_knn:SessionKnn",
+        c.REPLAYS: "crossfade.retrieval.replays:Replays",
+        c.SASREC: "crossfade.retrieval.session_model:SasRec",
+        c.GRU4REC: "crossfade.retrieval.session_model:Gru4Rec",
         c.ALS: "crossfade.retrieval.als:Als",
+        c.RELEASES: "crossfade.retrieval.releases:Releases",
     }
 )
 

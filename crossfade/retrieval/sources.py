@@ -11,7 +11,7 @@ from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
-from crossfade.retrieval.contract import Ranking, Retriever, retriever_class
+from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import Settings, SourceSettings
@@ -29,23 +29,26 @@ DEEPER: Final = 4
 def unfitted(name: str, settings: Settings) -> Retriever:
     """Construct a source by its name; imports its library."""
     arguments = {
-        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed),
+        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed, settings.als),
         c.ITEM_KNN: (settings.sources.neighbours,),
+        c.TRANSITIONS: (settings.sources.neighbours,),
+        c.SASREC: (settings.session_model, settings.index, settings.seed),
+        c.GRU4REC: (settings.session_model, settings.index, settings.seed),
         c.ALS: (settings.als, settings.index, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))
 
 
 class Sources:
-    """The fitted retrievers, in the order of `RETRIEVAL_SOURCES`.
+    """The fitted retrievers, in the order of `RADIO_SOURCES`, which begin with `RETRIEVAL_SOURCES`.
 
     Args:
-        retrievers: Name -> fitted retriever, for every name of `RETRIEVAL_SOURCES`.
+        retrievers: Name -> fitted retriever, for every name of `RADIO_SOURCES`.
         catalogue: What they were fitted on.
     """
 
     def __init__(self, retrievers: Mapping[str, Retriever], catalogue: Catalogue) -> None:
-        self.retrievers = {name: retrievers[name] for name in c.RETRIEVAL_SOURCES}
+        self.retrievers = {name: retrievers[name] for name in c.RADIO_SOURCES}
         self.catalogue = catalogue
 
     @classmethod
@@ -60,13 +63,30 @@ class Sources:
         Raises:
             TrainingError: A source cannot be fitted.
         """
-        retrievers = {name: unfitted(name, settings) for name in c.RETRIEVAL_SOURCES}
+        retrievers = {name: unfitted(name, settings) for name in c.RADIO_SOURCES}
         for name, retriever in retrievers.items():
             if name == c.TWO_TOWER and warm_start is not None:
                 cast("TwoTower", retriever).fit(dataset, warm_start=warm_start.two_tower)
             else:
                 retriever.fit(dataset)
         return cls(retrievers, dataset.catalogue)
+
+    def extended(self, dataset: Dataset, settings: Settings, audio_folder: Path | None = None) -> "Sources":
+        """Return the sources for the dataset that they were fitted on, with more tracks in its catalogue.
+
+        What is learnt by gradients is kept and told of the new tracks (`extended`); sources that only count are counted
+        again, which gives them the same answers on new rows.
+
+        Raises:
+            InputError: Nothing is known that could tell a new track.
+        """
+        retrievers = {
+            name: retriever.extended(dataset, audio_folder)
+            if isinstance(retriever, Extendable)
+            else unfitted(name, settings).fit(dataset)
+            for name, retriever in self.retrievers.items()
+        }
+        return Sources(retrievers, dataset.catalogue)
 
     @property
     def two_tower(self) -> "TwoTower":
@@ -78,23 +98,28 @@ class Sources:
         """[num_tracks, dim] float32 of length 1, of the two-tower."""
         return self.two_tower.track_vectors_
 
-    def retrieve(self, queries: Queries, settings: SourceSettings, excluded: Excluded) -> Candidates:
-        """Ask every source and merge what they return.
+    def retrieve(
+        self,
+        queries: Queries,
+        settings: SourceSettings,
+        excluded: Excluded,
+        names: Sequence[str] = c.RETRIEVAL_SOURCES,
+    ) -> Candidates:
+        """Ask sources and merge what they return.
 
         Args:
             queries: n queries, a batch of some hundreds; memory grows with n.
             settings: How many to ask of each source, and how many candidates to return.
             excluded: Given rows [n, m] int32, returns [n, m] bool, true for tracks that query i must not get. It is
                 applied before merging, so that what is excluded takes nobody's place.
+            names: Who is asked, in the order of the candidates' sources.
 
         Returns:
             Candidates [n, settings.candidates].
         """
+        depth = min(settings.per_source, len(self.catalogue))
         rankings = [
-            best_allowed(
-                retriever, queries, excluded, min(settings.per_source, len(self.catalogue)), self.catalogue
-            )
-            for retriever in self.retrievers.values()
+            best_allowed(self.retrievers[name], queries, excluded, depth, self.catalogue) for name in names
         ]
         return merged(rankings, settings.candidates)
 
@@ -111,7 +136,7 @@ class Sources:
         Raises:
             IntegrityError: A source's files are missing, not whole, or of another catalogue.
         """
-        names = c.RETRIEVAL_SOURCES
+        names = c.RADIO_SOURCES
         return cls(
             {name: retriever_class(name).load(directory / name, catalogue) for name in names}, catalogue
         )

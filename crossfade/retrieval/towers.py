@@ -7,74 +7,71 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
+from crossfade.features.traits import TRAITS
 from crossfade.retrieval.tensorflow_setup import tf
+from crossfade.retrieval.two_tower_inputs import TrackInputs
 from crossfade.retrieval.user_tower import HEADS, USER_WEIGHTS
 from crossfade.schema.settings import TwoTowerSettings
 
-TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "projection")
+TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "given", "vector_projection")
 TRACK_SCALE: Final = 0.1
 COUNTRY_SCALE: Final = 0.02
+Batch = Mapping[str, Any]
+
 MASKED: Final = -1e9
 TRACKS_PER_BLOCK: Final = 8192
 
 
 class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
-    """Sums embeddings of artist and genres, projected numbers and a residual of the id; then normalises.
+    """Sums mean embeddings of artists, genres and words, projected numbers and a residual of the id; then normalises.
 
-    The residual of a track that training never saw is exactly zero, so such a track is what its content says.
+    The residual of a track that training never saw is exactly zero, and so is the vector that it is given; such a
+    track is what its content says. Words that training never saw say nothing.
 
     Args:
-        catalogue: The tracks.
-        features: [num_tracks, num_features] float32 from `track_features`.
-        trained: [num_tracks] bool; the tracks whose residual may learn.
-        settings: Width of the vectors, and the share of a batch's tracks whose residual is hidden while
+        inputs: What is known of the tracks.
+        settings: Width of the vectors, and the share of a batch's tracks whose residual and vector are hidden while
             training.
         seed: Of initial weights.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        features: Floats,
-        trained: npt.NDArray[np.bool_],
-        *,
-        settings: TwoTowerSettings,
-        seed: int,
-    ) -> None:
+    def __init__(self, inputs: TrackInputs, *, settings: TwoTowerSettings, seed: int) -> None:
         super().__init__(name="track_tower")
         self.id_dropout, dim = settings.id_dropout, settings.dim
-        genres, artists = catalogue.genre_rows, catalogue.artist_rows
-        shares = (genres >= 0) / np.maximum((genres >= 0).sum(axis=1, keepdims=True), 1)
-        self.artist_rows = tf.constant(np.maximum(artists, 0), tf.int32)
-        self.artist_shares = tf.constant(artists[:, None] >= 0, tf.float32)
-        self.genre_rows = tf.constant(np.maximum(genres, 0), tf.int32)
-        self.genre_shares = tf.constant(shares[:, :, None], tf.float32)
-        self.features = tf.constant(features)
+        self.rows = {
+            "artists": tf.constant(inputs.artist_rows),
+            "genres": tf.constant(inputs.genre_rows),
+            "words": tf.constant(inputs.word_rows),
+        }
+        self.features, self.given = tf.constant(inputs.features), tf.constant(inputs.vectors)
         random = np.random.default_rng(seed)
         # Without any content a start of zeros would be a saddle point that training never leaves.
-        residuals = random.normal(0, TRACK_SCALE, (len(catalogue), dim)) * trained[:, None]
+        residuals = random.normal(0, TRACK_SCALE, (len(inputs.trained), dim)) * inputs.trained[:, None]
         self.residuals = _weight(self, "residuals", residuals)
-        for name, rows in (("artists", len(catalogue.artists)), ("genres", len(catalogue.genres))):
-            setattr(self, name, _weight(self, name, random.normal(0, TRACK_SCALE, (max(rows, 1), dim))))
-        self.projection = _weight(self, "projection", random.normal(0, TRACK_SCALE, (features.shape[1], dim)))
+        for name in ("artists", "genres"):
+            start = random.normal(0, TRACK_SCALE, (max(inputs.tables[name], 1), dim))
+            setattr(self, name, _weight(self, name, start))
+        self.words = _weight(self, "words", np.zeros((max(inputs.tables["words"], 1), dim)))
+        features, width = inputs.features.shape[1], inputs.vectors.shape[1]
+        self.projection = _weight(self, "projection", random.normal(0, TRACK_SCALE, (features, dim)))
+        # A random projection of this scale keeps the lengths and angles of the vectors.
+        projection = random.normal(0, dim**-0.5, (width, dim))
+        self.vector_projection = _weight(self, "vector_projection", projection)
 
     def call(self, rows: Any, training: bool = False) -> Any:
         """Return unit vectors [n, dim] of the tracks [n] int32."""
-        residuals = tf.gather(self.residuals, rows)
+        own = tf.gather(self.residuals, rows) + tf.matmul(tf.gather(self.given, rows), self.vector_projection)
         if training and self.id_dropout > 0:
             kept = tf.random.uniform([tf.shape(rows)[0], 1]) >= self.id_dropout
-            residuals *= tf.cast(kept, tf.float32)
-        return tf.math.l2_normalize(residuals + self.content(rows), axis=1)
+            own *= tf.cast(kept, tf.float32)
+        return tf.math.l2_normalize(own + self.content(rows), axis=1)
 
     def content(self, rows: Any) -> Any:
         """Return what content alone says, [n, dim], not normalised."""
-        artists = tf.gather(self.artists, tf.gather(self.artist_rows, rows))
-        genres = tf.gather(self.genres, tf.gather(self.genre_rows, rows))
         numbers = tf.matmul(tf.gather(self.features, rows), self.projection)
-        genre = tf.reduce_sum(genres * tf.gather(self.genre_shares, rows), axis=1)
-        return artists * tf.gather(self.artist_shares, rows) + genre + numbers
+        named = [_means(getattr(self, name), tf.gather(of_all, rows)) for name, of_all in self.rows.items()]
+        return tf.add_n([numbers, *named])
 
     def vectors(self) -> Floats:
         """Return the vectors of all tracks, [num_tracks, dim] float32."""
@@ -86,15 +83,24 @@ class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
 
 
 class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
-    """Pools the track vectors of a history by several attention heads, adds the country and mixes them.
+    """Pools the track vectors of a history by several attention heads, mixes them, and adds what else is known.
 
     A head's share of an entry is a softmax over what the track is, how long ago and how often it was played,
     and its place in the history. The heads start with different memories, so that the taste of today and of
-    last year are both seen. `user_tower.user_vectors` is the same formula in NumPy.
+    last year are both seen. Country, traits and the id, where they are known, move the vector by one of their
+    own; context and id are hidden from a share of examples, so that their vectors add to a history and do not
+    replace it. `user_tower.user_vectors` is the same formula in NumPy.
+
+    Args:
+        settings: Shape, and the shares that are hidden while training.
+        num_countries: Rows of the table of countries, but for the one of unknown ones.
+        num_traits: Rows of the table of traits.
+        seed: Of initial weights.
     """
 
-    def __init__(self, *, settings: TwoTowerSettings, num_countries: int, seed: int) -> None:
+    def __init__(self, *, settings: TwoTowerSettings, num_countries: int, num_traits: int, seed: int) -> None:
         super().__init__(name="user_tower")
+        self.id_dropout, self.context_dropout = settings.id_dropout, settings.context_dropout
         dim, length = settings.dim, settings.history_length
         self.attention = _weight(self, "attention", np.zeros((dim, HEADS)))
         self.decays = _weight(self, "decays", np.linspace(0, 1.5, HEADS))
@@ -103,17 +109,22 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         self.mixing = _weight(self, "mixing", np.tile(np.eye(dim), (HEADS, 1)) / HEADS)
         countries = np.random.default_rng(seed).normal(0, COUNTRY_SCALE, (num_countries + 1, dim))
         self.countries = _weight(self, "countries", countries)
+        self.traits = _weight(self, "traits", np.zeros((max(num_traits, 1), dim)))
+        users = settings.user_buckets if settings.user_ids else 1
+        self.users = _weight(self, "users", np.zeros((users, dim)))
 
-    def call(self, tracks: Any, history: Any, ages: Any, plays: Any, countries: Any) -> Any:
+    def call(self, tracks: Any, history: Any, about: Batch, training: bool = False) -> Any:
         """Return unit vectors [n, dim].
 
         Args:
             tracks: [m, dim] float32 vectors of the tracks that histories hold.
             history: [n, history_length] int32 places in `tracks`, most recent first, any where padded.
-            ages: [n, history_length] float32 days since the last play.
-            plays: [n, history_length] float32 how often played, 0 where padded.
-            countries: [n] int32, -1 unknown.
+            about: `ages` [n, history_length] float32 days since the last play, `plays` [n, history_length] float32
+                how often played, 0 where padded, `country` [n] int32, `traits` [n, 6] int32 and `user_bucket` [n]
+                int32, each -1 where unknown.
+            training: Whether to hide contexts and ids.
         """
+        ages, plays = about["ages"], about["plays"]
         # Attention looks at each of the m tracks once: histories hold most of them many times.
         logits = tf.gather(tf.matmul(tracks, self.attention), history) + self.places
         logits -= self.decays * tf.math.log1p(tf.maximum(ages, 0.0))[:, :, None]
@@ -122,7 +133,34 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         shares = tf.nn.softmax(tf.where(known, logits, MASKED), axis=1) * tf.cast(known, tf.float32)
         pooled = tf.matmul(shares, tf.gather(tracks, history), transpose_a=True)
         mixed = tf.matmul(tf.reshape(pooled, [-1, self.mixing.shape[0]]), self.mixing)
-        return tf.math.l2_normalize(mixed + tf.gather(self.countries, countries + 1), axis=1)
+        mixed += tf.gather(self.countries, about["country"] + 1)
+        return tf.math.l2_normalize(
+            mixed + self._own(about["traits"], about["user_bucket"], training), axis=1
+        )
+
+    def _own(self, traits: Any, users: Any, training: bool) -> Any:
+        """Return what traits [n, 6] and ids [n] add, [n, dim]."""
+        if training:
+            hidden = tf.random.uniform([tf.shape(users)[0], 2]) < [self.context_dropout, self.id_dropout]
+            # The first trait is the age, which every query of a listener knows.
+            context = tf.where(hidden[:, :1], -1, traits[:, 1:])
+            traits, users = tf.concat([traits[:, :1], context], axis=1), tf.where(hidden[:, 1], -1, users)
+        of_traits = tf.reduce_sum(_rows_or_zeros(self.traits, traits), axis=1)
+        return of_traits + _rows_or_zeros(self.users, users)
+
+
+def _means(table: Any, rows: Any) -> Any:
+    """Return the mean [n, dim] of the table's rows [n, w], those of -1 left out; zeros where there are none."""
+    known = rows >= 0
+    owners = tf.where(known)[:, 0]
+    distinct, places = tf.unique(tf.boolean_mask(rows, known))
+    # Fused: the n x w x dim gathered rows never stand in memory.
+    return tf.sparse.segment_mean(tf.gather(table, distinct), places, owners, num_segments=tf.shape(rows)[0])
+
+
+def _rows_or_zeros(table: Any, rows: Any) -> Any:
+    """Return the table's rows [..., dim], zeros for -1."""
+    return tf.gather(table, tf.maximum(rows, 0)) * tf.cast(rows >= 0, tf.float32)[..., None]
 
 
 def _weight(layer: Any, name: str, start: npt.NDArray[np.floating]) -> Any:
@@ -136,15 +174,16 @@ class _ServedUserTower(tf.Module):  # type: ignore[misc]
         self, settings: TwoTowerSettings, weights: Mapping[str, Floats], track_vectors: Floats
     ) -> None:
         super().__init__()
-        self.tower = UserTower(settings=settings, num_countries=len(weights["countries"]) - 1, seed=0)
+        countries, traits = len(weights["countries"]) - 1, len(weights["traits"])
+        self.tower = UserTower(settings=settings, num_countries=countries, num_traits=traits, seed=0)
         for name in USER_WEIGHTS:
             getattr(self.tower, name).assign(weights[name])
         self.track_vectors = tf.Variable(track_vectors, trainable=False)
 
-    def __call__(self, history: Any, ages: Any, plays: Any, countries: Any) -> dict[str, Any]:
+    def __call__(self, history: Any, **about: Any) -> dict[str, Any]:
         distinct, places = tf.unique(tf.reshape(tf.maximum(history, 0), [-1]))
         tracks, places = tf.gather(self.track_vectors, distinct), tf.reshape(places, tf.shape(history))
-        return {"user_vectors": self.tower(tracks, places, ages, plays, countries)}
+        return {"user_vectors": self.tower(tracks, places, about)}
 
 
 def export_user_tower(
@@ -153,15 +192,18 @@ def export_user_tower(
     """Write the user tower as a SavedModel.
 
     Its signature `serving_default` takes `history` [n, history_length] int32 track rows (distinct, most recent
-    first, -1 padded), `ages` [n, history_length] float32 days, `plays` [n, history_length] float32 (0 padded)
-    and `countries` [n] int32 (-1 unknown), and returns `user_vectors` [n, dim] float32.
+    first, -1 padded), `ages` [n, history_length] float32 days, `plays` [n, history_length] float32 (0 padded),
+    `country` [n] int32, `traits` [n, 6] int32 and `user_bucket` [n] int32 (each -1 where unknown), and returns
+    `user_vectors` [n, dim] float32.
     """
     served, length = _ServedUserTower(settings, weights, track_vectors), settings.history_length
     signature = tf.function(served.__call__).get_concrete_function(
         tf.TensorSpec([None, length], tf.int32, "history"),
-        tf.TensorSpec([None, length], tf.float32, "ages"),
-        tf.TensorSpec([None, length], tf.float32, "plays"),
-        tf.TensorSpec([None], tf.int32, "countries"),
+        ages=tf.TensorSpec([None, length], tf.float32, "ages"),
+        plays=tf.TensorSpec([None, length], tf.float32, "plays"),
+        country=tf.TensorSpec([None], tf.int32, "country"),
+        traits=tf.TensorSpec([None, len(TRAITS)], tf.int32, "traits"),
+        user_bucket=tf.TensorSpec([None], tf.int32, "user_bucket"),
     )
     tf.saved_model.save(served, str(directory), signatures=signature)
     # An optional file that holds a random id: without it equal models are equal bytes.

@@ -1,7 +1,7 @@
 """The two-tower retriever: vectors of users and tracks whose inner product says what a user will want."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
@@ -11,13 +11,13 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
+from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.user_tower import user_vectors
+from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from crossfade.schema import columns as c
-from crossfade.schema.settings import IndexSettings, TwoTowerSettings
+from crossfade.schema.settings import AlsSettings, IndexSettings, TwoTowerSettings, default_settings
 
 # Bounds the memory of the gathered histories: 1,024 queries x 50 entries x 64 dims are 13 MB.
 QUERIES_PER_BLOCK: Final = 1024
@@ -27,20 +27,23 @@ ABOUT: Final = "two_tower.json"
 
 @dataclass
 class TwoTower:
-    """Retrieves tracks by the vectors of a user tower (history, country) and a track tower (content, id).
+    """Retrieves tracks by the vectors of a user tower (history, profile, context) and a track tower (content, id).
 
-    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`) and `index_`. Users have no id of
-    their own, so a new user is as good as their history, and one without any gets what their country listens to.
+    After `fit` or `load` it holds `learnt_` (with `track_vectors_` and `history_`), `cold_` and `index_`. Unless
+    `user_ids` is set, users have no id of their own, so a new user is as good as their history; one without any gets
+    what their country and age listen to.
 
     Args:
         settings: Shape and training.
         index: Backend of the vector index and its recall floor.
         seed: Of initial weights, order of examples and dropout.
+        als: Of the model that `input_vectors` of als come from.
     """
 
     settings: TwoTowerSettings
     index: IndexSettings
     seed: int
+    als: AlsSettings = field(default_factory=lambda: default_settings().als)
     name: str = field(default=c.TWO_TOWER, init=False)
 
     def fit(self, dataset: Dataset, warm_start: "TwoTower | None" = None) -> Self:
@@ -58,9 +61,34 @@ class TwoTower:
         from crossfade.retrieval.two_tower_training import train
 
         earlier = None if warm_start is None else warm_start.learnt_
-        self.learnt_: Learnt = train(dataset, self.settings, self.seed, earlier)
+        learnt = train(dataset, self.settings, self.seed, earlier, als=self.als)
+        self.cold_, vectors = Cold.fit(
+            dataset,
+            learnt.track_vectors,
+            learnt.trained,
+            seed=self.seed,
+            audio_folder=self.settings.audio_folder,
+        )
+        self.learnt_: Learnt = replace(learnt, track_vectors=vectors)
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
+
+    def extended(self, dataset: Dataset, audio_folder: Path | None = None) -> Self:
+        """Return the same model for a dataset with more tracks, whose vectors the cold paths tell; nothing is trained.
+
+        Args:
+            dataset: What the model was fitted on, with more tracks in its catalogue.
+            audio_folder: Of the new tracks' audio files, named by track id.
+
+        Raises:
+            InputError: Nothing is known that could tell a new track, or the model has no cold paths.
+        """
+        told = self.cold_ if audio_folder is None else self.cold_.listening_to(audio_folder)
+        vectors, cold = told.extended(dataset, self.track_vectors_, self.learnt_.catalogue.tracks.ids)
+        more = type(self)(self.settings, self.index, self.seed, self.als)
+        more.cold_, more.learnt_ = cold, self.learnt_.extended(dataset.catalogue, vectors)
+        more.index_ = build_index(vectors, self.index, more._recall_queries(dataset))
+        return more
 
     @property
     def track_vectors_(self) -> Floats:
@@ -73,14 +101,15 @@ class TwoTower:
         return self.learnt_.history
 
     def user_vectors(self, queries: Queries) -> Floats:
-        """Return [n, dim] float32 vectors of length 1, from each query's last positives and country."""
+        """Return [n, dim] float32 vectors of length 1, from each query's last positives, profile and context."""
         edges = [*range(0, len(queries), QUERIES_PER_BLOCK), len(queries)]
         blocks = [self._block(queries.slice(start, stop)) for start, stop in pairwise(edges)]
         return np.concatenate(blocks) if blocks else np.empty((0, self.settings.dim), np.float32)
 
     def _block(self, queries: Queries) -> Floats:
-        histories = Histories.of(queries, self.settings.history_length, has_time=self.learnt_.has_time)
-        return user_vectors(self.learnt_.weights, self.track_vectors_, histories, queries.country_rows)
+        learnt, length = self.learnt_, self.settings.history_length
+        inputs = UserInputs.of(queries, length, learnt.user_buckets, has_time=learnt.has_time)
+        return user_vectors(learnt.weights, self.track_vectors_, inputs)
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""
@@ -98,9 +127,15 @@ class TwoTower:
         from crossfade.retrieval.towers import export_user_tower
 
         self.learnt_.save(directory)
+        self.cold_.save(directory / "cold")
         self.index_.save(directory / "index")
         export_user_tower(directory / "user_tower", self.settings, self.learnt_.weights, self.track_vectors_)
-        about = {"settings": self.settings.model_dump(), "index": self.index.model_dump(), "seed": self.seed}
+        about = {
+            "settings": self.settings.model_dump(),
+            "index": self.index.model_dump(),
+            "seed": self.seed,
+            "als": self.als.model_dump(),
+        }
         (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
 
     @classmethod
@@ -111,7 +146,13 @@ class TwoTower:
             IntegrityError: The catalogue has another number of tracks than the vectors.
         """
         about = json.loads((directory / ABOUT).read_text("utf-8"))
-        model = cls(TwoTowerSettings(**about["settings"]), IndexSettings(**about["index"]), about["seed"])
+        model = cls(
+            TwoTowerSettings(**about["settings"]),
+            IndexSettings(**about["index"]),
+            about["seed"],
+            AlsSettings(**about["als"]),
+        )
         model.learnt_ = Learnt.load(directory, catalogue)
+        model.cold_ = Cold.load(directory / "cold")
         model.index_ = load_index(directory / "index", model.track_vectors_)
         return model

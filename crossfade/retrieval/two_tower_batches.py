@@ -3,17 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from crossfade.features.interactions import SECONDS_PER_DAY, Int64s
 from crossfade.retrieval.histories import last_distinct
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.two_tower_examples import Examples, HardNegatives
+from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import TwoTowerSettings
 
 Batch = dict[str, Any]
 
 
 def batches(
-    examples: Examples, chosen: Int64s, hard: HardNegatives, settings: TwoTowerSettings, *, seed: int
+    examples: Examples,
+    chosen: Int64s,
+    hard: HardNegatives,
+    settings: TwoTowerSettings,
+    *,
+    user_buckets: Rows,
+    seed: int,
 ) -> Any:
     """Return a tf.data pipeline of one pass, in another order each time that it is iterated.
 
@@ -23,14 +32,15 @@ def batches(
         hard: Each of the first `hard_negatives` examples of a batch brings a track that its user skipped
             early (anyone, where that user skipped none).
         settings: Batch size, history length and number of hard negatives.
+        user_buckets: [num_users] int32 row of each user in the table of users; empty where users have none.
         seed: Of order and draws.
 
     Returns:
-        Batches with `user`, `target`, `country` [b] int32, `weight` [b] float32, `history` [b, length] int32
-        (distinct, most recent first, -1 padded), `ages` [b, length] float32 days, `plays` [b, length] float32
-        and `negatives` [at most hard_negatives] int32.
+        Batches with `user`, `target`, `country`, `user_bucket` [b] int32, `traits` [b, 6] int32, `weight` [b] float32,
+        `history` [b, length] int32 (distinct, most recent first, -1 padded), `ages` [b, length] float32 days, `plays`
+        [b, length] float32 and `negatives` [at most hard_negatives] int32.
     """
-    gather = _gatherer(examples, chosen, settings.history_length)
+    gather = _gatherer(examples, chosen, user_buckets, settings.history_length)
     draw = _drawer(hard, settings.hard_negatives, seed)
 
     def batch(number: Any, places: Any) -> Batch:
@@ -41,12 +51,16 @@ def batches(
     return order.batch(settings.batch_size).enumerate().map(batch, num_parallel_calls=2).prefetch(2)
 
 
-def _gatherer(examples: Examples, chosen: Int64s, length: int) -> Callable[[Any], Batch]:
+def _gatherer(examples: Examples, chosen: Int64s, user_buckets: Rows, length: int) -> Callable[[Any], Batch]:
     found, counts = last_distinct(examples.track_rows, examples.starts[chosen], examples.ends[chosen], length)
     histories, plays = tf.constant(found), tf.constant(counts)
     tracks, seconds = tf.constant(examples.track_rows), tf.constant(examples.seconds)
     users, countries = tf.constant(examples.user_rows), tf.constant(examples.country_rows)
     weights, numbers = tf.constant(examples.weights), tf.constant(chosen)
+    buckets = (
+        user_buckets[examples.user_rows] if len(user_buckets) else np.full(len(examples), NO_ROW, np.int32)
+    )
+    traits, buckets = tf.constant(examples.traits), tf.constant(buckets)
 
     def gather(order: Any) -> Batch:
         places, entries = tf.gather(numbers, order), tf.gather(histories, order)
@@ -56,6 +70,8 @@ def _gatherer(examples: Examples, chosen: Int64s, length: int) -> Callable[[Any]
             "user": tf.gather(users, places),
             "target": tf.gather(tracks, places),
             "country": tf.gather(countries, places),
+            "traits": tf.cast(tf.gather(traits, places), tf.int32),
+            "user_bucket": tf.gather(buckets, places),
             "weight": tf.gather(weights, places),
             "history": tf.where(known, tf.gather(tracks, entries), -1),
             "ages": tf.where(known, ages / SECONDS_PER_DAY, 0.0),

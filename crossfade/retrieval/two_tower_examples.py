@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Interactions
+from crossfade.features.interactions import SECONDS_PER_DAY, Codes, Floats, Int64s, Interactions
+from crossfade.features.traits import time_codes, unknown
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 
@@ -74,6 +75,8 @@ class Examples:
         ends: [n] int64 one past the last entry that the history may hold.
         weights: [n] float32.
         country_rows: [n] int32, -1 unknown.
+        traits: [n, 6] int8: age, then device, shuffle, context, hour and weekday of the start of the target's
+            session, which are known before the target is.
     """
 
     user_rows: Rows
@@ -83,6 +86,7 @@ class Examples:
     ends: Int64s
     weights: Floats
     country_rows: Rows
+    traits: Codes
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -108,7 +112,23 @@ class Examples:
             ends,
             weights.astype(np.float32),
             dataset.users.country_rows[chosen.user_rows],
+            _traits(dataset, chosen),
         )
+
+
+def _traits(dataset: Dataset, chosen: Interactions) -> Codes:
+    """Return what is known of listeners and sessions of interactions [n] before they happen, [n, 6]."""
+    acts = dataset.interactions
+    profiles = dataset.profiles(chosen.user_rows, chosen.seconds)
+    traits = unknown(len(chosen)) if profiles is None else profiles
+    sessions, first = np.unique(acts.sessions, return_index=True)
+    begins = first[np.searchsorted(sessions, chosen.sessions)]
+    situation, moment = slice(1, 1 + len(c.SITUATION)), slice(1 + len(c.SITUATION), None)
+    if acts.situations is not None:
+        traits[:, situation] = acts.situations[begins]
+    if dataset.split.has_time:
+        traits[:, moment] = time_codes(acts.seconds[begins], dataset.traits)
+    return traits
 
 
 def first_encounters(acts: Interactions, num_tracks: int) -> npt.NDArray[np.bool_]:

@@ -1,19 +1,26 @@
 """What two-tower training finds: plain arrays, so that it is saved, served and continued without TensorFlow."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
 from crossfade.schema.errors import IntegrityError
+from crossfade.schema.ids import Rows
 
 ABOUT: Final = "towers.json"
 # Apart from the rest because its seconds differ from run to run; all other files of equal runs are equal.
 CURVE: Final = "training_curve.json"
+# Weights with a row for each id of the catalogue, and which ids.
+CATALOGUE_TABLES: Final = MappingProxyType(
+    {"residuals": "tracks", "artists": "contributors", "genres": "genres"}
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,8 @@ class Learnt:
         catalogue: Tracks, artists and genres.
         features: Names of the rows of the weight `projection`.
         countries: Countries in the order of their rows.
+        traits: Traits in the order of their rows.
+        user_buckets: [num_users] int32 row of each user in the weight `users`; empty where users have none.
         has_time: Whether seconds mean anything; without, users' histories have no age.
         history: One dict an epoch: epoch, loss, validation_recall (None without held-out users), seconds,
             examples_per_second.
@@ -36,8 +45,30 @@ class Learnt:
     catalogue: Catalogue
     features: list[str]
     countries: list[str]
+    traits: list[str]
+    user_buckets: Rows
     has_time: bool
     history: list[dict[str, float | None]]
+
+    @property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """[num_tracks] bool: tracks that training saw; the residual of others is zero."""
+        return np.asarray(self.weights["residuals"].any(axis=1))
+
+    def extended(self, catalogue: Catalogue, track_vectors: Floats) -> Self:
+        """Return the same for a catalogue with more tracks; what training has not seen of it has weights of zero.
+
+        Args:
+            catalogue: Holds all tracks of the present one.
+            track_vectors: [num_tracks, dim] float32 of length 1, by the rows of that catalogue.
+        """
+        weights = dict(self.weights)
+        for name, ids in CATALOGUE_TABLES.items():
+            rows = getattr(catalogue, ids).rows(getattr(self.catalogue, ids).ids)
+            moved = np.zeros((max(len(getattr(catalogue, ids)), 1), track_vectors.shape[1]), np.float32)
+            moved[rows] = weights[name][: len(rows)]
+            weights[name] = moved
+        return replace(self, weights=weights, track_vectors=track_vectors, catalogue=catalogue)
 
     def save(self, directory: Path) -> None:
         """Write arrays as `.npy` and the rest as JSON."""
@@ -45,7 +76,13 @@ class Learnt:
         np.save(directory / "track_vectors.npy", self.track_vectors)
         for name, values in self.weights.items():
             np.save(directory / "weights" / f"{name}.npy", values)
-        about = {"features": self.features, "countries": self.countries, "has_time": self.has_time}
+        np.save(directory / "user_buckets.npy", self.user_buckets)
+        about = {
+            "features": self.features,
+            "countries": self.countries,
+            "traits": self.traits,
+            "has_time": self.has_time,
+        }
         (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
         (directory / CURVE).write_text(json.dumps(self.history, indent=2) + "\n", "utf-8")
 
@@ -66,6 +103,5 @@ class Learnt:
         weights = {path.stem: np.load(path, mmap_mode="r") for path in paths}
         about = json.loads((directory / ABOUT).read_text("utf-8"))
         history = json.loads((directory / CURVE).read_text("utf-8"))
-        return cls(
-            weights, vectors, catalogue, about["features"], about["countries"], about["has_time"], history
-        )
+        buckets = np.load(directory / "user_buckets.npy", mmap_mode="r")
+        return cls(weights, vectors, catalogue, user_buckets=buckets, history=history, **about)

@@ -1,11 +1,14 @@
 """The two-tower model of TensorFlow Recommenders: both towers under one in-batch softmax."""
 
-from typing import Any
+from typing import Any, Final
 
 from crossfade.features.interactions import Floats
 from crossfade.retrieval.tensorflow_setup import tf, tfrs
 from crossfade.retrieval.towers import TrackTower, UserTower
 from crossfade.retrieval.two_tower_batches import Batch
+
+USERS: Final = "users"
+TARGETS: Final = "targets"
 
 
 class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
@@ -30,6 +33,11 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
         self.task = tfrs.tasks.Retrieval(temperature=temperature, remove_accidental_hits=True)
         self.probabilities = tf.constant(probabilities)
         self.mean_loss = tf.keras.metrics.Mean("mean_loss")
+
+    def train_step(self, inputs: Batch) -> dict[str, Any]:
+        """Take one step; besides the metrics, return users and targets, so that a batch that breaks training can be told."""
+        metrics: dict[str, Any] = super().train_step(inputs)
+        return metrics | {USERS: inputs["user"], TARGETS: inputs["target"]}
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> Any:
         """Return the weighted mean loss of a batch from `batches`."""
@@ -62,5 +70,5 @@ class TwoTowerModel(tfrs.Model):  # type: ignore[misc]
         vectors = self.track_tower(distinct, training=training)
         played, offered = tf.split(places, [tf.size(entries), tf.size(candidates)])
         played = tf.reshape(played, tf.shape(history))
-        users = self.user_tower(vectors, played, inputs["ages"], inputs["plays"], inputs["country"])
+        users = self.user_tower(vectors, played, inputs, training=training)
         return users, tf.gather(vectors, offered), candidates

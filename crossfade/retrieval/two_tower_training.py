@@ -3,43 +3,48 @@
 import logging
 import math
 import time
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Int64s
-from crossfade.retrieval.histories import Histories
 from crossfade.retrieval.optimizer import RowwiseAdam
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.towers import TRACK_WEIGHTS, TrackTower, UserTower
 from crossfade.retrieval.two_tower_batches import batches
+from crossfade.retrieval.two_tower_divergence import Diverged
 from crossfade.retrieval.two_tower_examples import (
     Examples,
     HardNegatives,
     sampling_probabilities,
-    track_features,
 )
+from crossfade.retrieval.two_tower_inputs import TrackInputs, user_buckets
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.two_tower_model import TwoTowerModel
+from crossfade.retrieval.two_tower_model import TARGETS, USERS, TwoTowerModel
 from crossfade.retrieval.two_tower_validation import Validation
-from crossfade.retrieval.user_tower import USER_WEIGHTS, user_vectors
+from crossfade.retrieval.two_tower_warm_start import take_over
+from crossfade.retrieval.user_tower import USER_WEIGHTS, UserInputs, user_vectors
 from crossfade.schema.errors import TrainingError
-from crossfade.schema.ids import IdMap
-from crossfade.schema.settings import TwoTowerSettings
+from crossfade.schema.settings import AlsSettings, TwoTowerSettings
 
 logger = logging.getLogger(__name__)
 
 # A model that starts from an earlier one has less to learn.
 WARM_EPOCHS_SHARE: Final = 0.5
 LAST_RATE_SHARE: Final = 0.02
-# The country table's first row is that of users whose country is unknown.
-UNKNOWN: Final = ""
 
 
-def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Learnt | None = None) -> Learnt:
+def train(
+    dataset: Dataset,
+    settings: TwoTowerSettings,
+    seed: int,
+    earlier: Learnt | None = None,
+    *,
+    als: AlsSettings,
+) -> Learnt:
     """Train both towers on a dataset, starting from earlier ones if there are any; see `TwoTower.fit`."""
     examples = Examples.of(dataset)
     if not len(examples):
@@ -48,10 +53,10 @@ def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Lear
             f"{len(dataset.interactions)} interactions. Import listens over lake.positive_ms, or saves."
         )
     tf.keras.utils.set_random_seed(seed)
-    training = _Training(dataset, examples, settings, seed)
+    training = _Training(dataset, examples, settings, seed, als=als)
     epochs = settings.epochs
     if earlier is not None:
-        training.take_over(earlier)
+        take_over(training.model, earlier, dataset, training.inputs.feature_names)
         epochs = max(1, int(epochs * WARM_EPOCHS_SHARE))
     history = training.run(epochs)
     vectors = training.model.track_tower.vectors()
@@ -60,69 +65,80 @@ def train(dataset: Dataset, settings: TwoTowerSettings, seed: int, earlier: Lear
             "The two-tower track vectors are not finite after training; lower two_tower.learning_rate, now "
             f"{settings.learning_rate}."
         )
-    countries = dataset.users.countries.ids.to_pylist()
-    has_time = dataset.split.has_time
-    return Learnt(
-        training.weights(), vectors, dataset.catalogue, training.features, countries, has_time, history
+    learnt = Learnt(
+        training.weights(),
+        vectors,
+        dataset.catalogue,
+        features=training.inputs.feature_names,
+        countries=dataset.users.countries.ids.to_pylist(),
+        traits=dataset.traits.ids.to_pylist(),
+        user_buckets=training.user_buckets,
+        has_time=dataset.split.has_time,
+        history=history,
     )
+    if training.diverged is not None:
+        raise training.diverged.with_checkpoint(learnt)
+    return learnt
 
 
 class _Training:
     """One run: the model, its examples, and the held-out period that tells when to stop."""
 
-    def __init__(self, dataset: Dataset, examples: Examples, settings: TwoTowerSettings, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, examples: Examples, settings: TwoTowerSettings, seed: int, *, als: AlsSettings
+    ) -> None:
         self.dataset, self.examples, self.settings, self.seed = dataset, examples, settings, seed
+        self.als = als
         self.hard = HardNegatives.of(dataset)
         self.validation = Validation.of(dataset, seed)
         if not len(self.validation.queries):
             logger.warning("Too few users to hold some out: all %d epochs are trained.", settings.epochs)
+        self.user_buckets = user_buckets(dataset.users, settings)
         known = ~self.validation.holds_out(examples.user_rows, examples.seconds)
         self.chosen = _newest(
             np.flatnonzero(known & (examples.weights > 0)), examples.seconds, settings.max_examples
         )
         self.model = self._model()
+        self.diverged: Diverged | None = None
 
     def _model(self) -> TwoTowerModel:
         settings, catalogue = self.settings, self.dataset.catalogue
         trained = np.bincount(self.examples.track_rows[self.chosen], minlength=len(catalogue)) > 0
-        as_of = int(self.dataset.interactions.seconds.max())
-        self.features, numbers = track_features(catalogue, as_of, trained)
-        tracks = TrackTower(catalogue, numbers, trained, settings=settings, seed=self.seed)
-        users = UserTower(settings=settings, num_countries=len(self.dataset.users.countries), seed=self.seed)
+        acts = self.dataset.interactions
+        # What is held out may not come back as part of other models' vectors.
+        known = replace(
+            self.dataset, interactions=acts.where(~self.validation.holds_out(acts.user_rows, acts.seconds))
+        )
+        self.inputs = TrackInputs.of(known, settings, trained, als=self.als, seed=self.seed)
+        tracks = TrackTower(self.inputs, settings=settings, seed=self.seed)
+        countries, traits = len(self.dataset.users.countries), len(self.dataset.traits)
+        users = UserTower(settings=settings, num_countries=countries, num_traits=traits, seed=self.seed)
         ratio = settings.hard_negatives / settings.batch_size
         targets, negatives = self.examples.track_rows[self.chosen], self.hard.track_rows
         probabilities = sampling_probabilities(targets, negatives, len(catalogue), ratio)
         return TwoTowerModel(tracks, users, temperature=settings.temperature, probabilities=probabilities)
 
-    def take_over(self, earlier: Learnt) -> None:
-        """Start from earlier towers: tables row by row of equal id, all else as it is."""
-        shape = (self.settings.dim, self.settings.history_length)
-        then = (earlier.track_vectors.shape[1], len(earlier.weights["places"]))
-        if shape != then:
-            raise TrainingError(
-                "A warm start needs two_tower.dim and two_tower.history_length of the earlier model, "
-                f"{then[0]} and {then[1]}; got {shape[0]} and {shape[1]}. Start cold."
-            )
-        tracks, users, weights = self.model.track_tower, self.model.user_tower, earlier.weights
-        catalogue, known = self.dataset.catalogue, earlier.catalogue
-        _copy_rows(tracks.residuals, catalogue.tracks, weights["residuals"], known.tracks)
-        _copy_rows(tracks.artists, catalogue.artists, weights["artists"], known.artists)
-        _copy_rows(tracks.genres, catalogue.genres, weights["genres"], known.genres)
-        _copy_rows(tracks.projection, _ids(self.features), weights["projection"], _ids(earlier.features))
-        countries = _ids([UNKNOWN, *self.dataset.users.countries.ids.to_pylist()])
-        _copy_rows(users.countries, countries, weights["countries"], _ids([UNKNOWN, *earlier.countries]))
-        for name in ("attention", "decays", "repeats", "places", "mixing"):
-            getattr(users, name).assign(weights[name])
-
     def run(self, epochs: int) -> list[dict[str, float | None]]:
         """Train until the epochs or patience end and go back to the best epoch; return the training curve."""
         watch = _Watch(self, epochs)
-        examples = batches(self.examples, self.chosen, self.hard, self.settings, seed=self.seed)
+        examples = batches(
+            self.examples,
+            self.chosen,
+            self.hard,
+            self.settings,
+            user_buckets=self.user_buckets,
+            seed=self.seed,
+        )
         self.model.compile(optimizer=RowwiseAdam(self._learning_rate(epochs)))
-        self.model.fit(examples, epochs=epochs, callbacks=[watch], verbose=0)
+        try:
+            self.model.fit(examples, epochs=epochs, callbacks=[watch], verbose=0)
+        except Diverged as diverged:
+            if watch.best_weights is None:
+                raise diverged.with_checkpoint(None) from None
+            self.diverged = diverged
         if watch.best_weights is not None:
             self.model.set_weights(watch.best_weights)
-        return watch.history
+        return watch.history[: watch.best_epoch + 1] if self.diverged else watch.history
 
     def _learning_rate(self, epochs: int) -> Any:
         """Return the rate, falling on a line to nearly nothing: worth more recall than any constant rate."""
@@ -142,13 +158,16 @@ class _Training:
         if not len(self.validation.queries):
             return None
         tracks, queries = self.model.track_tower.vectors(), self.validation.queries
-        histories = Histories.of(queries, self.settings.history_length, has_time=self.dataset.split.has_time)
-        users = user_vectors(self.weights(), tracks, histories, queries.country_rows)
-        return self.validation.recall(users, tracks)
+        length, has_time = self.settings.history_length, self.dataset.split.has_time
+        inputs = UserInputs.of(queries, length, self.user_buckets, has_time=has_time)
+        return self.validation.recall(user_vectors(self.weights(), tracks, inputs), tracks)
 
 
 class _Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes the training curve, remembers the best epoch, stops without patience or a finite loss."""
+    """Writes the training curve, remembers the best epoch, stops without patience or a finite loss.
+
+    Where no recall tells which epoch is best, it is the last one whose weights are finite.
+    """
 
     def __init__(self, training: _Training, epochs: int) -> None:
         super().__init__()
@@ -160,12 +179,9 @@ class _Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.epoch, self.began = epoch + 1, time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"The two-tower loss is {logs['loss']} at epoch {self.epoch}, step {batch + 1}; it must be "
-                "finite. Lower two_tower.learning_rate, or look for extreme numbers in the catalogue."
-            )
+            raise Diverged(self.epoch, batch + 1, float(logs["loss"]), logs[USERS], logs[TARGETS])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         seconds = time.perf_counter() - self.began
@@ -180,27 +196,22 @@ class _Watch(tf.keras.callbacks.Callback):  # type: ignore[misc]
             }
         )
         logger.info("Two-tower epoch %d of %d: %s.", epoch + 1, self.epochs, self.history[-1])
-        if recall is None:
-            return
-        if recall > self.best_recall:
-            self.best_recall, self.best_epoch, self.best_weights = recall, epoch, self.model.get_weights()
+        if recall is None or recall > self.best_recall:
+            self._keep(epoch, -1.0 if recall is None else recall)
         elif epoch - self.best_epoch >= self.training.settings.patience:
             self.model.stop_training = True
+
+    def _keep(self, epoch: int, recall: float) -> None:
+        weights = self.model.get_weights()
+        if all(np.isfinite(values).all() for values in weights):
+            self.best_recall, self.best_epoch, self.best_weights = recall, epoch, weights
+        else:
+            logger.warning(
+                "The two-tower weights are not finite after epoch %d; they are not kept.", epoch + 1
+            )
 
 
 def _newest(places: Int64s, seconds: Int64s, most: int) -> Int64s:
     """Return at most `most` of the places, those of the newest examples, in order."""
     newest = np.argsort(-seconds[places], kind="stable")[:most]
     return np.sort(places[newest])
-
-
-def _ids(names: list[str]) -> IdMap:
-    return IdMap(pa.array(names, pa.string()))
-
-
-def _copy_rows(table: Any, ids: IdMap, earlier: Floats, earlier_ids: IdMap) -> None:
-    """Copy the rows of ids that the earlier table has too."""
-    rows = earlier_ids.rows(ids.ids)
-    values = table.numpy()
-    values[: len(rows)][rows >= 0] = earlier[rows[rows >= 0]]
-    table.assign(values)

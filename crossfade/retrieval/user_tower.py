@@ -1,30 +1,64 @@
 """The user tower's forward pass in NumPy: serving needs no TensorFlow (5 s of import, 500 MB a process)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.interactions import Floats
+from crossfade.features.interactions import Floats, Queries
+from crossfade.features.traits import unknown
 from crossfade.retrieval.histories import Histories
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 HEADS: Final = 4
-USER_WEIGHTS: Final = ("attention", "decays", "repeats", "places", "mixing", "countries")
+USER_WEIGHTS: Final = ("attention", "decays", "repeats", "places", "mixing", "countries", "traits", "users")
 
 
-def user_vectors(
-    weights: Mapping[str, Floats], track_vectors: Floats, histories: Histories, countries: Rows
-) -> Floats:
+@dataclass(frozen=True)
+class UserInputs:
+    """What the user tower reads of n queries.
+
+    Args:
+        histories: [n, history_length] tracks, ages and plays.
+        country_rows: [n] int32, -1 unknown.
+        trait_rows: [n, 6] int32 age, device, shuffle, context, hour and weekday, -1 unknown.
+        user_rows: [n] int32 rows of the table of users, -1 without.
+    """
+
+    histories: Histories
+    country_rows: Rows
+    trait_rows: Rows
+    user_rows: Rows
+
+    @classmethod
+    def of(cls, queries: Queries, length: int, user_buckets: Rows, *, has_time: bool) -> "UserInputs":
+        """Cut the inputs of queries.
+
+        Args:
+            queries: Who asks, and when.
+            length: Tracks of a history.
+            user_buckets: [num_users] int32 row of each user in the table of users; empty where users have none.
+            has_time: False where seconds mean nothing.
+        """
+        traits = unknown(len(queries)) if queries.traits is None else queries.traits
+        known = (queries.user_rows >= 0) & (len(user_buckets) > 0)
+        rows = np.full(len(queries), NO_ROW, np.int32)
+        rows[known] = user_buckets[queries.user_rows[known]]
+        histories = Histories.of(queries, length, has_time=has_time)
+        return cls(histories, queries.country_rows, traits.astype(np.int32), rows)
+
+
+def user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: UserInputs) -> Floats:
     """Return unit vectors [n, dim] float32; the same formula as `towers.UserTower`.
 
     Args:
         weights: The tower's weights by the names in `USER_WEIGHTS`.
         track_vectors: [num_tracks, dim] float32.
-        histories: Of n users, [n, history_length].
-        countries: [n] int32, -1 unknown.
+        inputs: Of n queries.
     """
+    histories = inputs.histories
     known = (histories.rows >= 0)[:, :, None]
     tracks = np.take(track_vectors, np.maximum(histories.rows, 0), axis=0)
     logits = tracks @ weights["attention"] + weights["places"]
@@ -34,8 +68,16 @@ def user_vectors(
     exponents = np.where(known, np.exp(np.minimum(logits, 0)), 0)
     shares = exponents / np.maximum(exponents.sum(axis=1, keepdims=True), 1e-30)
     pooled = np.matmul(shares.transpose(0, 2, 1), tracks)
-    mixed = pooled.reshape(len(countries), -1) @ weights["mixing"] + weights["countries"][countries + 1]
-    return unit(mixed)
+    mixed = (
+        pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][inputs.country_rows + 1]
+    )
+    mixed += _rows_or_zeros(weights["traits"], inputs.trait_rows).sum(axis=1)
+    return unit(mixed + _rows_or_zeros(weights["users"], inputs.user_rows))
+
+
+def _rows_or_zeros(table: Floats, rows: Rows) -> Floats:
+    """Return the table's rows [..., dim], zeros for -1."""
+    return np.where((rows >= 0)[..., None], table[np.maximum(rows, 0)], np.float32(0))
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> Floats:

@@ -68,6 +68,18 @@ SESSION_POSITION: Final = "session_position"
 IS_BOT: Final = "is_bot"
 STRENGTH: Final = "strength"
 DAY: Final = "day"
+HOUR: Final = "hour"
+RULE: Final = "rule"
+MEASURE: Final = "measure"
+LISTENS: Final = "listens"
+IS_FLAGGED: Final = "is_flagged"
+LIST: Final = "list"
+
+# What an event tells of its moment, and what else is read of users and moments.
+SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)
+AGE: Final = "age"
+HOUR: Final = "hour"
+WEEKDAY: Final = "weekday"
 
 # Retrieval sources, in the order in which their scores and ranks stand in the ranking features.
 TWO_TOWER: Final = "two_tower"
@@ -75,8 +87,28 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004 says why.
+# Registered, but not among the sources of a recommender; docs/decisions/0004 and 0008 say why.
 ALS: Final = "als"
+RELEASES: Final = "releases"
+# Registered, but not among the sources of the radio; docs/decisions/0007 says why.
+SASREC: Final = "sasrec"
+GRU4REC: Final = "gru4rec"
+
+# What the radio asks besides those, in the order in which their scores and ranks stand in its features.
+TRANSITIONS: Final = "transitions"
+SESSION_KNN: Final = "session_knn"
+REPLAYS: Final = "replays"
+RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
+
+# What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
+LISTENS: Final = "listens"
+TOWER: Final = "tower"
+ARTIST_CATALOGUE: Final = "artist_catalogue"
+NEIGHBOURS: Final = "neighbours"
+AUDIO: Final = "audio"
+WORDS: Final = "words"
+WAVEFORM: Final = "waveform"
+VECTOR_PATHS: Final = (LISTENS, TOWER, ARTIST_CATALOGUE, NEIGHBOURS, AUDIO, WORDS, WAVEFORM)
 
 # The ordered ranking features. A ranker is trained on, saved with and checked against this tuple.
 RANKING_FEATURES: Final = (
@@ -110,4 +142,32 @@ RANKING_FEATURES: Final = (
     "session_genre_affinity",
     "user_track_vector_cosine",
     "session_track_vector_cosine",
+)
+
+# What the radio's ranker reads besides: where the candidate stands to the running session, and when it was played.
+SESSION_FEATURES: Final = (
+    "session_listens_log",
+    "session_artists_per_listen",
+    "session_skip_streak",
+    "session_repeat_share",
+    "user_repeat_share",
+    "session_artist_share",
+    "artist_is_last",
+    "album_is_last",
+    "artist_run_log",
+    "artist_tracks_since_log",
+    "artist_skips_in_session",
+    "track_plays_log",
+    "track_plays_in_session",
+    "track_tracks_since_log",
+    "track_days_since_played",
+    "track_strength",
+    "last_track_vector_cosine",
+)
+_RADIO_ONLY: Final = RADIO_SOURCES[len(RETRIEVAL_SOURCES) :]
+RADIO_FEATURES: Final = (
+    *RANKING_FEATURES,
+    *(f"{source}_score" for source in _RADIO_ONLY),
+    *(f"{source}_rank" for source in _RADIO_ONLY),
+    *SESSION_FEATURES,
 )

@@ -6,9 +6,13 @@ CrossfadeError              anything this library refuses; the message says what
 │   └── NotFoundError       a lake, bundle, user, track or generation does not exist
 ├── ValidationError         the data broke an expectation; the pipeline stops
 ├── IntegrityError          bytes on disk are not what their digest or schema version promises
-├── TrainingError           training cannot go on (no positives, NaN loss, recall below its floor)
+├── TrainingError           training cannot go on (no positives, recall below its floor)
+│   └── DivergedError       a loss is not finite any more; keeps the batch and the last good weights
 └── MissingExtraError       an optional dependency is not installed; names the extra
 """
+
+from collections.abc import Callable
+from pathlib import Path
 
 
 class CrossfadeError(Exception):
@@ -41,6 +45,19 @@ class IntegrityError(CrossfadeError):
 
 class TrainingError(CrossfadeError):
     """Training cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """A loss is not finite any more.
+
+    Args:
+        message: Names epoch, step and batch.
+        keep: Writes the batch and the last good checkpoint, if there is one, into a directory.
+    """
+
+    def __init__(self, message: str, keep: Callable[[Path], None]) -> None:
+        super().__init__(message)
+        self.keep = keep
 
 
 class MissingExtraError(CrossfadeError):

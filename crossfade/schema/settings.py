@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
-OF_MODEL = ("seed", "split", "lake", "two_tower", "sources", "index", "ranking")
+OF_MODEL = ("seed", "split", "lake", "bots", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
 class _Section(pydantic.BaseModel):
@@ -55,6 +55,31 @@ class StreamSettings(_Section):
     queue_mib: Annotated[int, Field(ge=1, le=2047)]
 
 
+class BotSettings(_Section):
+    """What machines and intruders are told by."""
+
+    just_over_ms: Count
+    loop_plays: Count
+    loop_share: Share
+    loop_artist_share: Share
+    metronome_plays: Annotated[int, Field(ge=3)]
+    metronome_spread: Positive
+    metronome_gap_seconds: Count
+    metronome_filled: Share
+    metronome_pause_seconds: Count
+    awake_hours: Annotated[int, Field(ge=2)]
+    intruder_plays: Count
+    intruder_known_share: Share
+    intruder_jumps: Count
+    travel_minutes: Amount
+    travel_jumps: Count
+    account_share: Share
+    score: Positive
+    score_cap: Positive
+    score_plays: Count
+    score_prior_plays: Amount
+
+
 class QualitySettings(_Section):
     """Limits of the expectations."""
 
@@ -76,8 +101,27 @@ class TwoTowerSettings(_Section):
     learning_rate: Positive
     temperature: Positive
     id_dropout: Share
+    context_dropout: Share
+    input_vectors: Literal["none", "als"]
+    text_buckets: Amount
+    user_ids: bool
+    user_buckets: Count
     hard_negatives: Amount
     max_examples: Count
+    audio_folder: str
+
+
+class SessionModelSettings(_Section):
+    """Shape and training of the session models."""
+
+    dim: Count
+    length: Count
+    batch_size: Count
+    epochs: Count
+    learning_rate: Positive
+    temperature: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    negatives: Count
 
 
 class AlsSettings(_Section):
@@ -105,9 +149,23 @@ class IndexSettings(_Section):
     recall_at: Count
 
 
-class RankingSettings(_Section):
-    """Gradient-boosted ranker."""
+class DeepFmSettings(_Section):
+    """Shape and training of the DeepFM ranker."""
 
+    dim: Count
+    bins: Annotated[int, Field(ge=2)]
+    layers: tuple[Count, Count]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: Positive
+    batch_queries: Count
+    epochs: Count
+    patience: Count
+
+
+class RankingSettings(_Section):
+    """Which ranker, and the gradient-boosted one."""
+
+    model: Literal["gbdt", "deepfm"]
     num_trees: Count
     num_leaves: Annotated[int, Field(ge=2)]
     learning_rate: Positive
@@ -157,12 +215,15 @@ class Settings(_Section):
     split: SplitSettings
     lake: LakeSettings
     stream: StreamSettings
+    bots: BotSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
+    session_model: SessionModelSettings
     als: AlsSettings
     sources: SourceSettings
     index: IndexSettings
     ranking: RankingSettings
+    deepfm: DeepFmSettings
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings

@@ -41,11 +41,11 @@ _EVENTS: Final = {
         "the session that it belongs to", "a pause of lake.session_gap_minutes starts a new session"
     ),
     c.COUNTRY: Guide("where, for example an ISO 3166 code", "no popularity by country, unless users tell it"),
-    c.DEVICE: Guide("on what, for example phone or speaker", "nothing yet: kept for skip models"),
-    c.SHUFFLE: Guide("whether the order was random", "nothing yet: kept for skip models"),
+    c.DEVICE: Guide("on what, for example phone or speaker", "the two-tower does not know the device"),
+    c.SHUFFLE: Guide("whether the order was random", "the two-tower does not know it"),
     c.CONTEXT: Guide(
         "from where it was played, for example playlist, album or radio",
-        "nothing yet: kept for skip models",
+        "the two-tower does not know the context",
     ),
     c.SURFACE: Guide("of an exposure: discover_weekly, radio, release_radar or home", _KEPT),
     c.SLATE_ID: Guide("of an exposure: the slate that was shown; its lines share it", _KEPT),
@@ -67,7 +67,7 @@ _AUDIO: Final = {
 
 _TRACKS: Final = {
     c.TRACK_ID: Guide("the track"),
-    c.TITLE: Guide("its title", "playlists show ids"),
+    c.TITLE: Guide("its title", "playlists show ids, and its words say nothing of it"),
     c.ARTIST_IDS: Guide(
         "its artists, the main one first; also read from artist_id or artists",
         "no artist features, caps or reasons, unless events name the artist",
@@ -99,7 +99,7 @@ _ARTISTS: Final = {
 
 _PLAYLISTS: Final = {
     c.PLAYLIST_ID: Guide("the playlist"),
-    c.TITLE: Guide("its title", _UNUSED),
+    c.TITLE: Guide("its title", "its words say nothing of its tracks"),
     c.USER_ID: Guide("whose it is", _UNUSED),
     c.TRACK_IDS: Guide("its tracks in order"),
     c.TIMESTAMP: Guide("when it was last changed", _UNUSED),
@@ -108,7 +108,7 @@ _PLAYLISTS: Final = {
 _USERS: Final = {
     c.USER_ID: Guide("the user"),
     c.COUNTRY: Guide("where, for example an ISO 3166 code", "the country of the user's first event is taken"),
-    c.BIRTH_YEAR: Guide("year of birth", _UNUSED),
+    c.BIRTH_YEAR: Guide("year of birth", "the two-tower does not know the age"),
     c.EXPLICIT_ALLOWED: Guide("whether explicit tracks may be recommended", "they may"),
 }
 

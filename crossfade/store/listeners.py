@@ -1,22 +1,19 @@
-"""From a dataset's rows to a bundle's: the weekly batch may read newer histories than training did."""
+"""The listeners of a shard: the weekly batch may read newer histories than training did."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.schema.ids import NO_ROW, IdMap, Rows
+from crossfade.features.translation import Translation
 
 
 def listeners(
     dataset: Dataset, known: Dataset, first: int, stop: int, batch: int
 ) -> Iterator[tuple[pa.Array, Queries]]:
     """Cut the queries of a range of users as of the dataset's end, in the rows of another dataset.
-
-    Tracks that the other dataset does not know leave the histories; users and countries become unknown (-1).
 
     Args:
         dataset: Histories.
@@ -30,24 +27,7 @@ def listeners(
     """
     rows = np.arange(first, stop, dtype=np.int32)
     ids = dataset.users.ids.ids.slice(first, stop - first)
-    queries = dataset.queries(rows, dataset.split.end)
-    tracks = _rows(dataset.catalogue.tracks, known.catalogue.tracks, queries.track_rows)
-    queries = replace(
-        queries,
-        user_rows=known.users.ids.rows(ids),
-        country_rows=_rows(dataset.users.countries, known.users.countries, queries.country_rows),
-        track_rows=tracks,
-    ).keep(tracks != NO_ROW)
+    queries = Translation(dataset, known).into_bundle(dataset.queries(rows, dataset.split.end))
     for start in range(0, len(rows), batch):
         end = min(start + batch, len(rows))
         yield ids.slice(start, end - start), queries.slice(start, end)
-
-
-def _rows(have: IdMap, want: IdMap, rows: Rows) -> Rows:
-    """Translate rows [n] of one id map into rows of another, -1 where the other lacks the id."""
-    if have.ids.equals(want.ids):
-        return rows
-    used = np.unique(rows[rows != NO_ROW])
-    targets = want.rows(have.ids.take(pa.array(used)))
-    places = np.minimum(np.searchsorted(used, rows), max(len(used) - 1, 0))
-    return np.where(rows == NO_ROW, NO_ROW, targets[places]).astype(np.int32) if len(used) else rows

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from crossfade.schema.tables import EventType
 from crossfade.twin.draws import Floats, Ints, Places
+from crossfade.twin.kinds import Origin
 from crossfade.twin.listening import Days
 from crossfade.twin.reactions import EVENT_TYPES
 
@@ -37,6 +38,8 @@ class Log:
         moods: [n] int8 of the session.
         mood_fit: [n] float32, NaN where it is not a listen.
         skip_probability: [n] float32, NaN where it is not a listen.
+        countries: [n] int32 where it happened.
+        origins: [n] int8 an `Origin`.
     """
 
     users: Ints
@@ -51,6 +54,8 @@ class Log:
     moods: npt.NDArray[np.int8]
     mood_fit: Floats
     skip_probability: Floats
+    countries: Ints
+    origins: npt.NDArray[np.int8]
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -70,12 +75,13 @@ def join(logs: list[Log]) -> Log:
 
 
 def write_log(
-    days: Days, *, first_user: int, first_session: int, num_days: int, rng: np.random.Generator
+    days: Days, homes: Ints, *, first_user: int, first_session: int, num_days: int, rng: np.random.Generator
 ) -> Log:
     """Make one group's log; what would happen after the window is left out.
 
     Args:
         days: What the group did.
+        homes: [num_members] int32 countries of its listeners.
         first_user: Row of the group's first listener.
         first_session: Number of the group's first session.
         num_days: Length of the window.
@@ -95,8 +101,9 @@ def write_log(
         return np.asarray(_column(days.sessions, name)[owners[rows]])
 
     begins = starts[owners] + _column(days.listens, "offsets_ms")
+    users = sessions("users")
     log = Log(
-        (sessions("users") + first_user).astype(np.int32),
+        (users + first_user).astype(np.int32),
         _column(days.listens, "tracks")[rows],
         types,
         begins[rows] + (into_listen * _column(days.listens, "played_ms")[rows]).astype(np.int64),
@@ -108,6 +115,8 @@ def write_log(
         sessions("moods").astype(np.int8),
         listens("mood_fit", np.nan),
         listens("skip_probability", np.nan),
+        homes[users],
+        np.full(len(users), Origin.OWN, np.int8),
     )
     return log.take(np.flatnonzero(log.times_ms < num_days * DAY_MS))
 

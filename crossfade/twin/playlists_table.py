@@ -70,7 +70,7 @@ def playlists_table(
     columns = {
         c.PLAYLIST_ID: ids("playlist-", len(users)),
         c.TITLE: pa.concat_arrays([named(_editorial_titles(), kept), playlist_titles(subjects, rng)]),
-        c.USER_ID: named(ids("user-", spec.num_users), users),
+        c.USER_ID: named(ids("user-", spec.num_accounts), users),
         c.TRACK_IDS: lists(ids("track-", spec.num_tracks), tracks),
         c.TIMESTAMP: timestamps(spec, np.where(users < 0, 0, days * DAY_MS + own_times)),
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from typing import Final
 
 from crossfade.schema.errors import InputError
@@ -10,6 +11,7 @@ TRACKS_PER_ARTIST: Final = 12
 EARLIEST_YEAR: Final = 1975
 LATEST_YEAR: Final = 2200
 MOST_DAYS: Final = 3650
+MOST_PLANTED: Final = 0.2  # all kinds together leave some accounts as they were
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class TwinSpec:
         num_artists: None takes one artist for every 12 tracks.
         start: First day of the window (UTC).
         listens_per_day: Mean listens a day of a user who is there throughout.
+        farm_share: Share of all listens that farm accounts make for one artist; as large a share of accounts is added for it.
+        superfan_share: Share of the listeners who also play one artist for hours, most days.
+        hijacked_share: Share of the listeners on whose account somebody else has sessions for some days.
+        traveller_share: Share of the listeners who are abroad for some days.
 
     Raises:
         InputError: A value is outside of its range.
@@ -36,6 +42,10 @@ class TwinSpec:
     num_artists: int | None = None
     start: date = date(2025, 6, 2)
     listens_per_day: float = 5.0
+    farm_share: float = 0.0
+    superfan_share: float = 0.0
+    hijacked_share: float = 0.0
+    traveller_share: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
@@ -47,6 +57,10 @@ class TwinSpec:
             "num_artists": (self.artists, 1, self.num_tracks),
             "start's year": (self.start.year, EARLIEST_YEAR, LATEST_YEAR),
             "listens_per_day": (self.listens_per_day, 0.1, 100.0),
+            "farm_share": (self.farm_share, 0.0, MOST_PLANTED),
+            "superfan_share": (self.superfan_share, 0.0, MOST_PLANTED),
+            "hijacked_share": (self.hijacked_share, 0.0, MOST_PLANTED),
+            "traveller_share": (self.traveller_share, 0.0, MOST_PLANTED),
         }
         for name, (value, least, most) in ranges.items():
             if value < least or (most is not None and value > most):
@@ -57,6 +71,16 @@ class TwinSpec:
     def artists(self) -> int:
         """Number of artists."""
         return max(1, self.num_tracks // TRACKS_PER_ARTIST) if self.num_artists is None else self.num_artists
+
+    @property
+    def num_farm_accounts(self) -> int:
+        """Number of accounts of the farm, which stand after the listeners."""
+        return ceil(self.num_users * self.farm_share)
+
+    @property
+    def num_accounts(self) -> int:
+        """Number of listeners and farm accounts."""
+        return self.num_users + self.num_farm_accounts
 
     @property
     def start_day(self) -> int:

@@ -56,7 +56,7 @@ def canonical(schema: pa.Schema, columns: dict[str, Any], num_rows: int) -> pa.T
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def events_table(spec: TwinSpec, music: Music, audience: Audience, log: Log) -> pa.Table:
+def events_table(spec: TwinSpec, music: Music, log: Log) -> pa.Table:
     """Return the events, in order of time."""
     artists = music.artist_rows[log.tracks]
     is_listen = log.played_ms >= 0
@@ -64,14 +64,14 @@ def events_table(spec: TwinSpec, music: Music, audience: Audience, log: Log) -> 
     columns = {
         c.EVENT_ID: ids("event-", len(log)),
         c.EVENT_TYPE: named(tuple(map(str, EVENT_TYPES)), log.event_types),
-        c.USER_ID: named(ids("user-", spec.num_users), log.users),
+        c.USER_ID: named(ids("user-", spec.num_accounts), log.users),
         c.TRACK_ID: named(ids("track-", spec.num_tracks), log.tracks),
         c.ARTIST_ID: named(ids("artist-", spec.artists), artists),
         c.TIMESTAMP: timestamps(spec, log.times_ms),
         c.PLAYED_MS: pa.array(log.played_ms, mask=~is_listen),
         c.PLAYED_SHARE: pa.array(log.played_ms / duration, mask=~is_listen),
         c.SESSION_ID: named(ids("session-", int(log.sessions.max(initial=0)) + 1), log.sessions),
-        c.COUNTRY: named(_codes(), audience.countries[log.users]),
+        c.COUNTRY: named(_codes(), log.countries),
         c.DEVICE: named(DEVICES, log.devices),
         c.SHUFFLE: pa.array(log.shuffle),
         c.CONTEXT: named(tuple(context.name for context in CONTEXTS), log.contexts),
@@ -124,12 +124,12 @@ def artists_table(spec: TwinSpec, music: Music, names: pa.Array) -> pa.Table:
 def users_table(spec: TwinSpec, audience: Audience) -> pa.Table:
     """Return the users."""
     columns = {
-        c.USER_ID: ids("user-", spec.num_users),
+        c.USER_ID: ids("user-", spec.num_accounts),
         c.COUNTRY: named(_codes(), audience.countries),
         c.BIRTH_YEAR: pa.array(audience.birth_years),
         c.EXPLICIT_ALLOWED: pa.array(audience.explicit_allowed),
     }
-    return canonical(USERS.schema, columns, spec.num_users)
+    return canonical(USERS.schema, columns, spec.num_accounts)
 
 
 def _codes() -> tuple[str, ...]:

@@ -32,8 +32,11 @@ class Truth:
         track_weights: [num_tracks] float64 lasting popularity.
         mood_fit: [num_moods, num_tracks] float32 in -1 to 1, moods as in `words.MOODS`.
         event_moods: [num_events] int8 mood of the event's session.
-        event_mood_fit: [num_events] float32, NaN where the event is not a listen.
-        skip_probability: [num_events] float32 with which a listen was skipped, NaN if it is none.
+        event_mood_fit: [num_events] float32, NaN where the event is not a listen, 0 if it was planted.
+        skip_probability: [num_events] float32 with which a listen was skipped, NaN if it is none, 0 if it was planted.
+        accounts: [num_users] int8 an `Account`; tastes of farm accounts are those of the person whom they pose as.
+        origins: [num_events] int8 an `Origin`.
+        farmed_artists: [0 or 1] int32 the artist for whom a farm plays.
     """
 
     interests_start: Floats
@@ -50,6 +53,9 @@ class Truth:
     event_moods: npt.NDArray[np.int8]
     event_mood_fit: Floats
     skip_probability: Floats
+    accounts: npt.NDArray[np.int8]
+    origins: npt.NDArray[np.int8]
+    farmed_artists: Ints
 
     def affinity(self, user_rows: Ints, track_rows: Ints, *, progress: float = 1.0) -> Floats:
         """Return how much each listener loves each track, mood and popularity aside.

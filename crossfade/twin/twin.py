@@ -18,6 +18,7 @@ from crossfade.twin.listening import World, live
 from crossfade.twin.logbook import Log, join, write_log
 from crossfade.twin.music import Music, make_music
 from crossfade.twin.names import artist_names
+from crossfade.twin.planted import Planted, plant
 from crossfade.twin.playlists import editorial_playlists
 from crossfade.twin.playlists_table import MadePlaylists, made_playlists, playlists_table
 from crossfade.twin.spec import TwinSpec
@@ -28,7 +29,7 @@ from crossfade.twin.truth import Truth
 _PAIRS_WITH_ARTISTS: Final = 4_000_000
 _PAIRS_WITH_TRACKS: Final = 60_000_000
 _MOST_TOGETHER: Final = 5_000
-_MUSIC, _AUDIENCE, _EDITORS, _NAMES, _GROUPS = range(5)
+_MUSIC, _AUDIENCE, _EDITORS, _NAMES, _GROUPS, _PLANTED = range(6)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Twin:
         tracks: The catalogue at the end of the window.
         artists: The artists.
         playlists: Editors' and listeners' playlists, each as of its timestamp.
-        users: The listeners.
+        users: The listeners, and farm accounts after them.
         truth: True tastes and drivers.
     """
 
@@ -93,17 +94,17 @@ def simulate(spec: TwinSpec) -> Twin:
     tilt = _national_tilt(music, editors)
     world = World(spec, music, tilt, editorial_playlists(music, tilt, editors))
     logs, made = zip(*_lives(world, audience), strict=True)
-    log = join(list(logs))
+    planted = plant(spec, music, audience, join(list(logs)), _random(spec, _PLANTED))
     naming = _random(spec, _NAMES)
     names = artist_names(spec.artists, naming)
     return Twin(
         spec,
-        events_table(spec, music, audience, log),
+        events_table(spec, music, planted.log),
         tracks_table(spec, music, names, naming),
         artists_table(spec, music, names),
         playlists_table(spec, world.editorial, list(made), naming),
-        users_table(spec, audience),
-        _truth(music, audience, log),
+        users_table(spec, planted.audience),
+        _truth(music, planted),
     )
 
 
@@ -121,7 +122,14 @@ def _lives(world: World, audience: Audience) -> Iterator[tuple[Log, MadePlaylist
         members = audience.part(start, start + group)
         rng = _random(spec, _GROUPS, start)
         days = live(world, members, rng)
-        log = write_log(days, first_user=start, first_session=first_session, num_days=spec.num_days, rng=rng)
+        log = write_log(
+            days,
+            members.countries,
+            first_user=start,
+            first_session=first_session,
+            num_days=spec.num_days,
+            rng=rng,
+        )
         first_session += sum(len(sessions) for sessions in days.sessions)
         yield log, made_playlists(days.own, members, first_user=start)
 
@@ -133,7 +141,8 @@ def _national_tilt(music: Music, rng: np.random.Generator) -> Floats:
     return (tilt + rng.normal(0, 0.4, tilt.shape)).astype(np.float32)
 
 
-def _truth(music: Music, audience: Audience, log: Log) -> Truth:
+def _truth(music: Music, planted: Planted) -> Truth:
+    audience, log = planted.audience, planted.log
     shared = {field.name for field in fields(Truth)} & {field.name for field in fields(Audience)}
     return Truth(
         **{name: getattr(audience, name) for name in shared},
@@ -143,4 +152,7 @@ def _truth(music: Music, audience: Audience, log: Log) -> Truth:
         event_moods=log.moods,
         event_mood_fit=log.mood_fit,
         skip_probability=log.skip_probability,
+        accounts=planted.accounts,
+        origins=log.origins,
+        farmed_artists=planted.farmed_artists,
     )

@@ -12,6 +12,8 @@ from benchmarks.quality.tuning import (
     by_time,
     drawn_parameters,
     filled,
+    fitted,
+    search_space,
     tuned,
     with_repeats_and_filled,
 )
@@ -32,15 +34,17 @@ def test_the_best_of_the_validation_period_is_taken() -> None:
 
     def fit(known: Dataset, parameters: Parameters, seed: int) -> Recommend:
         tried.append(parameters["bonus"])
-        assert known.interactions.seconds.max() < (worlds.START if len(tried) == 4 else VALIDATION_START)
+        assert known.interactions.seconds.max() < VALIDATION_START
         return _planted(parameters["bonus"])
 
     peer = Peer("planted", fit, {"bonus": (0, 1, 2)})
     world = clusters()
-    system, text = tuned(peer, world, by_time(world, worlds.settings()), trials=3, seed=1)
-    assert text == "bonus=1"
-    assert sorted(tried[:3]) == [0, 1, 2]
-    assert tried[3] == 1
+    protocol = by_time(world, worlds.settings())
+    found = tuned(peer, world, protocol, trials=3, seed=1)
+    assert (str(found), found.num_trials) == ("bonus=1", 3)
+    assert sorted(tried) == [0, 1, 2]
+    assert search_space(peer) == "bonus in 0, 1, 2"
+    system = fitted(peer, found.parameters, world.until(VALIDATION_START), protocol, 1)
     # What was heard is masked, and the new user is answered too.
     queries = worlds.truth(world).queries
     rows, _ = system(queries, 3)

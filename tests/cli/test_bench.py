@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from benchmarks.harness import Bar, Options, Result
 from crossfade.cli import bench
 from crossfade.cli.main import main
+from crossfade.evaluation.trial import Mask
 
 
 @pytest.fixture
@@ -59,6 +61,47 @@ def test_one_object_as_json(planted: list[Options], tmp_path) -> None:  # type: 
     assert (about["name"], about["figures"]) == ("planted", {"seconds": 1.5})
     assert about["bars"] == {"seconds": {"value": 1.5, "at_most": 2.0, "holds": True}}
     assert planted == [Options(quick=True, directory=tmp_path)]
+
+
+def test_files_reach_only_benchmarks_that_read_them(
+    planted: list[Options], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asking = ["bench", "planted", "--quick"]
+    for option, told in (
+        ("--events", "--events, --train and --test"),
+        ("--k", "--k"),
+        ("--seeds", "--seeds"),
+    ):
+        assert main([*asking, option, "7"]) == 2
+        assert f"Benchmark 'planted' does not read {told}." in capsys.readouterr().err
+    sys.modules["benchmarks.planted"].READS = ("files", "ks", "num_seeds")  # type: ignore[attr-defined]
+    given = [
+        "--train",
+        "a.csv",
+        "--valid",
+        "v.csv",
+        "--test",
+        "b.csv",
+        "--k",
+        "10",
+        "--k",
+        "20",
+        "--seeds",
+        "5",
+    ]
+    assert main([*asking, *given]) == 0
+    (options,) = planted
+    assert (options.ks, options.num_seeds) == ((10, 20), 5)
+    assert options.files is not None
+    assert set(options.files.parts) == {"train", "valid", "test"}
+    assert options.files.mask is Mask.TRAIN_VALID
+
+
+def test_a_directory_and_files_are_not_both(
+    planted: list[Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "planted", "--directory", str(tmp_path), "--events", "e.csv"]) == 2
+    assert "Name either --directory or files; not both." in capsys.readouterr().err
 
 
 def test_an_unknown_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PR
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import parse_settings
+from tests.cli.small import SET
 from tests.evaluation.planted import Planted, planted_bundle
 
 FIRST = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -106,9 +107,77 @@ def test_a_champion_whose_family_knows_the_test_is_said(
 def test_either_a_workspace_or_a_bundle(both: bool, capsys: pytest.CaptureFixture[str]) -> None:
     named = ["--workspace", "w", "--bundle", "b"] if both else []
     assert main(["evaluate", "--lake", "lake", *named]) == 2
-    assert "Name either --workspace or --bundle." in capsys.readouterr().err
+    assert "Name --lake and either --workspace or --bundle" in capsys.readouterr().err
 
 
 def test_a_missing_lake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--lake", str(tmp_path / "none"), "--bundle", "b"]) == 2
     assert str(tmp_path / "none") in capsys.readouterr().err
+
+
+def _files(tmp_path: Path) -> list[str]:
+    """A training and a test file of forty users who play every other track of forty."""
+    lines = [f"u{user},t{(user + 2 * place) % 40}" for user in range(40) for place in range(20)]
+    parts = {"train": [line for n, line in enumerate(lines) if n % 4], "test": lines[::4]}
+    for name, chosen in parts.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(["user_id,track_id", *chosen]) + "\n", "utf-8")
+    return ["--train", str(tmp_path / "train.csv"), "--test", str(tmp_path / "test.csv")]
+
+
+SMALL_OPTIONS = [option for assignment in SET for option in ("--set", assignment)]
+
+
+def test_any_files_are_judged_with_one_table(tmp_path: Path) -> None:
+    arguments = [*_files(tmp_path), "--k", "5", "--k", "10", *SMALL_OPTIONS]
+    found = CliRunner().invoke(evaluate_command, arguments, catch_exceptions=False)
+    lines = found.stdout.splitlines()
+    assert "test: 200 rows in = 200 bronze + 0 quarantined + 0 duplicates" in lines
+    assert any(line.startswith("40 test users; means with 95 % bootstrap intervals") for line in lines)
+    assert sum(line.startswith("Whole recommender  ") for line in lines) == 2
+    assert any(line.startswith("Matrix factorisation alone") for line in lines)
+    assert any(line.startswith("  ndcg@10") and "p = " in line for line in lines)
+    assert "training with seed 42" in found.stderr
+
+
+def test_files_and_seeds_as_json(tmp_path: Path) -> None:
+    arguments = [*_files(tmp_path), "--seeds", "2", "--json", *SMALL_OPTIONS]
+    found = json.loads(CliRunner().invoke(evaluate_command, arguments, catch_exceptions=False).stdout)
+    assert found["seeds"] == [42, 43]
+    assert found["ks"] == [30]
+    whole = found["systems"]["recommender"]["ndcg@30"]
+    assert len(whole["by_seed"]) == 2
+    assert whole["interval"][0] == pytest.approx(sum(whole["by_seed"]) / 2)
+    assert set(found["minus_best_peer"]) == set(found["systems"]) - {found["best_peer"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Name --lake and either --workspace or --bundle; or --events; or --train and --test."),
+        (
+            ["--events", "e.csv", "--lake", "l", "--bundle", "b"],
+            "Name either --lake with a bundle, or files; not both.",
+        ),
+        (["--lake", "l", "--bundle", "b", "--k", "3"], "--k and --seeds are for files"),
+        (
+            ["--catalogue", "c.csv"],
+            "Name --events, or --train and --test; without them there is nothing to judge.",
+        ),
+        (
+            ["--train", "t.csv"],
+            "Name either --events, or --train and --test (and --valid if there is one); got --train.",
+        ),
+        (["--events", "none.csv"], "none.csv"),
+        (
+            ["--train", "t.csv", "--test", "u.csv", "--mask", "train+valid"],
+            "--mask train+valid needs --valid FILE",
+        ),
+    ],
+)
+def test_what_means_nothing_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error

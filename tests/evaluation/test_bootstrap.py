@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossfade.evaluation.bootstrap import WEIGHTS_AT_ONCE, intervals, resampled
+from crossfade.evaluation.bootstrap import WEIGHTS_AT_ONCE, intervals, ratios, resampled
 from crossfade.evaluation.evaluation import EVERYONE, paired
 from crossfade.schema.errors import InputError
 from tests.evaluation import worlds
@@ -85,3 +85,16 @@ def test_evaluations_of_different_k_are_not_compared() -> None:
     other = type(first)(**{**vars(first), "k": 10, "system": "short"})
     with pytest.raises(InputError, match="first was evaluated at k=30 and short at k=10"):
         paired(first, other)
+
+
+def test_ratios_are_those_of_the_same_resamples() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.random((30, 2)), rng.random((30, 2))
+    theirs[:, 1] = 0.0
+    found = ratios(ours, theirs, samples=200, confidence=0.9, seed=4)
+    assert found[0].mean == pytest.approx(ours[:, 0].mean() / theirs[:, 0].mean())
+    # The oracle divides the resampled means one by one.
+    weights = np.concatenate(list(resampled(30, 200, 4)))
+    drawn = (weights @ ours[:, 0]) / (weights @ theirs[:, 0])
+    assert found[0][1:] == pytest.approx(np.quantile(drawn, [0.05, 0.95]))
+    assert np.isnan(found[1]).all()

@@ -5,13 +5,13 @@ import pytest
 
 from crossfade.evaluation.evaluation import Resampling
 from crossfade.evaluation.next_track import (
-    NextTracks,
     OverSessions,
     next_track_metrics,
     paired_by_session,
     reciprocal_ranks,
 )
 from crossfade.features.dataset import Dataset
+from crossfade.features.next_tracks import NextTracks
 from crossfade.schema.errors import TrainingError
 from tests.evaluation import worlds
 

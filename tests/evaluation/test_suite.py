@@ -10,9 +10,9 @@ from crossfade.evaluation.decision import Decision, Outcome
 from crossfade.evaluation.evaluation import EVERYONE
 from crossfade.evaluation.samples import load_samples, sample_playlists
 from crossfade.evaluation.suite import RECOMMENDER, Suite
-from crossfade.evaluation.translation import Translation
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
+from crossfade.features.translation import Translation
 from crossfade.recommender.manifest import read_manifest
 from crossfade.schema.columns import RETRIEVAL_SOURCES
 from crossfade.schema.errors import InputError
@@ -160,7 +160,7 @@ def test_samples_take_the_median_listener_of_each_kind() -> None:
     world = worlds.dataset([*plays, *((user, "t129", 12.0) for user in counts)], tracks)
     truth = worlds.truth(world)
     planted = Planted(world, ("t125",))
-    queries = Translation.of(world, world).into_bundle(truth.queries)
+    queries = Translation(world, world).into_bundle(truth.queries)
     samples = sample_playlists(planted, queries, truth, 3)  # type: ignore[arg-type]
     assert [sample.listener for sample in samples] == [
         "Heavy listener, 120 listens",

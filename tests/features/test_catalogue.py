@@ -28,6 +28,12 @@ def test_the_first_artist_is_the_primary_one() -> None:
     assert TRACKS.album_rows.tolist() == [0, -1, -1]
 
 
+def test_all_artists_have_rows_of_their_own() -> None:
+    assert TRACKS.contributors.ids.to_pylist() == ["x", "y"]
+    assert TRACKS.contributors.names(TRACKS.contributor_rows[1]) == ["y", "x", None, None]
+    assert (TRACKS.contributor_rows[2] == -1).all()
+
+
 def test_genres_keep_their_order_and_stop_at_five() -> None:
     assert TRACKS.genres.names(TRACKS.genre_rows[0]) == list("gfedc")
     assert TRACKS.genres.names(TRACKS.genre_rows[1]) == ["rock", None, None, None, None]

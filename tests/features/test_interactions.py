@@ -1,5 +1,7 @@
 """Histories as columns: what a query sees, and in which order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,9 @@ def test_positives_drop_skips_and_keep_order(queries: Queries) -> None:
 
 def test_slice_equals_take_of_the_same_places(queries: Queries) -> None:
     assert_equal(queries.slice(1, 3), queries.take(np.array([1, 2])))
+    known = replace(queries, traits=np.arange(18, dtype=np.int8).reshape(3, 6))
+    assert_equal(known.slice(1, 3), known.take(np.array([1, 2])))
+    assert known.take(np.array([2, 0])).traits[:, 0].tolist() == [12, 0]  # type: ignore[index]
 
 
 def test_take_repeats_and_reorders(queries: Queries) -> None:

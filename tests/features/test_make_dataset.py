@@ -128,6 +128,26 @@ def test_without_timestamps_each_period_has_about_its_share(tmp_path: Path) -> N
     assert made.interactions.seconds.max() < made.split.end
 
 
+def test_without_timestamps_repeats_of_a_pair_stand_in_one_period(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, [(f"u{n % 100}", f"t{n % 500}", None, 1.0) for n in range(2000)])
+    made = make_dataset(lake, default_settings())
+    acts, split = made.interactions, made.split
+    edges = [split.validation_start, split.test_start]
+    found = set(
+        zip(acts.user_rows, acts.track_rows, np.searchsorted(edges, acts.seconds, side="right"), strict=True)
+    )
+    assert len(found) == 500
+
+
+def test_one_timestamp_for_all_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = lake_of(tmp_path, [(f"u{n % 10}", f"t{n}", 3.0, 1.0) for n in range(200)])
+    with caplog.at_level(logging.WARNING):
+        made = make_dataset(lake, default_settings())
+    assert "All interactions have one timestamp: the split is random by seed" in caplog.text
+    assert not made.split.has_time
+    assert 10 <= np.sum(made.interactions.seconds >= made.split.test_start) <= 30
+
+
 @pytest.mark.parametrize(
     "more", [("a", "a", None, 1.0), ("u3", "t3", None, 1.0), ("u5", "new", None, 1.0), ("z", "t0", None, 1.0)]
 )
@@ -177,7 +197,7 @@ def test_reading_by_batches_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     acts: list[Act] = [(f"u{n % 7}", f"t{n % 5}", n / 3, 1.0) for n in range(100)]
     lake = lake_of(tmp_path, acts, sessions=[f"s{n // 4}" if n % 3 else None for n in range(100)])
     whole = make_dataset(lake, default_settings()).interactions
-    monkeypatch.setattr("crossfade.features.make_dataset.BATCH_ROWS", 16)
+    monkeypatch.setattr("crossfade.features.gold_tables.BATCH_ROWS", 16)
     parts = make_dataset(lake, default_settings()).interactions
     for name in ("user_rows", "track_rows", "seconds", "strengths", "sessions"):
         assert np.array_equal(getattr(whole, name), getattr(parts, name)), name

@@ -64,3 +64,14 @@ def test_save_and_load_keep_everything(tmp_path: Path) -> None:
         assert loaded.titles.to_pylist() == playlists.titles.to_pylist()
         for name in ("offsets", "track_rows", "seconds"):
             np.testing.assert_array_equal(getattr(loaded, name), getattr(playlists, name))
+
+
+def test_renumbered_playlists_lose_the_tracks_that_leave() -> None:
+    offsets, rows = np.array([0, 2, 2, 4], np.int64), np.array([0, 1, 2, 1], np.int32)
+    seconds = np.array([1, 2, 3], np.int64)
+    made = Playlists(offsets, rows, seconds, pa.array(["a", None, "c"])).renumbered(
+        np.array([-1, 0, 1], np.int32)
+    )
+    assert made.offsets.tolist() == [0, 1, 1, 3]
+    assert made.track_rows.tolist() == [0, 1, 0]
+    assert made.titles.to_pylist() == ["a", None, "c"]

@@ -28,6 +28,16 @@ def events(*rows: Row) -> ir.Table:
     return table([own | row for row in rows], SILVER_SCHEMAS["events"])
 
 
+def test_what_an_event_tells_of_its_moment_is_kept() -> None:
+    found = gold.interactions(
+        events({c.DEVICE: "car", c.SHUFFLE: True, c.CONTEXT: "commute"}, {c.TRACK_ID: "t2"}),
+        tracks(),
+        SETTINGS,
+    ).to_pyarrow()
+    rows = {row[c.TRACK_ID]: [row[name] for name in c.SITUATION] for row in found.to_pylist()}
+    assert rows == {"t": ["car", True, "commute"], "t2": [None, None, None]}
+
+
 def tracks(*rows: Row) -> ir.Table:
     return table(list(rows), SILVER_SCHEMAS["tracks"])
 

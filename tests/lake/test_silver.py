@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 import pytest
 
 from crossfade.lake import silver
-from crossfade.lake.layout import SILVER_SCHEMAS
+from crossfade.lake.layout import BOTS_SCHEMA, SILVER_SCHEMAS
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings
 from crossfade.schema.tables import ARTISTS, PLAYLISTS, TRACKS
@@ -19,7 +19,9 @@ def silver_events(rows: list[Row]) -> dict[str, Row]:
     raw = ibis.memtable(bronze(rows))
     same = ibis.memtable(silver.same_ids(raw).to_pyarrow())
     dropped = same.union(ibis.memtable(silver.exact_repeats(raw, same).to_pyarrow()))
-    clean = silver.events(raw, dropped, silver.sessions(raw, dropped, SETTINGS)).to_pyarrow()
+    clean = silver.events(
+        raw, dropped, silver.sessions(raw, dropped, SETTINGS), table([], BOTS_SCHEMA)
+    ).to_pyarrow()
     assert set(clean.column_names) == set(SILVER_SCHEMAS["events"].names)
     return {row[c.EVENT_ID]: row for row in clean.to_pylist()}
 

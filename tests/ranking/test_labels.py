@@ -1,10 +1,12 @@
 """Examples: who is asked when, and what counts as wanted."""
 
 import numpy as np
+import pytest
 
 from crossfade.features.dataset import Split
 from crossfade.features.interactions import SECONDS_PER_DAY
-from crossfade.ranking.labels import Examples, examples
+from crossfade.ranking.labels import Examples, examples, next_track_examples
+from crossfade.schema.errors import TrainingError
 from tests import builders
 
 DAY = SECONDS_PER_DAY
@@ -75,3 +77,26 @@ def test_more_queries_than_wanted_are_drawn_by_seed() -> None:
 
 def test_a_period_without_listeners_has_no_queries() -> None:
     assert [len(part.queries) for part in examples(WORLD, 20 * DAY, 22 * DAY, max_users=5, seed=0)] == [0, 0]
+
+
+def test_next_track_examples_are_moments_of_sessions_with_the_track_that_came_next() -> None:
+    minute = 1 / 1440
+    plays = [
+        ("ann", "a", 1.0),
+        ("ann", "b", 10.0),
+        ("ann", "c", 10.0 + minute, 5.0),
+        ("ann", "b", 10.0 + 2 * minute),  # a repeat is wanted, too
+        ("ben", "d", 10.0),
+    ]
+    world = builders.dataset(plays)
+    (cut,) = next_track_examples(world, 10 * DAY, 11 * DAY, max_users=100, seed=0)
+    rows = np.tile(ALL, (2, 1))
+    assert cut.labels(rows).tolist() == [[0, 0, 2, 0, 0], [0, 1, 0, 0, 0]]
+    assert cut.labels(rows[:1], 1).tolist() == [[0, 1, 0, 0, 0]]
+    assert not cut.skipped(rows).any()
+    assert [cut.queries.slice(i, i + 1).track_rows.tolist() for i in range(2)] == [[0, 1], [0, 1, 2]]
+
+
+def test_a_period_without_sessions_has_no_next_track() -> None:
+    with pytest.raises(TrainingError, match="needs sessions of two listens or more"):
+        next_track_examples(WORLD, 20 * DAY, 22 * DAY, max_users=5, seed=0)

@@ -72,7 +72,7 @@ def unheard(queries: Queries) -> Any:
 
 
 def compute() -> TrainingRows:
-    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
+    sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
     cut = examples(WORLD, START, END, max_users=10, seed=0)
     return training_rows(cut, sources, Statistics.of(WORLD, START), default_settings().sources, unheard)
 
@@ -128,7 +128,7 @@ def test_what_was_skipped_early_always_teaches(monkeypatch: pytest.MonkeyPatch) 
         ("ann", "f", 10.9, -1.0),
     ]
     world = builders.dataset(plays, TRACKS)
-    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
+    sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
     cut = examples(world, START, START + DAY, max_users=10, seed=0)
     rows = training_rows(cut, sources, Statistics.of(world, START), default_settings().sources, unheard)
     # Of a, b, c, d: a wanted, b skipped, c skipped and then wanted, d unheard; f was no candidate.
@@ -137,6 +137,6 @@ def test_what_was_skipped_early_always_teaches(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_examples_give_no_rows() -> None:
-    sources = Sources({name: FirstTracks() for name in c.RETRIEVAL_SOURCES}, TRACKS)
+    sources = Sources({name: FirstTracks() for name in c.RADIO_SOURCES}, TRACKS)
     rows = training_rows([], sources, Statistics.of(WORLD, START), default_settings().sources, unheard)
     assert (rows.features.shape, len(rows.labels)) == ((0, len(RANKING_FEATURES)), 0)

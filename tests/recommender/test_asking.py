@@ -1,16 +1,20 @@
 """Requests as callers write them: read strictly, turned into rows once, unknown ids counted."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from crossfade.features.dataset import Split
+from crossfade.features.traits import vocabulary
 from crossfade.recommender.asking import Ask, SessionTrack, Unknown, read_asks, requests_of
 from crossfade.recommender.requests import Requests
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.settings import default_settings
 from crossfade.schema.tables import Surface
-from tests.builders import catalogue, dataset
+from tests.builders import catalogue, dataset, users
 
 DAY = 86_400
 LAKE = default_settings().lake
@@ -73,6 +77,28 @@ def test_a_country_stands_in_for_the_users_own() -> None:
     ]
     requests, _ = requests_of(asks, listens, END, 5, lake=LAKE)
     assert requests.queries.country_rows.tolist() == [1, 0, -1, 1]
+
+
+def test_what_a_request_tells_of_its_moment_becomes_traits() -> None:
+    traits = vocabulary({"device=phone": 1, "shuffle=false": 1, "context=commute": 1})
+    listens = replace(LISTENS, users=users(["u", "v"], birth_years=[1945, None]), traits=traits)
+    asks = [
+        ask(user_id="u", device="phone", shuffle=False, context="commute", time="1970-01-05T17:30:00"),
+        ask(user_id="v", device="toaster", context="commute"),
+        ask(),
+    ]
+    requests, _ = requests_of(asks, listens, END, 5, lake=LAKE)
+    assert requests.queries.traits is not None
+    told = [traits.names(row.astype(np.int32)) for row in requests.queries.traits]
+    # The time is a Monday; without one, hour and weekday are unknown.
+    assert told[0] == ["age=20", "device=phone", "shuffle=false", "context=commute", "hour=17", "weekday=0"]
+    assert told[1] == [None, None, None, "context=commute", None, None]
+    assert told[2] == [None] * 6
+    timeless = replace(listens, split=Split(0, 0, END, has_time=False))
+    requests, _ = requests_of(asks[:1], timeless, END, 5, lake=LAKE)
+    assert requests.queries.traits is not None
+    told_timeless = traits.names(requests.queries.traits[0].astype(np.int32))
+    assert told_timeless == [None, *told[0][1:4], None, None]
 
 
 def test_an_unknown_seed_is_an_error() -> None:

@@ -47,6 +47,13 @@ def test_heard_tracks_go_for_ever_never_or_for_days() -> None:
     assert masked(listens, policy(exclude_heard=2)) == ["bc", "d", ""]
 
 
+def test_a_track_comes_again_after_so_many_others() -> None:
+    listens = dataset([("u", "a", 1), ("u", "b", 9), ("u", "c", 10, -1.0), ("v", "d", 10)], tracks())
+    assert masked(listens, policy(repeat_after_tracks=0)) == ["", "", ""]
+    assert masked(listens, policy(repeat_after_tracks=1)) == ["c", "d", ""]
+    assert masked(listens, policy(repeat_after_tracks=2)) == ["bc", "d", ""]
+
+
 def test_disliked_tracks_are_those_whose_strengths_sum_below_zero() -> None:
     plays = [
         ("u", "a", 1, 1.0),

@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset, Split
+from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.prior import fused_ranks
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources, moment_of
 from crossfade.recommender.manifest import model_digest, verify
 from crossfade.recommender.recommend import Recommender
+from crossfade.recommender.requests import Requests
 from crossfade.recommender.surfaces import default_policies
+from crossfade.recommender.why import why
+from crossfade.schema import columns as c
+from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import InputError, TrainingError
 from crossfade.schema.settings import default_settings, parse_settings
+from crossfade.schema.tables import Surface
+from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK
 from tests import builders
 from tests.recommender import world
 
@@ -52,6 +60,8 @@ def test_the_manifest_tells_what_the_bundle_was_made_of(trained: Path) -> None:
     assert metrics["index_is_exact"] is True
     assert [epoch["epoch"] for epoch in metrics["two_tower"]] == [1, 2]
     assert "seconds" not in metrics["two_tower"][0]
+    assert set(metrics["track_vectors"]) == set(c.VECTOR_PATHS)
+    assert sum(metrics["track_vectors"].values()) == 2 * world.NUM_TRACKS
     assert metrics["ranker_queries"] > metrics["ranker_users"] > 10
     wanted = {
         "tracks.arrow",
@@ -60,6 +70,7 @@ def test_the_manifest_tells_what_the_bundle_was_made_of(trained: Path) -> None:
         "split.json",
         "statistics.arrow",
         "settings.yaml",
+        "sources/two_tower/cold/vector_origins.arrow",
     }
     assert wanted | {f"policies/{surface}.yaml" for surface in default_policies()} <= set(manifest["files"])
     assert not any(name.endswith(".pkl") for name in manifest["files"])
@@ -166,13 +177,20 @@ def test_nothing_to_learn_from_is_said_plainly(tmp_path: Path) -> None:
         fit_sources(tmp_path, tmp_path / "sources", until="end", settings=world.settings())
 
 
-def test_a_validation_period_that_nobody_listened_in_teaches_no_ranker(trained: Path, tmp_path: Path) -> None:
+def test_a_validation_period_that_nobody_listened_in_leaves_the_sources_order(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stages = home(trained)
     dataset = Dataset.load(stages / "dataset")
     quiet = dataset.interactions.where(dataset.interactions.seconds < dataset.split.validation_start)
     replace(dataset, interactions=quiet).save(tmp_path / "dataset")
-    with pytest.raises(TrainingError, match="The ranker needs candidates that their users went on to want"):
-        fit_ranker(tmp_path / "dataset", stages / "validation", tmp_path / "ranker", world.settings())
+    fit_ranker(tmp_path / "dataset", stages / "validation", tmp_path / "ranker", world.settings())
+    assert "the sources' order alone ranks" in caplog.text
+    about = json.loads((tmp_path / "ranker" / "fit.json").read_text("utf-8"))["metrics"]
+    assert about == {"ranker_users": 0, "ranker_queries": 0, "ranker_rows": 0}
+    features = np.random.default_rng(0).random((9, len(RANKING_FEATURES))).astype(np.float32) * 100
+    scores = GbdtRanker.load(tmp_path / "ranker").predict(features)
+    np.testing.assert_allclose(scores, fused_ranks(features, DISCOVERY).sum(axis=1), rtol=1e-6)
 
 
 def test_the_ranker_learns_from_unheard_candidates_only(trained: Path, recommender: Recommender) -> None:
@@ -182,3 +200,44 @@ def test_the_ranker_learns_from_unheard_candidates_only(trained: Path, recommend
     assert np.isfinite(
         recommender.ranker.predict(np.zeros((1, 1, len(recommender.ranker.feature_importance()))))
     )
+
+
+def rankers_of_sessions(trained: Path, directory: Path, *, one_a_listen: bool) -> Recommender:
+    """Fit rankers where each user's validation period is one session, or each listen is one, and bundle them."""
+    stages = home(trained)
+    dataset = Dataset.load(stages / "dataset")
+    acts = dataset.interactions
+    is_late = acts.seconds >= dataset.split.validation_start
+    own = np.arange(len(acts), dtype=np.int32) + 1000
+    sessions = own if one_a_listen else np.where(is_late, acts.user_rows, own)
+    replace(dataset, interactions=replace(acts, sessions=sessions)).save(directory / "dataset")
+    fit_ranker(directory / "dataset", stages / "validation", directory / "ranker", world.settings())
+    arguments = (directory / "dataset", stages / "test", directory / "ranker", directory / "bundles")
+    return Recommender.load(build_bundle(*arguments, until="test", settings=world.settings(), lineage={}))
+
+
+def test_the_radio_has_a_ranker_of_its_own_that_asks_more_sources(trained: Path, tmp_path: Path) -> None:
+    recommender = rankers_of_sessions(trained, tmp_path, one_a_listen=False)
+    radio = recommender.ranker_of(Surface.RADIO)
+    assert (radio.task, recommender.ranker_of(Surface.HOME).task) == (NEXT_TRACK, DISCOVERY)
+    assert json.loads((tmp_path / "ranker" / "fit.json").read_text())["metrics"]["radio_ranker_queries"] > 5
+    users = np.array([0, 1, -1], np.int32)
+    requests = Requests.of_users(recommender.dataset, users, recommender.as_of, Surface.RADIO, 5)
+    ranked = recommender.rank(requests, recommender.exclusions(requests))
+    assert ranked.features.shape[2] == len(NEXT_TRACK.features)
+    slates = recommender.recommend(requests)
+    assert (slates.lengths == 5).all()
+    assert slates.sources.max() < len(NEXT_TRACK.sources)
+    last = requests.queries.last_tracks(1)
+    assert not (slates.rows == last)[:2].any()
+    account = why(recommender, "u00", "r00", Surface.RADIO)
+    assert tuple(say.source for say in account.sources) == NEXT_TRACK.sources
+
+
+def test_without_sessions_the_radio_does_with_the_other_ranker(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recommender = rankers_of_sessions(trained, tmp_path, one_a_listen=True)
+    assert "The radio has no ranker of its own: The next track needs sessions of two listens" in caplog.text
+    assert recommender.radio_ranker is None
+    assert recommender.ranker_of(Surface.RADIO) is recommender.ranker

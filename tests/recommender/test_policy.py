@@ -16,6 +16,7 @@ from crossfade.schema.errors import InputError, SettingsError
 from crossfade.schema.tables import Surface
 
 RADIO = default_policy_text(Surface.RADIO)
+HOME = default_policy_text(Surface.HOME)
 
 
 def test_each_surface_has_a_policy_that_names_and_explains_every_key() -> None:
@@ -36,7 +37,7 @@ def test_policies_round_trip(tmp_path: Path) -> None:
 
 def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
     heard = [
-        parse_policy(RADIO.replace("exclude_heard: 1", f"exclude_heard: {v}")).exclude_heard
+        parse_policy(HOME.replace("exclude_heard: 7", f"exclude_heard: {v}")).exclude_heard
         for v in ("all", "none", 30)
     ]
     assert heard == ["all", "none", 30]
@@ -55,7 +56,7 @@ def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
             RADIO.replace("diversity: 0.05", "diversity: 2"),
             r"diversity=2: Input should be less than or equal to 1",
         ),
-        (RADIO.replace("exclude_heard: 1", "exclude_heard: some"), r"exclude_heard='some'"),
+        (HOME.replace("exclude_heard: 7", "exclude_heard: some"), r"exclude_heard='some'"),
         ("- a", r"radio\.yaml: needs keys and values, got list"),
         ("a: [", r"radio\.yaml: not YAML"),
     ],

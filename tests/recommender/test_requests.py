@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from crossfade.recommender.requests import Requests, Sessions, listen_strengths, with_sessions
+from crossfade.features.running_sessions import Sessions, with_sessions
+from crossfade.recommender.requests import Requests, listen_strengths
 from crossfade.schema.settings import default_settings
 from crossfade.schema.tables import Surface
 from tests.builders import dataset

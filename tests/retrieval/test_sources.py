@@ -56,7 +56,8 @@ def nothing_excluded(rows: Rows) -> Any:
 
 
 def four(*rows: list[int]) -> Sources:
-    retrievers = {name: Fixed(chosen) for name, chosen in zip(c.RETRIEVAL_SOURCES, rows, strict=True)}
+    retrievers = dict.fromkeys(c.RADIO_SOURCES, Fixed([]))
+    retrievers |= {name: Fixed(chosen) for name, chosen in zip(c.RETRIEVAL_SOURCES, rows, strict=True)}
     return Sources(retrievers, WORLD.catalogue)
 
 
@@ -141,7 +142,7 @@ def test_when_all_is_excluded_nothing_is_left() -> None:
 
 
 def test_an_empty_catalogue_has_no_candidates() -> None:
-    bare = Sources(dict.fromkeys(c.RETRIEVAL_SOURCES, Fixed([])), builders.catalogue([]))
+    bare = Sources(dict.fromkeys(c.RADIO_SOURCES, Fixed([])), builders.catalogue([]))
     queries = builders.dataset([], builders.catalogue([])).queries(np.array([-1], np.int32), 0)
     assert (bare.retrieve(queries, SETTINGS.sources, nothing_excluded).rows == -1).all()
 
@@ -157,9 +158,9 @@ def fitted() -> Sources:
 
 
 def test_fitted_sources_stand_in_order_and_each_gives_its_best(fitted: Sources) -> None:
-    assert tuple(fitted.retrievers) == c.RETRIEVAL_SOURCES
+    assert tuple(fitted.retrievers) == c.RADIO_SOURCES
     queries = WORLD.queries(np.array([0, 16], np.int32), worlds.NOW)
-    candidates = fitted.retrieve(queries, SETTINGS.sources, nothing_excluded)
+    candidates = fitted.retrieve(queries, SETTINGS.sources, nothing_excluded, c.RADIO_SOURCES)
     for place, retriever in enumerate(fitted.retrievers.values()):
         best, _ = retriever.recommend(queries, 1)
         assert (candidates.ranks[(candidates.rows == best) & (best >= 0)][:, place] == 0).all()
@@ -168,7 +169,7 @@ def test_fitted_sources_stand_in_order_and_each_gives_its_best(fitted: Sources) 
 
 def test_save_and_load_keep_the_candidates(fitted: Sources, tmp_path: Path) -> None:
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(c.RETRIEVAL_SOURCES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(c.RADIO_SOURCES)
     loaded = Sources.load(tmp_path, WORLD.catalogue)
     queries = WORLD.queries(np.arange(17, dtype=np.int32), worlds.NOW)
     first, second = (

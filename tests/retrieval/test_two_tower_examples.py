@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY
+from crossfade.features.traits import vocabulary
 from crossfade.retrieval.two_tower_examples import (
     EXAMPLE_HALF_LIFE_DAYS,
     REPEAT_WEIGHT,
@@ -49,6 +52,25 @@ def test_skips_are_neither_target_nor_history() -> None:
     examples = Examples.of(dataset([("u", "a", 1.0, 1.0), ("u", "b", 2.0, -1.0), ("u", "c", 3.0, 5.0)]))
     assert examples.track_rows.tolist() == [0, 2]
     assert history(examples, 1) == [0]
+
+
+def test_traits_are_those_of_the_start_of_the_session() -> None:
+    minute = 1 / 1440
+    plays = [("u", "a", 4.5, -1.0), ("u", "b", 4.5 + minute, 1.0), ("u", "c", 6.25, 1.0)]
+    data = dataset(plays)
+    traits = vocabulary({"device=car": 1, "device=phone": 1, "context=radio": 1})
+    car, phone, radio = traits.rows(["device=car", "device=phone", "context=radio"])
+    situations = np.array([[car, -1, radio], [phone, -1, -1], [phone, -1, -1]], np.int8)
+    data = replace(data, traits=traits, interactions=replace(data.interactions, situations=situations))
+    examples = Examples.of(data)
+    # b is played in the session that began with the skip of a, in the car at noon of 5 January 1970, a Monday.
+    assert [traits.names(row.astype(np.int32)) for row in examples.traits] == [
+        [None, "device=car", None, "context=radio", "hour=12", "weekday=0"],
+        [None, "device=phone", None, None, "hour=6", "weekday=2"],
+    ]
+    timeless = replace(data, split=Split(0, 0, 0, has_time=False))
+    assert (Examples.of(timeless).traits[:, 4:] == -1).all()
+    assert (Examples.of(timeless).traits[:, 1] == [car, phone]).all()
 
 
 def test_weights_follow_strength_repeats_and_age() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.towers import TrackTower, UserTower
 from crossfade.retrieval.two_tower_batches import batches
 from crossfade.retrieval.two_tower_examples import Examples, HardNegatives
+from crossfade.retrieval.two_tower_inputs import TrackInputs, user_buckets
 from crossfade.retrieval.two_tower_model import TwoTowerModel
+from crossfade.schema import columns as c
 from crossfade.schema.settings import TwoTowerSettings, default_settings
-from tests.builders import dataset
+from tests.builders import catalogue, dataset
 
 LENGTH = 3
+ALS = default_settings().als
 
 
 def settings(**changes: Any) -> TwoTowerSettings:
@@ -38,7 +42,9 @@ def plays() -> Dataset:
 def all_batches(data: Dataset, *, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:
     examples = Examples.of(data)
     places = np.arange(len(examples))
-    pipeline = batches(examples, places, HardNegatives.of(data), settings(**changes), seed=seed)
+    changed = settings(**changes)
+    buckets = user_buckets(data.users, changed)
+    pipeline = batches(examples, places, HardNegatives.of(data), changed, user_buckets=buckets, seed=seed)
     return [{name: values.numpy() for name, values in batch.items()} for batch in pipeline]
 
 
@@ -91,8 +97,9 @@ def test_the_loss_is_the_corrected_softmax_without_accidental_hits() -> None:
     probabilities = random.uniform(0.1, 1, len(data.catalogue)).astype(np.float32)
     features = random.normal(size=(len(data.catalogue), 2)).astype(np.float32)
     trained = np.ones(len(data.catalogue), np.bool_)
-    tracks = TrackTower(data.catalogue, features, trained, settings=settings(), seed=1)
-    users = UserTower(settings=settings(), num_countries=2, seed=1)
+    inputs = replace(TrackInputs.of(data, settings(), trained, als=ALS, seed=1), features=features)
+    tracks = TrackTower(inputs, settings=settings(), seed=1)
+    users = UserTower(settings=settings(), num_countries=2, num_traits=3, seed=1)
     model = TwoTowerModel(tracks, users, temperature=0.5, probabilities=probabilities)
     batch = {
         "user": np.array([0, 1, 1, 2], np.int32),
@@ -101,6 +108,8 @@ def test_the_loss_is_the_corrected_softmax_without_accidental_hits() -> None:
         "ages": np.array([[1, 5, 0], [0, 0, 0], [2, 0, 0], [0, 1, 9]], np.float32),
         "plays": np.array([[1, 3, 0], [0, 0, 0], [1, 0, 0], [2, 1, 1]], np.float32),
         "country": np.array([0, -1, 1, 0], np.int32),
+        "traits": np.array([[0, -1], [-1, -1], [2, 1], [1, 1]], np.int32),
+        "user_bucket": np.array([-1, 0, 0, -1], np.int32),
         "weight": np.array([1, 0.2, 5, 1], np.float32),
         "negatives": np.array([3, 2], np.int32),
     }
@@ -150,14 +159,9 @@ def test_rowwise_adam_moves_only_the_rows_of_the_gradient() -> None:
 
 def test_a_hidden_id_leaves_the_content() -> None:
     data = plays()
-    none = np.zeros((len(data.catalogue), 0), np.float32)
-    tower = TrackTower(
-        data.catalogue,
-        none,
-        np.ones(len(data.catalogue), np.bool_),
-        settings=settings(id_dropout=1.0),
-        seed=1,
-    )
+    trained, vectors = np.ones(len(data.catalogue), np.bool_), np.ones((len(data.catalogue), 2), np.float32)
+    inputs = replace(TrackInputs.of(data, settings(), trained, als=ALS, seed=1), vectors=vectors)
+    tower = TrackTower(inputs, settings=settings(id_dropout=1.0), seed=1)
     rows = tf.range(3)
     content = tower.content(rows).numpy()
     np.testing.assert_allclose(
@@ -168,10 +172,39 @@ def test_a_hidden_id_leaves_the_content() -> None:
     assert np.abs(tower(rows).numpy() - tower(rows, training=True).numpy()).max() > 0.1
 
 
+def test_a_track_is_the_mean_of_its_artists_and_words() -> None:
+    tracks = catalogue(
+        [
+            {c.TRACK_ID: "a", c.ARTIST_IDS: ["x", "y"], c.TITLE: "one two"},
+            {c.TRACK_ID: "b", c.ARTIST_IDS: ["y"], c.TITLE: "one two"},
+            {c.TRACK_ID: "c"},
+        ]
+    )
+    inputs = TrackInputs.of(
+        dataset([("u", "a", 1.0)], tracks), settings(), np.ones(3, np.bool_), als=ALS, seed=1
+    )
+    tower = TrackTower(inputs, settings=settings(), seed=1)
+    words = np.random.default_rng(0).normal(size=tower.words.shape).astype(np.float32)
+    tower.words.assign(words)
+    x, y = tower.artists.numpy()
+    said = words[inputs.word_rows[0][:2]].mean(axis=0)
+    np.testing.assert_allclose(
+        tower.content(tf.range(3)).numpy(), [(x + y) / 2 + said, y + said, np.zeros(4)], atol=1e-6
+    )
+
+
+def test_context_and_ids_are_hidden_while_training_and_the_age_is_not() -> None:
+    hiding = settings(context_dropout=1.0, id_dropout=1.0, user_ids=True, user_buckets=2)
+    tower = UserTower(settings=hiding, num_countries=1, num_traits=3, seed=1)
+    tower.traits.assign(np.eye(3, 4))
+    tower.users.assign(np.full((2, 4), 7.0))
+    traits, users = tf.constant([[0, 1, 2]]), tf.constant([1])
+    assert tower._own(traits, users, training=True).numpy().tolist() == [[1, 0, 0, 0]]
+    assert tower._own(traits, users, training=False).numpy().tolist() == [[8, 8, 8, 7]]
+
+
 def test_an_equal_seed_starts_equally(tmp_path: Path) -> None:
-    data, none = plays(), np.zeros((5, 0), np.float32)
-    starts = [
-        TrackTower(data.catalogue, none, np.ones(5, np.bool_), settings=settings(), seed=s) for s in (1, 1, 2)
-    ]
+    inputs = TrackInputs.of(plays(), settings(), np.ones(5, np.bool_), als=ALS, seed=1)
+    starts = [TrackTower(inputs, settings=settings(), seed=s) for s in (1, 1, 2)]
     np.testing.assert_array_equal(starts[0].residuals.numpy(), starts[1].residuals.numpy())
     assert np.abs(starts[0].residuals.numpy() - starts[2].residuals.numpy()).max() > 0.01

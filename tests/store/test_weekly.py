@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,9 +13,11 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.schema import code
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
+from crossfade.schema.ids import IdMap
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store import shards, weekly
+from crossfade.store.listeners import listeners
 from crossfade.store.plan import ShardSpec, read_plan
 from tests.builders import users
 from tests.store.weeks import (
@@ -191,6 +194,19 @@ def test_a_user_and_country_that_the_bundle_does_not_know(tmp_path: Path) -> Non
         patch.setattr(shards, "_recommender", Noting.load)
         generate(batch)
     assert seen[0] == ([-1, 0], [-1, -1])
+
+
+def test_ages_are_read_in_the_bundles_traits() -> None:
+    names = [f"u{user:02d}" for user in range(NUM_USERS)]
+    listened = replace(listening(), users=users(names, birth_years=[1940] * NUM_USERS))
+    trained = replace(listened, traits=IdMap.of([*listened.traits.ids.to_pylist(), "a first name"]))
+    _, queries = next(listeners(listened, trained, 0, 1, batch=5))
+    assert queries.traits is not None
+    assert trained.traits.names(queries.traits[0].astype(np.int32)) == ["age=30", *[None] * 5]
+    stranger = replace(listened, traits=IdMap.of(["something else"]))
+    _, queries = next(listeners(listened, stranger, 0, 1, batch=5))
+    assert queries.traits is not None
+    assert queries.traits.tolist() == [[-1] * 6]
 
 
 def test_shards_of_another_plan_are_refused(batch: Week, tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""What accounts play hour by hour: all that bot rules look at. Pure functions of ibis tables; any ibis engine runs them."""
+
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+
+from crossfade.schema import columns as c
+from crossfade.schema.settings import BotSettings, LakeSettings
+from crossfade.schema.tables import EventType
+
+# Where an account was playing; here these are never null, an unknown one is "".
+PLACE: Final = (c.SESSION_ID, c.DEVICE, c.COUNTRY)
+HOUR_KEY: Final = (c.USER_ID, c.HOUR, *PLACE)
+VISIT_KEY: Final = (c.USER_ID, c.DAY, *PLACE)
+
+
+def hour_key(events: ir.Table) -> dict[str, ir.Value]:
+    """Return `HOUR_KEY` of events as columns by name; `hour` is null where there is no timestamp."""
+    places = {name: events[name].coalesce("") for name in PLACE}
+    return {c.USER_ID: events[c.USER_ID], c.HOUR: events[c.TIMESTAMP].truncate("h"), **places}
+
+
+def plays(events: ir.Table) -> ir.Table:
+    """Return the listens that have a time: `HOUR_KEY`, day, timestamp, track_id, artist_id, played_ms.
+
+    Args:
+        events: Bronze or silver events, each once.
+    """
+    is_play = (events[c.EVENT_TYPE] == str(EventType.LISTEN)) & events[c.TIMESTAMP].notnull()
+    columns = (*HOUR_KEY, c.DAY, c.TIMESTAMP, c.TRACK_ID, c.ARTIST_ID, c.PLAYED_MS)
+    rows = events.filter(is_play)
+    return rows.mutate(**hour_key(rows), **{c.DAY: rows[c.TIMESTAMP].date()}).select(*columns)
+
+
+def is_just_over(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.BooleanValue:
+    """Return whether a play of known length ended just after it began to count as wanted."""
+    over_ms = plays[c.PLAYED_MS] - lake.positive_ms
+    return ((over_ms > 0) & (over_ms <= bots.just_over_ms)).fill_null(False)
+
+
+def hours(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
+    """Sum up listens by account, hour and place: the one pass over all of them that the rules share.
+
+    Args:
+        plays: What `plays` returned.
+        lake: `positive_ms` is read.
+        bots: `just_over_ms` is read.
+
+    Returns:
+        `HOUR_KEY`, day, listens, timed (of known length), just_over, cut (not longer than `positive_ms`).
+    """
+    return plays.group_by([*HOUR_KEY, c.DAY]).agg(
+        listens=plays.count(),
+        timed=plays[c.PLAYED_MS].count(),
+        just_over=is_just_over(plays, lake, bots).sum(),
+        cut=(plays[c.PLAYED_MS] <= lake.positive_ms).fill_null(False).sum(),
+    )
+
+
+def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:
+    """Add `artist`: the one that the event names, or else the catalogue's first, or else the track.
+
+    Args:
+        plays: A few of what `plays` returned; all of them would be a join of all listens.
+        tracks: The catalogue, each track once: track_id, artist_ids.
+    """
+    listed = tracks.select(c.TRACK_ID, listed=tracks[c.ARTIST_IDS][0])
+    rows = plays.left_join(listed, c.TRACK_ID).drop(f"{c.TRACK_ID}_right")
+    return rows.mutate(artist=rows[c.ARTIST_ID].coalesce(rows.listed, rows[c.TRACK_ID])).drop("listed")
+
+
+def held(hours: ir.Table, rule: str) -> ir.Table:
+    """Return what a rule holds against accounts: `HOUR_KEY`, listens, measure, rule."""
+    return hours.select(*HOUR_KEY, "listens", c.MEASURE).mutate(**{c.RULE: ibis.literal(rule)})

@@ -1,0 +1,127 @@
+"""Who is not a listener: what the rules and the score hold against accounts, and people's lists, as one table of flags.
+
+Flags look at everything up to the refresh, also at what comes after a listen: they say what data is worth, not what a listener
+likes, so an account found out later is left out of what was learnt from earlier, too. Equal events and lists give equal flags.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+
+from crossfade.lake import activity, bot_intruders, bot_rules
+from crossfade.lake.activity import HOUR_KEY
+from crossfade.lake.bot_score import account_scores
+from crossfade.lake.layout import BOTS, SILVER_SCHEMAS
+from crossfade.schema import columns as c
+from crossfade.schema.settings import BotSettings, LakeSettings
+
+ODD: Final = "odd"
+MOSTLY: Final = "mostly"
+DENIED: Final = "denied"
+
+ALLOW: Final = "allow"
+DENY: Final = "deny"
+FORGET: Final = "forget"  # neither list any more: the rules decide again
+
+_COLUMNS: Final = (*HOUR_KEY, c.RULE, c.MEASURE, "listens")
+
+Keep = Callable[[str, ir.Table], ir.Table]
+
+
+def flags(
+    events: ir.Table,
+    tracks: ir.Table,
+    lists: ir.Table,
+    settings: tuple[LakeSettings, BotSettings],
+    kept: Keep,
+) -> ir.Table:
+    """Return what is held against accounts: a row for an hour at a place, or for a whole account, and a rule.
+
+    Args:
+        events: Bronze events, each once.
+        tracks: The catalogue, each track once.
+        lists: What people decided, newest counts: user_id, list, imported_at.
+        settings: `positive_ms` of the lake, and all of the bots'.
+        kept: Computes a table that several expressions read (see `Engine.kept`).
+
+    Returns:
+        `HOUR_KEY` (null but for the user where the whole account is meant), rule, measure, listens, is_flagged (false where
+        the account stands on the allow list).
+    """
+    lake, bots = settings
+    plays = activity.plays(events)
+    hours = kept("bot_hours", activity.hours(plays, lake, bots))
+    machine = bot_rules.loops(plays, hours, tracks, lake, bots)
+    for rule in (
+        bot_rules.metronomes(plays, hours, bots),
+        bot_rules.round_the_clock(hours, bots),
+        bot_intruders.impossible_travel(plays, hours, bots),
+    ):
+        machine = machine.union(rule.select(machine.columns))
+    machine = kept("bot_machine_hours", machine)
+    intruded = kept("bot_intruded_hours", bot_intruders.intruders(plays, hours, tracks, bots))
+    held = machine.union(intruded.select(machine.columns))
+    rest = hours.anti_join(held, HOUR_KEY)
+    found = held.select(*_COLUMNS)
+    for accounts in (_odd(rest, bots), _mostly(hours, machine, bots), _denied(hours, newest_lists(lists))):
+        found = found.union(_whole(accounts, found))
+    allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(c.USER_ID)
+    return found.mutate(**{c.IS_FLAGGED: ~found[c.USER_ID].isin(allowed[c.USER_ID])}).select(
+        SILVER_SCHEMAS[BOTS].names
+    )
+
+
+def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
+    """Add `is_bot` to bronze events: all of a flagged account's, and what else was done at a flagged hour and place."""
+    counted = flags.filter(flags[c.IS_FLAGGED])
+    accounts = counted.filter(counted[c.HOUR].isnull()).select(flagged_account=c.USER_ID).distinct()
+    spots = counted.filter(counted[c.HOUR].notnull()).select(*HOUR_KEY).distinct()
+    spots = spots.rename({f"flagged_{name}": name for name in HOUR_KEY})
+    rows = events.left_join(accounts, events[c.USER_ID] == accounts.flagged_account)
+    rows = rows.mutate(**{f"at_{name}": column for name, column in activity.hour_key(rows).items()})
+    rows = rows.left_join(spots, [rows[f"at_{name}"] == spots[f"flagged_{name}"] for name in HOUR_KEY])
+    is_bot = rows.flagged_account.notnull() | rows[f"flagged_{c.USER_ID}"].notnull()
+    return rows.mutate(**{c.IS_BOT: is_bot}).select(*events.columns, c.IS_BOT)
+
+
+def newest_lists(lists: ir.Table) -> ir.Table:
+    """Return the newest decision on each user that anybody decided on: user_id, list."""
+    last = ibis.row_number().over(group_by=lists[c.USER_ID], order_by=lists[c.IMPORTED_AT].desc())
+    return lists.mutate(place=last).filter(lambda t: t.place == 0).select(c.USER_ID, c.LIST)
+
+
+def _odd(rest: ir.Table, bots: BotSettings) -> ir.Table:
+    """Return the accounts whose hours that no rule holds against them are too unlike all others'."""
+    scores = account_scores(rest, bots)
+    found = scores.filter(scores.score >= bots.score)
+    return found.select(c.USER_ID, "listens", **{c.MEASURE: found.score, c.RULE: ibis.literal(ODD)})
+
+
+def _mostly(hours: ir.Table, machine: ir.Table, bots: BotSettings) -> ir.Table:
+    """Return the accounts nearly all of whose plays are a machine's."""
+    is_machine = machine.select(*HOUR_KEY).distinct().mutate(is_machine=True)
+    rows = hours.semi_join(machine, c.USER_ID).left_join(is_machine, HOUR_KEY)
+    weight = rows.is_machine.fill_null(False).ifelse(rows.listens, 0)
+    sums = rows.group_by(c.USER_ID).agg(
+        listens=rows.listens.sum(), **{c.MEASURE: weight.sum() / rows.listens.sum()}
+    )
+    return sums.filter(sums[c.MEASURE] >= bots.account_share).mutate(**{c.RULE: ibis.literal(MOSTLY)})
+
+
+def _denied(hours: ir.Table, lists: ir.Table) -> ir.Table:
+    denied = lists.filter(lists[c.LIST] == DENY).select(c.USER_ID)
+    counts = hours.semi_join(denied, c.USER_ID).group_by(c.USER_ID).agg(listens=ibis._.listens.sum())
+    rows = denied.left_join(counts, c.USER_ID).drop(f"{c.USER_ID}_right")
+    return rows.mutate(
+        listens=rows.listens.fill_null(0),
+        **{c.MEASURE: ibis.null("float64"), c.RULE: ibis.literal(DENIED)},
+    )
+
+
+def _whole(accounts: ir.Table, like: ir.Table) -> ir.Table:
+    """Give flags of whole accounts the columns of `like`, null where they name no hour and place."""
+    absent = {name: ibis.null(like[name].type()) for name in HOUR_KEY if name != c.USER_ID}
+    columns = accounts.mutate(**absent)
+    return columns.select(**{name: columns[name].cast(like[name].type()) for name in like.columns})

@@ -1,0 +1,103 @@
+"""What the towers read besides histories and targets: content and vectors of tracks, rows of listeners' ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.features.dataset import Dataset, Users
+from crossfade.features.interactions import Floats
+from crossfade.features.text import track_tokens
+from crossfade.retrieval.als import Als
+from crossfade.retrieval.two_tower_examples import track_features
+from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.settings import AlsSettings, IndexSettings, TwoTowerSettings
+
+NONE: Final = "none"
+HASH_BYTES: Final = 8
+# Only the vectors are wanted: an index that is exact is built in no time.
+NO_INDEX: Final = IndexSettings(backend="exact", min_recall=0, recall_at=1)
+
+
+@dataclass(frozen=True)
+class TrackInputs:
+    """What the track tower reads of each track; rows are padded with -1.
+
+    Args:
+        artist_rows: [num_tracks, 4] int32 all artists (`Catalogue.contributors`).
+        genre_rows: [num_tracks, 5] int32.
+        word_rows: [num_tracks, 16] int32 buckets of words.
+        features: [num_tracks, num_features] float32 from `track_features`.
+        feature_names: [num_features].
+        vectors: [num_tracks, d] float32 from `input_vectors`, zeros where unknown.
+        trained: [num_tracks] bool; the tracks whose residual may learn.
+        tables: Rows of the tables of artists, genres and words, by these names.
+    """
+
+    artist_rows: Rows
+    genre_rows: Rows
+    word_rows: Rows
+    features: Floats
+    feature_names: list[str]
+    vectors: Floats
+    trained: npt.NDArray[np.bool_]
+    tables: Mapping[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        settings: TwoTowerSettings,
+        trained: npt.NDArray[np.bool_],
+        *,
+        als: AlsSettings,
+        seed: int,
+    ) -> "TrackInputs":
+        """Read them of a dataset that is cut to what training may know; `trained` tracks are its targets."""
+        catalogue, buckets = dataset.catalogue, settings.text_buckets
+        names, features = track_features(catalogue, int(dataset.interactions.seconds.max()), trained)
+        tables = {"artists": len(catalogue.contributors), "genres": len(catalogue.genres), "words": buckets}
+        return cls(
+            catalogue.contributor_rows,
+            catalogue.genre_rows,
+            word_rows(dataset, buckets),
+            features,
+            names,
+            input_vectors(dataset, settings, als=als, seed=seed),
+            trained,
+            tables,
+        )
+
+
+def word_rows(dataset: Dataset, buckets: int) -> Rows:
+    """Return the rows [num_tracks, 16] of each track's words in a table of so many buckets; no columns without buckets."""
+    if not buckets:
+        return np.empty((len(dataset.catalogue), 0), np.int32)
+    tokens = track_tokens(dataset.catalogue, dataset.playlists)
+    return np.where(tokens >= 0, tokens % buckets, NO_ROW).astype(np.int32)
+
+
+def input_vectors(dataset: Dataset, settings: TwoTowerSettings, *, als: AlsSettings, seed: int) -> Floats:
+    """Return vectors of tracks [num_tracks, d] float32 that another model learns from the same dataset.
+
+    They have length 1 in the root mean square over the tracks that have one, and are zeros elsewhere; d is 0 where
+    `settings.input_vectors` is none.
+    """
+    if settings.input_vectors == NONE:
+        return np.empty((len(dataset.catalogue), 0), np.float32)
+    vectors = Als(als, NO_INDEX, seed).fit(dataset).factors_
+    known = vectors.any(axis=1)
+    return np.asarray(vectors / np.sqrt((vectors[known] ** 2).sum(axis=1).mean()), np.float32)
+
+
+def user_buckets(users: Users, settings: TwoTowerSettings) -> Rows:
+    """Return each user's row [num_users] int32 in the table of users, a stable hash of the id; empty without `user_ids`."""
+    if not settings.user_ids:
+        return np.empty(0, np.int32)
+    digests = b"".join(
+        blake2b(user.encode(), digest_size=HASH_BYTES).digest() for user in users.ids.ids.to_pylist()
+    )
+    return (np.frombuffer(digests, "<u8") % settings.user_buckets).astype(np.int32)

@@ -1,0 +1,64 @@
+"""Listens of accounts for the tests of bot rules: evenly spaced or not, at a place, of artists."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+
+from crossfade.lake import bots
+from crossfade.lake.engine import engine
+from crossfade.lake.layout import BOT_LISTS_SCHEMA
+from crossfade.schema import columns as c
+from crossfade.schema.settings import Settings, default_settings
+from crossfade.schema.tables import TRACKS
+from tests.lake.rows import START, Row, arrow, bronze, table
+
+
+def listens(
+    user: str,
+    seconds: Sequence[float],
+    *,
+    played_ms: int | None = 200_000,
+    artists: Sequence[str] = ("a",),
+    **place: str,
+) -> list[Row]:
+    """Return plays that begin so many seconds after midnight, each of a track of its own, artists in turn."""
+    return [
+        {
+            c.USER_ID: user,
+            c.TRACK_ID: f"t{number}",
+            c.ARTIST_ID: artists[number % len(artists)],
+            c.TIMESTAMP: START + timedelta(seconds=second),
+            c.PLAYED_MS: played_ms,
+            **place,
+        }
+        for number, second in enumerate(seconds)
+    ]
+
+
+def flags(
+    rows: list[Row],
+    scratch: Path,
+    *,
+    tracks: Sequence[Row] = (),
+    lists: Sequence[Row] = (),
+    settings: Settings | None = None,
+) -> pa.Table:
+    """Return what is held against the accounts of some events."""
+    used = settings or default_settings()
+    with engine(scratch) as session:
+        found = bots.flags(
+            ibis.memtable(bronze(rows)),
+            table(list(tracks), TRACKS.schema),
+            ibis.memtable(arrow(list(lists), BOT_LISTS_SCHEMA)),
+            (used.lake, used.bots),
+            session.kept,
+        )
+        return session.rows(found)
+
+
+def told(found: pa.Table) -> dict[tuple[str, str], float | None]:
+    """Return the measure of each user and rule."""
+    return {(row[c.USER_ID], row[c.RULE]): row[c.MEASURE] for row in found.to_pylist()}

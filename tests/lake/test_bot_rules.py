@@ -1,0 +1,133 @@
+"""Each rule holds what it is for, and not what only looks like it."""
+
+from pathlib import Path
+from typing import Any
+
+from crossfade.schema import columns as c
+from tests.lake.plays import flags, listens, told
+from tests.lake.rows import Row
+
+MANY = tuple(f"artist-{number}" for number in range(40))
+UNEVEN = [90 * number + 47 * (number % 2) for number in range(40)]
+
+
+def even(count: int, gap: float) -> list[float]:
+    return [gap * number for number in range(count)]
+
+
+LOOPS: dict[str, tuple[int, dict[str, Any]]] = {
+    "just over": (8, {"played_ms": 31_000}),
+    "45 s": (8, {"played_ms": 45_000}),
+    "three artists": (9, {"played_ms": 31_000, "artists": ("a", "b", "c")}),
+}
+NO_LOOPS: dict[str, tuple[int, dict[str, Any]]] = {
+    "few": (7, {"played_ms": 31_000}),
+    "not paid for": (8, {"played_ms": 30_000}),
+    "longer": (8, {"played_ms": 45_001}),
+    "of unknown length": (8, {"played_ms": None}),
+    "somebody who samples": (8, {"played_ms": 31_000, "artists": MANY}),
+}
+
+
+def test_a_loop_is_many_plays_just_over_30_s_of_one_artist(tmp_path: Path) -> None:
+    rows = [
+        row
+        for user, (count, more) in (LOOPS | NO_LOOPS).items()
+        for row in listens(user, UNEVEN[:count], **more)
+    ]
+    found = told(flags(rows, tmp_path))
+    assert found == {(user, rule): 1.0 for user in LOOPS for rule in ("loop", "mostly")}
+
+
+def test_a_loop_is_half_of_a_visit_s_plays_at_least(tmp_path: Path) -> None:
+    rows = listens("half", UNEVEN[:10], played_ms=31_000) + listens("half", UNEVEN[20:30])
+    rows += listens("less", UNEVEN[:10], played_ms=31_000) + listens("less", UNEVEN[20:31])
+    rows += listens("apart", UNEVEN[:10], played_ms=31_000) + listens("apart", UNEVEN[20:31], device="phone")
+    found = told(flags(rows, tmp_path))
+    assert found == {("half", "loop"): 0.5, ("half", "mostly"): 1.0, ("apart", "loop"): 1.0}
+
+
+def test_the_catalogue_names_the_artist_where_events_do_not(tmp_path: Path) -> None:
+    rows: list[Row] = [row | {c.ARTIST_ID: None} for row in listens("u", UNEVEN[:10], played_ms=31_000)]
+    assert told(flags(rows, tmp_path)) == {}
+    tracks: list[Row] = [{c.TRACK_ID: f"t{number}", c.ARTIST_IDS: ["a", "b"]} for number in range(10)]
+    assert ("u", "loop") in told(flags(rows, tmp_path, tracks=tracks))
+
+
+METRONOMES: dict[str, tuple[list[float], int | None]] = {
+    "every five minutes, mostly silence": (even(30, 300), 100_000),
+    "no track is that short": (even(30, 40), None),
+}
+NO_METRONOMES: dict[str, tuple[list[float], int | None]] = {
+    "few": (even(29, 40), None),
+    "one track on repeat": (even(30, 202), 200_000),
+    "perhaps one on repeat": (even(30, 202), None),
+    "uneven": (UNEVEN[:30], 20_000),
+    "pauses": (even(30, 901), 100_000),
+}
+
+
+def test_a_metronome_starts_evenly_without_music_that_explains_it(tmp_path: Path) -> None:
+    rows = [
+        row
+        for user, (seconds, played_ms) in (METRONOMES | NO_METRONOMES).items()
+        for row in listens(user, seconds, played_ms=played_ms, artists=MANY)
+    ]
+    found = told(flags(rows, tmp_path))
+    assert {user: measure for (user, rule), measure in found.items() if rule == "metronome"} == dict.fromkeys(
+        METRONOMES, 0.0
+    )
+    assert {user for user, _ in found} == set(METRONOMES)
+
+
+def test_nobody_is_awake_18_hours_with_plays_in_each(tmp_path: Path) -> None:
+    hours = [3600.0 * (20 + number) for number in range(18)]  # over midnight
+    rows = listens("awake", hours, artists=MANY) + listens("asleep", hours[:17], artists=MANY)
+    rows += listens("napping", hours[:9] + [hour + 3600 for hour in hours[9:]], artists=MANY)
+    found = told(flags(rows, tmp_path))
+    assert found == {("awake", "round_the_clock"): 18.0, ("awake", "mostly"): 1.0}
+
+
+DAYS = [86_400 * day + 400 * play for day in range(3) for play in range(8)]
+ABROAD = [86_400 * 2.5 + 500 * play for play in range(10)]
+
+
+def test_an_intruder_s_hours_are_held_and_the_owner_s_are_not(tmp_path: Path) -> None:
+    rows = listens("u", DAYS, artists=("a", "b"), country="DE")
+    rows += listens("u", ABROAD, artists=("x", "y"), country="BR")
+    found = flags(rows, tmp_path)
+    assert told(found) == {("u", "intruder"): 0.0}
+    assert set(found[c.COUNTRY].to_pylist()) == {"BR"}
+    assert sum(found[c.LISTENS].to_pylist()) == 10
+
+
+def test_the_usual_place_is_the_one_used_over_the_longest_time_not_for_most_plays(tmp_path: Path) -> None:
+    rows = listens("u", DAYS, artists=("a", "b"), country="DE")
+    rows += listens("u", [ABROAD[0] + 300 * play for play in range(60)], artists=("x", "y"), country="BR")
+    assert set(flags(rows, tmp_path)[c.COUNTRY].to_pylist()) == {"BR"}
+
+
+def test_a_traveller_takes_their_taste_along_and_a_few_plays_tell_nothing(tmp_path: Path) -> None:
+    rows = listens("traveller", ABROAD, artists=("a", "b", "x"), country="BR")
+    rows += listens("few", ABROAD[:9], artists=("x",), country="BR")
+    for user in ("traveller", "few"):
+        rows += listens(user, DAYS, artists=("a", "b"), country="DE")
+    assert told(flags(rows, tmp_path)) == {}
+
+
+def test_another_device_alone_is_nobody_else_but_two_at_a_time_are(tmp_path: Path) -> None:
+    rows = []
+    for user in ("one", "two"):
+        rows += listens(user, DAYS, artists=("a",), device="phone")
+        rows += listens(user, ABROAD, artists=("x",), device="desktop")
+    rows += listens("two", [ABROAD[1] - 100, ABROAD[4] - 100], artists=("a",), device="phone")
+    assert told(flags(rows, tmp_path)) == {("two", "intruder"): 0.0}
+
+
+def test_who_is_in_two_countries_within_the_hour_again_and_again_is_not_one_person(tmp_path: Path) -> None:
+    there = [86_400 * 2.6 + 1800 * number for number in range(5)]
+    rows = listens("u", DAYS + there[::2], country="DE") + listens("u", there[1::2], country="BR")
+    rows += listens("border", DAYS + there[:3:2], country="DE") + listens("border", there[1:2], country="BR")
+    found = flags(rows, tmp_path)
+    assert told(found) == {("u", "impossible_travel"): 4.0}
+    assert set(found[c.COUNTRY].to_pylist()) == {"BR"}
