@@ -101,7 +101,9 @@ def judged(dataset: Dataset, settings: Settings, *, quick: bool) -> Result:
         figures[f"recall_100_over_{peer}"] = round(ratio, 3)
     # Three times what artists' popularity reaches would be more than all there is.
     bar = f"recall_100_over_{BY_LISTENS}"
-    bars = {bar: Bar(float(figures[bar]), at_least=AT_LEAST)}
+    # A list that holds all releases says nothing of anybody, as with --quick.
+    is_telling = len(new.tracks) > DEPTHS[-1]
+    bars = {bar: Bar(float(figures[bar]), at_least=AT_LEAST)} if is_telling else {}
     return Result(figures, bars, _lines(recalls, settings))
 
 
