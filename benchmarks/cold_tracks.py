@@ -101,7 +101,9 @@ def judged(dataset: Dataset, settings: Settings, *, quick: bool) -> Result:
         figures[f"recall_100_over_{peer}"] = round(ratio, 3)
     # Three times what artists' popularity reaches would be more than all there is.
     bar = f"recall_100_over_{BY_LISTENS}"
-    bars = {bar: Bar(float(figures[bar]), at_least=AT_LEAST)}
+    # A list that holds all releases says nothing of anybody, as with --quick.
+    is_telling = len(new.tracks) > DEPTHS[-1]
+    bars = {bar: Bar(float(figures[bar]), at_least=AT_LEAST)} if is_telling else {}
     return Result(figures, bars, _lines(recalls, settings))
 
 
@@ -115,7 +117,7 @@ def _dataset(options: Options, settings: Settings) -> Dataset:
 def _towers(dataset: Dataset, new: NewReleases, settings: Settings) -> dict[str, Floats]:
     """Return the scores [u, t] of the cold paths together, of the tower before them, and of each path alone."""
     known = dataset.until(dataset.split.test_start)
-    learnt = train(known, settings.two_tower, settings.seed)
+    learnt = train(known, settings.two_tower, settings.seed, als=settings.als)
     cold, vectors = Cold.fit(known, learnt.track_vectors, learnt.trained, seed=settings.seed)
     queries = dataset.queries(new.users, dataset.split.test_start)
     users = _user_vectors(learnt, vectors, queries, settings)
@@ -136,7 +138,7 @@ def _towers(dataset: Dataset, new: NewReleases, settings: Settings) -> dict[str,
 
 
 def _user_vectors(learnt: Learnt, track_vectors: Floats, queries: Queries, settings: Settings) -> Floats:
-    model = TwoTower(settings.two_tower, settings.index, settings.seed)
+    model = TwoTower(settings.two_tower, settings.index, settings.seed, settings.als)
     model.learnt_ = replace(learnt, track_vectors=track_vectors)
     return model.user_vectors(queries)
 
