@@ -50,7 +50,8 @@ class World:
         """Return [num_events] what the lake marks, in the twin's order; what it dropped as a repeat is not marked."""
         marked = self.lake.dataset(SILVER, "events").to_table(columns=[c.EVENT_ID, c.IS_BOT])
         rows = pc.index_in(self.twin.events[c.EVENT_ID], marked[c.EVENT_ID].combine_chunks())
-        return pc.fill_null(marked[c.IS_BOT].take(rows.combine_chunks()), False).to_numpy()
+        found = pc.fill_null(marked[c.IS_BOT].take(rows.combine_chunks()), False)
+        return np.asarray(found.to_numpy())
 
     def datasets(self, directory: Path, settings: Settings) -> dict[str, Dataset]:
         """Return what is learnt from, by name: `marked` left out, `everything`, and the world as if it were `clean`."""
