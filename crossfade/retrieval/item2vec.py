@@ -43,6 +43,20 @@ VECTORS: Final = "vectors.npy"
 NEIGHBOURS: Final = "neighbours.arrow"
 
 
+def item_vectors(dataset: Dataset, settings: Item2VecSettings, seed: int) -> Floats:
+    """Learn the vectors of tracks [num_tracks, dim] float32 of length 1, 0 for a track that nothing was heard with.
+
+    Args:
+        dataset: Sessions, playlists and histories are read.
+        settings: Shape and training.
+        seed: Of vectors and draws.
+
+    Raises:
+        TrainingError: Training diverged.
+    """
+    return unit(skip_gram(sentences_of(dataset), len(dataset.catalogue), settings, seed))
+
+
 @dataclass
 class Item2Vec:
     """Recommends the neighbours, by cosine, of a query's recent positive tracks.
@@ -70,10 +84,9 @@ class Item2Vec:
         Raises:
             TrainingError: Training diverged, or the index is below its recall floor.
         """
-        sentences, num_tracks = sentences_of(dataset), len(dataset.catalogue)
-        counts = sentences.counts(num_tracks)
+        counts = sentences_of(dataset).counts(len(dataset.catalogue))
         self.has_time_ = dataset.split.has_time
-        self.vectors_: Floats = unit(skip_gram(sentences, num_tracks, self.settings, self.seed))
+        self.vectors_: Floats = item_vectors(dataset, self.settings, self.seed)
         self.neighbours_ = self._neighbours(counts / (counts + SHRINKAGE))
         return self
 

@@ -29,7 +29,7 @@ DEEPER: Final = 4
 def unfitted(name: str, settings: Settings) -> Retriever:
     """Construct a source by its name; imports its library."""
     arguments = {
-        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed, settings.als),
+        c.TWO_TOWER: (settings.two_tower, settings.index, settings.seed, settings.input_models),
         c.ITEM_KNN: (settings.sources.neighbours,),
         c.TRANSITIONS: (settings.sources.neighbours,),
         c.SASREC: (settings.session_model, settings.index, settings.seed),

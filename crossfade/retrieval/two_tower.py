@@ -17,7 +17,7 @@ from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from crossfade.schema import columns as c
-from crossfade.schema.model_settings import AlsSettings, TwoTowerSettings
+from crossfade.schema.model_settings import InputModels, TwoTowerSettings
 from crossfade.schema.settings import IndexSettings, default_settings
 
 # Bounds the memory of the gathered histories: 1,024 queries x 50 entries x 64 dims are 13 MB.
@@ -38,13 +38,13 @@ class TwoTower:
         settings: Shape and training.
         index: Backend of the vector index and its recall floor.
         seed: Of initial weights, order of examples and dropout.
-        als: Of the model that `input_vectors` of als come from.
+        models: Of the models that `input_vectors` come from.
     """
 
     settings: TwoTowerSettings
     index: IndexSettings
     seed: int
-    als: AlsSettings = field(default_factory=lambda: default_settings().als)
+    models: InputModels = field(default_factory=lambda: default_settings().input_models)
     name: str = field(default=c.TWO_TOWER, init=False)
 
     def fit(self, dataset: Dataset, warm_start: "TwoTower | None" = None) -> Self:
@@ -62,7 +62,7 @@ class TwoTower:
         from crossfade.retrieval.two_tower_training import train
 
         earlier = None if warm_start is None else warm_start.learnt_
-        learnt = train(dataset, self.settings, self.seed, earlier, als=self.als)
+        learnt = train(dataset, self.settings, self.seed, earlier, models=self.models)
         self.cold_, vectors = Cold.fit(
             dataset,
             learnt.track_vectors,
@@ -86,7 +86,7 @@ class TwoTower:
         """
         told = self.cold_ if audio_folder is None else self.cold_.listening_to(audio_folder)
         vectors, cold = told.extended(dataset, self.track_vectors_, self.learnt_.catalogue.tracks.ids)
-        more = type(self)(self.settings, self.index, self.seed, self.als)
+        more = type(self)(self.settings, self.index, self.seed, self.models)
         more.cold_, more.learnt_ = cold, self.learnt_.extended(dataset.catalogue, vectors)
         more.index_ = build_index(vectors, self.index, more._recall_queries(dataset))
         return more
@@ -135,7 +135,7 @@ class TwoTower:
             "settings": self.settings.model_dump(),
             "index": self.index.model_dump(),
             "seed": self.seed,
-            "als": self.als.model_dump(),
+            "models": self.models.model_dump(),
         }
         (directory / ABOUT).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
 
@@ -151,7 +151,7 @@ class TwoTower:
             TwoTowerSettings(**about["settings"]),
             IndexSettings(**about["index"]),
             about["seed"],
-            AlsSettings(**about["als"]),
+            InputModels(**about["models"]),
         )
         model.learnt_ = Learnt.load(directory, catalogue)
         model.cold_ = Cold.load(directory / "cold")

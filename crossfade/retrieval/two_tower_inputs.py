@@ -12,9 +12,11 @@ from crossfade.features.dataset import Dataset, Users
 from crossfade.features.interactions import Floats
 from crossfade.features.text import track_tokens
 from crossfade.retrieval.als import Als
+from crossfade.retrieval.item2vec import item_vectors
 from crossfade.retrieval.two_tower_examples import track_features
+from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.model_settings import AlsSettings, TwoTowerSettings
+from crossfade.schema.model_settings import InputModels, TwoTowerSettings
 from crossfade.schema.settings import IndexSettings
 
 NONE: Final = "none"
@@ -54,7 +56,7 @@ class TrackInputs:
         settings: TwoTowerSettings,
         trained: npt.NDArray[np.bool_],
         *,
-        als: AlsSettings,
+        models: InputModels,
         seed: int,
     ) -> "TrackInputs":
         """Read them of a dataset that is cut to what training may know; `trained` tracks are its targets."""
@@ -67,7 +69,7 @@ class TrackInputs:
             word_rows(dataset, buckets),
             features,
             names,
-            input_vectors(dataset, settings, als=als, seed=seed),
+            input_vectors(dataset, settings, models=models, seed=seed),
             trained,
             tables,
         )
@@ -81,7 +83,7 @@ def word_rows(dataset: Dataset, buckets: int) -> Rows:
     return np.where(tokens >= 0, tokens % buckets, NO_ROW).astype(np.int32)
 
 
-def input_vectors(dataset: Dataset, settings: TwoTowerSettings, *, als: AlsSettings, seed: int) -> Floats:
+def input_vectors(dataset: Dataset, settings: TwoTowerSettings, *, models: InputModels, seed: int) -> Floats:
     """Return vectors of tracks [num_tracks, d] float32 that another model learns from the same dataset.
 
     They have length 1 in the root mean square over the tracks that have one, and are zeros elsewhere; d is 0 where
@@ -89,7 +91,10 @@ def input_vectors(dataset: Dataset, settings: TwoTowerSettings, *, als: AlsSetti
     """
     if settings.input_vectors == NONE:
         return np.empty((len(dataset.catalogue), 0), np.float32)
-    vectors = Als(als, NO_INDEX, seed).fit(dataset).factors_
+    if settings.input_vectors == c.ITEM2VEC:
+        vectors = item_vectors(dataset, models.item2vec, seed)
+    else:
+        vectors = Als(models.als, NO_INDEX, seed).fit(dataset).factors_
     known = vectors.any(axis=1)
     return np.asarray(vectors / np.sqrt((vectors[known] ** 2).sum(axis=1).mean()), np.float32)
 

@@ -28,7 +28,7 @@ from crossfade.retrieval.two_tower_validation import Validation
 from crossfade.retrieval.two_tower_warm_start import take_over
 from crossfade.retrieval.user_tower import USER_WEIGHTS, UserInputs, user_vectors
 from crossfade.schema.errors import TrainingError
-from crossfade.schema.model_settings import AlsSettings, TwoTowerSettings
+from crossfade.schema.model_settings import InputModels, TwoTowerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def train(
     seed: int,
     earlier: Learnt | None = None,
     *,
-    als: AlsSettings,
+    models: InputModels,
 ) -> Learnt:
     """Train both towers on a dataset, starting from earlier ones if there are any; see `TwoTower.fit`."""
     examples = Examples.of(dataset)
@@ -53,7 +53,7 @@ def train(
             f"{len(dataset.interactions)} interactions. Import listens over lake.positive_ms, or saves."
         )
     tf.keras.utils.set_random_seed(seed)
-    training = _Training(dataset, examples, settings, seed, als=als)
+    training = _Training(dataset, examples, settings, seed, models=models)
     epochs = settings.epochs
     if earlier is not None:
         take_over(training.model, earlier, dataset, training.inputs.feature_names)
@@ -85,10 +85,16 @@ class _Training:
     """One run: the model, its examples, and the held-out period that tells when to stop."""
 
     def __init__(
-        self, dataset: Dataset, examples: Examples, settings: TwoTowerSettings, seed: int, *, als: AlsSettings
+        self,
+        dataset: Dataset,
+        examples: Examples,
+        settings: TwoTowerSettings,
+        seed: int,
+        *,
+        models: InputModels,
     ) -> None:
         self.dataset, self.examples, self.settings, self.seed = dataset, examples, settings, seed
-        self.als = als
+        self.models = models
         self.hard = HardNegatives.of(dataset)
         self.validation = Validation.of(dataset, seed)
         if not len(self.validation.queries):
@@ -109,7 +115,7 @@ class _Training:
         known = replace(
             self.dataset, interactions=acts.where(~self.validation.holds_out(acts.user_rows, acts.seconds))
         )
-        self.inputs = TrackInputs.of(known, settings, trained, als=self.als, seed=self.seed)
+        self.inputs = TrackInputs.of(known, settings, trained, models=self.models, seed=self.seed)
         tracks = TrackTower(self.inputs, settings=settings, seed=self.seed)
         countries, traits = len(self.dataset.users.countries), len(self.dataset.traits)
         users = UserTower(settings=settings, num_countries=countries, num_traits=traits, seed=self.seed)

@@ -19,7 +19,7 @@ class TwoTowerSettings(Section):
     temperature: Positive
     id_dropout: Share
     context_dropout: Share
-    input_vectors: Literal["none", "als"]
+    input_vectors: Literal["none", "als", "item2vec"]
     text_buckets: Amount
     user_ids: bool
     user_buckets: Count
@@ -80,3 +80,10 @@ class DeepFmSettings(Section):
     batch_queries: Count
     epochs: Count
     patience: Count
+
+
+class InputModels(Section):
+    """Models whose vectors of tracks the two-tower may read."""
+
+    als: AlsSettings
+    item2vec: Item2VecSettings

@@ -15,6 +15,7 @@ from crossfade.schema.model_settings import (
     AlsSettings,
     DeepFmSettings,
     EaseSettings,
+    InputModels,
     Item2VecSettings,
     SessionModelSettings,
     TwoTowerSettings,
@@ -193,6 +194,11 @@ class Settings(Section):
     def dumps(self) -> str:
         """Return the settings as YAML that `parse_settings` reads back to an equal object."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+    @property
+    def input_models(self) -> InputModels:
+        """The models whose vectors of tracks the two-tower may read."""
+        return InputModels(als=self.als, item2vec=self.item2vec)
 
     def of_model(self) -> dict[str, Any]:
         """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""

@@ -8,6 +8,7 @@ import pytest
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.features.traits import unknown, vocabulary
+from crossfade.schema import columns as c
 from tests.builders import Play, dataset, users
 from tests.retrieval.clusters import LATER, cluster_catalogue, clusters, model, names
 
@@ -82,8 +83,9 @@ def test_ids_of_users_are_learnt_where_they_are_set_and_strangers_have_none(plan
     assert np.abs(learnt.user_vectors(asked) - learnt.user_vectors(stranger)).max() > 0.01
 
 
-def test_vectors_of_als_are_read_beside_the_content(planted: Dataset) -> None:
-    learnt = model(input_vectors="als").fit(planted)
+@pytest.mark.parametrize("name", [c.ALS, c.ITEM2VEC])
+def test_vectors_of_other_models_are_read_beside_the_content(planted: Dataset, name: str) -> None:
+    learnt = model(input_vectors=name).fit(planted)
     assert learnt.learnt_.weights["vector_projection"].shape == (64, 8)
     rows, _ = learnt.recommend(planted.queries(np.array([0, 1], np.int32), LATER), 5)
     assert [[name[0] for name in names(planted, list_)] for list_ in rows] == [["a"] * 5, ["b"] * 5]

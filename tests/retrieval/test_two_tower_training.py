@@ -19,7 +19,7 @@ from crossfade.schema.settings import default_settings
 from tests.builders import catalogue, dataset
 
 LENGTH = 3
-ALS = default_settings().als
+MODELS = default_settings().input_models
 
 
 def settings(**changes: Any) -> TwoTowerSettings:
@@ -98,7 +98,7 @@ def test_the_loss_is_the_corrected_softmax_without_accidental_hits() -> None:
     probabilities = random.uniform(0.1, 1, len(data.catalogue)).astype(np.float32)
     features = random.normal(size=(len(data.catalogue), 2)).astype(np.float32)
     trained = np.ones(len(data.catalogue), np.bool_)
-    inputs = replace(TrackInputs.of(data, settings(), trained, als=ALS, seed=1), features=features)
+    inputs = replace(TrackInputs.of(data, settings(), trained, models=MODELS, seed=1), features=features)
     tracks = TrackTower(inputs, settings=settings(), seed=1)
     users = UserTower(settings=settings(), num_countries=2, num_traits=3, seed=1)
     model = TwoTowerModel(tracks, users, temperature=0.5, probabilities=probabilities)
@@ -161,7 +161,7 @@ def test_rowwise_adam_moves_only_the_rows_of_the_gradient() -> None:
 def test_a_hidden_id_leaves_the_content() -> None:
     data = plays()
     trained, vectors = np.ones(len(data.catalogue), np.bool_), np.ones((len(data.catalogue), 2), np.float32)
-    inputs = replace(TrackInputs.of(data, settings(), trained, als=ALS, seed=1), vectors=vectors)
+    inputs = replace(TrackInputs.of(data, settings(), trained, models=MODELS, seed=1), vectors=vectors)
     tower = TrackTower(inputs, settings=settings(id_dropout=1.0), seed=1)
     rows = tf.range(3)
     content = tower.content(rows).numpy()
@@ -182,7 +182,7 @@ def test_a_track_is_the_mean_of_its_artists_and_words() -> None:
         ]
     )
     inputs = TrackInputs.of(
-        dataset([("u", "a", 1.0)], tracks), settings(), np.ones(3, np.bool_), als=ALS, seed=1
+        dataset([("u", "a", 1.0)], tracks), settings(), np.ones(3, np.bool_), models=MODELS, seed=1
     )
     tower = TrackTower(inputs, settings=settings(), seed=1)
     words = np.random.default_rng(0).normal(size=tower.words.shape).astype(np.float32)
@@ -205,7 +205,7 @@ def test_context_and_ids_are_hidden_while_training_and_the_age_is_not() -> None:
 
 
 def test_an_equal_seed_starts_equally(tmp_path: Path) -> None:
-    inputs = TrackInputs.of(plays(), settings(), np.ones(5, np.bool_), als=ALS, seed=1)
+    inputs = TrackInputs.of(plays(), settings(), np.ones(5, np.bool_), models=MODELS, seed=1)
     starts = [TrackTower(inputs, settings=settings(), seed=s) for s in (1, 1, 2)]
     np.testing.assert_array_equal(starts[0].residuals.numpy(), starts[1].residuals.numpy())
     assert np.abs(starts[0].residuals.numpy() - starts[2].residuals.numpy()).max() > 0.01
