@@ -1,12 +1,13 @@
 """Audio files become clips of one rate and length, whatever they were written as."""
 
 import struct
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from crossfade.retrieval.content import clips
 from crossfade.retrieval.content.clips import LENGTH, RATE, files_of, read_clip, resampled
 from crossfade.schema.errors import InputError, MissingExtraError, NotFoundError
 from tests import builders
@@ -57,15 +58,20 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_clip(bad)
 
 
-@pytest.mark.skipif(find_spec("soundfile") is not None, reason="soundfile is installed")
-def test_flac_needs_an_extra(tmp_path: Path) -> None:
+def test_flac_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clips, "find_spec", lambda _name: None)
     (tmp_path / "t.flac").write_bytes(b"fLaC")
     with pytest.raises(MissingExtraError, match=r"soundfile is needed.*crossfade\[audio\]"):
         read_clip(tmp_path / "t.flac")
 
 
+def test_flac_is_read_as_wav_is(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "t.flac", STEPS, RATE)
+    write(tmp_path / "t.wav", STEPS)
+    np.testing.assert_allclose(read_clip(tmp_path / "t.flac"), read_clip(tmp_path / "t.wav"), atol=1e-4)
+
+
 def test_a_broken_flac_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("soundfile")
     (tmp_path / "t.flac").write_bytes(b"fLaC")
     with pytest.raises(InputError, match=r"t\.flac cannot be read:"):
         read_clip(tmp_path / "t.flac")
