@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.bots.world import World
-from benchmarks.quality.ours import trained_bundle
 from crossfade.evaluation.bootstrap import Interval
 from crossfade.evaluation.evaluate import Recommend, unheard
 from crossfade.evaluation.popularity import Doubles
 from crossfade.evaluation.stages import whole
 from crossfade.evaluation.suite import RECOMMENDER
+from crossfade.evaluation.trained import trained_bundle
+from crossfade.evaluation.trial import Trial
 from crossfade.features.dataset import Dataset
 from crossfade.features.translation import Translation
 from crossfade.recommender.recommend import Recommender
@@ -64,7 +65,7 @@ def _neighbours(dataset: Dataset, settings: Settings) -> Recommend:
 
 
 def _trained(dataset: Dataset, directory: Path, settings: Settings) -> Recommend:
-    recommender = Recommender.load(trained_bundle(dataset, directory, settings))
+    recommender = Recommender.load(trained_bundle(Trial.of(dataset), directory, settings))
     return whole(recommender, Translation(dataset, recommender.dataset))
 
 

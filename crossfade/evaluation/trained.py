@@ -14,8 +14,11 @@ from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
 from crossfade.recommender.recommend import Recommender
 from crossfade.retrieval.contract import RETRIEVERS
 from crossfade.retrieval.sources import unfitted
+from crossfade.schema import columns as c
 from crossfade.schema.settings import Settings
 
+# They answer other questions than what a listener will discover: what comes next, and what is new.
+OF_OTHER_TASKS: Final = (c.SASREC, c.GRU4REC, c.RELEASES)
 OURS: Final = (RANKING, RECOMMENDER)  # judged against all others; sources alone are parts of them
 
 
@@ -30,7 +33,7 @@ def baselines(truth: Truth) -> dict[str, Recommend]:
 def our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str, Recommend]:
     """Train as the pipeline does, up to the test period, and return every source alone, the ranking and the whole.
 
-    A source that is not among the default ones is fitted alone.
+    A source that is not among the default ones is fitted alone; session models and new releases are left out.
 
     Args:
         trial: With its split.
@@ -42,7 +45,7 @@ def our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str, 
     known = trial.judged.until(trial.judged.split.test_start)
     num_tracks = len(trial.judged.catalogue)
     systems: dict[str, Recommend] = {}
-    for name in RETRIEVERS:
+    for name in (name for name in RETRIEVERS if name not in OF_OTHER_TASKS):
         if name in recommender.sources.retrievers:
             systems[name] = source_alone(recommender.sources.retrievers[name], translation, num_tracks)
         else:

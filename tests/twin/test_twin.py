@@ -33,7 +33,12 @@ def test_an_equal_spec_gives_equal_bytes_and_another_seed_does_not(tmp_path: Pat
     assert len(_digests(tmp_path / "one")) == len(TABLES) + len(fields(Truth))
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
     changed = _digests(tmp_path / "other")
-    assert all(changed[name] != digest for name, digest in _digests(tmp_path / "one").items())
+    same = {name for name, digest in _digests(tmp_path / "one").items() if changed[name] == digest}
+    assert {Path(name).stem for name in same} <= {
+        "accounts",
+        "origins",
+        "farmed_artists",
+    }  # nothing is planted
 
 
 def test_more_listeners_leave_the_catalogue_as_it_is() -> None:
