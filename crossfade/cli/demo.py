@@ -37,7 +37,7 @@ FILES: Final = {
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Use the Parquet files in this directory instead."
 )
-@click.option("--users", type=int, default=1_000, show_default=True, help="Simulated listeners.")
+@click.option("--users", type=int, default=800, show_default=True, help="Simulated listeners.")
 @click.option("--tracks", type=int, default=3_000, show_default=True, help="Simulated tracks.")
 @click.option("--days", type=int, default=60, show_default=True, help="Days of listening.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Equal seeds give equal listeners.")
