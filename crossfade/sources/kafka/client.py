@@ -16,6 +16,7 @@ except ImportError as error:
 Client = TypeVar("Client")
 
 LOG: Final = logging.getLogger("crossfade.kafka")
+QUIET_SECONDS: Final = 60.0
 ANSWER_SECONDS: Final = 20.0  # within which a broker must answer a single question
 
 # librdkafka's own settings on which exactly-once rests, and those that have options of their own.
@@ -25,6 +26,25 @@ RESERVED: Final = frozenset(
         "group.id", "group.instance.id", "isolation.level", "partition.assignment.strategy",
     }
 )  # fmt: skip
+
+
+class Unrepeated(logging.Filter):
+    """Lets a message pass once a minute: librdkafka tells of a broker that is away at every one of its attempts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last, self.told_at = "", 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record is new, apart from how long its attempt took."""
+        text = record.getMessage().split(" (after ")[0]
+        if text == self.last and record.created - self.told_at < QUIET_SECONDS:
+            return False
+        self.last, self.told_at = text, record.created
+        return True
+
+
+LOG.addFilter(Unrepeated())
 
 
 def read_properties(path: Path) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Properties files are read as Kafka's tools read them, but for what exactly-once rests on."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
 from crossfade.schema.errors import InputError, NotFoundError
-from crossfade.sources.kafka.client import failure, read_properties
+from crossfade.sources.kafka.client import Unrepeated, failure, read_properties
 
 
 def test_a_properties_file_is_read(tmp_path: Path) -> None:
@@ -34,3 +35,17 @@ def test_a_failure_says_that_nothing_is_lost() -> None:
     assert str(failure("Broker: gone")).startswith(
         "Kafka cannot go on: Broker: gone. What was committed is safe"
     )
+
+
+def test_the_same_fault_is_told_once_a_minute() -> None:
+    told = Unrepeated()
+
+    def passes(text: str, seconds: float) -> bool:
+        record = logging.makeLogRecord({"msg": text, "created": seconds})
+        return told.filter(record)
+
+    assert passes("Connect failed (after 0ms in state CONNECT)", 100.0)
+    assert not passes("Connect failed (after 4ms in state CONNECT)", 159.0)
+    assert passes("Another fault", 159.5)
+    assert passes("Connect failed (after 0ms in state CONNECT)", 159.6)
+    assert passes("Connect failed (after 0ms in state CONNECT)", 219.7)
