@@ -81,8 +81,6 @@ def _alone(table: ir.Table, expected: Expected, others: Mapping[str, ir.Table]) 
     if expected.measure is Measure.REPEATED:  # grouping can spill to disk, counting distinct values cannot
         counts = table.group_by(expected.column).agg(num_rows=table.count())
         return counts.agg(repeated=(counts.num_rows - 1).sum().fill_null(0))
-    if expected.measure is Measure.NEWEST_ROWS:
-        return newest_rows(table)
     if expected.measure is Measure.USERS:
         return table.select(expected.column).distinct().agg(users=lambda users: users.count())
     if expected.reference is not None:

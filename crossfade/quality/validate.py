@@ -113,7 +113,7 @@ class _Validation:
         taken = figures(self._open(name), expected, others, self._session, self._now)
         self.num_rows[name] = int(taken[Measure.ROWS])
         if name == EVENTS:
-            self._count_newest()
+            taken |= self._newest()
         taken[Measure.TYPES] = type_faults(self._dataset(name).schema, schema_of(name))
         return judge(name, expected, taken)
 
@@ -126,15 +126,15 @@ class _Validation:
         share = num_refused / max(num_refused + num_received, 1)
         return judge(refused, quarantine(self._settings), {str(Measure.QUARANTINED_SHARE): share})
 
-    def _count_newest(self) -> None:
+    def _newest(self) -> dict[str, int | None]:
+        """Count the newest week's events, which the next run compares with whether or not this one does."""
         events = self._open(EVENTS)
-        newest = (
-            self._session.rows(newest_rows(events)).column(0)[0].as_py()
-            if c.TIMESTAMP in events.columns
-            else None
-        )
+        if c.TIMESTAMP not in events.columns:
+            return {}
+        newest = self._session.rows(newest_rows(events)).column(0)[0].as_py()
         if newest is not None:
             self.num_rows[NEWEST_EVENTS] = int(newest)
+        return {f"{Measure.NEWEST_ROWS} {c.TIMESTAMP}": newest}
 
     def _open(self, name: str) -> ir.Table:
         return ibis.memtable(self._dataset(name))

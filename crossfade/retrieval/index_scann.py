@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
 from crossfade.retrieval.contract import Ranking, padded
@@ -28,6 +29,9 @@ BRUTE_FORCE_TRACKS: Final = 100_000
 SEARCHES: Final = ((0.02, 2), (0.04, 3), (0.08, 4), (0.16, 6), (0.32, 8), (0.64, 12))
 ANISOTROPY: Final = 0.2
 TRAINING_SAMPLE: Final = 250_000
+# A width is taken when the recall of the queries that choose lies so many standard errors above the floor, so that other
+# queries reach it too.
+SURE_ERRORS: Final = 3.0
 # Below this many queries starting threads costs more than it saves.
 PARALLEL_QUERIES: Final = 256
 
@@ -59,7 +63,7 @@ class ScannIndex:
 
     @classmethod
     def build(cls, vectors: Floats, settings: IndexSettings, queries: Floats, truth: Rows) -> "ScannIndex":
-        """Build over vectors [num_tracks, dim] and widen the search until recall reaches the floor.
+        """Build over vectors [num_tracks, dim] and widen the search until recall surely reaches the floor.
 
         Every other query chooses the width; the rest, which had no say in it, measure the recall.
 
@@ -80,7 +84,7 @@ class ScannIndex:
             index = cls(searcher, num_tracks=len(vectors), leaves=leaves, reordering=reordering)
             found = index.search(queries, depth)[0]
             index.recall_ = recall_against(truth[judges::2], found[judges::2])
-            if num_leaves == 0 or recall_against(truth[::2], found[::2]) >= settings.min_recall:
+            if num_leaves == 0 or _sure_recall(truth[::2], found[::2]) >= settings.min_recall:
                 break
         return index
 
@@ -122,9 +126,20 @@ class ScannIndex:
 
 def recall_against(truth: Rows, found: Rows) -> float:
     """Return the mean share of the exact answers [n, k] that stand anywhere among the found [n, k]."""
+    hits = _hits(truth, found)
+    return float(hits.mean()) if hits.size else 1.0
+
+
+def _sure_recall(truth: Rows, found: Rows) -> float:
+    """Return the recall that other queries of the kind reach, too: the mean less three standard errors of it."""
+    shares = _hits(truth, found).mean(axis=1)
+    return float(shares.mean() - SURE_ERRORS * shares.std() / math.sqrt(len(shares)))
+
+
+def _hits(truth: Rows, found: Rows) -> npt.NDArray[np.bool_]:
+    """Tell which of the exact answers [n, k] stand anywhere among the found [n, k] of their query."""
     offsets = np.arange(len(truth))[:, None] * (int(truth.max(initial=0)) + 2)
-    hits = np.isin((truth + offsets).ravel(), np.where(found >= 0, found + offsets, -1).ravel())
-    return float(hits.mean()) if len(hits) else 1.0
+    return np.isin(truth + offsets, np.where(found >= 0, found + offsets, -1))
 
 
 def has_scann() -> bool:

@@ -13,7 +13,7 @@ from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import recent_likes
 from crossfade.retrieval.index import build_index
-from crossfade.retrieval.sentences import sentences_of
+from crossfade.retrieval.sentences import Sentences, sentences_of
 from crossfade.retrieval.skip_gram import skip_gram
 from crossfade.retrieval.sparse import (
     Matrix,
@@ -43,18 +43,19 @@ VECTORS: Final = "vectors.npy"
 NEIGHBOURS: Final = "neighbours.arrow"
 
 
-def item_vectors(dataset: Dataset, settings: Item2VecSettings, seed: int) -> Floats:
+def item_vectors(sentences: Sentences, num_tracks: int, settings: Item2VecSettings, seed: int) -> Floats:
     """Learn the vectors of tracks [num_tracks, dim] float32 of length 1, 0 for a track that nothing was heard with.
 
     Args:
-        dataset: Sessions, playlists and histories are read.
+        sentences: Of sessions, playlists and histories.
+        num_tracks: In the catalogue.
         settings: Shape and training.
         seed: Of vectors and draws.
 
     Raises:
         TrainingError: Training diverged.
     """
-    return unit(skip_gram(sentences_of(dataset), len(dataset.catalogue), settings, seed))
+    return unit(skip_gram(sentences, num_tracks, settings, seed))
 
 
 @dataclass
@@ -84,9 +85,10 @@ class Item2Vec:
         Raises:
             TrainingError: Training diverged, or the index is below its recall floor.
         """
-        counts = sentences_of(dataset).counts(len(dataset.catalogue))
+        sentences, num_tracks = sentences_of(dataset), len(dataset.catalogue)
+        counts = sentences.counts(num_tracks)
         self.has_time_ = dataset.split.has_time
-        self.vectors_: Floats = item_vectors(dataset, self.settings, self.seed)
+        self.vectors_: Floats = item_vectors(sentences, num_tracks, self.settings, self.seed)
         self.neighbours_ = self._neighbours(counts / (counts + SHRINKAGE))
         return self
 

@@ -13,6 +13,7 @@ from crossfade.features.interactions import Floats
 from crossfade.features.text import track_tokens
 from crossfade.retrieval.als import Als
 from crossfade.retrieval.item2vec import item_vectors
+from crossfade.retrieval.sentences import sentences_of
 from crossfade.retrieval.two_tower_examples import track_features
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -92,7 +93,7 @@ def input_vectors(dataset: Dataset, settings: TwoTowerSettings, *, models: Input
     if settings.input_vectors == NONE:
         return np.empty((len(dataset.catalogue), 0), np.float32)
     if settings.input_vectors == c.ITEM2VEC:
-        vectors = item_vectors(dataset, models.item2vec, seed)
+        vectors = item_vectors(sentences_of(dataset), len(dataset.catalogue), models.item2vec, seed)
     else:
         vectors = Als(models.als, NO_INDEX, seed).fit(dataset).factors_
     known = vectors.any(axis=1)

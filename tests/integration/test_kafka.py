@@ -168,7 +168,6 @@ def test_what_was_read_is_committed_before_a_consumer_ends(
 
 
 def test_metrics_tell_of_throughput_and_lag(stage: Stage) -> None:
-    pytest.importorskip("prometheus_client")
     from crossfade.schema.exposition import Exposition
     from crossfade.schema.metrics import METRICS
     from crossfade.schema.settings import load_settings

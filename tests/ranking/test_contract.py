@@ -18,7 +18,6 @@ SMALL = (
     "ranking.num_leaves=7",
     "ranking.min_leaf_rows=5",
     "deepfm.bins=16",
-    "deepfm.epochs=8",
 )
 
 
@@ -44,7 +43,7 @@ def test_it_learns_the_planted_rule_and_says_what_moved_a_score(fitted: Ranker) 
     features, labels, _, _ = planted(50, seed=9)
     top = np.argsort(-fitted.predict(features.reshape(50, GROUP, -1)), axis=1)[:, :3]
     found = np.take_along_axis(labels.reshape(50, GROUP), top, axis=1).mean()
-    assert found > 0.6  # 3 of 20 by chance are 0.15
+    assert found > 0.7  # 3 of 20 by chance are 0.15
     assert fitted.contributions(features).std(axis=0).argmax() == RULE
 
 

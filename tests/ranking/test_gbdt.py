@@ -57,6 +57,13 @@ def test_graded_skips_sink_below_what_was_not_heard(tmp_path: Path) -> None:
     assert scores[labels > 0].mean() > scores[labels == 0].mean()
 
 
+def test_a_batch_equals_its_singles_to_the_bit(fitted: GbdtRanker) -> None:
+    features = planted(3)[0].reshape(3, GROUP, -1)
+    np.testing.assert_array_equal(
+        fitted.predict(features), np.stack([fitted.predict(one) for one in features])
+    )
+
+
 def test_early_stopping_uses_fewer_trees_when_more_do_not_help() -> None:
     features, labels, sizes, users = planted(120)
     noise = np.random.default_rng(5).permutation(labels)

@@ -1,6 +1,7 @@
 """Reads the partitions that this consumer was given, from where the lake stands; the group's own offsets are never asked."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -83,24 +84,20 @@ class Reader:
             InputError: No broker answers.
             NotFoundError: A topic does not exist.
         """
-        try:
-            with faults_named():
-                found = partitions_of(self._consumer, self._source.brokers, self._source.topics)
-                if self._source.until_end:
-                    given = [
-                        Partition(topic, number) for topic, numbers in found.items() for number in numbers
-                    ]
-                    self._consumer.assign(self._stand(given))
-                else:
-                    self._consumer.subscribe(
-                        list(self._source.topics),
-                        on_assign=self._assigned,
-                        on_revoke=self._revoked,
-                        on_lost=self._revoked,
-                    )
-        except BaseException:
-            self._consumer.close()
-            raise
+        with ExitStack() as unless_begun, faults_named():
+            unless_begun.callback(self._consumer.close)
+            found = partitions_of(self._consumer, self._source.brokers, self._source.topics)
+            if self._source.until_end:
+                given = [Partition(topic, number) for topic, numbers in found.items() for number in numbers]
+                self._consumer.assign(self._stand(given))
+            else:
+                self._consumer.subscribe(
+                    list(self._source.topics),
+                    on_assign=self._assigned,
+                    on_revoke=self._revoked,
+                    on_lost=self._revoked,
+                )
+            unless_begun.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
