@@ -51,6 +51,7 @@ def train(
     batches = _Batches(groups, bins, task, settings.batch_queries)
     network = _Network(groups.features.shape[1], bins.per_feature, settings, seed)
     optimizer = tf.keras.optimizers.Adam(settings.learning_rate, jit_compile=False)
+    optimizer.build(list(network.variables.values()))
     step = _step(network, optimizer)
     best, best_ndcg, best_epoch = network.weights(), -1.0, 0
     random = np.random.default_rng(seed)

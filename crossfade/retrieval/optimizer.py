@@ -1,5 +1,6 @@
 """Adam that touches only the rows of an embedding table that a batch has read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from crossfade.retrieval.tensorflow_setup import tf
@@ -12,10 +13,16 @@ class RowwiseAdam(tf.keras.optimizers.Adam):  # type: ignore[misc]
     larger than batches. Here a row that a batch did not read keeps moments and weights; the bias correction
     counts all steps. Dense gradients are treated as Keras does. The base class saves us slots, deduplication
     of rows and Keras' contract.
+
+    Args:
+        learning_rate: A number or a schedule.
+        weights: What will be trained. Its moments are made here: TensorFlow traces a step twice where the first
+            call makes variables.
     """
 
-    def __init__(self, learning_rate: float, name: str = "RowwiseAdam") -> None:
+    def __init__(self, learning_rate: Any, weights: Sequence[Any], name: str = "RowwiseAdam") -> None:
         super().__init__(learning_rate=learning_rate, jit_compile=False, name=name)
+        self.build(weights)
 
     def update_step(self, gradient: Any, variable: Any) -> None:
         """Apply one gradient; rows of `IndexedSlices` are distinct, the base class sees to it."""

@@ -43,7 +43,8 @@ def train(name: str, dataset: Dataset, settings: SessionModelSettings, seed: int
     layer: SessionLayer = LAYERS[name](
         catalogue.artist_rows, len(catalogue.artists), dim=settings.dim, length=settings.length, seed=seed
     )
-    step = _step_of(layer, RowwiseAdam(settings.learning_rate), _shares(targets, len(catalogue)), settings)
+    optimizer = RowwiseAdam(settings.learning_rate, layer.trainable_variables)
+    step = _step_of(layer, optimizer, _shares(targets, len(catalogue)), settings)
     random = np.random.default_rng(seed)
     for epoch in range(1, settings.epochs + 1):
         for number, batch in enumerate(_batches((rows, skips, targets), settings.batch_size, random), 1):

@@ -135,7 +135,8 @@ class _Training:
             user_buckets=self.user_buckets,
             seed=self.seed,
         )
-        self.model.compile(optimizer=RowwiseAdam(self._learning_rate(epochs)))
+        rate = self._learning_rate(epochs)
+        self.model.compile(optimizer=RowwiseAdam(rate, self.model.trainable_variables))
         try:
             self.model.fit(examples, epochs=epochs, callbacks=[watch], verbose=0)
         except Diverged as diverged:

@@ -130,7 +130,7 @@ def test_the_loss_is_the_corrected_softmax_without_accidental_hits() -> None:
 
 def test_rowwise_adam_moves_only_the_rows_of_the_gradient() -> None:
     table, bias = tf.Variable(np.ones((4, 2), np.float32)), tf.Variable(np.ones(2, np.float32))
-    optimizer = RowwiseAdam(0.1)
+    optimizer = RowwiseAdam(0.1, [table, bias])
     expected = np.ones((4, 2))
     first, second = np.zeros((4, 2)), np.zeros((4, 2))
     # Rows of each step, one of them twice; Adam of Kingma and Ba on these rows alone, all steps counted.
