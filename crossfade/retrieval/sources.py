@@ -35,7 +35,7 @@ def unfitted(name: str, settings: Settings) -> Retriever:
         c.SASREC: (settings.session_model, settings.index, settings.seed),
         c.GRU4REC: (settings.session_model, settings.index, settings.seed),
         c.ALS: (settings.als, settings.index, settings.seed),
-        c.EASE: (settings.ease, settings.sources.neighbours),
+        c.EASE: (settings.ease,),
         c.ITEM2VEC: (settings.item2vec, settings.index, settings.sources.neighbours, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))
@@ -45,17 +45,21 @@ class Sources:
     """The fitted retrievers, in the order of `RADIO_SOURCES`, which begin with `RETRIEVAL_SOURCES`.
 
     Args:
-        retrievers: Name -> fitted retriever, for every name of `RADIO_SOURCES`.
+        retrievers: Name -> fitted retriever, for every name of `RADIO_SOURCES` but those that were left out.
         catalogue: What they were fitted on.
     """
 
     def __init__(self, retrievers: Mapping[str, Retriever], catalogue: Catalogue) -> None:
-        self.retrievers = {name: retrievers[name] for name in c.RADIO_SOURCES}
+        self.retrievers = {
+            name: retrievers[name]
+            for name in c.RADIO_SOURCES
+            if name in retrievers or name not in c.DENSE_SOURCES
+        }
         self.catalogue = catalogue
 
     @classmethod
     def fit(cls, dataset: Dataset, settings: Settings, warm_start: "Sources | None" = None) -> "Sources":
-        """Fit every source on all interactions of the dataset.
+        """Fit every source on all interactions of the dataset but those that it is too sparse for.
 
         Args:
             dataset: Cut by the caller to what may be known (`dataset.until`).
@@ -65,7 +69,10 @@ class Sources:
         Raises:
             TrainingError: A source cannot be fitted.
         """
-        retrievers = {name: unfitted(name, settings) for name in c.RADIO_SOURCES}
+        names = c.RADIO_SOURCES
+        if too_sparse(dataset, settings.sources):
+            names = tuple(name for name in names if name not in c.DENSE_SOURCES)
+        retrievers = {name: unfitted(name, settings) for name in names}
         for name, retriever in retrievers.items():
             if name == c.TWO_TOWER and warm_start is not None:
                 cast("TwoTower", retriever).fit(dataset, warm_start=warm_start.two_tower)
@@ -121,7 +128,10 @@ class Sources:
         """
         depth = min(settings.per_source, len(self.catalogue))
         rankings = [
-            best_allowed(self.retrievers[name], queries, excluded, depth, self.catalogue) for name in names
+            best_allowed(self.retrievers[name], queries, excluded, depth, self.catalogue)
+            if name in self.retrievers
+            else _padding(len(queries), depth)
+            for name in names
         ]
         return merged(rankings, settings.candidates)
 
@@ -138,10 +148,21 @@ class Sources:
         Raises:
             IntegrityError: A source's files are missing, not whole, or of another catalogue.
         """
-        names = c.RADIO_SOURCES
+        names = [
+            name
+            for name in c.RADIO_SOURCES
+            if name not in c.DENSE_SOURCES or (directory / name).is_dir()
+        ]
         return cls(
             {name: retriever_class(name).load(directory / name, catalogue) for name in names}, catalogue
         )
+
+
+def too_sparse(dataset: Dataset, settings: SourceSettings) -> bool:
+    """Say whether tracks are heard too seldom for `DENSE_SOURCES`; equal however far the dataset goes past validation."""
+    acts = dataset.interactions
+    heard = acts.track_rows[acts.positive & (acts.seconds < dataset.split.validation_start)]
+    return len(heard) < settings.dense_listens * max(len(np.unique(heard)), 1)
 
 
 def best_allowed(

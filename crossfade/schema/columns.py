@@ -85,10 +85,12 @@ TWO_TOWER: Final = "two_tower"
 ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
-RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004, 0008 and 0010 say why.
 ALS: Final = "als"
 EASE: Final = "ease"
+RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ALS, EASE, ARTIST_TRACKS, POPULAR)
+# Left out where tracks are heard too seldom; docs/decisions/0019 says why.
+DENSE_SOURCES: Final = (ALS, EASE)
+# Registered, but not among the sources of a recommender; docs/decisions/0008 and 0010 say why.
 ITEM2VEC: Final = "item2vec"
 RELEASES: Final = "releases"
 # Registered, but not among the sources of the radio; docs/decisions/0007 says why.
