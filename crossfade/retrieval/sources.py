@@ -53,13 +53,13 @@ class Sources:
         self.retrievers = {
             name: retrievers[name]
             for name in c.RADIO_SOURCES
-            if name in retrievers or name not in c.DENSE_SOURCES
+            if name in retrievers or name not in c.PAIR_SOURCES
         }
         self.catalogue = catalogue
 
     @classmethod
     def fit(cls, dataset: Dataset, settings: Settings, warm_start: "Sources | None" = None) -> "Sources":
-        """Fit every source on all interactions of the dataset but those that it is too sparse for.
+        """Fit every source that is asked of such data on all interactions of the dataset.
 
         Args:
             dataset: Cut by the caller to what may be known (`dataset.until`).
@@ -69,10 +69,8 @@ class Sources:
         Raises:
             TrainingError: A source cannot be fitted.
         """
-        names = c.RADIO_SOURCES
-        if too_sparse(dataset, settings.sources):
-            names = tuple(name for name in names if name not in c.DENSE_SOURCES)
-        retrievers = {name: unfitted(name, settings) for name in names}
+        left_out = () if asks_pair_sources(dataset, settings.sources) else c.PAIR_SOURCES
+        retrievers = {name: unfitted(name, settings) for name in c.RADIO_SOURCES if name not in left_out}
         for name, retriever in retrievers.items():
             if name == c.TWO_TOWER and warm_start is not None:
                 cast("TwoTower", retriever).fit(dataset, warm_start=warm_start.two_tower)
@@ -149,20 +147,18 @@ class Sources:
             IntegrityError: A source's files are missing, not whole, or of another catalogue.
         """
         names = [
-            name
-            for name in c.RADIO_SOURCES
-            if name not in c.DENSE_SOURCES or (directory / name).is_dir()
+            name for name in c.RADIO_SOURCES if name not in c.PAIR_SOURCES or (directory / name).is_dir()
         ]
         return cls(
             {name: retriever_class(name).load(directory / name, catalogue) for name in names}, catalogue
         )
 
 
-def too_sparse(dataset: Dataset, settings: SourceSettings) -> bool:
-    """Say whether tracks are heard too seldom for `DENSE_SOURCES`; equal however far the dataset goes past validation."""
-    acts = dataset.interactions
-    heard = acts.track_rows[acts.positive & (acts.seconds < dataset.split.validation_start)]
-    return len(heard) < settings.dense_listens * max(len(np.unique(heard)), 1)
+def asks_pair_sources(dataset: Dataset, settings: SourceSettings) -> bool:
+    """Say whether `PAIR_SOURCES` are asked: by default where there is little more than pairs of user and track."""
+    if settings.from_pairs == "auto":
+        return not (dataset.split.has_time and len(dataset.catalogue.artists))
+    return settings.from_pairs == "always"
 
 
 def best_allowed(

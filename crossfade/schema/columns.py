@@ -88,8 +88,8 @@ POPULAR: Final = "popular"
 ALS: Final = "als"
 EASE: Final = "ease"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ALS, EASE, ARTIST_TRACKS, POPULAR)
-# Left out where tracks are heard too seldom; docs/decisions/0019 says why.
-DENSE_SOURCES: Final = (ALS, EASE)
+# They read nothing but pairs of user and track, and are asked where data tells little more; docs/decisions/0019.
+PAIR_SOURCES: Final = (ALS, EASE)
 # Registered, but not among the sources of a recommender; docs/decisions/0008 and 0010 say why.
 ITEM2VEC: Final = "item2vec"
 RELEASES: Final = "releases"

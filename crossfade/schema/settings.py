@@ -22,7 +22,20 @@ from crossfade.schema.model_settings import (
 )
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 
-OF_MODEL = ("seed", "split", "lake", "bots", "skips", "two_tower", "als", "ease", "sources", "index", "ranking", "deepfm")
+OF_MODEL = (
+    "seed",
+    "split",
+    "lake",
+    "bots",
+    "skips",
+    "two_tower",
+    "als",
+    "ease",
+    "sources",
+    "index",
+    "ranking",
+    "deepfm",
+)
 
 
 class SplitSettings(Section):
@@ -100,7 +113,7 @@ class SourceSettings(Section):
 
     candidates: Count
     per_source: Count
-    dense_listens: Amount
+    from_pairs: Literal["auto", "always", "never"]
     neighbours: Count
 
 
