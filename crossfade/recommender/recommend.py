@@ -1,5 +1,6 @@
 """The one recommender behind evaluation, the weekly batch and the server: requests in, slates out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +67,9 @@ class Ranked:
     candidates: Candidates
     features: Floats
     scores: Floats
+
+
+Watch = Callable[[Ranked, Slates], None]
 
 
 @dataclass(frozen=True)
@@ -154,18 +158,23 @@ class Recommender:
         catalogue = self.catalogue
         return genre_rates(self.dataset.interactions, catalogue.genre_rows, len(catalogue.genres))
 
-    def recommend(self, requests: Requests) -> Slates:
+    def recommend(self, requests: Requests, watch: Watch | None = None) -> Slates:
         """Answer requests of one surface: retrieve, filter, rank, rerank, explain.
 
         A batch gives each request the slate that it gets alone. A slate is short where fewer tracks are left.
 
         Args:
             requests: n requests; callers bound n (`weekly.batch_users`), memory grows with it.
+            watch: Told candidates with their features, and what was chosen of them.
         """
         if not len(requests):
             return Slates.empty(requests.k)
+        ranked = self.rank(requests, self.exclusions(requests))
+        chosen = self.rerank(requests, ranked)
+        if watch is not None:
+            watch(ranked, chosen)
         slates = explain(
-            self.choose(requests, self.exclusions(requests)),
+            chosen,
             requests.queries,
             catalogue=self.catalogue,
             statistics=self.statistics,
