@@ -137,8 +137,6 @@ def replay_command(
       crossfade recommend --requests requests.jsonl --workspace workspace --feature-log log.jsonl
       crossfade features replay log.jsonl --lake lake --workspace workspace
     """
-    from dataclasses import asdict
-
     from crossfade.lake.lake import Lake
     from crossfade.recommender.replay import replay_log
     from crossfade.recommender.workspace import Workspace
@@ -151,7 +149,7 @@ def replay_command(
             "values": found.num_values,
             "different": len(found.differences),
         }
-        click.echo(json.dumps(counts | {"differences": [asdict(each) for each in shown]}))
+        click.echo(json.dumps(counts | {"differences": [each.as_json() for each in shown]}))
     else:
         click.echo(
             f"{found.num_requests:,} requests, {found.num_values:,} features, {len(found.differences):,} different"

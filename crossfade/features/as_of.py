@@ -38,7 +38,7 @@ def as_of(history: pa.Table, wanted: pa.Table, entity: Entity) -> pa.Table:
         _micros(wanted, c.TIMESTAMP),
         _reach(entity),
     )
-    taken = pa.array(order[places], mask=places < 0)
+    taken = pa.array(np.append(order, -1)[places], mask=places < 0)
     for feature in stored_of(entity):
         wanted = wanted.append_column(feature.name, history.column(feature.name).take(taken))
     return wanted

@@ -14,13 +14,16 @@ TYPES: Final = {Kind.FLOAT32: "Float32", Kind.INT64: "Int64"}
 STORE_FILE: Final = "feature_store.yaml"
 DEFINITIONS_FILE: Final = "crossfade_features.py"
 README_FILE: Final = "README.md"
+# Feast reads Delta tables by an extension that DuckDB downloads, so it gets their files. Stored features are only ever
+# appended: what compaction leaves behind are rows that stand there twice, which changes no join.
+FILES: Final = "*.parquet"
 
 _HEAD: Final = '''"""Stored features of Crossfade. `crossfade features feast` wrote this file and will write it anew."""
 
 from datetime import timedelta
 
 from feast import Entity, FeatureView, Field, FileSource
-from feast.data_format import DeltaFormat
+from feast.data_format import ParquetFormat
 from feast.types import Float32, Int64, String
 from feast.value_type import ValueType
 '''
@@ -101,8 +104,8 @@ def _view(entity: Entity, lake: Lake) -> Iterator[str]:
     table, features = entity.table, stored_of(entity)
     yield f"\n{table}_source = FileSource("
     yield f'    name="{table}_source",'
-    yield f"    path={str(lake.path.absolute() / GOLD / table)!r},"
-    yield "    file_format=DeltaFormat(),"
+    yield f"    path={str(lake.path.absolute() / GOLD / table / FILES)!r},"
+    yield "    file_format=ParquetFormat(),"
     yield f'    timestamp_field="{c.TIMESTAMP}",'
     yield f'    created_timestamp_column="{c.CREATED_AT}",'
     yield ")"

@@ -5,7 +5,7 @@ were not renewed make them differ.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -51,6 +51,14 @@ class Difference:
     feature: str
     logged: float
     recomputed: float
+
+    def as_json(self) -> dict[str, str | float | None]:
+        """Return JSON-able values; missing ones are null."""
+        values = asdict(self)
+        return {
+            name: None if isinstance(value, float) and np.isnan(value) else value
+            for name, value in values.items()
+        }
 
 
 @dataclass(frozen=True)
