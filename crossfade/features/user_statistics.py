@@ -38,7 +38,7 @@ class UserStatistics:
         return cls(
             np.diff(liked.offsets),
             plays,
-            np.bincount(queries.owners, np.maximum(-queries.strengths, 0), len(queries)),
+            np.bincount(queries.owners, np.maximum(-queries.strengths, 0), len(queries)).astype(np.float64),
             np.bincount(distinct.owners, minlength=len(queries)),
             np.where(plays > 0, queries.last_seconds(1)[:, 0], NEVER),
         )

@@ -169,12 +169,8 @@ class Recommender:
         """
         if not len(requests):
             return Slates.empty(requests.k)
-        ranked = self.rank(requests, self.exclusions(requests))
-        chosen = self.rerank(requests, ranked)
-        if watch is not None:
-            watch(ranked, chosen)
         slates = explain(
-            chosen,
+            self.choose(requests, self.exclusions(requests), watch=watch),
             requests.queries,
             catalogue=self.catalogue,
             statistics=self.statistics,
@@ -183,10 +179,19 @@ class Recommender:
         return verified(self, requests, slates) if requests.verify_reasons else slates
 
     def choose(
-        self, requests: Requests, excluded: Exclusions, *, muted_popular: Bools | None = None
+        self,
+        requests: Requests,
+        excluded: Exclusions,
+        *,
+        muted_popular: Bools | None = None,
+        watch: Watch | None = None,
     ) -> Slates:
-        """Return slates without reasons; arguments as in `rank`."""
-        return self.rerank(requests, self.rank(requests, excluded, muted_popular=muted_popular))
+        """Return slates without reasons; arguments as in `rank` and `recommend`."""
+        ranked = self.rank(requests, excluded, muted_popular=muted_popular)
+        slates = self.rerank(requests, ranked)
+        if watch is not None:
+            watch(ranked, slates)
+        return slates
 
     def ranker_of(self, surface: Surface) -> Ranker:
         """Return who orders a surface's candidates; its task says which sources are asked."""

@@ -162,6 +162,11 @@ class EmbeddedReader:
         with self.environment.begin() as transaction:
             return [transaction.get(key) for key in keys]
 
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys with their values."""
+        with self.environment.begin() as transaction:
+            yield from transaction.cursor()
+
     def __len__(self) -> int:
         """Return the number of slates."""
         return int(self.environment.stat()["entries"])

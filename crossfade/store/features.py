@@ -11,8 +11,7 @@ from crossfade.features.definitions import Entity, stored_of
 from crossfade.features.packing import Layout, Packed, keys_of
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.store.contract import Generation
-from crossfade.store.environment import LONGEST_USER_BYTES
-from crossfade.store.rows import RowReader, RowStore
+from crossfade.store.rows import LONGEST_KEY_BYTES, RowReader, RowStore
 
 FAMILY: Final = "features"  # stands where slates have their surface
 BATCH_ROWS: Final = 50_000
@@ -111,9 +110,9 @@ def _packed(entity: Entity, table: pa.Table) -> Iterator[dict[bytes, bytes]]:
         rows = table.slice(start, BATCH_ROWS)
         keys = keys_of(entity, [rows.column(name).to_pylist() for name in entity.keys])
         longest = max(keys, key=len)
-        if len(longest) > LONGEST_USER_BYTES:
+        if len(longest) > LONGEST_KEY_BYTES:
             raise InputError(
-                f"A key must have at most {LONGEST_USER_BYTES} bytes, but that of {entity.name} "
+                f"A key must have at most {LONGEST_KEY_BYTES} bytes, but that of {entity.name} "
                 f"{longest[:40]!r}... has {len(longest)}."
             )
         yield dict(sorted(zip(keys, _layout(entity).pack(rows), strict=True)))

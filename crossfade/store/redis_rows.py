@@ -54,7 +54,10 @@ class RedisRows:
 
     @contextmanager
     def begin(self, generation: Generation) -> Iterator["RedisWriter"]:
-        """Write a generation beside the live one; it is whole when the block ends and gone when it fails."""
+        """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
+
+        One of this name that is whole is not there while it is written anew.
+        """
         surface, name = generation.surface, generation.name
         self._remove(surface, name)  # of a writer that was killed
         try:
@@ -181,6 +184,11 @@ class RedisReader:
             )
         return found
 
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys with their values, bucket by bucket."""
+        for number in range(BUCKETS):
+            yield from self.client.hgetall(_place(self.generation, number)).items()
+
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values under n keys, whether the generation is whole or not."""
         return self._asked(keys, "")[:-1]
@@ -202,7 +210,11 @@ def _live(surface: str) -> str:
 
 
 def _bucket(generation: Generation, key: bytes) -> str:
-    return f"crossfade:{generation.surface}:{generation.name}:{crc32(key) % BUCKETS}"
+    return _place(generation, crc32(key) % BUCKETS)
+
+
+def _place(generation: Generation, number: int) -> str:
+    return f"crossfade:{generation.surface}:{generation.name}:{number}"
 
 
 def _without_password(url: str) -> str:

@@ -3,11 +3,13 @@
 `EmbeddedStore` keeps slates and rows alike; `redis_rows.RedisRows` keeps rows for many servers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from crossfade.store.contract import Generation
+
+LONGEST_KEY_BYTES: Final = 511  # LMDB's
 
 
 class RowReader(Protocol):
@@ -20,6 +22,10 @@ class RowReader(Protocol):
 
     def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values under n keys of 1 to 511 bytes, None where there is none."""
+        ...
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys with their values, in no order."""
         ...
 
 
