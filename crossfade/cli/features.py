@@ -38,21 +38,17 @@ def list_command(*, as_json: bool) -> None:
       crossfade features list
       crossfade features list --json
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from crossfade.features.ranking_definitions import FEATURES
 
-    if as_json:
-        click.echo("\n".join(json.dumps(feature.as_json()) for feature in FEATURES))
-        return
-    table = Table("Feature", "Of", "Type", "Window", "Fresh", "Owner", "Meaning")
     for each in FEATURES:
-        fresh = f"{each.freshness_hours} h" if each.is_stored else "request"
-        table.add_row(
-            each.name, each.entity.name, each.kind, each.window, fresh, each.owner, each.description
+        if as_json:
+            click.echo(json.dumps(each.as_json()))
+            continue
+        age = f"{each.freshness_hours} h" if each.is_stored else "request"
+        told = (
+            f"{each.name:<28}{each.entity.name:<14}{each.kind:<8} {each.window:<16}{age:<8}{each.owner:<10}"
         )
-    Console().print(table)
+        click.echo(f"{told}{each.description}")
 
 
 @features_group.command("materialise")
@@ -80,11 +76,9 @@ def materialise_command(
     from crossfade.recommender.workspace import Workspace
     from crossfade.store.materialise import materialise, trained_with
 
-    workspace, moment = Workspace.create(workspace_dir), None if as_of is None else _seconds(as_of)
-    settings, split = trained_with(workspace)
-    written = materialise(
-        Lake.open(lake_path), settings, _store(workspace_dir, url), split=split, as_of=moment
-    )
+    moment, store = None if as_of is None else _seconds(as_of), _store(workspace_dir, url)
+    settings, split = trained_with(Workspace.create(workspace_dir))
+    written = materialise(Lake.open(lake_path), settings, store, split=split, as_of=moment)
     told = datetime.fromtimestamp(written.as_of, UTC).isoformat()
     if as_json:
         about = {"generation": written.generation, "as_of": told, "live": written.is_live}

@@ -78,7 +78,7 @@ def materialise(
     tables = stored_features(dataset, moment)
     with lake.writing():
         for entity, table in tables.items():
-            _append(lake, entity, _timed(table, moment, now or datetime.now(UTC)), name)
+            _append(lake, entity, with_moments(table, moment, now or datetime.now(UTC)), name)
     is_newest = _newest(store) <= moment
     removed: list[str] = []
     if is_newest:
@@ -107,7 +107,8 @@ def _name(dataset: Dataset, as_of: int, settings: Settings) -> str:
     return f"{day}-{sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def _timed(table: pa.Table, as_of: int, now: datetime) -> pa.Table:
+def with_moments(table: pa.Table, as_of: int, now: datetime) -> pa.Table:
+    """Return stored features as gold keeps them: with the moment that they are of, and that at which they are written."""
     moments = (datetime.fromtimestamp(as_of, UTC), now)
     for name, moment in zip((c.TIMESTAMP, c.CREATED_AT), moments, strict=True):
         table = table.append_column(name, pa.repeat(pa.scalar(moment, TIMESTAMP_TYPE), table.num_rows))

@@ -1,13 +1,10 @@
 """Feast on our stored features: its point-in-time join, and its online stores, give the values that ours give."""
 
-import importlib.util
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from benchmarks import redis_server
+from benchmarks.feature_store import definitions
 from crossfade.features.as_of import as_of
 from crossfade.features.definitions import STORED_ENTITIES, Entity, stored_of
 from crossfade.features.feast_repo import DEFINITIONS_FILE, write_feast_repo
@@ -28,7 +27,6 @@ from crossfade.store.features import FeatureStore
 from crossfade.store.materialise import materialise
 from tests import builders
 from tests.features.gold import gold_lake
-from tests.store import redis_server
 
 SETTINGS: Final = parse_settings("skips: {correct: false}\n")
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -82,7 +80,7 @@ def feast(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         directory = tmp_path_factory.mktemp("repo")
         write_feast_repo(lake, directory, redis)
         store = library.FeatureStore(repo_path=str(directory))
-        module = loaded(directory / DEFINITIONS_FILE)
+        module = definitions(directory / DEFINITIONS_FILE)
         kinds = (library.Entity, library.FeatureView)
         store.apply([each for each in vars(module).values() if isinstance(each, kinds)])
         return store
@@ -94,17 +92,6 @@ def feast(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
 @pytest.fixture(scope="module")
 def sqlite(feast: Callable[..., Any]) -> Any:
     return feast()
-
-
-def loaded(path: Path) -> ModuleType:
-    """Import the generated definitions as Feast does."""
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module
-    specification.loader.exec_module(module)
-    return module
 
 
 def asked(lake: Lake, entity: Entity) -> pa.Table:

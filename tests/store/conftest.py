@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.store import redis_server
+from benchmarks import redis_server
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real redis-server on loopback, for tests of what keeps things there."""
+"""A real redis-server on loopback, for benchmarks and tests of what keeps things there."""
 
 import shutil
 import socket
