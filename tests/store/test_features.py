@@ -1,5 +1,6 @@
 """Online features: what every backend must do, one get for an entity, a switch that is whole."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import redis
 
 from crossfade.features.definitions import ARTIST, COUNTRY_TRACK, Entity
 from crossfade.features.stored import schema_of
-from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
+from crossfade.schema.errors import (
+    CrossfadeError,
+    InputError,
+    IntegrityError,
+    MissingExtraError,
+    NotFoundError,
+)
 from crossfade.store import features, redis_rows
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.features import FAMILY, FeatureStore
@@ -156,3 +163,9 @@ def test_rows_in_redis_are_removed_whole(redis_port: int) -> None:
     store.rows.prune(FAMILY, 1)
     assert not [key for key in client.scan_iter() if b":g1:" in key]
     client.close()
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'crossfade\[redis\]'"):
+        connected("redis://127.0.0.1:1/0")
