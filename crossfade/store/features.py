@@ -7,7 +7,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from crossfade.features.definitions import Entity, stored_of
+from crossfade.features.definitions import Entity
 from crossfade.features.packing import Layout, Packed, keys_of
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.store.contract import Generation
@@ -83,8 +83,9 @@ class FeatureReader:
         (value,) = self.rows.values(keys_of(entity, [[each] for each in ids]))
         if value is None:
             return None
-        (row,) = _layout(entity).unpack([value])
-        return {feature.name: row[feature.name].item() for feature in stored_of(entity)}
+        layout = _layout(entity)
+        _, *values = layout.unpack([value]).item()
+        return {feature.name: found for feature, found in zip(layout.features, values, strict=True)}
 
     def get_many(self, entity: Entity, *ids: Sequence[str]) -> Packed:
         """Return the features of n entities as a structured array [n], NaN or -1 where nothing is known.
