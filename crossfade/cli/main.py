@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "twin": Lazy("twin", "twin_group", "Simulate a catalogue and its listeners."),
     "lake": Lazy("lake", "lake_group", "Look after a lake."),
     "champion": Lazy("champion", "champion_group", "See which bundle serves and which did, and go back."),
+    "features": Lazy("features", "features_group", "Look after features."),
     "store": Lazy("store", "store_group", "Look after published playlists."),
     "settings": Lazy("settings", "settings_command", "Print the settings file, or the settings in effect."),
 }

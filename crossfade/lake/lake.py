@@ -24,6 +24,8 @@ GOLD: Final = "gold"  # what training reads
 QUARANTINE: Final = "quarantine"  # refused rows with their reasons
 LAYERS: Final = (BRONZE, SILVER, GOLD, QUARANTINE)
 
+FEATURES_SUFFIX: Final = "_features"  # of gold tables that hold stored features
+
 ABOUT_FILE: Final = "lake.json"
 ID: Final = "id"
 LOCK_FILE: Final = ".lock"
@@ -207,8 +209,14 @@ class Lake:
         return str(json.loads((self.path / ABOUT_FILE).read_text("utf-8")).get(ID, ""))
 
     def pins(self) -> str:
-        """Return which lake and which versions of its tables stand now, as JSON: other pins, other rows."""
-        return json.dumps({"lake": self.id, "versions": self.versions()}, sort_keys=True)
+        """Return which lake and which versions of its tables stand now, as JSON: other pins, other rows.
+
+        Stored features are left out: they are made from the other tables, and no run reads them.
+        """
+        versions = {
+            name: version for name, version in self.versions().items() if not name.endswith(FEATURES_SUFFIX)
+        }
+        return json.dumps({"lake": self.id, "versions": versions}, sort_keys=True)
 
     def pinned(self, pins: str) -> dict[str, int]:
         """Return the versions of `pins`.

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from crossfade.recommender.asking import Ask, Unknown, requests_of
+from crossfade.recommender.feature_log import FeatureLog
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.slates import Slates
 from crossfade.schema import columns as c
@@ -49,13 +51,16 @@ class Answer:
         return {**key, "bundle": self.bundle, "tracks": tracks}
 
 
-def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tuple[list[Answer], Unknown]:
+def answer(
+    recommender: Recommender, asks: Sequence[Ask], k: int | None, log: FeatureLog | None = None
+) -> tuple[list[Answer], Unknown]:
     """Answer requests of any surfaces, with reasons that are verified.
 
     Args:
         recommender: A loaded bundle.
         asks: n requests; callers bound n (`weekly.batch_users`).
         k: Tracks in a slate; None leaves it to each surface's policy.
+        log: Gets the features of the tracks that are shown.
 
     Returns:
         n answers in order, and what the requests named that the bundle does not know.
@@ -73,7 +78,8 @@ def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tupl
         length = k or recommender.policies[surface].k
         lake = recommender.settings.lake
         requests, unknown = requests_of(mine, recommender.dataset, recommender.as_of, length, lake=lake)
-        slates = recommender.recommend(replace(requests, verify_reasons=True))
+        watch = None if log is None else partial(log.append, recommender, mine, requests)
+        slates = recommender.recommend(replace(requests, verify_reasons=True), watch)
         answered |= zip(places, in_words(mine, slates, recommender), strict=True)
         users += unknown.users
         picks += unknown.picks

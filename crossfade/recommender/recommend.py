@@ -1,5 +1,6 @@
 """The one recommender behind evaluation, the weekly batch and the server: requests in, slates out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +67,9 @@ class Ranked:
     candidates: Candidates
     features: Floats
     scores: Floats
+
+
+Watch = Callable[[Ranked, Slates], None]
 
 
 @dataclass(frozen=True)
@@ -154,18 +158,19 @@ class Recommender:
         catalogue = self.catalogue
         return genre_rates(self.dataset.interactions, catalogue.genre_rows, len(catalogue.genres))
 
-    def recommend(self, requests: Requests) -> Slates:
+    def recommend(self, requests: Requests, watch: Watch | None = None) -> Slates:
         """Answer requests of one surface: retrieve, filter, rank, rerank, explain.
 
         A batch gives each request the slate that it gets alone. A slate is short where fewer tracks are left.
 
         Args:
             requests: n requests; callers bound n (`weekly.batch_users`), memory grows with it.
+            watch: Told candidates with their features, and what was chosen of them.
         """
         if not len(requests):
             return Slates.empty(requests.k)
         slates = explain(
-            self.choose(requests, self.exclusions(requests)),
+            self.choose(requests, self.exclusions(requests), watch=watch),
             requests.queries,
             catalogue=self.catalogue,
             statistics=self.statistics,
@@ -174,10 +179,19 @@ class Recommender:
         return verified(self, requests, slates) if requests.verify_reasons else slates
 
     def choose(
-        self, requests: Requests, excluded: Exclusions, *, muted_popular: Bools | None = None
+        self,
+        requests: Requests,
+        excluded: Exclusions,
+        *,
+        muted_popular: Bools | None = None,
+        watch: Watch | None = None,
     ) -> Slates:
-        """Return slates without reasons; arguments as in `rank`."""
-        return self.rerank(requests, self.rank(requests, excluded, muted_popular=muted_popular))
+        """Return slates without reasons; arguments as in `rank` and `recommend`."""
+        ranked = self.rank(requests, excluded, muted_popular=muted_popular)
+        slates = self.rerank(requests, ranked)
+        if watch is not None:
+            watch(ranked, slates)
+        return slates
 
     def ranker_of(self, surface: Surface) -> Ranker:
         """Return who orders a surface's candidates; its task says which sources are asked."""

@@ -74,6 +74,9 @@ MEASURE: Final = "measure"
 LISTENS: Final = "listens"
 IS_FLAGGED: Final = "is_flagged"
 LIST: Final = "list"
+CREATED_AT: Final = (
+    "created_at"  # of stored features: when they were written; `timestamp` is the moment they are of
+)
 
 # What an event tells of its moment, and what else is read of users and moments.
 SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)

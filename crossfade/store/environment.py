@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,13 +94,20 @@ class EmbeddedWriter:
                 f"User ids must have 1 to {LONGEST_USER_BYTES} bytes; of {len(users)} given, "
                 f"{users.null_count} are missing and the others have {lengths['min']} to {lengths['max']}."
             )
-        latest = dict(zip(users.to_pylist(), encode(slates, self.generation), strict=True))
-        while not self._put(latest):
+        self.put_values(dict(zip(users.to_pylist(), encode(slates, self.generation), strict=True)))
+
+    def put_values(self, values: Mapping[bytes, bytes]) -> None:
+        """Add values under keys of 1 to 511 bytes and read them back; what is there already is replaced.
+
+        Raises:
+            IntegrityError: The store gives back something else.
+        """
+        while not self._put(values):
             self.environment.set_mapsize(2 * self.environment.info()["map_size"])
         with self.environment.begin() as transaction, transaction.cursor() as cursor:
-            if cursor.getmulti(list(latest)) != list(latest.items()):
+            if cursor.getmulti(list(values)) != list(values.items()):
                 raise IntegrityError(
-                    f"The store gives back other slates than were written to {self.generation.name}; check "
+                    f"The store gives back other values than were written to {self.generation.name}; check "
                     "the disk and publish the generation again."
                 )
 
@@ -108,7 +115,7 @@ class EmbeddedWriter:
         """Return the number of slates so far."""
         return int(self.environment.stat()["entries"])
 
-    def _put(self, values: dict[bytes, bytes]) -> bool:
+    def _put(self, values: Mapping[bytes, bytes]) -> bool:
         try:
             with self.environment.begin(write=True) as transaction, transaction.cursor() as cursor:
                 cursor.putmulti(values.items(), append=_goes_last(cursor, list(values)))
@@ -149,6 +156,16 @@ class EmbeddedReader:
         with self.environment.begin() as transaction:
             value = transaction.get(key)
         return None if value is None else decode(value, user, self.generation)
+
+    def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values under n keys of 1 to 511 bytes, None where there is none."""
+        with self.environment.begin() as transaction:
+            return [transaction.get(key) for key in keys]
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys with their values."""
+        with self.environment.begin() as transaction:
+            yield from transaction.cursor()
 
     def __len__(self) -> int:
         """Return the number of slates."""

@@ -23,6 +23,17 @@ def steps(workspace: Workspace, number: int) -> dict[str, str]:
     return {timing["step"]: timing["status"] for timing in json.loads(runs[number].read_text())}
 
 
+def replay_what_was_answered(demo: Path, places: list[str], listener: str) -> None:
+    """Nothing differs between what was answered, by counts of the bundle and of the online store, and the lake."""
+    log = str(demo / "features.jsonl")
+    ask = ["recommend", *places[2:], listener, "nobody", "--feature-log", log]
+    assert main(["features", "materialise", *places]) == 0
+    assert main([*ask, "--surface", "radio"]) == 0
+    assert main([*ask, "--surface", "home", "--latest-features"]) == 0
+    assert len(Path(log).read_text().splitlines()) == 4
+    assert main(["features", "replay", log, *places]) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_from_nothing_to_playlists_and_the_same_again(
@@ -54,6 +65,8 @@ def test_from_nothing_to_playlists_and_the_same_again(
     assert f"discover_weekly of {listener}" in shown.out
 
     places = ["--lake", str(demo / "lake"), "--workspace", str(workspace.path)]
+    replay_what_was_answered(demo, places, listener)
+    capsys.readouterr()
     assert main(["run", "training", *places, *SET]) == 0, capsys.readouterr().err
     again = steps(workspace, 2)
     assert {again[step] for step in ("make-dataset", "train-ranker", "evaluate-challenger")} == {"reused"}
