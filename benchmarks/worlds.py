@@ -59,7 +59,7 @@ def _simulated(folder: Path, settings: Settings, *, quick: bool) -> tuple[Lake, 
     for path in simulate(QUICK if quick else WHOLE).write(folder / "data"):
         source = "catalogue" if path.stem == "tracks" else path.stem
         import_files(lake, source, [path], settings=settings)
-    refresh(lake, settings)
+    refresh(lake, settings.with_own_ids())
     return lake, folder / "data"
 
 

@@ -38,6 +38,8 @@ COMMANDS: Final = {
     "lake": Lazy("lake", "lake_group", "Look after a lake."),
     "champion": Lazy("champion", "champion_group", "See which bundle serves and which did, and go back."),
     "store": Lazy("store", "store_group", "Look after published playlists."),
+    "erase": Lazy("erase", "erase_command", "Erase a person everywhere, with a signed receipt."),
+    "export": Lazy("erase", "export_command", "Give a person all that is known about them."),
     "settings": Lazy("settings", "settings_command", "Print the settings file, or the settings in effect."),
 }
 

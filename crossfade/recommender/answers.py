@@ -72,7 +72,9 @@ def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tupl
         mine = [asks[place] for place in places]
         length = k or recommender.policies[surface].k
         lake = recommender.settings.lake
-        requests, unknown = requests_of(mine, recommender.dataset, recommender.as_of, length, lake=lake)
+        requests, unknown = requests_of(
+            mine, recommender.dataset, recommender.as_of, length, lake=lake, home=recommender.home
+        )
         slates = recommender.recommend(replace(requests, verify_reasons=True))
         answered |= zip(places, in_words(mine, slates, recommender), strict=True)
         users += unknown.users

@@ -1,0 +1,95 @@
+"""Takes rows out of Delta tables so that no byte of them stays: not in files of earlier versions, not in the log's statistics."""
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import DeltaError
+
+from crossfade.lake.lake import Lake, unwritten
+from crossfade.schema import columns as c
+
+LOG: Final = "_delta_log"
+NUMBERED: Final = re.compile(r"(\d{20})\.")
+ERASURE: Final = "crossfade.erasure"
+
+
+def delete_user(lake: Lake, layer: str, name: str, user_id: str) -> int:
+    """Delete a user's rows from a table and return their number; only files that hold some are rewritten.
+
+    Earlier versions and the log still hold them; `settle` ends that.
+
+    Args:
+        lake: With its writer lock held.
+        layer: One of `LAYERS`.
+        name: Of a table with `user_id`.
+        user_id: As it stands in the table.
+    """
+    count = lake.dataset(layer, name).count_rows(filter=pc.field(c.USER_ID) == user_id)
+    if count:
+        quoted = user_id.replace("'", "''")
+        _changed(lake.path / layer / name, lambda table: table.delete(f"{c.USER_ID} = '{quoted}'"))
+    return int(count)
+
+
+def keep_rows(lake: Lake, layer: str, name: str, is_kept: Callable[[pa.Table], pa.Array]) -> int:
+    """Keep the rows of a table for which a function of the table says so, [n] bool, and return how many went."""
+    rows = lake.read(layer, name)
+    kept = rows.filter(is_kept(rows))
+    if len(kept) < len(rows):
+        lake.overwrite(layer, name, kept)
+    return len(rows) - len(kept)
+
+
+def settle(lake: Lake, layer: str, name: str) -> None:
+    """Leave nothing of a table but its newest version: neither data files of earlier ones nor their log.
+
+    Positions of streams and what the newest commit tells of itself stay. Earlier versions cannot be read any more.
+
+    Args:
+        lake: With its writer lock held, and no stream at work.
+        layer: One of `LAYERS`.
+        name: The table.
+    """
+    path = lake.path / layer / name
+    if _names_rows(lake.history(layer, name)[0]):
+        _changed(
+            path, _commit_nothing
+        )  # the newest commit is kept as it is, so it must not tell of a deletion
+    _changed(path, lambda table: table.create_checkpoint())
+    newest = DeltaTable(str(path))
+    for file in sorted((path / LOG).iterdir()):
+        number = NUMBERED.match(file.name)
+        if number and int(number.group(1)) < newest.version():
+            file.unlink()
+    live = {str(file) for file in lake.files(layer, name)}
+    for file in path.rglob("*.parquet"):
+        if LOG not in file.parts and str(file) not in live:
+            file.unlink()
+
+
+def table_digest(lake: Lake, layer: str, name: str) -> str:
+    """Return a SHA-256 over names and sizes of a table's live files, which Delta never changes."""
+    files = sorted((file.name, file.stat().st_size) for file in lake.files(layer, name))
+    return sha256(repr(files).encode()).hexdigest()
+
+
+def _names_rows(commit: dict[str, object]) -> bool:
+    return commit.get("operation") == "DELETE" or "predicate" in str(commit.get("operationParameters", ""))
+
+
+def _commit_nothing(table: DeltaTable) -> None:
+    about = CommitProperties(custom_metadata={ERASURE: "rows were erased and earlier versions removed"})
+    table.create_write_transaction([], "append", table.schema(), commit_properties=about)
+
+
+def _changed(path: Path, change: Callable[[DeltaTable], object]) -> None:
+    try:
+        change(DeltaTable(str(path)))
+    except (OSError, DeltaError) as error:
+        raise unwritten(path, error) from error
