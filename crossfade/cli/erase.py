@@ -41,8 +41,9 @@ def erase_command(
 ) -> None:
     """Remove USER from every place of lake and workspace, and write a signed receipt.
 
-    That is every table with its earlier versions and its log; bundles, playlists, run artifacts, reports and logs. The receipt lists each with what was removed, and the bundles whose models have learnt from USER, until the next training. If it is
-    stopped, the same command goes on. Files that were imported stay where they are: take USER out of them, too.
+    That is every table with its earlier versions and its log; bundles, playlists, run artifacts, reports and logs. The
+    receipt lists each with what was removed, and the bundles whose models have learnt from USER, until the next training.
+    If it is stopped, the same command goes on. Files that were imported stay where they are: take USER out of them, too.
 
     \b
     Example:

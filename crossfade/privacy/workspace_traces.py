@@ -104,9 +104,9 @@ def _crown(workspace: Workspace, replaced: Mapping[str, str], tracking: Tracking
         reason = "Without a person who asked to be erased; the models are the same."
         workspace.promotions.replace(old, new, reason=reason, run_id=ERASED)
     champions, registry = workspace.promotions.champions(), Registry(tracking, workspace)
-    new = [digest for digest in dict.fromkeys(champions) if digest in replaced.values()]
-    if new and (tracking.uri or (workspace.path / "mlflow.db").is_file()):
-        for digest in new:
+    here = [digest for digest in dict.fromkeys(champions) if digest in replaced.values()]
+    if here and (tracking.uri or (workspace.path / "mlflow.db").is_file()):
+        for digest in here:
             registry.register(workspace.bundle(digest), run_id=ERASED)
         registry.point("champion", champions[-1])
 
