@@ -81,7 +81,12 @@ def test_rows_are_kept_by_a_condition(lake: Lake) -> None:
     version = lake.version(QUARANTINE, "events")
     assert keep_rows(lake, QUARANTINE, "events", lambda rows: pa.array([True] * len(rows))) == 0
     assert lake.version(QUARANTINE, "events") == version
-    assert keep_rows(lake, QUARANTINE, "events", lambda rows: pa.array(["a" in raw for raw in rows[c.RAW].to_pylist()])) == 0
+    assert (
+        keep_rows(
+            lake, QUARANTINE, "events", lambda rows: pa.array(["a" in raw for raw in rows[c.RAW].to_pylist()])
+        )
+        == 0
+    )
     assert keep_rows(lake, QUARANTINE, "events", lambda rows: pa.array([True, False])) == 1
     with lake.writing():
         settle(lake, QUARANTINE, "events")

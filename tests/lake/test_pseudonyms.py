@@ -71,7 +71,9 @@ def test_pseudonyms_change_nothing_but_names(lake: Lake, tmp_path: Path) -> None
     refresh(lake, SETTINGS.with_own_ids())
     shown = lake.read(GOLD, "interactions").sort_by([(c.TIMESTAMP, "ascending")])
     assert shown.column(c.USER_ID).to_pylist() == [ANN, ANN]
-    assert KEY.pseudonyms(shown.column(c.USER_ID).combine_chunks()) == hidden.column(c.USER_ID).combine_chunks()
+    assert (
+        KEY.pseudonyms(shown.column(c.USER_ID).combine_chunks()) == hidden.column(c.USER_ID).combine_chunks()
+    )
     names = [c.TRACK_ID, c.TIMESTAMP, c.STRENGTH]
     assert shown.select(names).equals(hidden.select(names))
 

@@ -1,7 +1,6 @@
 """A lake and a workspace in which one person stands everywhere: tables, quarantine, lists, bundles, playlists, runs and logs."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,46 +29,30 @@ OTHERS = tuple(f"listener-{number:02}" for number in range(6))
 SETTINGS: Settings = parse_settings("", ["quality.max_quarantined_share=0.5"])
 
 
-@dataclass(frozen=True)
-class World:
-    """Where the person is."""
-
-    places: Places
-    week: Week
-
-    @property
-    def lake(self) -> Lake:
-        return self.places.lake
-
-    @property
-    def workspace(self) -> Workspace:
-        return self.week.workspace
+def world(root: Path) -> Places:
+    """Open the world that `plant` made at a path, or a copy of it."""
+    return Places(Lake.open(root / "lake"), Workspace.open(root / "workspace"), root / "receipts")
 
 
-def plant(root: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def plant(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Import, refresh, make a dataset and a bundle, and publish a week with a recommender that needs no training."""
     lake = Lake.create(root / "lake")
     write_keys(lake.path, (KEY,))
     _import(lake, root)
-    refresh(lake, SETTINGS)
     put_on_list(lake, [PERSON], bots.ALLOW)
     refresh(lake, SETTINGS)
     made = make_dataset(lake, SETTINGS)
     workspace = Workspace.create(root / "workspace")
     point_to_keys(workspace.path, lake.path)
-    made.save(root / "workspace" / "runs" / "weekly-1" / "artifacts" / "make-dataset")
-    week = Week(
-        workspace,
-        root / "workspace" / "runs" / "weekly-1" / "artifacts" / "make-dataset",
-        _bundle(workspace, made),
-    )
+    dataset = workspace.runs / "weekly-1" / "artifacts" / "make-dataset"
+    made.save(dataset)
+    week = Week(workspace, dataset, _bundle(workspace, made))
     monkeypatch.setattr(shards, "_recommender", Planted.load)
     activate(week)
     (workspace.runs / "weekly-1" / "weekly.log").write_text(
         f"ok\nslate of {KEY.pseudonym(PERSON)} is short\n"
     )
     (workspace.reports / "training-1.html").write_text("<p>A heavy listener</p>")
-    return World(Places(lake, workspace, root / "receipts"), week)
 
 
 def _bundle(workspace: Workspace, made: Dataset) -> Path:
@@ -98,10 +81,17 @@ def _import(lake: Lake, root: Path) -> None:
     lines.append({"user_id": PERSON, "track_id": "t01", "timestamp": "no time"})
     text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
     (files / "events.jsonl").write_text(text, "utf-8")
-    pq.write_table(pa.table({"user_id": [PERSON, OTHERS[0]], "country": ["SE", "NO"]}), files / "users.parquet")
+    pq.write_table(
+        pa.table({"user_id": [PERSON, OTHERS[0]], "country": ["SE", "NO"]}), files / "users.parquet"
+    )
     pq.write_table(
         pa.table({"playlist_id": ["p1"], "track_ids": [["t01", "t02"]], "user_id": [PERSON]}),
         files / "playlists.parquet",
     )
-    for source, name in (("events", "events.jsonl"), ("users", "users.parquet"), ("playlists", "playlists.parquet")):
-        import_files(lake, source, [files / name], settings=SETTINGS)
+    tracks = [
+        {"track_id": f"t{number:02}", "artist_ids": [f"a{number}"], "artist_name": f"Band {number}"}
+        for number in range(40)
+    ]
+    pq.write_table(pa.Table.from_pylist(tracks), files / "catalogue.parquet")
+    for name in ("events.jsonl", "users.parquet", "playlists.parquet", "catalogue.parquet"):
+        import_files(lake, name.partition(".")[0], [files / name], settings=SETTINGS)

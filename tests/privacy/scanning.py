@@ -23,9 +23,7 @@ def hits(names: list[str], *places: Path) -> list[str]:
     wanted = forms(*names)
     files = sorted(file for place in places for file in place.rglob("*") if file.is_file())
     return [
-        str(file)
-        for file in files
-        if any(name in content for content in _contents(file) for name in wanted)
+        str(file) for file in files if any(name in content for content in _contents(file) for name in wanted)
     ]
 
 

@@ -91,9 +91,10 @@ def test_a_second_person_counts_too(workspace: Workspace) -> None:
     second = replace_bundles(workspace, [ANN])[first]
     manifest = read_manifest(workspace.bundles / second)
     assert manifest["learnt_from_erased_users"] == 2
-    assert Dataset.load(workspace.bundles / second).interactions.user_rows.tolist() == Dataset.load(
-        workspace.bundles / second
-    ).users.ids.rows([KEY.pseudonym("cat")]).tolist()
+    assert (
+        Dataset.load(workspace.bundles / second).interactions.user_rows.tolist()
+        == Dataset.load(workspace.bundles / second).users.ids.rows([KEY.pseudonym("cat")]).tolist()
+    )
 
 
 def test_own_ids_leave_bundles_without_pseudonyms(tmp_path: Path) -> None:
