@@ -131,7 +131,6 @@ import os, sys
 from pathlib import Path
 from crossfade.privacy.erase import erase
 from crossfade.store import embedded
-from tests.privacy import planted
 from tests.privacy.planted import PERSON, SETTINGS, world
 embedded.write_about = lambda *_: os.kill(os.getpid(), 9)
 erase(world(Path(sys.argv[1])), PERSON, SETTINGS)
