@@ -1,11 +1,16 @@
 """`crossfade erase` and `crossfade export`: what a person may ask of a service that knows them."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from crossfade.cli.options import chosen_settings, settings_options
+
+if TYPE_CHECKING:
+    from crossfade.privacy.receipt import Receipt
 
 LAKE = click.option(
     "--lake", "lake_path", type=click.Path(path_type=Path), required=True, help="Directory of the lake."
@@ -57,11 +62,10 @@ def erase_command(
     lake = Lake.open(lake_path)
     if user is None:
         assert receipt_file is not None
-        click.echo(_verified(lake.path, receipt_file))
+        receipt = _verified(lake.path, receipt_file)
+        click.echo("\n".join([*_removed(receipt), *_left(receipt)]))
         return
     settings = chosen_settings(settings_file, assignments)
-    from contextlib import ExitStack
-
     from crossfade.cli.run_lock import held_lock
     from crossfade.privacy.erase import RECEIPTS, Places, erase
     from crossfade.recommender.workspace import Workspace
@@ -76,11 +80,12 @@ def erase_command(
         if workspace:
             stack.enter_context(held_lock(workspace.runs / "lock", "erase"))
         places = Places(lake, workspace, receipts_dir or home)
-        receipt = erase(places, user, settings, lambda line: click.echo(line, err=True))
-    click.echo(f"receipt: {receipt}")
+        path = erase(places, user, settings, lambda line: click.echo(line, err=True))
+    for line in (*_left(_verified(lake.path, path)), f"receipt: {path}"):
+        click.echo(line)
 
 
-def _verified(lake: Path, receipt_file: Path) -> str:
+def _verified(lake: Path, receipt_file: Path) -> "Receipt":
     from crossfade.privacy.receipt import Receipt
     from crossfade.schema.errors import NotFoundError
     from crossfade.schema.user_keys import key_file, lake_keys
@@ -88,11 +93,17 @@ def _verified(lake: Path, receipt_file: Path) -> str:
     keys = lake_keys(lake)
     if keys is None:
         raise NotFoundError(f"The key that signs receipts of this lake is not here: {key_file(lake)}.")
-    receipt = Receipt.verified(receipt_file, keys)
+    return Receipt.verified(receipt_file, keys)
+
+
+def _removed(receipt: "Receipt") -> list[str]:
     lines = [f"signed by key {receipt.key}; erased from {receipt.started} to {receipt.finished}"]
-    lines += [f"{place.place}: {place.removed:,} {place.what}" for place in receipt.places]
-    lines += [f"learnt from until the next training: bundle {model}" for model in receipt.models]
-    return "\n".join(lines)
+    return [*lines, *(f"{place.place}: {place.removed:,} {place.what}" for place in receipt.places)]
+
+
+def _left(receipt: "Receipt") -> list[str]:
+    lines = [f"learnt from until the next training: bundle {model}" for model in receipt.models]
+    return [*lines, *(f"still holds the name: {file}" for file in receipt.remaining)]
 
 
 @click.command("export", short_help="Give a person all that is known about them.")

@@ -10,12 +10,13 @@ from typing import Final
 from crossfade.lake.lake import Lake
 from crossfade.privacy.lake_traces import erase_from_lake, rows_of
 from crossfade.privacy.receipt import Erased, Receipt
+from crossfade.privacy.scan import files_holding
 from crossfade.privacy.workspace_traces import erase_bundles, erase_leftovers, erase_slates, is_known
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
-from crossfade.schema.user_keys import UserKeys, lake_keys, new_key, write_keys
+from crossfade.schema.user_keys import lake_keys, new_key, write_keys
 
 RECEIPTS: Final = "erasures"
 PENDING: Final = ".pending"
@@ -36,6 +37,11 @@ class Places:
     lake: Lake
     workspace: Workspace | None
     receipts: Path
+
+    @property
+    def directories(self) -> list[Path]:
+        """Where files are."""
+        return [place.path for place in (self.lake, self.workspace) if place]
 
     def knows(self, names: list[str]) -> bool:
         """Return whether any place holds something of a person."""
@@ -104,30 +110,36 @@ def erase(places: Places, user_id: str, settings: Settings, progress: Progress =
         journal.write()
         erase_from_lake(lake, user_id, keys, settings, journal.note)
         if workspace is not None:
-            models = erase_bundles(workspace, names, settings.tracking, journal.note)
-            erase_slates(workspace, names, journal.note)
-            erase_leftovers(workspace, names, journal.note)
-    return _signed(places, keys, subject, journal, models)
-
-
-def _signed(places: Places, keys: UserKeys, subject: str, journal: _Journal, models: list[str]) -> Path:
+            models = _erase_from_workspace(workspace, names, settings, journal.note)
+        remaining = files_holding(places.directories, names)
+    path = places.receipts / f"{subject[:16]}-{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     receipt = Receipt(
         subject=subject,
         key=keys.current.id,
-        lake=places.lake.id,
+        lake=lake.id,
         started=journal.started,
         finished=_now(),
         places=tuple(journal.places.values()),
         models=tuple(models),
+        remaining=tuple(map(str, remaining)),
     )
-    path = places.receipts / f"{subject[:16]}-{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     receipt.write(path, keys)
     journal.close()
     return path
 
 
+def _erase_from_workspace(
+    workspace: Workspace, names: list[str], settings: Settings, note: Callable[[Erased], None]
+) -> list[str]:
+    """Return the digests of bundles whose models have learnt from somebody who was erased."""
+    models = erase_bundles(workspace, names, settings.tracking, note)
+    erase_slates(workspace, names, note)
+    erase_leftovers(workspace, names, note)
+    return models
+
+
 def _told(places: Places) -> str:
-    return " and ".join(str(place.path) for place in (places.lake, places.workspace) if place)
+    return " and ".join(map(str, places.directories))
 
 
 def _now() -> str:

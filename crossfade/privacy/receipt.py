@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -44,6 +44,7 @@ class Receipt:
         finished: When it ended.
         places: All that was looked through.
         models: Digests of bundles whose models have learnt from the person, until the next training.
+        remaining: Files that still hold the bytes of a name; a common word as a user id stands anywhere.
     """
 
     subject: str
@@ -52,7 +53,8 @@ class Receipt:
     started: str
     finished: str
     places: tuple[Erased, ...]
-    models: tuple[str, ...] = field(default=())
+    models: tuple[str, ...] = ()
+    remaining: tuple[str, ...] = ()
 
     def write(self, path: Path, keys: UserKeys) -> None:
         """Sign with the newest key, and write."""
@@ -80,7 +82,8 @@ class Receipt:
             raise NotFoundError(f"{path} is signed by key {body['key']}, which is not in {keys.place}.")
         if signature != key.signature(_bytes(body)):
             raise IntegrityError(f"{path} was changed after it was signed.")
-        return cls(**{**body, "places": places, "models": tuple(body["models"])})
+        lists = {name: tuple(body[name]) for name in ("models", "remaining")}
+        return cls(**{**body, "places": places, **lists})
 
 
 def _bytes(body: Mapping[str, Any]) -> bytes:

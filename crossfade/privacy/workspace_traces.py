@@ -16,7 +16,8 @@ from crossfade.schema.tables import Surface
 from crossfade.store.weekly import store_of
 
 Note = Callable[[Erased], None]
-WORDS: Final = (".log", ".json", ".jsonl", ".txt", ".yaml")  # what people and programs write line by line
+LINES: Final = (".log", ".jsonl", ".txt")  # a line that names a person is about them
+DOCUMENTS: Final = (".json", ".yaml")  # without such a line they could not be read any more
 ERASED: Final = "erased"
 
 
@@ -71,7 +72,7 @@ def erase_slates(workspace: Workspace, names: Collection[str], note: Note) -> No
 
 
 def erase_leftovers(workspace: Workspace, names: Collection[str], note: Note) -> None:
-    """Remove what can be made again (artifacts and caches of runs, shards, reports), and blot names out of logs."""
+    """Remove what can be made again (artifacts and caches of runs, shards, reports), and lines of logs that name a person."""
     runs = workspace.runs
     shown = sorted(workspace.reports.glob("*.html"))
     made = [*runs.glob("*/artifacts"), *runs.glob("*/removed-*"), *runs.glob("*/tmp"), runs / "cache"]
@@ -83,19 +84,27 @@ def erase_leftovers(workspace: Workspace, names: Collection[str], note: Note) ->
         note(Erased(_relative(workspace, page), "report, which shows listeners without names", 1))
         page.unlink()
     for path in _mentioning(workspace, names):
-        text, count = mentions(*names).subn(ERASED, path.read_text("utf-8", errors="surrogateescape"))
+        text, count = _without_mentions(path, names)
+        note(Erased(_relative(workspace, path), "lines" if path.suffix in LINES else "mentions", count))
         replace_file(path, text.encode("utf-8", errors="surrogateescape"))
-        note(Erased(_relative(workspace, path), "mentions", count))
+
+
+def _without_mentions(path: Path, names: Collection[str]) -> tuple[str, int]:
+    found, text = mentions(*names), path.read_text("utf-8", errors="surrogateescape")
+    if path.suffix in DOCUMENTS:
+        return found.subn(ERASED, text)
+    lines = text.splitlines(keepends=True)
+    kept = [line for line in lines if not found.search(line)]
+    return "".join(kept), len(lines) - len(kept)
 
 
 def _mentioning(workspace: Workspace, names: Collection[str]) -> Iterator[Path]:
-    found = mentions(*names)
-    for directory in (workspace.path, workspace.runs, workspace.path / "mlflow"):
-        deep = directory != workspace.path
-        for path in sorted(directory.rglob("*") if deep else directory.glob("*")):
-            is_text = path.suffix in WORDS and path.is_file()
-            if is_text and found.search(path.read_text("utf-8", errors="surrogateescape")):
-                yield path
+    """Yield the texts that name a person; bundles, playlists and shards are no texts."""
+    found, others = mentions(*names), (workspace.bundles, workspace.store, workspace.weekly)
+    for path in sorted(workspace.path.rglob("*")):
+        is_text = path.suffix in (*LINES, *DOCUMENTS) and path.is_file() and not {*others} & {*path.parents}
+        if is_text and found.search(path.read_text("utf-8", errors="surrogateescape")):
+            yield path
 
 
 def _crown(workspace: Workspace, replaced: Mapping[str, str], tracking: TrackingSettings) -> None:

@@ -34,7 +34,7 @@ def test_a_person_gets_what_is_known_and_then_is_erased(
     assert main(["erase", "bob-4711", "--lake", lake]) == 0
     told = capsys.readouterr()
     assert "bronze/events: 1 rows" in told.err
-    receipt = told.out.split()[1]
+    receipt = told.out.split("receipt: ")[1].strip()
     assert receipt.startswith(f"{lake}.erasures/")
     assert main(["erase", "--verify", receipt, "--lake", lake]) == 0
     assert "bronze/events: 1 rows" in capsys.readouterr().out

@@ -17,9 +17,11 @@ from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import EVENTS, TRACKS
+from crossfade.schema.user_keys import UserKey, write_keys
 from tests.lake.rows import Row, arrow, bronze, minute
 
 SETTINGS: Final = default_settings()
+KEY: Final = UserKey(b"k" * 32)
 PLAYS: Final[list[Row]] = [
     {c.USER_ID: "u", c.TRACK_ID: "1", c.TIMESTAMP: minute(0), c.PLAYED_MS: 60_000},
     {c.USER_ID: "u", c.TRACK_ID: "1", c.TIMESTAMP: minute(0), c.PLAYED_MS: 50_000},
@@ -31,6 +33,7 @@ PLAYS: Final[list[Row]] = [
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake.create(tmp_path / "lake")
+    write_keys(lake.path, (KEY,))
     lake.append(BRONZE, "events", bronze(PLAYS))
     named: list[Row] = [
         {c.TRACK_ID: "1", c.TITLE: "old"},
@@ -166,6 +169,7 @@ def test_a_killed_refresh_run_again_ends_in_the_same_state(lake: Lake, tmp_path:
     report = refresh(lake, SETTINGS)
     assert len(report.written) == len(STEPS) - write + 1
     whole = Lake.create(tmp_path / "whole")
+    write_keys(whole.path, (KEY,))
     whole.append(BRONZE, "events", lake.read(BRONZE, "events"))
     whole.append(BRONZE, "tracks", lake.read(BRONZE, "tracks"))
     whole.append(QUARANTINE, "events", lake.read(QUARANTINE, "events"))

@@ -52,6 +52,7 @@ def plant(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace.runs / "weekly-1" / "weekly.log").write_text(
         f"ok\nslate of {KEY.pseudonym(PERSON)} is short\n"
     )
+    (workspace.runs / "weekly-1" / "about.json").write_text(json.dumps({"first": PERSON, "number": 7}))
     (workspace.reports / "training-1.html").write_text("<p>A heavy listener</p>")
 
 

@@ -1,5 +1,6 @@
 """A person is erased: no byte of them is left, everybody else stays, and what they asked for is on paper."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -76,7 +77,11 @@ def test_no_byte_of_a_person_is_left(origin: Path, erased: Places) -> None:
         1,
     )
     assert removed["store/discover_weekly"] == 1
-    assert removed["runs/weekly-1/weekly.log"] == 1
+    assert removed["runs/weekly-1/weekly.log"] == removed["runs/weekly-1/about.json"] == 1
+    run = workspace_of(erased).runs / "weekly-1"
+    assert (run / "weekly.log").read_text() == "ok\n"
+    assert json.loads((run / "about.json").read_text()) == {"first": "erased", "number": 7}
+    assert signed.remaining == ()
     assert signed.models == (workspace_of(erased).champion_digest(),)
     assert signed.subject == KEY.subject(PERSON)
 
@@ -169,7 +174,10 @@ def test_an_erasure_that_was_stopped_three_times_goes_on_and_its_receipt_lacks_n
 def test_a_lake_that_was_never_refreshed_is_erased_alone(world: Places) -> None:
     for table in ("silver", "gold"):
         shutil.rmtree(world.lake.path / table)
+    stray = world.lake.path / "stray.bin"
+    stray.write_bytes(b"\0" + KEY.pseudonym(PERSON).encode())
     receipt = erase(Places(world.lake, None, world.receipts), PERSON, SETTINGS)
-    assert hits(NAMES, world.lake.path) == []
-    assert Receipt.verified(receipt, kept(world)).models == ()
+    assert hits(NAMES, world.lake.path) == [str(stray)]
+    signed = Receipt.verified(receipt, kept(world))
+    assert (signed.models, signed.remaining) == ((), (str(stray),))
     assert hits(NAMES, workspace_of(world).path)
