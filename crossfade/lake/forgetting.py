@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError
 
 from crossfade.lake.lake import Lake, unwritten
 from crossfade.schema import columns as c
+from crossfade.schema.errors import IntegrityError
 
 LOG: Final = "_delta_log"
 NUMBERED: Final = re.compile(r"(\d{20})\.")
@@ -55,8 +56,11 @@ def settle(lake: Lake, layer: str, name: str) -> None:
         lake: With its writer lock held, and no stream at work.
         layer: One of `LAYERS`.
         name: The table.
+
+    Raises:
+        IntegrityError: The table lacks a file of its newest version; no data file is removed.
     """
-    path = lake.path / layer / name
+    path = (lake.path / layer / name).resolve()
     if _names_rows(lake.history(layer, name)[0]):
         _changed(
             path, _commit_nothing
@@ -67,10 +71,17 @@ def settle(lake: Lake, layer: str, name: str) -> None:
         number = NUMBERED.match(file.name)
         if number and int(number.group(1)) < newest.version():
             file.unlink()
-    live = {str(file) for file in lake.files(layer, name)}
-    for file in path.rglob("*.parquet"):
-        if LOG not in file.parts and str(file) not in live:
-            file.unlink()
+    for file in _dead_files(path, {file.resolve() for file in lake.files(layer, name)}):
+        file.unlink()
+
+
+def _dead_files(path: Path, live: set[Path]) -> set[Path]:
+    stored = {file for file in path.rglob("*.parquet") if LOG not in file.relative_to(path).parts}
+    if missing := sorted(live - stored):
+        raise IntegrityError(
+            f"{path} lacks {missing[0].name}, a file of its newest version; restore it first."
+        )
+    return stored - live
 
 
 def table_digest(lake: Lake, layer: str, name: str) -> str:

@@ -10,6 +10,7 @@ from crossfade.lake.forgetting import delete_user, keep_rows, settle, table_dige
 from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
 from crossfade.lake.layout import QUARANTINE_SCHEMA, bronze_schema
 from crossfade.schema import columns as c
+from crossfade.schema.errors import IntegrityError
 from crossfade.schema.tables import EVENTS
 from tests.lake.rows import arrow, bronze
 
@@ -30,6 +31,22 @@ def lake(tmp_path: Path) -> Lake:
 
 def holding(path: Path, text: str) -> list[str]:
     return [file.name for file in path.rglob("*") if file.is_file() and text.encode() in file.read_bytes()]
+
+
+def test_a_lake_may_be_named_by_a_relative_path(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(lake.path.parent)
+    here = Lake.open(Path("lake"))
+    with here.writing():
+        settle(here, BRONZE, "events")
+    assert here.read(BRONZE, "events").num_rows == 4
+
+
+def test_no_data_file_is_removed_where_one_is_missing(lake: Lake) -> None:
+    first, second = lake.files(BRONZE, "events")
+    first.rename(first.with_suffix(".gone"))
+    with pytest.raises(IntegrityError, match=f"lacks {first.name}, a file of its newest version"):
+        settle(lake, BRONZE, "events")
+    assert second.exists()
 
 
 def test_deleted_rows_are_in_no_file_and_no_statistics(lake: Lake) -> None:
