@@ -5,22 +5,25 @@ Users and their histories leave; what was learnt stays learnt until the next tra
 
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crossfade.features.arrow_files import read_table
-from crossfade.features.dataset import Dataset, Users
+from crossfade.features.arrow_files import read_table, write_table
+from crossfade.features.dataset import LISTENS_FILE, USER_ROWS, USERS_FILE
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.manifest import DIGEST, FILES, SCHEMA, read_manifest, verify
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.durable import remove_directory
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import IdMap, Rows
 from crossfade.schema.user_keys import ID_HEX, is_pseudonym
+
+Bools = npt.NDArray[np.bool_]
 
 REPLACES: Final = "replaces"
 LEARNT_FROM_ERASED: Final = "learnt_from_erased_users"
@@ -61,12 +64,11 @@ def replace_bundles(workspace: Workspace, names: Collection[str]) -> dict[str, s
 
 def _without(directory: Path, names: Collection[str], replaced: Mapping[str, str]) -> Path:
     manifest = verify(directory)
-    dataset = Dataset.load(directory)
     rows = _rows(directory, names)
 
     def fill(target: Path) -> None:
         shutil.copytree(directory, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("MANIFEST.json"))
-        _forgotten(dataset, rows).save(target)
+        _forget(target, rows)
 
     about: dict[str, Any] = {
         name: value for name, value in manifest.items() if name not in (DIGEST, FILES, SCHEMA)
@@ -77,28 +79,25 @@ def _without(directory: Path, names: Collection[str], replaced: Mapping[str, str
     return write_bundle(directory.parent, fill, about)
 
 
-def _forgotten(dataset: Dataset, rows: Rows) -> Dataset:
-    """Return a dataset without users [n]: their listens are gone, and in their rows nobody stands.
+def _forget(directory: Path, rows: Rows) -> None:
+    """Take users [n] out of a bundle's files: their listens are gone, and in their rows nobody stands.
 
-    The rows themselves stay, and their countries, since what was learnt is numbered by them.
+    The rows themselves stay, and their countries, since what was learnt is numbered by them. The tables are changed as they are,
+    so that bundles of earlier code can be replaced, too.
     """
-    table, gone = dataset.users.table, np.isin(np.arange(len(dataset.users)), rows)
-    columns = {
-        name: pa.array(
-            [
-                None if out and name != c.COUNTRY else value
-                for value, out in zip(column.to_pylist(), gone, strict=True)
-            ],
-            column.type,
-        )
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
-    ids = table.column(c.USER_ID).to_pylist()
-    columns[c.USER_ID] = pa.array(
-        [_nobody(name, row) if gone[row] else name for row, name in enumerate(ids)], pa.string()
-    )
-    kept = dataset.interactions.where(~gone[dataset.interactions.user_rows])
-    return replace(dataset, users=Users(pa.table(columns, schema=table.schema)), interactions=kept)
+    users, listens = read_table(directory / USERS_FILE), read_table(directory / LISTENS_FILE)
+    kept = ~np.isin(listens.column(USER_ROWS).to_numpy(), rows)
+    gone = np.isin(np.arange(len(users)), rows)
+    columns = {name: _emptied(users.column(name), gone) for name in users.column_names if name != c.COUNTRY}
+    names = enumerate(users.column(c.USER_ID).to_pylist())
+    columns[c.USER_ID] = [_nobody(name, row) if gone[row] else name for row, name in names]
+    table = {name: columns.get(name, users.column(name)) for name in users.column_names}
+    write_table(pa.table(table, schema=users.schema), directory / USERS_FILE)
+    write_table(listens.filter(pa.array(kept)), directory / LISTENS_FILE)
+
+
+def _emptied(column: pa.ChunkedArray, gone: Bools) -> pa.ChunkedArray:
+    return pc.if_else(pa.array(gone), pa.scalar(None, column.type), column)
 
 
 def _nobody(name: str, row: int) -> str:
@@ -106,8 +105,8 @@ def _nobody(name: str, row: int) -> str:
 
 
 def _rows(bundle: Path, names: Collection[str]) -> Rows:
-    users = Users(read_table(bundle / "users.arrow"))
-    rows = users.ids.rows(list(names))
+    users = IdMap(read_table(bundle / USERS_FILE).column(c.USER_ID).combine_chunks())
+    rows = users.rows(list(names))
     return rows[rows >= 0]
 
 
