@@ -1,15 +1,20 @@
 """Takes rows out of Delta tables so that no byte of them stays: not in files of earlier versions, not in the log's statistics."""
 
+import json
 import re
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction
 
 from crossfade.lake.lake import Lake, unwritten
 from crossfade.schema import columns as c
@@ -17,25 +22,42 @@ from crossfade.schema.errors import IntegrityError
 
 LOG: Final = "_delta_log"
 NUMBERED: Final = re.compile(r"(\d{20})\.")
-ERASURE: Final = "crossfade.erasure"
 
 
 def delete_user(lake: Lake, layer: str, name: str, user_id: str) -> int:
-    """Delete a user's rows from a table and return their number; only files that hold some are rewritten.
+    """Delete a user's rows from a table and return their number; only files that hold some are rewritten, as one commit.
 
-    Earlier versions and the log still hold them; `settle` ends that.
+    Delta's own deletion would name the user in the log, and write strings of a type that Arrow then cannot compare with others.
+    Earlier versions still hold the rows; `settle` ends that.
 
     Args:
         lake: With its writer lock held.
         layer: One of `LAYERS`.
-        name: Of a table with `user_id`.
+        name: Of a table with `user_id`, not partitioned.
         user_id: As it stands in the table.
     """
-    count = lake.dataset(layer, name).count_rows(filter=pc.field(c.USER_ID) == user_id)
-    if count:
-        quoted = user_id.replace("'", "''")
-        _changed(lake.path / layer / name, lambda table: table.delete(f"{c.USER_ID} = '{quoted}'"))
-    return int(count)
+    path, count = lake.path / layer / name, 0
+    actions: list[AddAction | RemoveAction] = []
+    for file in lake.files(layer, name):
+        rows = pq.ParquetFile(file).read()
+        kept = rows.filter(pc.fill_null(pc.not_equal(rows.column(c.USER_ID), user_id), True))
+        if len(kept) < len(rows):
+            count += len(rows) - len(kept)
+            actions += [RemoveAction(file.name, True, _now_ms(), file.stat().st_size), _added(file, kept)]
+    if actions:
+        _changed(path, lambda table: table.create_write_transaction(actions, "append", table.schema()))
+    return count
+
+
+def _added(old: Path, rows: pa.Table) -> AddAction:
+    new = old.with_name(f"part-{uuid4()}.zstd.parquet")
+    pq.write_table(rows, new, compression="zstd")
+    statistics = json.dumps({"numRecords": len(rows)})
+    return AddAction(new.name, new.stat().st_size, {}, _now_ms(), data_change=True, stats=statistics)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def keep_rows(lake: Lake, layer: str, name: str, is_kept: Callable[[pa.Table], pa.Array]) -> int:
@@ -61,10 +83,6 @@ def settle(lake: Lake, layer: str, name: str) -> None:
         IntegrityError: The table lacks a file of its newest version; no data file is removed.
     """
     path = (lake.path / layer / name).resolve()
-    if _names_rows(lake.history(layer, name)[0]):
-        _changed(
-            path, _commit_nothing
-        )  # the newest commit is kept as it is, so it must not tell of a deletion
     _changed(path, lambda table: table.create_checkpoint())
     newest = DeltaTable(str(path))
     for file in sorted((path / LOG).iterdir()):
@@ -88,15 +106,6 @@ def table_digest(lake: Lake, layer: str, name: str) -> str:
     """Return a SHA-256 over names and sizes of a table's live files, which Delta never changes."""
     files = sorted((file.name, file.stat().st_size) for file in lake.files(layer, name))
     return sha256(repr(files).encode()).hexdigest()
-
-
-def _names_rows(commit: dict[str, object]) -> bool:
-    return commit.get("operation") == "DELETE" or "predicate" in str(commit.get("operationParameters", ""))
-
-
-def _commit_nothing(table: DeltaTable) -> None:
-    about = CommitProperties(custom_metadata={ERASURE: "rows were erased and earlier versions removed"})
-    table.create_write_transaction([], "append", table.schema(), commit_properties=about)
 
 
 def _changed(path: Path, change: Callable[[DeltaTable], object]) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from crossfade.lake import streams
@@ -77,6 +78,8 @@ def test_a_settled_table_goes_on(lake: Lake) -> None:
     assert stream.append(more, [streams.Span("topic/0", 4, 5)])
     assert lake.num_rows(BRONZE, "events") == 4
     assert len(lake.history(BRONZE, "events")) == 2
+    found = lake.dataset(BRONZE, "events").to_table(filter=pc.field(c.USER_ID) == "b")
+    assert sorted(found.column(c.TRACK_ID).to_pylist()) == ["1", "3"]
 
 
 def test_settling_keeps_what_the_newest_commit_tells_and_is_safe_to_repeat(lake: Lake) -> None:
