@@ -17,7 +17,7 @@ PACKAGES = ("crossfade", "components", "pipelines", "serving", "monitoring", "be
 # Inside crossfade/, imports go down this list.
 LAYERS = (
     "schema", "lake", "sources", "twin", "quality", "features", "retrieval", "ranking", "reranking",
-    "recommender", "evaluation", "store", "experiments", "cli",
+    "recommender", "evaluation", "store", "experiments", "privacy", "cli",
 )  # fmt: skip
 # Outside it, a package imports itself and these.
 ALLOWED = {

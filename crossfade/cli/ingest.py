@@ -112,7 +112,9 @@ def kafka(
     with ExitStack() as stack:
         recorder = _recorder(stack, metrics_host, metrics_port)
         stop = stack.enter_context(until_told_to_stop())
-        landing = Landing(Lake.create(lake_path), cluster, decode, settings.lake.future_tolerance_minutes)
+        lake = Lake.create(lake_path)
+        stack.enter_context(lake.streaming())
+        landing = Landing(lake, cluster, decode, settings.lake.future_tolerance_minutes)
         report = ingest(landing, source, settings.stream, stop=stop, progress=_told(), recorder=recorder)
     click.echo(json.dumps(asdict(report)) if as_json else str(report))
 

@@ -30,11 +30,12 @@ def playlist_command(user: str, workspace_dir: Path, *, surface_name: str, as_js
     from crossfade.recommender.workspace import Workspace
     from crossfade.schema.errors import NotFoundError
     from crossfade.store.embedded import EmbeddedStore
+    from crossfade.store.own_slates import own_slate
 
     workspace = Workspace.open(workspace_dir)
     surface = surface_of(surface_name)
     reader = EmbeddedStore(workspace.store).reader(surface)
-    slate = reader.get(user)
+    slate = own_slate(reader, user, workspace.path)
     if slate is None:
         raise NotFoundError(
             f"User {user!r} has no {surface} playlist; generation {reader.generation.name} is for "

@@ -19,8 +19,11 @@ from crossfade.features.traits import TRAITS, UNKNOWN_YEAR, age_codes, unknown, 
 from crossfade.schema import columns as c
 from crossfade.schema.ids import IdMap, Rows
 
-COLUMNS: Final = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
+USER_ROWS: Final = "user_rows"
+COLUMNS: Final = (USER_ROWS, "track_rows", "seconds", "strengths", "sessions")
 TRAITS_FILE: Final = "traits.arrow"
+USERS_FILE: Final = "users.arrow"
+LISTENS_FILE: Final = "interactions.arrow"
 
 
 @dataclass(frozen=True)
@@ -156,12 +159,12 @@ class Dataset:
     def save(self, directory: Path) -> None:
         """Write the dataset as Arrow files and `split.json`."""
         self.catalogue.save(directory)
-        write_table(self.users.table, directory / "users.arrow")
+        write_table(self.users.table, directory / USERS_FILE)
         acts = self.interactions
         columns = {name: getattr(acts, name) for name in COLUMNS}
         if acts.situations is not None:
             columns |= {name: acts.situations[:, i].copy() for i, name in enumerate(c.SITUATION)}
-        write_table(pa.table(columns), directory / "interactions.arrow")
+        write_table(pa.table(columns), directory / LISTENS_FILE)
         write_table(pa.table({"trait": self.traits.ids}), directory / TRAITS_FILE)
         self.playlists.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
@@ -171,12 +174,12 @@ class Dataset:
     def load(cls, directory: Path) -> "Dataset":
         """Read what `save` wrote."""
         about = json.loads((directory / "split.json").read_text("utf-8"))
-        table = read_table(directory / "interactions.arrow")
+        table = read_table(directory / LISTENS_FILE)
         situations = [table.column(name).to_numpy() for name in table.column_names[len(COLUMNS) :]]
         acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
         acts = replace(acts, situations=np.stack(situations, axis=1) if situations else None)
         traits = IdMap(read_table(directory / TRAITS_FILE).column(0).combine_chunks())
-        users = Users(read_table(directory / "users.arrow"))
+        users = Users(read_table(directory / USERS_FILE))
         split, versions = Split(**about["split"]), about["lake_versions"]
         return cls(
             Catalogue.load(directory),

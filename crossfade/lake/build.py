@@ -1,6 +1,7 @@
 """Refreshes a lake: bronze to silver to gold, one table after the other, each only when what it is made from has changed."""
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,11 +15,16 @@ from crossfade.lake import bots, gold, layout, silver
 from crossfade.lake.engine import Engine, engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
+from crossfade.lake.own_ids import PEOPLE
+from crossfade.lake.pseudonyms import Pseudonyms
 from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import BotSettings, LakeSettings, Settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, TRACKS, USERS
+from crossfade.schema.user_keys import UserKey, lake_keys, new_key, write_keys
+
+_log = logging.getLogger(__name__)
 
 MADE_FROM: Final = "crossfade.made_from"
 DROPPED: Final = "crossfade.rows_dropped"
@@ -27,6 +33,7 @@ RECIPES: Final = (
     "silver.py",
     "gold.py",
     "layout.py",
+    "pseudonyms.py",
     "activity.py",
     "bot_intruders.py",
     "bot_rules.py",
@@ -77,6 +84,29 @@ class _Making:
     kept: Callable[[str, ir.Table], ir.Table]
     count: Callable[[ir.Table], int]
     notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What a refresh works with; `people` is None where users keep their own ids."""
+
+    lake: Lake
+    engine: Engine
+    people: Pseudonyms | None
+
+    def input(self, table: str) -> ir.Table:
+        """Return a table for a step; bronze rows enter under pseudonyms."""
+        rows = _input(table, self.lake, self.engine)
+        return (
+            self.people.of(rows)
+            if self.people and table.startswith(BRONZE) and c.USER_ID in rows.columns
+            else rows
+        )
+
+    @property
+    def key_id(self) -> str:
+        """The key that pseudonyms are of, empty without."""
+        return self.people.key.id if self.people else ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +173,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
 
     Args:
         lake: With at least one import.
-        settings: The sections `lake` and `bots` are read.
+        settings: The sections `lake`, `bots` and `privacy` are read.
         progress: Told the name of each table before it is built.
 
     Returns:
@@ -160,30 +190,47 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         )
     with lake.writing() as scratch, engine(scratch) as session:
         lake = StillLake(lake.path)
-        written = tuple(step.target for step in STEPS if _built(step, lake, settings, session, progress))
+        key = _user_key(lake) if settings.privacy.pseudonymise else None
+        people = _people(key, lake, session, scratch) if key else None
+        making = _Session(lake, session, people)
+        written = tuple(step.target for step in STEPS if _built(step, making, settings, progress))
         counts = tuple(_counts(name, lake, session) for name in TABLES)
     return LakeReport(counts, written, lake.versions())
 
 
-def _built(
-    step: _Step, lake: Lake, settings: Settings, session: Engine, progress: Callable[[str], None]
-) -> bool:
+def _user_key(lake: Lake) -> UserKey:
+    """Return the key that users are named by, making one for a lake that has none."""
+    keys = lake_keys(lake.path)
+    if keys is None:
+        keys = write_keys(lake.path, (new_key(),))
+        _log.warning("%s is new: the key by which users are named from silver on. Keep it.", keys.place)
+    return keys.current
+
+
+def _people(key: UserKey, lake: Lake, session: Engine, scratch: Path) -> Pseudonyms:
+    tables = tuple(_input(f"{BRONZE}/{name}", lake, session) for name in PEOPLE)
+    return Pseudonyms(key, tables, session, scratch)
+
+
+def _built(step: _Step, session: _Session, settings: Settings, progress: Callable[[str], None]) -> bool:
     """Build a table unless its newest version was made from just these inputs; return whether it was built."""
-    layer, _, name = step.target.partition("/")
-    made_from = _made_from(step, lake, settings)
+    lake, layer, _, name = session.lake, *step.target.partition("/")
+    made_from = _made_from(step, session, settings)
     if lake.has(layer, name) and lake.history(layer, name)[0].get(MADE_FROM) == made_from:
         return False
     progress(step.target)
-    making = _Making(settings.lake, settings.bots, session.kept, session.count, {MADE_FROM: made_from})
-    rows = step.make(making, *(_input(source, lake, session) for source in step.inputs))
-    lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), making.notes)
+    engine = session.engine
+    making = _Making(settings.lake, settings.bots, engine.kept, engine.count, {MADE_FROM: made_from})
+    rows = step.make(making, *map(session.input, step.inputs))
+    lake.overwrite(layer, name, engine.batches(rows, _schema(step.target)), making.notes)
     return True
 
 
-def _made_from(step: _Step, lake: Lake, settings: Settings) -> str:
-    inputs = {source: lake.version(*source.split("/")) for source in step.inputs}
+def _made_from(step: _Step, session: _Session, settings: Settings) -> str:
+    inputs = {source: session.lake.version(*source.split("/")) for source in step.inputs}
     read = settings.model_dump(include=set(step.sections))
-    return json.dumps({"inputs": inputs, "settings": read, "recipe": _recipe()}, sort_keys=True)
+    made_from = {"inputs": inputs, "settings": read, "recipe": _recipe(), "user_key": session.key_id}
+    return json.dumps(made_from, sort_keys=True)
 
 
 def _recipe() -> str:

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Final, TypeAlias
@@ -29,6 +29,7 @@ FEATURES_SUFFIX: Final = "_features"  # of gold tables that hold stored features
 ABOUT_FILE: Final = "lake.json"
 ID: Final = "id"
 LOCK_FILE: Final = ".lock"
+STREAMS_LOCK: Final = ".lock-streams"
 SCRATCH: Final = ".scratch"
 # A lake killed while it was made holds at most these; anything else means that the directory is in other use.
 OWN_FILES: Final = (ABOUT_FILE, LOCK_FILE, SCRATCH, f".{ABOUT_FILE}.")
@@ -118,6 +119,22 @@ class Lake:
                 raise unwritten(self.path, error) from error
             finally:
                 rmtree(scratch, ignore_errors=True)
+
+    def streaming(self) -> AbstractContextManager[None]:
+        """Keep erasures out while a stream writes to bronze; any number of streams may.
+
+        Raises:
+            InputError: A user is being erased.
+        """
+        return locked_or_refused(self.path / STREAMS_LOCK, f"erasing a user from {self.path}", shared=True)
+
+    def without_streams(self) -> AbstractContextManager[None]:
+        """Keep streams out while files and logs of tables are removed.
+
+        Raises:
+            InputError: A stream is writing to bronze, or another user is being erased.
+        """
+        return locked_or_refused(self.path / STREAMS_LOCK, f"streaming into the lake at {self.path}")
 
     def append(self, layer: str, name: str, rows: ArrowRows, about: Mapping[str, str] | None = None) -> None:
         """Append rows as one commit, making the table if it is missing.

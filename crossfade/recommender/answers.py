@@ -77,7 +77,9 @@ def answer(
         mine = [asks[place] for place in places]
         length = k or recommender.policies[surface].k
         lake = recommender.settings.lake
-        requests, unknown = requests_of(mine, recommender.dataset, recommender.as_of, length, lake=lake)
+        requests, unknown = requests_of(
+            mine, recommender.dataset, recommender.as_of, length, lake=lake, home=recommender.home
+        )
         watch = None if log is None else partial(log.append, recommender, mine, requests)
         slates = recommender.recommend(replace(requests, verify_reasons=True), watch)
         answered |= zip(places, in_words(mine, slates, recommender), strict=True)

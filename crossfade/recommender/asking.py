@@ -22,6 +22,7 @@ from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.ids import Rows
+from crossfade.schema.own_ids import own_rows
 from crossfade.schema.section import Share
 from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import Surface
@@ -169,7 +170,7 @@ def _ask(line: str, place: str, surface: Surface | None) -> Ask:
 
 
 def requests_of(
-    asks: Sequence[Ask], dataset: Dataset, as_of: int, k: int, *, lake: LakeSettings
+    asks: Sequence[Ask], dataset: Dataset, as_of: int, k: int, *, lake: LakeSettings, home: Path | None = None
 ) -> tuple[Requests, Unknown]:
     """Turn requests of one surface into rows.
 
@@ -179,11 +180,13 @@ def requests_of(
         as_of: UTC seconds for requests without a time.
         k: Tracks wanted in each slate.
         lake: How played shares become strengths.
+        home: Of the bundle, from which the key of its users' names is looked for.
 
     Raises:
         InputError: A seed track is unknown; names request and track.
+        NotFoundError: Users stand under pseudonyms whose key is not here.
     """
-    users = dataset.users.ids.rows(_texts([ask.user_id for ask in asks]))
+    users = own_rows(dataset.users.ids, _texts([ask.user_id for ask in asks]), home)
     seconds = np.array([as_of if ask.seconds is None else ask.seconds for ask in asks], np.int64)
     queries = _as_of(dataset.queries(users, as_of), seconds)
     countries = dataset.users.countries.rows(_texts([ask.country for ask in asks]))

@@ -1,6 +1,6 @@
 """The one recommender behind evaluation, the weekly batch and the server: requests in, slates out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from crossfade.reranking.rerank import GenreProfiles, TrackColumns, rerank
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.own_ids import own_rows
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.schema.tables import Surface
 
@@ -87,6 +88,7 @@ class Recommender:
         as_of: UTC seconds; the bundle knows what happened before.
         digest: The bundle's name.
         model: Digest of the model alone, as `model_digest`.
+        home: The bundle's directory, from which the key of its users' names is looked for; None where there is none.
     """
 
     dataset: Dataset
@@ -99,6 +101,7 @@ class Recommender:
     as_of: int
     digest: str
     model: str
+    home: Path | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -121,6 +124,7 @@ class Recommender:
             manifest["window"]["end"],
             manifest[DIGEST],
             model_digest(manifest),
+            directory,
         )
 
     @property
@@ -157,6 +161,10 @@ class Recommender:
         """[num_genres] everybody's share of plays among plays and skips, which exploration starts from."""
         catalogue = self.catalogue
         return genre_rates(self.dataset.interactions, catalogue.genre_rows, len(catalogue.genres))
+
+    def user_rows(self, user_ids: Sequence[str]) -> Rows:
+        """Map people's own ids [n] to rows, -1 unknown; errors as in `own_rows`."""
+        return own_rows(self.dataset.users.ids, user_ids, self.home)
 
     def recommend(self, requests: Requests, watch: Watch | None = None) -> Slates:
         """Answer requests of one surface: retrieve, filter, rank, rerank, explain.

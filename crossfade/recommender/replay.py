@@ -144,7 +144,8 @@ def _ranked(entry: LoggedRequest, recommender: Recommender) -> Ranked:
     moment = datetime.fromtimestamp(entry.moment, UTC)
     ask = entry.request if entry.request.time is None else entry.request.model_copy(update={"time": moment})
     k = max(len(entry.track_ids), 1)
-    requests, _ = requests_of([ask], recommender.dataset, entry.moment, k, lake=recommender.settings.lake)
+    lake, home = recommender.settings.lake, recommender.home
+    requests, _ = requests_of([ask], recommender.dataset, entry.moment, k, lake=lake, home=home)
     return recommender.rank(requests, recommender.exclusions(requests))
 
 

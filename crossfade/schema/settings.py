@@ -92,6 +92,12 @@ class BotSettings(Section):
     score_prior_plays: Amount
 
 
+class PrivacySettings(Section):
+    """Under which names users stand."""
+
+    pseudonymise: bool
+
+
 class SkipSettings(Section):
     """What a skip says."""
 
@@ -189,6 +195,7 @@ class Settings(Section):
     lake: LakeSettings
     stream: StreamSettings
     bots: BotSettings
+    privacy: PrivacySettings
     skips: SkipSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
@@ -213,6 +220,11 @@ class Settings(Section):
     def input_models(self) -> InputModels:
         """The models whose vectors of tracks the two-tower may read."""
         return InputModels(als=self.als, item2vec=self.item2vec)
+
+    def with_own_ids(self) -> "Settings":
+        """Return the settings with users under their own ids, for lakes that nobody keeps and listeners that nobody is."""
+        own_ids = self.privacy.model_copy(update={"pseudonymise": False})
+        return self.model_copy(update={"privacy": own_ids})
 
     def of_model(self) -> dict[str, Any]:
         """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""

@@ -3,9 +3,10 @@
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -24,6 +25,7 @@ ABOUT: Final = "generation.json"
 DATA: Final = "data.mdb"
 LONGEST_USER_BYTES: Final = 511  # LMDB's longest key
 FIRST_MAP_BYTES: Final = 1 << 26
+COPIED_AT_ONCE: Final = 10_000
 
 # LMDB refuses to open one file twice in one process, so that readers of a generation share its environment.
 _environments: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
@@ -110,6 +112,15 @@ class EmbeddedWriter:
                     f"The store gives back other values than were written to {self.generation.name}; check "
                     "the disk and publish the generation again."
                 )
+
+    def copy(self, reader: "EmbeddedReader", without: Collection[str]) -> None:
+        """Add the slates of another generation as they are, but for those of some users."""
+        left_out = {user.encode() for user in without}
+        with reader.environment.begin(buffers=False) as transaction:
+            slates = ((key, value) for key, value in transaction.cursor() if key not in left_out)
+            while batch := dict(islice(slates, COPIED_AT_ONCE)):
+                while not self._put(batch):
+                    self.environment.set_mapsize(2 * self.environment.info()["map_size"])
 
     def __len__(self) -> int:
         """Return the number of slates so far."""

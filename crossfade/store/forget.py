@@ -19,7 +19,7 @@ from crossfade.store.rows import RowReader
 COPIED_AT_ONCE: Final = 10_000
 
 
-def forget_features(lake: Lake, store: FeatureStore, names: Collection[str]) -> dict[str, int]:
+def forget_features(lake: Lake, store: FeatureStore | None, names: Collection[str]) -> dict[str, int]:
     """Remove the stored features of people.
 
     Earlier versions of the gold table keep their rows until it is vacuumed. Counts of tracks and artists keep what the
@@ -27,7 +27,7 @@ def forget_features(lake: Lake, store: FeatureStore, names: Collection[str]) -> 
 
     Args:
         lake: Whose writer lock the caller does not hold.
-        store: The online features.
+        store: The online features, None where nothing was stored.
         names: Under which people may stand.
 
     Returns:
@@ -37,7 +37,7 @@ def forget_features(lake: Lake, store: FeatureStore, names: Collection[str]) -> 
         InputError: Another process is writing to the lake or to the store.
     """
     removed = {f"{GOLD}/{USER.table}": _forget_history(lake, names)}
-    for about in store.rows.generations(FAMILY):
+    for about in store.rows.generations(FAMILY) if store else ():
         removed[about.name] = _forget_online(store, about.name, names)
     return {place: count for place, count in removed.items() if count}
 

@@ -10,6 +10,7 @@ from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.tables import Surface
 from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.own_slates import own_slate
 from tests.cli import small
 
 USERS = 150
@@ -59,7 +60,7 @@ def test_from_nothing_to_playlists_and_the_same_again(
     (report,) = workspace.reports.iterdir()
     assert f"Report: {report}" in shown.out
     listener, track = shown.out.split("crossfade why ")[1].split()[:2]
-    slate = reader.get(listener)
+    slate = own_slate(reader, listener, workspace.path)
     assert slate is not None
     assert track == slate.track_ids[0]
     assert f"discover_weekly of {listener}" in shown.out
