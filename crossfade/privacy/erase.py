@@ -17,6 +17,9 @@ from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
 from crossfade.schema.user_keys import lake_keys, new_key, write_keys
+from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.features import FeatureStore
+from crossfade.store.forget import forget_features
 
 RECEIPTS: Final = "erasures"
 PENDING: Final = ".pending"
