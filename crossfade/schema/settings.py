@@ -158,6 +158,29 @@ class WeeklySettings(Section):
     batch_users: Count
     keep_generations: Count
     max_short_share: Share
+    store_url: str
+    expire_hours: Positive
+
+
+class ServingSettings(Section):
+    """The recommender service and the gateway."""
+
+    max_tracks: Count
+    max_requests: Count
+    max_body_kib: Count
+    batch_requests: Count
+    queue_requests: Count
+    patience_ms: Count
+    budget_ms: Count
+    store_timeout_ms: Count
+    retry_ms: Count
+    requests_per_second: Positive
+    burst_requests: Count
+    replies: Count
+    reply_seconds: Positive
+    exposure_queue: Count
+    watch_seconds: Positive
+    drain_seconds: Count
 
 
 class TrackingSettings(Section):
@@ -189,6 +212,7 @@ class Settings(Section):
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings
+    serving: ServingSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:

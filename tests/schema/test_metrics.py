@@ -12,7 +12,7 @@ from crossfade.schema.metrics import METRICS, Kind, Metric, Unrecorded
 PLAYS = Metric("crossfade_plays_total", Kind.COUNTER, "Plays.", ("layer",))
 AGE = Metric("crossfade_age_seconds", Kind.GAUGE, "Age.")
 TOOK = Metric("crossfade_took_seconds", Kind.HISTOGRAM, "Time.", (), (1.0, 2.0))
-UNITS = ("_total", "_seconds", "_messages")
+UNITS = ("_total", "_seconds", "_messages", "_requests")
 
 
 def test_names_are_unique_and_carry_units() -> None:
