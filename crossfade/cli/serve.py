@@ -68,7 +68,7 @@ def serve_command(
     shared = ["--workspace", str(workspace_dir), *given]
     urls = {"recommender": f"http://127.0.0.1:{port + 1}", "gateway": f"http://{host}:{port}"}
     commands = {
-        "recommender": [*shared, "--http", str(port + 1), "--grpc", str(port + 2)],
+        "recommender": [*shared, "--rest-port", str(port + 1), "--rpc-port", str(port + 2)],
         "gateway": [*shared, "--recommender", urls["recommender"], "--host", host, "--port", str(port)],
     }
     if store_url:

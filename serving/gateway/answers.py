@@ -112,13 +112,14 @@ class Answers:
         """Return a stored slate without what the request leaves out, else popular tracks."""
         popular, surface = self._popular(), asked.ask.surface
         k = asked.k or popular.lengths[surface]
-        # A weekly playlist stands in for any surface but that of new releases.
-        weekly = () if surface == Surface.RELEASE_RADAR else (Surface.DISCOVER_WEEKLY,)
-        for published in dict.fromkeys((surface, *weekly)) if listener else ():
-            found = await self._stored_slate(published, listener)
-            if found is not None:
-                tracks = [track for track in tracks_of(found) if track[c.TRACK_ID] not in asked.left_out]
-                if tracks:
+        if listener is not None:
+            # A weekly playlist stands in for any surface but that of new releases.
+            weekly = () if surface == Surface.RELEASE_RADAR else (Surface.DISCOVER_WEEKLY,)
+            for published in dict.fromkeys((surface, *weekly)):
+                found = await self._stored_slate(published, listener)
+                kept = [] if found is None else tracks_of(found)
+                tracks = [track for track in kept if track[c.TRACK_ID] not in asked.left_out]
+                if found is not None and tracks:
                     self._recorder.record(FALLBACKS, 1, answer=STORED)
                     return slate_of(asked, found.generation, tracks[:k], STORED)
         self._recorder.record(FALLBACKS, 1, answer=POPULAR)

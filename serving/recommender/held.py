@@ -45,8 +45,14 @@ class Held:
         recommender = Recommender.load(directory)
         popular = cast("Popular", recommender.sources.retrievers[c.POPULAR])
         dataset = recommender.dataset
-        about = {"as_of": recommender.as_of, "bundle": recommender.digest}
-        held = cls(recommender, PopularSlates.of(popular, dataset, recommender.policies, **about))
+        slates = PopularSlates.of(
+            popular,
+            dataset,
+            recommender.policies,
+            as_of=recommender.as_of,
+            bundle=recommender.digest,
+        )
+        held = cls(recommender, slates)
         users = dataset.users.ids.ids[:WARM_UP_USERS].to_pylist()
         tracks = tuple(recommender.catalogue.tracks.ids[:1].to_pylist())
         for surface in Surface:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import fastapi
-from fastapi.responses import ORJSONResponse
 from grpc import aio
 from kserve import ModelRepository, ModelServer
 from kserve.errors import (
@@ -24,7 +24,7 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.rest.server import RESTServer
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
@@ -115,7 +115,10 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
         self._exposition = exposition
 
     def start(self, models: list[RecommenderModel]) -> None:
-        """Serve until told to stop; what is in flight then is answered."""
+        """Serve until SIGTERM or SIGINT; what is in flight then is answered."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn takes them while it serves, and raises them again when it has drained: gRPC drains after that.
+            signal.signal(number, lambda *_: None)
         for model in models:
             self.register_model(model)
         rest = _Rest(self, self._address.host, self._address.http_port)
@@ -200,16 +203,17 @@ def route_of(path: str) -> str:
 
 
 def _told(status: int) -> Any:
-    async def handler(_: Request, error: Exception) -> ORJSONResponse:
-        return ORJSONResponse({"error": sentence(error)}, status)
+    async def handler(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": sentence(error)}, status)
 
     return handler
 
 
-async def _http_error(_: Request, error: HTTPException) -> ORJSONResponse:
-    return ORJSONResponse({"error": sentence(Exception(error.detail))}, error.status_code)
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException), "registered for it alone"
+    return JSONResponse({"error": error.detail}, error.status_code)
 
 
-async def _own_fault(_: Request, error: Exception) -> ORJSONResponse:
+async def _own_fault(_: Request, error: Exception) -> JSONResponse:
     logger.error("A request failed.", exc_info=error)
-    return ORJSONResponse({"error": "The server failed; it has noted why."}, 500)
+    return JSONResponse({"error": "The server failed; it has noted why."}, 500)

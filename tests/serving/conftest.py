@@ -1,6 +1,5 @@
 """One workspace and one `crossfade serve` for all tests of this area."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,56 +51,11 @@ def served(workspace: Workspace) -> Iterator[Served]:
         httpx.Client(base_url=urls[0], trust_env=False, timeout=20) as gateway,
         httpx.Client(base_url=urls[1], trust_env=False, timeout=20) as recommender,
     ):
-        places.wait_until(lambda: "Try:" in output.read_text("utf-8"), "serve is ready")
-        yield Served(workspace, process, output, gateway, recommender, port + 2)
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator["RedisServer"]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed; run: make system")
-    server = RedisServer(free_port(LOOPBACK), tmp_path)
-    server.start()
-    yield server
-    server.stop()
-
-
-class RedisServer:
-    """A real Redis on loopback that can be stopped and started with its data."""
-
-    def __init__(self, port: int, directory: Path) -> None:
-        self.port, self.directory = port, directory
-        self.url = f"redis://{LOOPBACK}:{port}/0"
-
-    def start(self) -> None:
-        options = [
-            "--port",
-            str(self.port),
-            "--bind",
-            LOOPBACK,
-            "--dir",
-            str(self.directory),
-            "--save",
-            "3600 1",
-        ]
-        self._process = subprocess.Popen(
-            ["redis-server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        places.wait_until(
+            lambda: process.poll() is not None or "Ctrl-C" in output.read_text("utf-8"), "serve is ready"
         )
-        places.wait_until(self._answers, "Redis answers", 10)
-
-    def stop(self) -> None:
-        """End it; it saves what it holds."""
-        self._process.terminate()
-        self._process.wait(10)
-
-    def _answers(self) -> bool:
-        import redis
-
-        try:
-            with redis.Redis(port=self.port) as client:
-                return bool(client.ping())
-        except redis.ConnectionError:
-            return False
+        assert process.poll() is None, output.read_text("utf-8")
+        yield Served(workspace, process, output, gateway, recommender, port + 2)
 
 
 def free_port_of_three() -> int:

@@ -85,6 +85,7 @@ def running(*command: str, output: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Poll; fail when it takes longer."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not in {seconds} s: {what}"

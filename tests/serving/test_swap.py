@@ -85,9 +85,9 @@ def test_sigterm_answers_what_is_in_flight_and_ends_with_zero(served: Served, tm
         "serving.recommender",
         "--bundle",
         str(champion),
-        "--http",
+        "--rest-port",
         str(ports[0]),
-        "--grpc",
+        "--rpc-port",
         str(ports[1]),
     )
     url = f"http://{LOOPBACK}:{ports[0]}"
