@@ -21,6 +21,7 @@ from crossfade.schema.model_settings import (
     TwoTowerSettings,
 )
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
+from crossfade.schema.serving_settings import ServingSettings
 
 OF_MODEL = ("seed", "split", "lake", "bots", "skips", "two_tower", "sources", "index", "ranking", "deepfm")
 
@@ -160,27 +161,6 @@ class WeeklySettings(Section):
     max_short_share: Share
     store_url: str
     expire_hours: Positive
-
-
-class ServingSettings(Section):
-    """The recommender service and the gateway."""
-
-    max_tracks: Count
-    max_requests: Count
-    max_body_kib: Count
-    batch_requests: Count
-    queue_requests: Count
-    patience_ms: Count
-    budget_ms: Count
-    store_timeout_ms: Count
-    retry_ms: Count
-    requests_per_second: Positive
-    burst_requests: Count
-    replies: Count
-    reply_seconds: Positive
-    exposure_queue: Count
-    watch_seconds: Positive
-    drain_seconds: Count
 
 
 class TrackingSettings(Section):

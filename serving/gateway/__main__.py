@@ -12,7 +12,8 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
-from crossfade.schema.settings import ServingSettings, load_settings
+from crossfade.schema.serving_settings import ServingSettings
+from crossfade.schema.settings import load_settings
 from crossfade.store.opening import opened
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion

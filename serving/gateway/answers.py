@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from crossfade.schema import columns as c
 from crossfade.schema.metrics import FALLBACKS, Recorder
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
 from crossfade.store.contract import StoredSlate
 from serving.gateway.exposures import Exposures

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from crossfade.recommender.surfaces import surface_of
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from serving.asgi import Guard
 from serving.gateway.answers import Answers
 from serving.gateway.champion import Champion

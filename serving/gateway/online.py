@@ -10,7 +10,7 @@ import orjson
 
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from serving.gateway.breaker import Breaker
 
 logger = logging.getLogger(__name__)

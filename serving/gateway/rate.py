@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from typing import Final
 
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 
 MOST_CLIENTS: Final = 10_000  # buckets kept; whoever was away longest starts with a full one
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade.schema.metrics import BATCH_REQUESTS, QUEUE_SECONDS, Recorder
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from serving.recommender.wire import Asked
 
 Slate = dict[str, Any]

@@ -13,7 +13,7 @@ from crossfade.recommender.surfaces import surface_of
 from crossfade.recommender.why import why
 from crossfade.schema.errors import InputError
 from crossfade.schema.metrics import Recorder
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
 from serving.recommender.answering import Answering
 from serving.recommender.batcher import Batcher, Slate

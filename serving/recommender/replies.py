@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from crossfade.schema.errors import InputError
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from serving.recommender.batcher import Slate
 from serving.recommender.wire import Asked, fingerprint
 

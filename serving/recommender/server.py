@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, Response
 
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 from serving.asgi import Guard
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel

@@ -10,7 +10,7 @@ from crossfade.recommender.answers import Answer
 from crossfade.recommender.asking import Ask, ask_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
-from crossfade.schema.settings import ServingSettings
+from crossfade.schema.serving_settings import ServingSettings
 
 REQUEST_ID: Final = "request_id"
 K: Final = "k"

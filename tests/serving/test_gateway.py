@@ -16,7 +16,8 @@ import pytest
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import EXPOSURES_DROPPED, FALLBACKS, SERVING_METRICS
-from crossfade.schema.settings import ServingSettings, load_settings
+from crossfade.schema.serving_settings import ServingSettings
+from crossfade.schema.settings import load_settings
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.redis_store import RedisStore
 from serving.gateway.app import Parts, app_of

@@ -8,8 +8,8 @@ import httpx
 
 from serving.ports import free_port
 from tests.serving import places
+from tests.serving.asking import PREDICT, slate
 from tests.serving.conftest import LOOPBACK, Served
-from tests.serving.test_serve import PREDICT, slate
 
 
 def bundle(served: Served) -> dict[str, object]:

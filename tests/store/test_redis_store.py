@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
-from crossfade.store import redis_store
+from crossfade.store import redis_generation, redis_store
 from crossfade.store.opening import opened
 from crossfade.store.redis_store import RedisStore
 from tests.redis_server import RedisServer
@@ -36,7 +36,7 @@ def test_what_a_killed_or_failed_writer_leaves_behind_goes(store: RedisStore) ->
     writing = store.begin(generation("g1"))
     with writing as writer:
         writer.put_many(slates("g1", ["a"]))
-        assert 86_000 < lives(store)[0] <= redis_store.WRITING_SECONDS
+        assert 86_000 < lives(store)[0] <= redis_generation.WRITING_SECONDS
     assert lives(store) == [-1]
     with pytest.raises(InputError, match="1 to 511 bytes"):
         write_and_fail(store)
@@ -81,10 +81,10 @@ def test_a_read_is_one_round_trip_and_follows_the_live_generation(
     publish(store, "g1")
     store.get(SURFACE, "a")
     trips: list[int] = []
-    send = redis_store._pipelined
+    send = redis_store.pipelined
     monkeypatch.setattr(
         redis_store,
-        "_pipelined",
+        "pipelined",
         lambda client, commands: trips.append(len(commands)) or send(client, commands),
     )
     monkeypatch.setattr(store.client, "hget", lambda *_: pytest.fail("a second round trip"))
@@ -101,13 +101,13 @@ def test_a_read_is_one_round_trip_and_follows_the_live_generation(
 def test_a_redis_that_forgets_what_was_written_is_found_out(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = redis_store.RedisWriter._write
+    write = redis_generation.RedisWriter._write
 
-    def write_and_evict(writer: redis_store.RedisWriter, buckets: dict[str, dict[bytes, bytes]]) -> None:
+    def write_and_evict(writer: redis_generation.RedisWriter, buckets: dict[str, dict[bytes, bytes]]) -> None:
         write(writer, buckets)
         writer.client.delete(*buckets)
 
-    monkeypatch.setattr(redis_store.RedisWriter, "_write", write_and_evict)
+    monkeypatch.setattr(redis_generation.RedisWriter, "_write", write_and_evict)
     with pytest.raises(IntegrityError, match=r"gives back other slates .* g1; look whether it evicts"):
         publish(store, "g1")
 
