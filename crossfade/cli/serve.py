@@ -1,6 +1,8 @@
 """`crossfade serve`: recommender, gateway and store on this machine, by one command."""
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from crossfade.schema.errors import CrossfadeError
 POLL_SECONDS: Final = 0.1
 READY_SECONDS: Final = 120.0
 KILL_SECONDS: Final = 10.0  # beyond the time to drain
+SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl
 PATHS: Final = {"recommender": "/v2/models/crossfade/ready", "gateway": "/readyz"}
 
 
@@ -95,7 +98,9 @@ def _running(
         for name, arguments in commands.items():
             command = [sys.executable, "-m", f"serving.{name}", *arguments]
             # A session of its own: Ctrl-C reaches this process alone, which ends them in order.
-            processes[name] = subprocess.Popen(command, start_new_session=True, env=environment)
+            processes[name] = subprocess.Popen(
+                command, start_new_session=True, env=environment, preexec_fn=_end_with_parent
+            )
         yield processes
     finally:
         for process in reversed(processes.values()):
@@ -105,6 +110,12 @@ def _running(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process in order when its parent is killed; elsewhere it outlives it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def _wait_until_ready(

@@ -202,19 +202,26 @@ class Recommender:
                 its features; None is nobody.
         """
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
-        ranker = self.ranker_of(requests.surface)
-        task = ranker.task
+        task = self.ranker_of(requests.surface).task
         candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, task.sources)
         if muted.any():
             candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
+        return self.score(requests, candidates, muted_popular=muted)
+
+    def score(
+        self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
+    ) -> Ranked:
+        """Score given candidates, in no order; arguments as in `rank`."""
+        ranker = self.ranker_of(requests.surface)
         features = ranking_features(
             requests.taste,
             candidates,
             self.catalogue,
             self.statistics,
             self.sources.track_vectors,
-            task=task,
+            task=ranker.task,
         )
+        muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
         filled = candidates.rows >= 0
         scores = np.full(filled.shape, -np.inf, np.float32)
