@@ -107,7 +107,7 @@ def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> l
     titles = table.column(c.TITLE).take(pa.array(rows)).to_pylist()
     artists = wording.artist_names(recommender.catalogue.artist_rows[rows]).to_pylist()
     scores = slates.scores[filled].tolist()
-    sources = [c.RADIO_SOURCES[place] for place in slates.sources[filled].tolist()]
+    sources = [c.SLATE_SOURCES[place] for place in slates.sources[filled].tolist()]
     reasons = wording.texts(slates.reason_kinds[filled], slates.reason_rows[filled]).to_pylist()
     propensities = slates.propensities[filled].tolist()
     tracks = [

@@ -203,10 +203,12 @@ class Recommender:
         """
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         task = self.ranker_of(requests.surface).task
-        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, task.sources)
+        # New releases have few listens, if any: their own source brings them, and the ranker orders them by their artists.
+        asked = task.sources + ((c.RELEASES,) if requests.surface == Surface.RELEASE_RADAR else ())
+        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
         if muted.any():
             candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
-        return self.score(requests, candidates, muted_popular=muted)
+        return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
 
     def score(
         self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
@@ -241,7 +243,9 @@ class Recommender:
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         exploration = policy.exploration(requests.k, self.settings.seed)
         places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
-        sources = np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks).argmin(axis=2)
+        unranked = np.isnan(candidates.ranks)
+        best = np.where(unranked, np.inf, candidates.ranks).argmin(axis=2)
+        sources = np.where(unranked.all(axis=2), c.SLATE_SOURCES.index(c.RELEASES), best)
         return Slates.unexplained(
             _chosen(candidates.rows, places, np.int32(NO_ROW)),
             _chosen(ranked.scores, places, np.float32(-np.inf)),

@@ -86,7 +86,7 @@ ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
 RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004, 0008 and 0010 say why.
+# Registered, but no ranker reads them; docs/decisions/0004, 0008 and 0010 say why.
 ALS: Final = "als"
 EASE: Final = "ease"
 ITEM2VEC: Final = "item2vec"
@@ -100,6 +100,8 @@ TRANSITIONS: Final = "transitions"
 SESSION_KNN: Final = "session_knn"
 REPLAYS: Final = "replays"
 RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
+# Who can have brought a track into a slate; the last one speaks up for the release radar, and no ranker reads it.
+SLATE_SOURCES: Final = (*RADIO_SOURCES, RELEASES)
 
 # What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
 TOWER: Final = "tower"
