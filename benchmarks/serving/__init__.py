@@ -15,6 +15,7 @@ from benchmarks.harness import Bar, Options, Result
 from benchmarks.serving.load import Outcome, Plan
 from benchmarks.serving.services import (
     RedisProcess,
+    Service,
     bare_route,
     finished,
     gateway,
@@ -23,6 +24,7 @@ from benchmarks.serving.services import (
     publish,
     recommender,
     redis_server,
+    saturated,
 )
 from benchmarks.worlds import QUICK_TRAINING, twin_world
 from crossfade.evaluation.trained import trained_bundle
@@ -66,9 +68,10 @@ def run(options: Options) -> Result:
         }
         figures |= _pure(known, asks) | _reranked(known, users)
         publish(opened("", workspace), known, users)
-        with recommender(workspace) as url, redis_server(Path(scratch)) as server:
+        with recommender(workspace) as service, redis_server(Path(scratch)) as server:
+            url = service.url
             publish(opened(server.url, workspace), known, users)
-            figures |= _radio(f"{url}{PREDICT}", asks, seconds)
+            figures |= _radio(service, asks, seconds)
             figures |= _stored(workspace, url, "", users, seconds)
             figures |= _stored(workspace, url, server.url, users, seconds)
             figures |= _redis_killed(workspace, url, server, users, seconds)
@@ -147,11 +150,12 @@ def _reranked(known: Recommender, users: Sequence[str]) -> Figures:
     return {"rerank_300_p50_ms": float(p50), "rerank_300_p99_ms": float(p99)}
 
 
-def _radio(url: str, asks: Sequence[Ask], seconds: float) -> Figures:
+def _radio(service: Service, asks: Sequence[Ask], seconds: float) -> Figures:
     """Find saturation, then measure at half of it and near it."""
-    bodies = _bodies(asks)
-    most = loaded(Plan(url, bodies, connections=24, seconds=seconds))
+    bodies, url = _bodies(asks), f"{service.url}{PREDICT}"
+    most, worked = saturated(service, Plan(url, bodies, connections=24, seconds=seconds))
     figures: Figures = {
+        "radio_processor_ms_per_request": 1000 * worked,
         "radio_saturation_requests_per_second": most.requests_per_second,
         "radio_saturation_p99_ms": most.p99_ms,
         "radio_saturation_fallbacks": most.fallbacks,
@@ -179,18 +183,21 @@ def _stored(workspace: Workspace, url: str, store: str, users: Sequence[str], se
     bare_paths = tuple(f"/{user}" for user in users)
     with gateway(workspace, url, store) as ours, bare_route(workspace, store) as bare:
         rates: dict[str, list[float]] = {"gateway": [], "bare": []}
+        work: dict[str, list[float]] = {"gateway": [], "bare": []}
         for _ in range(3):  # in turn, since the machine changes
-            for side, plan in (
-                ("gateway", Plan(ours, paths=paths, connections=16, seconds=seconds / 3)),
-                ("bare", Plan(bare, paths=bare_paths, connections=16, seconds=seconds / 3)),
-            ):
-                rates[side].append(loaded(plan).requests_per_second)
+            for side, asked, wanted in (("gateway", ours, paths), ("bare", bare, bare_paths)):
+                plan = Plan(asked.url, paths=wanted, connections=16, seconds=seconds / 3)
+                outcome, worked = saturated(asked, plan)
+                rates[side].append(outcome.requests_per_second)
+                work[side].append(1000 * worked)
         most, least = float(np.median(rates["gateway"])), float(np.median(rates["bare"]))
-        half = loaded(Plan(ours, paths=paths, connections=64, rate=most / 2, seconds=seconds))
+        half = loaded(Plan(ours.url, paths=paths, connections=64, rate=most / 2, seconds=seconds))
     return {
         f"{name}_saturation_requests_per_second": most,
         f"{name}_bare_requests_per_second": least,
         f"{name}_share_of_bare": most / least,
+        f"{name}_processor_ms_per_request": float(np.median(work["gateway"])),
+        f"{name}_bare_processor_ms_per_request": float(np.median(work["bare"])),
         **_told(f"{name}_at_50", half),
     }
 
@@ -201,15 +208,15 @@ def _redis_killed(
     """Stop Redis under load and start it again; count errors, and time how long fallbacks go on."""
     paths = tuple(f"/v1/users/{user}/playlists/discover-weekly" for user in users)
     with gateway(workspace, url, server.url) as ours:
-        load = loading(Plan(ours, paths=paths, connections=32, rate=50, seconds=3 + seconds))
+        load = loading(Plan(ours.url, paths=paths, connections=32, rate=50, seconds=3 + seconds))
         time.sleep(2)
         server.stop()
         time.sleep(seconds / 2)
         server.start()
         started = time.monotonic()
-        recovered = loaded(Plan(ours, paths=paths, connections=1, rate=20, seconds=2.0))
+        recovered = loaded(Plan(ours.url, paths=paths, connections=1, rate=20, seconds=2.0))
         outcome = finished(load)
-        again = loaded(Plan(ours, paths=paths, connections=1, rate=20, seconds=1.0))
+        again = loaded(Plan(ours.url, paths=paths, connections=1, rate=20, seconds=1.0))
     return {
         "redis_killed_failed": outcome.failed,
         "redis_killed_fallbacks_or_online": outcome.bundles > 0,

@@ -87,6 +87,7 @@ async def run(plan: Plan) -> Outcome:
             if moment >= started:
                 done.append((moment - started, time.perf_counter() - moment))
         writer.close()
+        await writer.wait_closed()
 
     await asyncio.gather(*(connection() for _ in range(plan.connections)))
     return _outcome(done, seen, plan.seconds)

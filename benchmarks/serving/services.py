@@ -1,13 +1,14 @@
 """Services on loopback, a published playlist for every user, and the load that another process makes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,35 +60,50 @@ def _answers(url: str) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Service:
+    """A running service: its address, and the process whose work is counted."""
+
+    url: str
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """Return how long it has worked on any core (Linux)."""
+        words = Path(f"/proc/{self.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def recommender(workspace: Workspace) -> Iterator[str]:
-    """Run the recommender service; yields its address."""
+def recommender(workspace: Workspace) -> Iterator[Service]:
+    """Run the recommender service."""
     port = free_port(HOST)
     url = f"http://{HOST}:{port}"
     ports = ("--rest-port", str(port), "--rpc-port", str(free_port(HOST)))
     command = ["-m", "serving.recommender", "--workspace", str(workspace.path), *ports]
-    with started(command, f"{url}/v2/models/crossfade/ready"):
-        yield url
+    with started(command, f"{url}/v2/models/crossfade/ready") as process:
+        yield Service(url, process.pid)
 
 
 @contextmanager
-def gateway(workspace: Workspace, recommender_url: str, store: str) -> Iterator[str]:
-    """Run the gateway; yields its address."""
+def gateway(workspace: Workspace, recommender_url: str, store: str) -> Iterator[Service]:
+    """Run the gateway."""
     port = free_port(HOST)
     url = f"http://{HOST}:{port}"
     given = ("--workspace", str(workspace.path), "--recommender", recommender_url, "--port", str(port))
     chosen = ("--store", store) if store else ()
-    with started(["-m", "serving.gateway", *given, *chosen, *NO_LIMIT], f"{url}/readyz"):
-        yield url
+    with started(["-m", "serving.gateway", *given, *chosen, *NO_LIMIT], f"{url}/readyz") as process:
+        yield Service(url, process.pid)
 
 
 @contextmanager
-def bare_route(workspace: Workspace, store: str) -> Iterator[str]:
-    """Run the bare Starlette route; yields its address."""
+def bare_route(workspace: Workspace, store: str) -> Iterator[Service]:
+    """Run the bare Starlette route."""
     port = free_port(HOST)
     url = f"http://{HOST}:{port}"
-    with started(["-m", "benchmarks.serving.bare", str(workspace.path), store, str(port)], f"{url}/nobody"):
-        yield url
+    with started(
+        ["-m", "benchmarks.serving.bare", str(workspace.path), store, str(port)], f"{url}/nobody"
+    ) as process:
+        yield Service(url, process.pid)
 
 
 @contextmanager
@@ -138,6 +154,15 @@ class RedisProcess:
 def loaded(plan: Plan) -> Outcome:
     """Make the load of a plan from another process."""
     return finished(loading(plan))
+
+
+def saturated(service: Service, plan: Plan) -> tuple[Outcome, float]:
+    """Make a load and return what came back, and the service's own work for each request in seconds of a core."""
+    before = service.processor_seconds()
+    outcome = loaded(plan)
+    # A second of warming up is worked for, but not among the requests that count.
+    num_requests = outcome.requests_per_second * (plan.seconds + 1)
+    return outcome, (service.processor_seconds() - before) / num_requests
 
 
 def loading(plan: Plan) -> "subprocess.Popen[str]":

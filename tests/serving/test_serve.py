@@ -36,6 +36,21 @@ def test_each_surface_gets_a_slate_that_says_where_it_comes_from(served: Served,
     assert all(track.startswith("r") for track in ids(found)) or surface == Surface.RELEASE_RADAR
 
 
+def test_the_session_steers_the_radio(served: Served) -> None:
+    def share(artist: str, *session: object) -> float:
+        found = slate(served, surface="radio", k=20, session=list(session))
+        return sum(track["artist"] == artist for track in found["tracks"]) / len(found["tracks"])
+
+    # Tracks r00, r05 and r10 are of one artist.
+    heard = ("r00", "r05", "r10")
+    skipped = [{"track_id": track, "played_share": 0.01} for track in heard]
+    assert share("Band ra", *heard) > share("Band ra", *skipped)
+    # Never the track that has just been played.
+    assert "r10" not in ids(slate(served, surface="radio", session=list(heard)))
+    jazz = ids(slate(served, surface="radio", k=10, session=["j00", "j05"]))
+    assert sum(track.startswith("j") for track in jazz) > 5
+
+
 def test_the_wire_gives_what_the_command_line_gives(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
