@@ -1,4 +1,4 @@
-"""Load from a process of its own: `python -m benchmarks.serving.load`, described by one JSON object on stdin.
+"""Load from a process of its own: this file run as a script, told what to send by one JSON object on stdin.
 
 Requests are due at fixed moments and timed from when they were due, so that a server that stalls is not spared the
 requests that would have come meanwhile. At rate 0 every connection asks again at once: what comes back is saturation.

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import redis
 
+from benchmarks.serving import load
 from benchmarks.serving.load import Outcome, Plan
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
@@ -168,7 +169,7 @@ def saturated(service: Service, plan: Plan) -> tuple[Outcome, float]:
 def loading(plan: Plan) -> "subprocess.Popen[str]":
     """Begin the load of a plan in another process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.serving.load"],
+        [sys.executable, load.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
