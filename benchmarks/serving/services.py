@@ -158,12 +158,12 @@ def loaded(plan: Plan) -> Outcome:
 
 
 def saturated(service: Service, plan: Plan) -> tuple[Outcome, float]:
-    """Make a load and return what came back, and the service's own work for each request in seconds of a core."""
+    """Make a load and return what came back, and the service's work for each answer of its own in seconds of a core."""
     before = service.processor_seconds()
     outcome = loaded(plan)
     # A second of warming up is worked for, but not among the requests that count.
     num_requests = outcome.requests_per_second * (plan.seconds + 1)
-    return outcome, (service.processor_seconds() - before) / num_requests
+    return outcome, (service.processor_seconds() - before) / max(num_requests - outcome.fallbacks, 1)
 
 
 def loading(plan: Plan) -> "subprocess.Popen[str]":

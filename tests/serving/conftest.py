@@ -37,19 +37,15 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def served(workspace: Workspace) -> Iterator[Served]:
     port = free_port_of_three()
     output = workspace.path / "serve.log"
-    arguments = (
-        "--workspace",
-        str(workspace.path),
-        "--port",
-        str(port),
-        "--set",
-        "serving.watch_seconds=0.2",
-    )
+    # A busy machine must not turn answers into fallbacks; those have tests of their own.
+    chosen = ("watch_seconds=0.2", "patience_ms=60000", "budget_ms=60000")
+    sets = [part for each in chosen for part in ("--set", f"serving.{each}")]
+    arguments = ("--workspace", str(workspace.path), "--port", str(port), *sets)
     urls = [f"http://{LOOPBACK}:{number}" for number in (port, port + 1)]
     with (
         places.running("-c", SERVE, *arguments, output=output) as process,
-        httpx.Client(base_url=urls[0], trust_env=False, timeout=20) as gateway,
-        httpx.Client(base_url=urls[1], trust_env=False, timeout=20) as recommender,
+        httpx.Client(base_url=urls[0], trust_env=False, timeout=70) as gateway,
+        httpx.Client(base_url=urls[1], trust_env=False, timeout=70) as recommender,
     ):
         places.wait_until(
             lambda: process.poll() is not None or "Ctrl-C" in output.read_text("utf-8"), "serve is ready"

@@ -84,7 +84,7 @@ def running(*command: str, output: Path) -> Iterator["subprocess.Popen[bytes]"]:
                 process.wait()
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 150) -> None:
     """Poll; fail when it takes longer."""
     deadline = time.monotonic() + seconds
     while not holds():

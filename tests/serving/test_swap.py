@@ -29,7 +29,7 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         request = {"instances": [{"user_id": "u02", "surface": "radio", "k": 5}]}
-        with httpx.Client(base_url=self.url, trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=70) as client:
             while not self.ended.is_set():
                 response = client.post(PREDICT, json=request)
                 self.statuses.append(response.status_code)
