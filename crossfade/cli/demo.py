@@ -155,7 +155,14 @@ def _show(ctx: click.Context, user: str, workspace: Path, run_id: str) -> None:
     from crossfade.store.own_slates import own_slate
 
     surface = Surface.DISCOVER_WEEKLY
-    ctx.invoke(playlist_command, user=user, workspace_dir=workspace, surface_name=surface, as_json=False)
+    ctx.invoke(
+        playlist_command,
+        user=user,
+        workspace_dir=workspace,
+        surface_name=surface,
+        store_url="",
+        as_json=False,
+    )
     slate = own_slate(EmbeddedStore(Workspace(workspace).store).reader(surface), user, workspace)
     click.echo(f"\nReport: {workspace / 'reports' / run_id}.html\n\nTry next:")
     for command in (

@@ -123,9 +123,9 @@ def _recorder(stack: ExitStack, host: str, port: int | None) -> "Recorder | None
     if port is None:
         return None
     from crossfade.schema.exposition import Exposition, served
-    from crossfade.schema.metrics import METRICS
+    from crossfade.schema.metrics import INGEST_METRICS
 
-    exposition = Exposition(METRICS)
+    exposition = Exposition(INGEST_METRICS)
     taken = stack.enter_context(served(exposition, host, port))
     click.echo(f"metrics at http://{host}:{taken}/metrics", err=True)
     return exposition

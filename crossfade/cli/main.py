@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "recommend": Lazy("recommend", "recommend_command", "Recommend tracks to users."),
     "playlist": Lazy("playlist", "playlist_command", "Show a user's stored playlist."),
     "why": Lazy("why", "why_command", "Explain why a track is recommended to a user."),
+    "serve": Lazy("serve", "serve_command", "Serve recommendations and playlists over HTTP."),
     "evaluate": Lazy(
         "evaluate", "evaluate_command", "Compare a bundle, or models of any data, with baselines."
     ),

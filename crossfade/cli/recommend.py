@@ -119,7 +119,7 @@ def _noting_unknown(
     shown = console.is_terminal and len(asks) > step
     with Progress(console=console, transient=True, disable=not shown) as progress:
         for start in progress.track(range(0, len(asks), step), description="recommending"):
-            answers, unknown = answer(recommender, asks[start : start + step], k, log)
+            answers, unknown = answer(recommender, asks[start : start + step], k, log=log)
             yield answers
             strangers += unknown.users
             num_tracks += unknown.num_tracks

@@ -118,7 +118,7 @@ class Dataset:
             else np.zeros(len(user_rows), np.int64)
         )
         counts = (
-            np.where(has_user, self._counts_before(as_of)[known], 0)
+            np.where(has_user, self._counts_before(known, as_of), 0)
             if len(self.users)
             else np.zeros(len(user_rows), np.int64)
         )
@@ -152,9 +152,13 @@ class Dataset:
         traits[:, TRAITS.index(c.AGE)] = age_codes(born, seconds, self.traits)
         return traits
 
-    def _counts_before(self, as_of: int) -> npt.NDArray[np.int64]:
-        known = self.interactions.seconds < as_of
-        return np.bincount(self.interactions.user_rows[known], minlength=len(self.users)).astype(np.int64)
+    def _counts_before(self, user_rows: Rows, as_of: int) -> npt.NDArray[np.int64]:
+        """Return [n] int64 how many interactions of users [n] come before a moment; reads no other users'."""
+        first, counts = self.user_offsets[user_rows], np.diff(self.user_offsets)[user_rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
+        before = np.concatenate([[0], np.cumsum(self.interactions.seconds[places] < as_of)])
+        return np.asarray(np.diff(before[offsets]), np.int64)
 
     def save(self, directory: Path) -> None:
         """Write the dataset as Arrow files and `split.json`."""

@@ -15,7 +15,7 @@ from crossfade.privacy.workspace_traces import erase_bundles, erase_leftovers, e
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import NotFoundError
-from crossfade.schema.settings import Settings
+from crossfade.schema.settings import Settings, WeeklySettings
 from crossfade.schema.user_keys import lake_keys, new_key, write_keys
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.features import FeatureStore
@@ -46,11 +46,11 @@ class Places:
         """Where files are."""
         return [place.path for place in (self.lake, self.workspace) if place]
 
-    def knows(self, names: list[str]) -> bool:
+    def knows(self, names: list[str], weekly: WeeklySettings) -> bool:
         """Return whether any place holds something of a person."""
         tables = (rows_of(self.lake, table, names) for table in self.lake.versions())
         return any(map(len, filter(None, tables))) or (
-            self.workspace is not None and is_known(self.workspace, names)
+            self.workspace is not None and is_known(self.workspace, names, weekly)
         )
 
 
@@ -106,7 +106,7 @@ def erase(places: Places, user_id: str, settings: Settings, progress: Progress =
     journal = _Journal(places.receipts / f"{subject[:16]}{PENDING}", progress)
     models: list[str] = []
     with lake.without_streams():
-        if not journal.is_resumed and not places.knows(names):
+        if not journal.is_resumed and not places.knows(names, settings.weekly):
             raise NotFoundError(
                 f"Nothing is known of user {user_id!r} in {_told(places)}; check the id. Nothing was changed."
             )
@@ -144,7 +144,7 @@ def _erase_from_workspace(
 ) -> list[str]:
     """Return the digests of bundles whose models have learnt from somebody who was erased."""
     models = erase_bundles(workspace, names, settings.tracking, note)
-    erase_slates(workspace, names, note)
+    erase_slates(workspace, names, settings.weekly, note)
     erase_leftovers(workspace, names, note)
     return models
 

@@ -11,7 +11,7 @@ from crossfade.recommender.redaction import bundles_naming, replace_bundles
 from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.durable import remove_directory, replace_file
-from crossfade.schema.settings import TrackingSettings
+from crossfade.schema.settings import TrackingSettings, WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store.weekly import store_of
 
@@ -21,9 +21,9 @@ DOCUMENTS: Final = (".json", ".yaml")  # without such a line they could not be r
 ERASED: Final = "erased"
 
 
-def slates_of(workspace: Workspace, names: Collection[str]) -> dict[str, int]:
+def slates_of(workspace: Workspace, names: Collection[str], weekly: WeeklySettings) -> dict[str, int]:
     """Return how many generations of each surface hold a slate of a person; surfaces without are left out."""
-    store = store_of(workspace)
+    store = store_of(workspace, weekly)
     counts = {
         str(surface): sum(
             any(store.reader(surface, about.name).get(name) for name in names)
@@ -34,10 +34,12 @@ def slates_of(workspace: Workspace, names: Collection[str]) -> dict[str, int]:
     return {surface: count for surface, count in counts.items() if count}
 
 
-def is_known(workspace: Workspace, names: Collection[str]) -> bool:
+def is_known(workspace: Workspace, names: Collection[str], weekly: WeeklySettings) -> bool:
     """Return whether bundles, playlists or lines of logs know a person."""
     return bool(
-        bundles_naming(workspace, names) or slates_of(workspace, names) or list(_mentioning(workspace, names))
+        bundles_naming(workspace, names)
+        or slates_of(workspace, names, weekly)
+        or list(_mentioning(workspace, names))
     )
 
 
@@ -62,13 +64,13 @@ def erase_bundles(
     return sorted(new for new in replaced.values() if new not in replaced)
 
 
-def erase_slates(workspace: Workspace, names: Collection[str], note: Note) -> None:
+def erase_slates(workspace: Workspace, names: Collection[str], weekly: WeeklySettings, note: Note) -> None:
     """Take a person's slates out of every generation of every surface."""
     replaced = replace_bundles(workspace, names)
-    for name, count in slates_of(workspace, names).items():
+    for name, count in slates_of(workspace, names, weekly).items():
         note(Erased(f"store/{name}", "slates", count))
     for surface in Surface:
-        store_of(workspace).erase(surface, names, replaced)
+        store_of(workspace, weekly).erase(surface, names, replaced)
 
 
 def erase_leftovers(workspace: Workspace, names: Collection[str], note: Note) -> None:

@@ -141,6 +141,20 @@ def _ask(line: str, place: str, surface: Surface | None) -> Ask:
         values = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{place}: not JSON: {error.msg} at column {error.colno}.") from error
+    return ask_of(values, place, surface)
+
+
+def ask_of(values: object, place: str, surface: Surface | None = None) -> Ask:
+    """Read one request from JSON values.
+
+    Args:
+        values: An object with the keys of `Ask`; `request_id` is needed.
+        place: Where it stands, for messages.
+        surface: Of a request that names none.
+
+    Raises:
+        InputError: Names place, key and value.
+    """
     if not isinstance(values, dict):
         raise InputError(
             f'{place}: needs an object such as {{"request_id": "r1"}}, got {type(values).__name__}.'
@@ -152,10 +166,9 @@ def _ask(line: str, place: str, surface: Surface | None) -> Ask:
             raise InputError(
                 f"{place}: surface is missing; name one of {', '.join(Surface)} here or by --surface."
             )
-        values["surface"] = surface
+        values = {**values, "surface": surface}
     try:
-        values["surface"] = surface_of(values["surface"])
-        return Ask.model_validate(values)
+        return Ask.model_validate({**values, "surface": surface_of(values["surface"])})
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     except pydantic.ValidationError as error:

@@ -224,19 +224,28 @@ class Recommender:
                 its features; None is nobody.
         """
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
-        ranker = self.ranker_of(requests.surface)
-        task = ranker.task
-        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, task.sources)
+        task = self.ranker_of(requests.surface).task
+        # New releases have few listens, if any: their own source brings them, and the ranker orders them by their artists.
+        asked = task.sources + ((c.RELEASES,) if requests.surface == Surface.RELEASE_RADAR else ())
+        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
         if muted.any():
             candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
+        return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
+
+    def score(
+        self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
+    ) -> Ranked:
+        """Score given candidates, in no order; arguments as in `rank`."""
+        ranker = self.ranker_of(requests.surface)
         features = ranking_features(
             requests.taste,
             candidates,
             self.catalogue,
             self.statistics,
             self.sources.track_vectors,
-            task=task,
+            task=ranker.task,
         )
+        muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
         filled = candidates.rows >= 0
         scores = np.full(filled.shape, -np.inf, np.float32)
@@ -256,7 +265,9 @@ class Recommender:
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         exploration = policy.exploration(requests.k, self.settings.seed)
         places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
-        sources = np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks).argmin(axis=2)
+        unranked = np.isnan(candidates.ranks)
+        best = np.where(unranked, np.inf, candidates.ranks).argmin(axis=2)
+        sources = np.where(unranked.all(axis=2), c.SLATE_SOURCES.index(c.RELEASES), best)
         return Slates.unexplained(
             _chosen(candidates.rows, places, np.int32(NO_ROW)),
             _chosen(ranked.scores, places, np.float32(-np.inf)),

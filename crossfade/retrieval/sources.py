@@ -1,6 +1,7 @@
 """All sources together: fitted, asked, and merged into one list of candidates."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -12,11 +13,13 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
+from crossfade.retrieval.releases import Releases
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import Settings, SourceSettings
 
 if TYPE_CHECKING:
+    from crossfade.retrieval.artist_tracks import ArtistTracks
     from crossfade.retrieval.two_tower import TwoTower
 
 Excluded = Callable[[Rows], npt.NDArray[np.bool_]]
@@ -119,19 +122,27 @@ class Sources:
             settings: How many to ask of each source, and how many candidates to return.
             excluded: Given rows [n, m] int32, returns [n, m] bool, true for tracks that query i must not get. It is
                 applied before merging, so that what is excluded takes nobody's place.
-            names: Who is asked, in the order of the candidates' sources.
+            names: Who is asked, in the order of the candidates' sources; of `SLATE_SOURCES`.
 
         Returns:
             Candidates [n, settings.candidates].
         """
         depth = min(settings.per_source, len(self.catalogue))
         rankings = [
-            best_allowed(self.retrievers[name], queries, excluded, depth, self.catalogue)
-            if name in self.retrievers
-            else _padding(len(queries), depth)
+            _padding(len(queries), depth)
+            if name in c.PAIR_SOURCES and name not in self.retrievers
+            else best_allowed(self._named(name), queries, excluded, depth, self.catalogue)
             for name in names
         ]
         return merged(rankings, settings.candidates)
+
+    def _named(self, name: str) -> Retriever:
+        return self._releases if name == c.RELEASES else self.retrievers[name]
+
+    @cached_property
+    def _releases(self) -> Releases:
+        """The releases of the artists that `artist_tracks` knows; it reads what that source has learnt."""
+        return Releases.of(cast("ArtistTracks", self.retrievers[c.ARTIST_TRACKS]), self.catalogue)
 
     def save(self, directory: Path) -> None:
         """Write each source into a folder of its name."""

@@ -105,6 +105,8 @@ TRANSITIONS: Final = "transitions"
 SESSION_KNN: Final = "session_knn"
 REPLAYS: Final = "replays"
 RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
+# Who can have brought a track into a slate; the last one speaks up for the release radar, and no ranker reads it.
+SLATE_SOURCES: Final = (*RADIO_SOURCES, RELEASES)
 
 # What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
 TOWER: Final = "tower"

@@ -21,6 +21,7 @@ from crossfade.schema.model_settings import (
     TwoTowerSettings,
 )
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
+from crossfade.schema.serving_settings import ServingSettings
 
 OF_MODEL = (
     "seed",
@@ -178,6 +179,8 @@ class WeeklySettings(Section):
     batch_users: Count
     keep_generations: Count
     max_short_share: Share
+    store_url: str
+    expire_hours: Positive
 
 
 class TrackingSettings(Section):
@@ -210,6 +213,7 @@ class Settings(Section):
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings
+    serving: ServingSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:

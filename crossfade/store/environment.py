@@ -13,17 +13,14 @@ from weakref import WeakValueDictionary
 
 import lmdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from crossfade.schema import columns as c
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, IntegrityError
+from crossfade.schema.errors import IntegrityError
 from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import decode, encode
+from crossfade.store.encoding import decode, key_of, keyed
 
 ABOUT: Final = "generation.json"
 DATA: Final = "data.mdb"
-LONGEST_USER_BYTES: Final = 511  # LMDB's longest key
 FIRST_MAP_BYTES: Final = 1 << 26
 COPIED_AT_ONCE: Final = 10_000
 
@@ -89,14 +86,7 @@ class EmbeddedWriter:
         """
         if not slates.num_rows:
             return
-        users = slates.column(c.USER_ID).cast(pa.binary())
-        lengths = pc.min_max(pc.binary_length(users)).as_py()
-        if users.null_count or not 0 < lengths["min"] <= lengths["max"] <= LONGEST_USER_BYTES:
-            raise InputError(
-                f"User ids must have 1 to {LONGEST_USER_BYTES} bytes; of {len(users)} given, "
-                f"{users.null_count} are missing and the others have {lengths['min']} to {lengths['max']}."
-            )
-        self.put_values(dict(zip(users.to_pylist(), encode(slates, self.generation), strict=True)))
+        self.put_values(keyed(slates, self.generation))
 
     def put_values(self, values: Mapping[bytes, bytes]) -> None:
         """Add values under keys of 1 to 511 bytes and read them back; what is there already is replaced.
@@ -161,8 +151,8 @@ class EmbeddedReader:
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one."""
-        key = user.encode()
-        if not 0 < len(key) <= LONGEST_USER_BYTES:
+        key = key_of(user)
+        if key is None:
             return None
         with self.environment.begin() as transaction:
             value = transaction.get(key)

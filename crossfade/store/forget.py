@@ -37,8 +37,9 @@ def forget_features(lake: Lake, store: FeatureStore | None, names: Collection[st
         InputError: Another process is writing to the lake or to the store.
     """
     removed = {f"{GOLD}/{USER.table}": _forget_history(lake, names)}
-    for about in store.rows.generations(FAMILY) if store else ():
-        removed[about.name] = _forget_online(store, about.name, names)
+    if store is not None:
+        for about in store.rows.generations(FAMILY):
+            removed[about.name] = _forget_online(store, about.name, names)
     return {place: count for place, count in removed.items() if count}
 
 

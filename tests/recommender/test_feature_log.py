@@ -21,7 +21,7 @@ ASKS = [
 
 def write(recommender: Recommender, path: Path) -> tuple[FeatureLog, list[tuple[str, ...]]]:
     log = FeatureLog(path / "logs" / "features.jsonl")
-    answers, _ = answer(recommender, ASKS, 4, log)
+    answers, _ = answer(recommender, ASKS, 4, log=log)
     return log, [tuple(track.track_id for track in found.tracks) for found in answers]
 
 
@@ -55,7 +55,7 @@ def test_lines_come_back_bit_by_bit_and_are_added(recommender: Recommender, tmp_
 
 def test_without_a_log_answers_are_the_same(recommender: Recommender, tmp_path: Path) -> None:
     log = FeatureLog(tmp_path / "log")
-    assert answer(recommender, ASKS, 4, log) == answer(recommender, ASKS, 4)
+    assert answer(recommender, ASKS, 4, log=log) == answer(recommender, ASKS, 4)
 
 
 def test_a_missing_file_and_foreign_lines_are_told(recommender: Recommender, tmp_path: Path) -> None:

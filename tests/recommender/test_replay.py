@@ -66,7 +66,7 @@ def asks(recommender: Recommender) -> list[Ask]:
 def log(served: Recommender, tmp_path_factory: pytest.TempPathFactory) -> FeatureLog:
     """What the requests were answered with."""
     log = FeatureLog(tmp_path_factory.mktemp("log") / "features.jsonl")
-    answer(served, asks(served), 5, log)
+    answer(served, asks(served), 5, log=log)
     return log
 
 
@@ -155,7 +155,7 @@ def test_a_row_that_was_not_renewed_is_seen(served: Recommender, tmp_path: Path)
 
 def logged(recommender: Recommender, path: Path, requests: list[Ask]) -> list[LoggedRequest]:
     log = FeatureLog(path)
-    answer(recommender, requests, 5, log)
+    answer(recommender, requests, 5, log=log)
     return log.read()
 
 
@@ -192,7 +192,7 @@ def test_a_log_is_replayed_by_the_bundles_of_a_workspace(
     trained: Path, recommender: Recommender, tmp_path: Path
 ) -> None:
     log = FeatureLog(tmp_path / "log.jsonl")
-    answer(recommender, [Ask(request_id="r", surface=Surface.HOME)], 3, log)
+    answer(recommender, [Ask(request_id="r", surface=Surface.HOME)], 3, log=log)
     found = replay_log(
         log.path, gold_lake(tmp_path / "lake", world.dataset()), Workspace(trained.parent.parent)
     )

@@ -1,16 +1,18 @@
-"""What tests of stores share: one Redis server."""
+"""One Redis for all tests of this area."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import redis_server
+from tests.redis_server import RedisServer, running_redis
 
 
 @pytest.fixture(scope="session")
-def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a server on loopback; without redis-server the test is skipped."""
-    if reason := redis_server.why_not():
-        pytest.skip(reason)
-    with redis_server.running(tmp_path_factory.mktemp("redis")) as port:
-        yield port
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_port(redis_server: RedisServer) -> int:
+    return redis_server.port

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +9,18 @@ import pytest
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.store.contract import SlateStore, playlist_id
 from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.redis_store import RedisStore
 from tests.store.slates import SURFACE, generation, publish, slates
 
-STORES: dict[str, Callable[[Path], SlateStore]] = {"embedded": EmbeddedStore}
+STORES: dict[str, Callable[[pytest.FixtureRequest], SlateStore]] = {
+    "embedded": lambda request: EmbeddedStore(request.getfixturevalue("tmp_path") / "store"),
+    "redis": lambda request: RedisStore(request.getfixturevalue("redis_server").emptied()),
+}
 
 
 @pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SlateStore:
-    return STORES[request.param](tmp_path / "store")
+def store(request: pytest.FixtureRequest) -> SlateStore:
+    return STORES[request.param](request)
 
 
 def test_what_goes_in_comes_out(store: SlateStore) -> None:
