@@ -44,6 +44,7 @@ HOMES = {
     "matplotlib": ("crossfade/evaluation",),
     "mlflow": ("crossfade/recommender",),
     "prometheus_client": ("crossfade/schema",),
+    "pyspark": ("crossfade/lake",),
     "scann": ("crossfade/retrieval",),
     "sqlalchemy": ("crossfade/quality",),
     "tensorflow": ("crossfade/retrieval",),

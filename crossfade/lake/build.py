@@ -11,13 +11,13 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from crossfade.lake import bots, gold, layout, silver
-from crossfade.lake.engine import Engine, engine
+from crossfade.lake.engine import Engine, chosen_engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
-from crossfade.schema.settings import BotSettings, LakeSettings, Settings
+from crossfade.schema.settings import OF_MACHINE, BotSettings, LakeSettings, Settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, TRACKS, USERS
 
 MADE_FROM: Final = "crossfade.made_from"
@@ -27,6 +27,7 @@ RECIPES: Final = (
     "silver.py",
     "gold.py",
     "layout.py",
+    "portable.py",
     "activity.py",
     "bot_intruders.py",
     "bot_rules.py",
@@ -158,7 +159,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         raise NotFoundError(
             f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}"
         )
-    with lake.writing() as scratch, engine(scratch) as session:
+    with lake.writing() as scratch, chosen_engine(scratch, settings.lake) as session:
         lake = StillLake(lake.path)
         written = tuple(step.target for step in STEPS if _built(step, lake, settings, session, progress))
         counts = tuple(_counts(name, lake, session) for name in TABLES)
@@ -176,13 +177,13 @@ def _built(
     progress(step.target)
     making = _Making(settings.lake, settings.bots, session.kept, session.count, {MADE_FROM: made_from})
     rows = step.make(making, *(_input(source, lake, session) for source in step.inputs))
-    lake.overwrite(layer, name, session.batches(rows, _schema(step.target)), making.notes)
+    session.overwrite(lake, step.target, rows, _schema(step.target), making.notes)
     return True
 
 
 def _made_from(step: _Step, lake: Lake, settings: Settings) -> str:
     inputs = {source: lake.version(*source.split("/")) for source in step.inputs}
-    read = settings.model_dump(include=set(step.sections))
+    read = settings.model_dump(include=set(step.sections), exclude=OF_MACHINE)
     return json.dumps({"inputs": inputs, "settings": read, "recipe": _recipe()}, sort_keys=True)
 
 

@@ -1,60 +1,129 @@
-"""Binds the lake's transformations to DuckDB; they themselves are ibis expressions that know no engine."""
+"""What computes the lake's transformations, which are ibis expressions that know no engine; DuckDB here, Spark beside it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from crossfade.lake.lake import Lake
+from crossfade.schema.settings import LakeSettings
+
 BATCH_ROWS: Final = 1 << 17
 
 
-class Engine:
-    """One DuckDB session."""
+class Engine(Protocol):
+    """One session of an engine. All engines give the same rows for the same expression and files."""
+
+    def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
+        """Return Parquet files as one expression, read lazily; without files it has no rows.
+
+        Args:
+            files: Of one Delta table (`Lake.files`) or of the caller's own; older ones may lack columns that were added since.
+            schema: Their columns.
+        """
+
+    def kept(self, name: str, expression: ir.Table) -> ir.Table:
+        """Compute an expression now and keep its rows under a name, so that several others can read them; once for each name."""
+
+    def count(self, expression: ir.Table) -> int:
+        """Return the number of rows."""
+
+    def rows(self, expression: ir.Table) -> pa.Table:
+        """Compute an expression whole; for few rows."""
+
+    def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
+        """Compute an expression as a stream of batches of the given Arrow schema."""
+
+    def overwrite(
+        self,
+        lake: Lake,
+        table: str,
+        expression: ir.Table,
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Compute an expression and replace a table's rows by its own, as one commit (see `Lake.overwrite`).
+
+        Args:
+            lake: With its writer lock held.
+            table: "layer/name".
+            expression: Has the schema's columns.
+            schema: The table's columns.
+            about: Kept in the commit.
+        """
+
+
+class DuckDbEngine:
+    """One DuckDB session: one machine, spilling to disk."""
 
     def __init__(self, connection: ibis.BaseBackend) -> None:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}
 
-    def table(self, files: list[Path], schema: pa.Schema) -> ir.Table:
-        """Return Parquet files as one expression, read lazily; without files it has no rows.
-
-        Args:
-            files: Of one Delta table (`Lake.files`) or of the caller's own; older ones may lack columns that were added since.
-            schema: Their columns, for the case that there are no files.
-        """
+    def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
+        """See `Engine.table`."""
         if not files:
             return ibis.memtable(schema.empty_table())
         return self._connection.read_parquet([str(path) for path in files], union_by_name=True)
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
-        """Compute an expression now and keep its rows under a name, so that several others can read them; once for each name."""
+        """See `Engine.kept`."""
         if name not in self._kept:
             self._kept[name] = self._connection.create_table(name, expression)
         return self._kept[name]
 
     def count(self, expression: ir.Table) -> int:
-        """Return the number of rows."""
+        """See `Engine.count`."""
         return int(self._connection.to_pyarrow(expression.count()).as_py())
 
     def rows(self, expression: ir.Table) -> pa.Table:
-        """Compute an expression whole."""
+        """See `Engine.rows`."""
         return self._connection.to_pyarrow(expression)
 
     def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
-        """Compute an expression as a stream of batches of the given Arrow schema."""
+        """See `Engine.batches`."""
         found = self._connection.to_pyarrow_batches(expression.select(schema.names), chunk_size=BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
 
+    def overwrite(
+        self,
+        lake: Lake,
+        table: str,
+        expression: ir.Table,
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """See `Engine.overwrite`."""
+        lake.overwrite(*table.split("/"), self.batches(expression, schema), about)
+
 
 @contextmanager
-def engine(scratch: Path) -> Iterator[Engine]:
-    """Open an engine that spills into a directory what does not fit into memory."""
+def engine(scratch: Path) -> Iterator[DuckDbEngine]:
+    """Open DuckDB, spilling into a directory what does not fit into memory."""
     connection = ibis.duckdb.connect(temp_directory=str(scratch / "spill"))  # ibis itself sets UTC
     try:
-        yield Engine(connection)
+        yield DuckDbEngine(connection)
     finally:
         connection.disconnect()
+
+
+def chosen_engine(scratch: Path, lake: LakeSettings) -> AbstractContextManager[Engine]:
+    """Open the engine that the settings choose.
+
+    Args:
+        scratch: For temporary files, gone afterwards; of Spark on many machines one that they all see, as they do the lake.
+        lake: `engine` and `spark_master` are read.
+
+    Raises:
+        MissingExtraError: PySpark is not installed.
+        NotFoundError: Spark has no Java.
+    """
+    if lake.engine == "duckdb":
+        return engine(scratch)
+    from crossfade.lake.engine_spark import spark_engine
+
+    return spark_engine(scratch, lake.spark_master)

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -14,6 +14,7 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from crossfade.lake.parquet_commit import overwrite_by_files
 from crossfade.schema.durable import locked_or_refused, replace_file
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
@@ -137,6 +138,26 @@ class Lake:
         """Replace all rows, and the columns, as one commit; earlier versions stay readable."""
         self._write(layer, name, rows, "overwrite", about)
 
+    def overwrite_by_files(
+        self,
+        layer: str,
+        name: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Like `overwrite`, by Parquet files that an engine has written on the lake's file system; they are moved.
+
+        Raises:
+            CrossfadeError: The disk is full or cannot be written; the table is as it was.
+        """
+        path = self._table_path(layer, name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            overwrite_by_files(path, files, schema, about)
+        except (OSError, DeltaError) as error:
+            raise unwritten(path, error) from error
+
     def _write(
         self, layer: str, name: str, rows: ArrowRows, mode: str, about: Mapping[str, str] | None
     ) -> None:
@@ -173,13 +194,13 @@ class Lake:
         """
         return self._delta(layer, name, version).to_pyarrow_dataset()
 
-    def files(self, layer: str, name: str) -> list[Path]:
-        """Return the Parquet files of the newest version, for an engine that reads them better itself; empty if it has no row.
+    def files(self, layer: str, name: str, version: int | None = None) -> list[Path]:
+        """Return the Parquet files of a version, for an engine that reads them better itself; empty if it has no row.
 
         Raises:
-            NotFoundError: No such table.
+            NotFoundError: No such table or version.
         """
-        return [Path(unquote(uri)) for uri in self._delta(layer, name).file_uris()]
+        return [Path(unquote(uri)) for uri in self._delta(layer, name, version).file_uris()]
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""

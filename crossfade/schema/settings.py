@@ -22,6 +22,8 @@ from crossfade.schema.model_settings import (
 )
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 
+# Where tables are computed; the rows are the same.
+OF_MACHINE = {"lake": {"engine", "spark_master"}}
 OF_MODEL = ("seed", "split", "lake", "bots", "skips", "two_tower", "sources", "index", "ranking", "deepfm")
 
 
@@ -43,6 +45,8 @@ class LakeSettings(Section):
     late_skip_ms: Amount
     save_strength: Positive
     future_tolerance_minutes: Amount
+    engine: Literal["duckdb", "spark"]
+    spark_master: Annotated[str, Field(min_length=1)]
 
 
 class StreamSettings(Section):
@@ -202,7 +206,7 @@ class Settings(Section):
 
     def of_model(self) -> dict[str, Any]:
         """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""
-        return self.model_dump(include=set(OF_MODEL))
+        return self.model_dump(include=set(OF_MODEL), exclude=OF_MACHINE)
 
 
 def default_text() -> str:
