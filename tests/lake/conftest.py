@@ -17,8 +17,10 @@ def spark() -> Iterator[Any]:
     builder = sql.SparkSession.builder.appName("tests").master("local[2]")
     quick = {
         "spark.driver.memory": "1g",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.log.level": "ERROR",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.default.parallelism": "1",
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.adaptive.enabled": "false",
     }
