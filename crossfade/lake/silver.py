@@ -73,7 +73,7 @@ def sessions(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.
     until_now = ibis.cumulative_window(
         group_by=rows[c.USER_ID], order_by=[rows[c.TIMESTAMP], rows[c.EVENT_ID]]
     )
-    begun = rows.starts.ifelse(rows[c.TIMESTAMP], ibis.null("timestamp('UTC')")).max().over(until_now)
+    begun = rows.starts.ifelse(rows[c.TIMESTAMP], ibis.null(rows[c.TIMESTAMP].type())).max().over(until_now)
     first_place = rows.starts.ifelse(rows.place, ibis.null("int64")).max().over(until_now)
     # No letters in the patterns: engines read them differently.
     made = rows[c.USER_ID] + "@" + begun.strftime("%Y-%m-%d") + "T" + begun.strftime("%H:%M:%S") + "Z"

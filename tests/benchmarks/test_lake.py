@@ -36,4 +36,4 @@ def test_bars(seconds: float, validation: float, holds: bool) -> None:
     result = bench._result(runs, tables, validation, 100, quick=True)
     assert [bar.holds for bar in result.bars.values()] == [holds] * 3
     assert result.figures["refresh_over_script"] == seconds / 10
-    assert result.figures["validation_share_of_silver"] == validation / 10
+    assert result.figures["validation_share_of_silver"] == round(validation / 10, 3)
