@@ -105,15 +105,16 @@ class DuckDbEngine:
         about: Mapping[str, str] | None = None,
     ) -> None:
         """See `Engine.overwrite`."""
-        lake.overwrite(*table.split("/"), self.batches(expression, schema), about)
+        layer, _, name = table.partition("/")
+        lake.overwrite(layer, name, self.batches(expression, schema), about)
 
 
-@ibis.udf.scalar.builtin(signature=((dt.timestamp,), dt.int64))
-def epoch_us(moment: object) -> int:
+@ibis.udf.scalar.builtin(signature=((dt.timestamp,), dt.int64))  # type: ignore[untyped-decorator]
+def epoch_us(moment: object) -> object:
     """DuckDB's own function: microseconds since 1970."""
 
 
-@ibis.udf.scalar.builtin(signature=((dt.int64,), dt.timestamp))
+@ibis.udf.scalar.builtin(signature=((dt.int64,), dt.timestamp))  # type: ignore[untyped-decorator]
 def make_timestamp(microseconds: object) -> object:
     """DuckDB's own function: the moment in UTC, without a zone."""
 

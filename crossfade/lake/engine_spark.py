@@ -94,7 +94,8 @@ class SparkEngine:
         about: Mapping[str, str] | None = None,
     ) -> None:
         """See `Engine.overwrite`."""
-        lake.overwrite_by_files(*table.split("/"), self._written(expression, schema), schema, about)
+        layer, _, name = table.partition("/")
+        lake.overwrite_by_files(layer, name, self._written(expression, schema), schema, about)
 
     def _frame(self, expression: ir.Table) -> DataFrame:
         return self._spark.sql(self._ibis.compile(expression))

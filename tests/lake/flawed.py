@@ -85,8 +85,7 @@ def _planted() -> list[Row]:
         row[c.COUNTRY] = "SE" if number % 2 else "DE"
     ties = listens("ties", [7.0] * 4 + [8.0] * 4, artists=("a", "b"))
     odd = [
-        row
-        | {c.PLAYED_MS: 35_000 if number % 20 < 9 else 25_000, c.EVENT_ID: f"odd-{day}-{number}"}
+        row | {c.PLAYED_MS: 35_000 if number % 20 < 9 else 25_000, c.EVENT_ID: f"odd-{day}-{number}"}
         for day in range(2)
         for number, row in enumerate(
             listens("odd", [86_400 * day + 50 * n + 17 * (n % 4) for n in range(70)], artists="abcdefg")
@@ -94,7 +93,17 @@ def _planted() -> list[Row]:
     ]
     for row in (*home, *abroad):
         row[c.TRACK_ID] = f"{row[c.ARTIST_ID]}-{row[c.TRACK_ID]}"
-    rows = [*metronomes, *awake, *loop, *home, *abroad, *travels, *ties, *odd, *listens(DENIED, [0.5, 1800.999999])]
+    rows = [
+        *metronomes,
+        *awake,
+        *loop,
+        *home,
+        *abroad,
+        *travels,
+        *ties,
+        *odd,
+        *listens(DENIED, [0.5, 1800.999999]),
+    ]
     return [
         {c.EVENT_ID: f"planted-{number}", c.SOURCE_FILE: "planted"} | row for number, row in enumerate(rows)
     ]
