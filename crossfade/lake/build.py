@@ -11,7 +11,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from crossfade.lake import bots, gold, layout, silver
-from crossfade.lake.engine import Engine, chosen_engine
+from crossfade.lake.engine import Engine
+from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.still import StillLake

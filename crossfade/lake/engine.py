@@ -1,7 +1,7 @@
 """What computes the lake's transformations, which are ibis expressions that know no engine; DuckDB here, Spark beside it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,7 +11,6 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from crossfade.lake.lake import Lake
-from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import TIMESTAMP_TYPE
 
 BATCH_ROWS: Final = 1 << 17
@@ -138,21 +137,3 @@ def engine(scratch: Path) -> Iterator[DuckDbEngine]:
         yield DuckDbEngine(connection)
     finally:
         connection.disconnect()
-
-
-def chosen_engine(scratch: Path, lake: LakeSettings) -> AbstractContextManager[Engine]:
-    """Open the engine that the settings choose.
-
-    Args:
-        scratch: For temporary files, gone afterwards; of Spark on many machines one that they all see, as they do the lake.
-        lake: `engine` and `spark_master` are read.
-
-    Raises:
-        MissingExtraError: PySpark is not installed.
-        NotFoundError: Spark has no Java.
-    """
-    if lake.engine == "duckdb":
-        return engine(scratch)
-    from crossfade.lake.engine_spark import spark_engine
-
-    return spark_engine(scratch, lake.spark_master)

@@ -11,7 +11,8 @@ from typing import Final
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from crossfade.lake.engine import Engine, chosen_engine
+from crossfade.lake.engine import Engine
+from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
 from crossfade.quality.examples import examples
 from crossfade.quality.expectations import judge

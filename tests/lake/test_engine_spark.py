@@ -35,6 +35,7 @@ def rows_of(lake: Lake, table: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # half a minute where nothing else runs
 def test_all_tables_are_equal_row_by_row(spark: Any, tmp_path: Path) -> None:
     ours = flawed_lake(tmp_path / "duckdb")
     theirs = Lake(Path(shutil.copytree(ours.path, tmp_path / "spark")))
