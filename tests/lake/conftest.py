@@ -1,6 +1,8 @@
 """One Spark session for all tests of a process: it costs ten seconds and a gigabyte."""
 
+import gc
 import shutil
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,3 +31,6 @@ def spark() -> Iterator[Any]:
     session = builder.getOrCreate()
     yield session
     session.stop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # py4j leaves its sockets to the garbage collector
+        gc.collect()
