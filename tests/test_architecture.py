@@ -46,6 +46,7 @@ HOMES = {
     "matplotlib": ("crossfade/evaluation",),
     "mlflow": ("crossfade/recommender",),
     "prometheus_client": ("crossfade/schema",),
+    "pyspark": ("crossfade/lake",),
     "redis": ("crossfade/store",),
     "scann": ("crossfade/retrieval",),
     "sqlalchemy": ("crossfade/quality",),

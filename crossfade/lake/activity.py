@@ -5,8 +5,9 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.portable import first_of
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings, LakeSettings
+from crossfade.schema.lake_settings import BotSettings, LakeSettings
 from crossfade.schema.tables import EventType
 
 # Where an account was playing; here these are never null, an unknown one is "".
@@ -65,7 +66,7 @@ def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:
         plays: A few of what `plays` returned; all of them would be a join of all listens.
         tracks: The catalogue, each track once: track_id, artist_ids.
     """
-    listed = tracks.select(c.TRACK_ID, listed=tracks[c.ARTIST_IDS][0])
+    listed = tracks.select(c.TRACK_ID, listed=first_of(tracks[c.ARTIST_IDS]))
     rows = plays.left_join(listed, c.TRACK_ID).drop(f"{c.TRACK_ID}_right")
     return rows.mutate(artist=rows[c.ARTIST_ID].coalesce(rows.listed, rows[c.TRACK_ID])).drop("listed")
 

@@ -9,8 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.activity import held, with_artist
+from crossfade.lake.portable import milliseconds
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings
+from crossfade.schema.lake_settings import BotSettings
 
 INTRUDER: Final = "intruder"
 IMPOSSIBLE_TRAVEL: Final = "impossible_travel"
@@ -32,9 +33,9 @@ def intruders(plays: ir.Table, hours: ir.Table, tracks: ir.Table, bots: BotSetti
     foreign = spots.filter((spots.rank > 0) & (spots.listens >= bots.intruder_plays))
     theirs = with_artist(_with_spot(plays.semi_join(foreign, c.USER_ID)), tracks)
     usual = theirs.semi_join(spots.filter(spots.rank == 0), _SPOT_KEY).select(c.USER_ID, "artist").distinct()
-    known = usual.mutate(is_known=1.0)
+    known = usual.mutate(is_known=True)
     abroad = theirs.semi_join(foreign, _SPOT_KEY).left_join(known, [c.USER_ID, "artist"])
-    tastes = abroad.group_by([*_SPOT_KEY, _IS_COUNTRY]).agg(measure=abroad.is_known.fill_null(0.0).mean())
+    tastes = abroad.group_by([*_SPOT_KEY, _IS_COUNTRY]).agg(measure=abroad.is_known.fill_null(False).mean())
     jumps = _jumps(theirs, minutes=0).group_by(list(_SPOT_KEY)).agg(jumps=ibis._.count())
     told = tastes.left_join(jumps, _SPOT_KEY)
     is_elsewhere = told[_IS_COUNTRY] | (told.jumps.fill_null(0) >= bots.intruder_jumps)
@@ -68,7 +69,7 @@ def _spots(hours: ir.Table) -> ir.Table:
     spots = rows.group_by([*_SPOT_KEY, _IS_COUNTRY]).agg(
         listens=rows.listens.sum(), first=rows[c.HOUR].min(), last=rows[c.HOUR].max()
     )
-    span = spots.last.epoch_seconds() - spots.first.epoch_seconds()
+    span = milliseconds(spots.last) - milliseconds(spots.first)
     order = [span.desc(), spots.listens.desc(), spots[_SPOT], spots[_IS_COUNTRY]]
     ranked = spots.mutate(rank=ibis.row_number().over(group_by=spots[c.USER_ID], order_by=order))
     return ranked.semi_join(ranked.filter(ranked.rank == 1), c.USER_ID)
@@ -76,10 +77,9 @@ def _spots(hours: ir.Table) -> ir.Table:
 
 def _jumps(plays: ir.Table, *, minutes: int) -> ir.Table:
     """Return the plays that begin elsewhere sooner than so many minutes after the end of the account's play before them."""
-    before = ibis.window(
-        group_by=plays[c.USER_ID], order_by=[plays[c.TIMESTAMP], plays[c.TRACK_ID], plays[_SPOT]]
-    )
-    since = plays[c.TIMESTAMP].epoch_seconds() - plays[c.TIMESTAMP].lag().over(before).epoch_seconds()
-    least = plays[c.PLAYED_MS].lag().over(before).fill_null(0) / 1000 + 60 * minutes
-    is_jump = (plays[_SPOT] != plays[_SPOT].lag().over(before)) & (since < least)
+    order = [plays[name] for name in (c.TIMESTAMP, c.TRACK_ID, _SPOT, c.PLAYED_MS)]
+    before = ibis.window(group_by=plays[c.USER_ID], order_by=order)
+    since_ms = milliseconds(plays[c.TIMESTAMP]) - milliseconds(plays[c.TIMESTAMP].lag().over(before))
+    least_ms = plays[c.PLAYED_MS].lag().over(before).fill_null(0) + 60_000 * minutes
+    is_jump = (plays[_SPOT] != plays[_SPOT].lag().over(before)) & (since_ms < least_ms)
     return plays.mutate(is_jump=is_jump.fill_null(False)).filter(lambda t: t.is_jump)

@@ -15,7 +15,7 @@ from crossfade.lake.activity import HOUR_KEY
 from crossfade.lake.bot_score import account_scores
 from crossfade.lake.layout import BOTS, SILVER_SCHEMAS
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings, LakeSettings
+from crossfade.schema.lake_settings import BotSettings, LakeSettings
 
 ODD: Final = "odd"
 MOSTLY: Final = "mostly"
@@ -67,10 +67,9 @@ def flags(
     found = held.select(*_COLUMNS)
     for accounts in (_odd(rest, bots), _mostly(hours, machine, bots), _denied(hours, newest_lists(lists))):
         found = found.union(_whole(accounts, found))
-    allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(c.USER_ID)
-    return found.mutate(**{c.IS_FLAGGED: ~found[c.USER_ID].isin(allowed[c.USER_ID])}).select(
-        SILVER_SCHEMAS[BOTS].names
-    )
+    allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(allowed=c.USER_ID)
+    judged = found.left_join(allowed, found[c.USER_ID] == allowed.allowed)
+    return judged.mutate(**{c.IS_FLAGGED: judged.allowed.isnull()}).select(SILVER_SCHEMAS[BOTS].names)
 
 
 def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
@@ -88,7 +87,8 @@ def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
 
 def newest_lists(lists: ir.Table) -> ir.Table:
     """Return the newest decision on each user that anybody decided on: user_id, list."""
-    last = ibis.row_number().over(group_by=lists[c.USER_ID], order_by=lists[c.IMPORTED_AT].desc())
+    order = [lists[c.IMPORTED_AT].desc(), lists[c.LIST]]
+    last = ibis.row_number().over(group_by=lists[c.USER_ID], order_by=order)
     return lists.mutate(place=last).filter(lambda t: t.place == 0).select(c.USER_ID, c.LIST)
 
 

@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from crossfade.lake import bots, gold, layout, silver
-from crossfade.lake.engine import Engine, engine
+from crossfade.lake.engine import Engine
+from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.own_ids import PEOPLE
@@ -20,7 +21,8 @@ from crossfade.lake.pseudonyms import Pseudonyms
 from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
-from crossfade.schema.settings import BotSettings, LakeSettings, Settings
+from crossfade.schema.lake_settings import BotSettings, LakeSettings
+from crossfade.schema.settings import OF_MACHINE, Settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, TRACKS, USERS
 from crossfade.schema.user_keys import UserKey, lake_keys, new_key, write_keys
 
@@ -34,6 +36,7 @@ RECIPES: Final = (
     "gold.py",
     "layout.py",
     "pseudonyms.py",
+    "portable.py",
     "activity.py",
     "bot_intruders.py",
     "bot_rules.py",
@@ -188,7 +191,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         raise NotFoundError(
             f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}"
         )
-    with lake.writing() as scratch, engine(scratch) as session:
+    with lake.writing() as scratch, chosen_engine(scratch, settings.lake) as session:
         lake = StillLake(lake.path)
         key = _user_key(lake) if settings.privacy.pseudonymise else None
         people = _people(key, lake, session, scratch) if key else None
@@ -222,13 +225,13 @@ def _built(step: _Step, session: _Session, settings: Settings, progress: Callabl
     engine = session.engine
     making = _Making(settings.lake, settings.bots, engine.kept, engine.count, {MADE_FROM: made_from})
     rows = step.make(making, *map(session.input, step.inputs))
-    lake.overwrite(layer, name, engine.batches(rows, _schema(step.target)), making.notes)
+    engine.overwrite(lake, step.target, rows, _schema(step.target), making.notes)
     return True
 
 
 def _made_from(step: _Step, session: _Session, settings: Settings) -> str:
     inputs = {source: session.lake.version(*source.split("/")) for source in step.inputs}
-    read = settings.model_dump(include=set(step.sections))
+    read = settings.model_dump(include=set(step.sections), exclude=OF_MACHINE)
     made_from = {"inputs": inputs, "settings": read, "recipe": _recipe(), "user_key": session.key_id}
     return json.dumps(made_from, sort_keys=True)
 

@@ -16,7 +16,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from crossfade.lake.lake import Lake, unwritten
+from crossfade.lake.lake import Lake
+from crossfade.lake.messages import unwritten
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError
 

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.schema import columns as c
-from crossfade.schema.settings import LakeSettings
+from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import USERS, EventType
 
 SAVES = (EventType.SAVE, EventType.LIKE, EventType.ADD_TO_PLAYLIST)

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -14,8 +14,10 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from crossfade.lake.messages import schema_version_of, unwritten
+from crossfade.lake.parquet_commit import overwrite_by_files
 from crossfade.schema.durable import locked_or_refused, replace_file
-from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
+from crossfade.schema.errors import InputError, IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
 
 BRONZE: Final = "bronze"  # as received, typed, with where each row came from
@@ -90,7 +92,7 @@ class Lake:
             raise NotFoundError(
                 f"There is no lake at {path} (no {ABOUT_FILE}); make one with: crossfade import events FILE --lake {path}"
             )
-        version = _schema_version(about)
+        version = schema_version_of(about)
         if version > SCHEMA_VERSION:
             raise IntegrityError(
                 f"The lake at {path} has schema version {version}, but this Crossfade knows versions up to "
@@ -156,6 +158,26 @@ class Lake:
         """Replace all rows, and the columns, as one commit; earlier versions stay readable."""
         self._write(layer, name, rows, "overwrite", about)
 
+    def overwrite_by_files(
+        self,
+        layer: str,
+        name: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Like `overwrite`, by Parquet files that an engine has written on the lake's file system; they are moved.
+
+        Raises:
+            CrossfadeError: The disk is full or cannot be written; the table is as it was.
+        """
+        path = self._table_path(layer, name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            overwrite_by_files(path, files, schema, about)
+        except (OSError, DeltaError) as error:
+            raise unwritten(path, error) from error
+
     def _write(
         self, layer: str, name: str, rows: ArrowRows, mode: str, about: Mapping[str, str] | None
     ) -> None:
@@ -192,13 +214,13 @@ class Lake:
         """
         return self._delta(layer, name, version).to_pyarrow_dataset()
 
-    def files(self, layer: str, name: str) -> list[Path]:
-        """Return the Parquet files of the newest version, for an engine that reads them better itself; empty if it has no row.
+    def files(self, layer: str, name: str, version: int | None = None) -> list[Path]:
+        """Return the Parquet files of a version, for an engine that reads them better itself; empty if it has no row.
 
         Raises:
-            NotFoundError: No such table.
+            NotFoundError: No such table or version.
         """
-        return [Path(unquote(uri)) for uri in self._delta(layer, name).file_uris()]
+        return [Path(unquote(uri)) for uri in self._delta(layer, name, version).file_uris()]
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""
@@ -270,28 +292,8 @@ class Lake:
         return self.path / layer / name
 
 
-_IMPORT: Final = "import its files first with: crossfade import"
-_REFRESH: Final = "build it with: crossfade lake refresh"
 _MEND: Final = {
-    BRONZE: _IMPORT,
-    SILVER: _REFRESH,
-    GOLD: _REFRESH,
+    BRONZE: "import its files first with: crossfade import",
+    **dict.fromkeys((SILVER, GOLD), "build it with: crossfade lake refresh"),
     QUARANTINE: "no row of it was ever refused.",
 }
-
-
-def unwritten(path: Path, error: Exception) -> CrossfadeError:
-    """Return what to raise where a table or the lake could not be written."""
-    reason = " ".join(str(error).split())
-    return CrossfadeError(
-        f"{path} could not be written: {reason}. What stood there is unchanged; make room and run the same command again."
-    )
-
-
-def _schema_version(about: Path) -> int:
-    try:
-        return int(json.loads(about.read_text("utf-8"))["schema_version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"{about} must say the lake's schema_version as a number, but it does not: {error!r}."
-        ) from error

@@ -22,9 +22,9 @@ from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.ids import Rows
+from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.own_ids import own_rows
 from crossfade.schema.section import Share
-from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import Surface
 
 Id = Annotated[str, Field(min_length=1)]

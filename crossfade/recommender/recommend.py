@@ -159,8 +159,7 @@ class Recommender:
     @cached_property
     def genre_rates(self) -> npt.NDArray[np.float64]:
         """[num_genres] everybody's share of plays among plays and skips, which exploration starts from."""
-        catalogue = self.catalogue
-        return genre_rates(self.dataset.interactions, catalogue.genre_rows, len(catalogue.genres))
+        return genre_rates(self.dataset.interactions, self.catalogue.genre_rows, len(self.catalogue.genres))
 
     def user_rows(self, user_ids: Sequence[str]) -> Rows:
         """Map people's own ids [n] to rows, -1 unknown; errors as in `own_rows`."""

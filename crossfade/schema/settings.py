@@ -11,6 +11,13 @@ import yaml
 from pydantic import Field
 
 from crossfade.schema.errors import SettingsError
+from crossfade.schema.lake_settings import (
+    BotSettings,
+    LakeSettings,
+    PrivacySettings,
+    QualitySettings,
+    StreamSettings,
+)
 from crossfade.schema.model_settings import (
     AlsSettings,
     DeepFmSettings,
@@ -23,6 +30,8 @@ from crossfade.schema.model_settings import (
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 from crossfade.schema.serving_settings import ServingSettings
 
+# Where tables are computed; the rows are the same.
+OF_MACHINE = {"lake": {"engine", "spark_master"}}
 OF_MODEL = (
     "seed",
     "split",
@@ -47,72 +56,10 @@ class SplitSettings(Section):
     random_share: Annotated[float, Field(gt=0, lt=0.5)]
 
 
-class LakeSettings(Section):
-    """How silver and gold read events."""
-
-    session_gap_minutes: Count
-    positive_ms: Amount
-    positive_share: Share
-    early_skip_ms: Amount
-    late_skip_ms: Amount
-    save_strength: Positive
-    future_tolerance_minutes: Amount
-
-
-class StreamSettings(Section):
-    """Batches of a stream into bronze."""
-
-    batch_rows: Count
-    batch_mib: Count
-    batch_seconds: Positive
-    queue_mib: Annotated[int, Field(ge=1, le=2047)]
-
-
-class BotSettings(Section):
-    """What machines and intruders are told by."""
-
-    just_over_ms: Count
-    loop_plays: Count
-    loop_share: Share
-    loop_artist_share: Share
-    metronome_plays: Annotated[int, Field(ge=3)]
-    metronome_spread: Positive
-    metronome_gap_seconds: Count
-    metronome_filled: Share
-    metronome_pause_seconds: Count
-    awake_hours: Annotated[int, Field(ge=2)]
-    intruder_plays: Count
-    intruder_known_share: Share
-    intruder_jumps: Count
-    travel_minutes: Amount
-    travel_jumps: Count
-    account_share: Share
-    score: Positive
-    score_cap: Positive
-    score_plays: Count
-    score_prior_plays: Amount
-
-
-class PrivacySettings(Section):
-    """Under which names users stand."""
-
-    pseudonymise: bool
-
-
 class SkipSettings(Section):
     """What a skip says."""
 
     correct: bool
-
-
-class QualitySettings(Section):
-    """Limits of the expectations."""
-
-    max_unknown_track_share: Share
-    max_null_share: Share
-    min_volume_ratio: Share
-    max_stale_days: Amount
-    max_quarantined_share: Share
 
 
 class SourceSettings(Section):
@@ -232,7 +179,7 @@ class Settings(Section):
 
     def of_model(self) -> dict[str, Any]:
         """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""
-        return self.model_dump(include=set(OF_MODEL))
+        return self.model_dump(include=set(OF_MODEL), exclude=OF_MACHINE)
 
 
 def default_text() -> str:
