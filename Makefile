@@ -33,7 +33,7 @@ demo-real: install ## Run the same loop on real listening data: make demo-real D
 	$(BIN)/crossfade demo --directory demo-real --data $(DATA)
 
 test: install ## Run the tests.
-	$(BIN)/python -m pytest --numprocesses 3
+	$(BIN)/python -m pytest --numprocesses 2
 
 check: install ## Check format, lint, types and layers, as CI does.
 	$(BIN)/ruff format --check .
