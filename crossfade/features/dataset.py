@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.follows import Follows
 from crossfade.features.interactions import Codes, Int64s, Interactions, Queries
 from crossfade.features.playlists import Playlists
 from crossfade.features.traits import TRAITS, UNKNOWN_YEAR, age_codes, unknown, vocabulary
@@ -91,11 +92,13 @@ class Dataset:
     traits: IdMap = field(
         default_factory=lambda: vocabulary({})
     )  # names of what is known of users and moments
+    follows: Follows = field(default_factory=Follows.none)
 
     def until(self, end: int) -> "Dataset":
-        """Return the dataset as it was known just before a moment: later interactions and playlists are gone."""
+        """Return the dataset as it was known just before a moment: later interactions, playlists and follows are gone."""
         known = self.interactions.where(self.interactions.seconds < end)
-        return replace(self, interactions=known, playlists=self.playlists.before(end))
+        playlists, follows = self.playlists.before(end), self.follows.before(end)
+        return replace(self, interactions=known, playlists=playlists, follows=follows)
 
     @cached_property
     def user_offsets(self) -> npt.NDArray[np.int64]:
@@ -140,6 +143,7 @@ class Dataset:
             acts.strengths[places],
             acts.sessions[places],
             self.profiles(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
+            self.follows.followed(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
         )
 
     def profiles(self, user_rows: Rows, seconds: Int64s) -> Codes | None:
@@ -171,6 +175,7 @@ class Dataset:
         write_table(pa.table(columns), directory / LISTENS_FILE)
         write_table(pa.table({"trait": self.traits.ids}), directory / TRAITS_FILE)
         self.playlists.save(directory)
+        self.follows.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
         (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
 
@@ -194,4 +199,5 @@ class Dataset:
             about.get("lake", ""),
             Playlists.load(directory),
             traits,
+            Follows.load(directory),
         )

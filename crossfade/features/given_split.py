@@ -15,11 +15,13 @@ from crossfade.features.gold_tables import (
     ordered,
     pinned_versions,
     read_catalogue,
+    read_follows,
     read_interactions,
     read_playlists,
     read_users,
     undated,
 )
+from crossfade.features.follows import Follows
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.time_split import check_periods, random_periods, spread, validation_start
@@ -73,9 +75,10 @@ def make_given_dataset(lakes: GivenLakes, settings: Settings) -> Dataset:
     acts = numbered(ordered(_joined(parts)))
     check_periods(acts, split)
     playlists = read_playlists(lakes.train, catalogue.tracks, pinned[0]) if has_time else Playlists.none()
+    follows = read_follows(lakes.train, users.ids, catalogue, pinned[0]) if has_time else Follows.none()
     if not has_time:
         catalogue = undated(catalogue)
-    return Dataset(catalogue, users, acts, split, pinned[0], lakes.train.id, playlists, traits)
+    return Dataset(catalogue, users, acts, split, pinned[0], lakes.train.id, playlists, traits, follows)
 
 
 def _first_of_each(tables: Sequence[pa.Table], key: str) -> pa.Table:

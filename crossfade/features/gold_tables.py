@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.follows import Follows
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.traits import encoded, situations
@@ -19,13 +20,14 @@ from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PR
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
-from crossfade.schema.tables import PLAYLISTS, USERS
+from crossfade.schema.tables import EVENTS, PLAYLISTS, USERS, EventType
 
 BATCH_ROWS: Final = 1 << 20
 MICROSECONDS: Final = 1_000_000
 NO_TIME: Final = np.iinfo(np.int64).min
 TABLES: Final = tuple(f"{GOLD}/{name}" for name in (INTERACTIONS, USER_PROFILES, CATALOGUE))
 PLAYLISTS_TABLE: Final = f"{SILVER}/{PLAYLISTS.name}"
+EVENTS_TABLE: Final = f"{SILVER}/{EVENTS.name}"
 
 Versions = Mapping[str, int]
 
@@ -39,7 +41,7 @@ def pinned_versions(lake: Lake, given: Versions | None = None) -> dict[str, int]
         NotFoundError: The lake has not been refreshed.
     """
     chosen = given or {}
-    optional = (PLAYLISTS_TABLE,) if lake.has(SILVER, PLAYLISTS.name) else ()
+    optional = [f"{SILVER}/{table.name}" for table in (PLAYLISTS, EVENTS) if lake.has(SILVER, table.name)]
     return {table: chosen.get(table, _newest(lake, table)) for table in (*TABLES, *optional)}
 
 
@@ -77,6 +79,17 @@ def read_playlists(lake: Lake, tracks: IdMap, pinned: Versions) -> Playlists:
             len(table),
         )
     return playlists
+
+
+def read_follows(lake: Lake, users: IdMap, catalogue: Catalogue, pinned: Versions) -> Follows:
+    """Return whom people follow, by the lake's follow events; bots' do not count."""
+    if EVENTS_TABLE not in pinned:
+        return Follows.none()
+    events = lake.dataset(SILVER, EVENTS.name, pinned[EVENTS_TABLE])
+    kept = (pc.field(c.EVENT_TYPE) == str(EventType.FOLLOW)) & ~pc.field(c.IS_BOT)
+    return Follows.of(
+        events.to_table(columns=[c.USER_ID, c.TRACK_ID, c.ARTIST_ID, c.TIMESTAMP], filter=kept), users, catalogue
+    )
 
 
 def read_interactions(

@@ -83,6 +83,7 @@ class Queries:
         traits: [n, 6] int8 what is known of who asks and of when, in the order of `TRAITS`, as places in the dataset's
             `traits`, -1 unknown; None where nothing is known of any. Time of day is known only of those who are
             answered at once: a playlist of the week is heard at any hour.
+        followed: [n, f] int32 artists whom each follows, the latest first, padded with -1; None where nobody does.
     """
 
     user_rows: Rows
@@ -95,6 +96,7 @@ class Queries:
     strengths: Floats
     sessions: Rows
     traits: Codes | None = None
+    followed: Rows | None = None
 
     def __len__(self) -> int:
         """Return the number of queries."""
@@ -119,6 +121,7 @@ class Queries:
             self.strengths[first:last],
             self.sessions[first:last],
             None if self.traits is None else self.traits[start:stop],
+            None if self.followed is None else self.followed[start:stop],
         )
 
     def take(self, places: npt.NDArray[np.integer]) -> "Queries":
@@ -137,6 +140,7 @@ class Queries:
             self.strengths[entries],
             self.sessions[entries],
             None if self.traits is None else self.traits[places],
+            None if self.followed is None else self.followed[places],
         )
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":

@@ -11,11 +11,13 @@ from crossfade.features.gold_tables import (
     ordered,
     pinned_versions,
     read_catalogue,
+    read_follows,
     read_interactions,
     read_playlists,
     read_users,
     undated,
 )
+from crossfade.features.follows import Follows
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.skips import SkipHabits
@@ -37,7 +39,7 @@ def make_dataset(
     one of its own. Where no event has a timestamp, or all have the same one, times are seeded random positions over 100 days,
     which later imports do not move; the last `split.random_share` of the days is the test period, and release dates and
     playlists are left out, since no moment can be held against them. Where only some have none, those are left out. Both is
-    logged; so are playlists without one. Strengths of skips are corrected by habits learnt before the validation period
+    logged; so are playlists without one, and follows are left out likewise. Strengths of skips are corrected by habits learnt before the validation period
     (`skips.SkipHabits`).
 
     Args:
@@ -63,10 +65,11 @@ def make_dataset(
     if split is None:
         split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     playlists = read_playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
+    follows = read_follows(lake, users.ids, catalogue, pinned) if has_time else Follows.none()
     acts = numbered(acts)
     if settings.skips.correct:
         acts = SkipHabits.of(acts.where(acts.seconds < split.validation_start)).corrected(acts)
-    return Dataset(catalogue, users, acts, split, pinned, lake.id, playlists, traits)
+    return Dataset(catalogue, users, acts, split, pinned, lake.id, playlists, traits, follows)
 
 
 def _require_something(users: Users, acts: Interactions) -> None:

@@ -20,7 +20,7 @@ def with_more_tracks(dataset: Dataset, tracks: pa.Table) -> Dataset:
     """Return the dataset with further tracks that nobody has played.
 
     Args:
-        dataset: Any; interactions and playlists follow their tracks to the new rows.
+        dataset: Any; interactions, playlists and follows move with their tracks and artists to the new rows.
         tracks: [n] the canonical track columns.
 
     Raises:
@@ -35,11 +35,13 @@ def with_more_tracks(dataset: Dataset, tracks: pa.Table) -> Dataset:
     catalogue = Catalogue(table.take(pc.sort_indices(table.column(c.TRACK_ID))).combine_chunks())
     moved = catalogue.tracks.rows(known.tracks.ids)
     acts, playlists = dataset.interactions, dataset.playlists
+    users, artists = np.arange(len(dataset.users), dtype=np.int32), catalogue.artists.rows(known.artists.ids)
     return replace(
         dataset,
         catalogue=catalogue,
         interactions=replace(acts, track_rows=moved[acts.track_rows]),
         playlists=replace(playlists, track_rows=moved[playlists.track_rows]),
+        follows=dataset.follows.renumbered(users, artists),
     )
 
 

@@ -35,10 +35,13 @@ class Translation:
             country_rows=_matched(here.users.countries, there.users.countries, queries.country_rows),
             track_rows=tracks,
             traits=None if traits is None else _matched(here.traits, there.traits, traits).astype(np.int8),
+            followed=None
+            if queries.followed is None
+            else _matched(here.catalogue.artists, there.catalogue.artists, queries.followed),
         ).keep(tracks != NO_ROW)
 
     def histories(self) -> Dataset:
-        """Return the bundle's dataset with the interactions of the other; users and tracks that it does not know are left out.
+        """Return the bundle's dataset with interactions and follows of the other; whoever and what it does not know is left out.
 
         Situations are left out, too: only training reads them.
         """
@@ -47,11 +50,20 @@ class Translation:
         tracks = _matched(here.catalogue.tracks, there.catalogue.tracks, acts.track_rows)
         # Both sort users by id, so that what was sorted stays so.
         moved = replace(acts, user_rows=users, track_rows=tracks, situations=None)
-        return replace(there, interactions=moved.where((users != NO_ROW) & (tracks != NO_ROW)))
+        follows = here.follows.renumbered(
+            _matched(here.users.ids, there.users.ids, _all(len(here.users))),
+            _matched(here.catalogue.artists, there.catalogue.artists, _all(len(here.catalogue.artists))),
+        )
+        known = (users != NO_ROW) & (tracks != NO_ROW)
+        return replace(there, interactions=moved.where(known), follows=follows)
 
     def out_of_bundle(self, rows: Rows) -> Rows:
         """Return slates in the dataset's rows; -1 for tracks that the dataset does not know."""
         return _matched(self.bundle.catalogue.tracks, self.dataset.catalogue.tracks, rows)
+
+
+def _all(num_rows: int) -> Rows:
+    return np.arange(num_rows, dtype=np.int32)
 
 
 def _matched(have: IdMap, want: IdMap, rows: Rows | Codes) -> Rows:

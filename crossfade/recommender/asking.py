@@ -201,7 +201,7 @@ def requests_of(
     """
     users = own_rows(dataset.users.ids, _texts([ask.user_id for ask in asks]), home)
     seconds = np.array([as_of if ask.seconds is None else ask.seconds for ask in asks], np.int64)
-    queries = _as_of(dataset.queries(users, as_of), seconds)
+    queries = _as_of(dataset.queries(users, as_of), seconds, dataset)
     countries = dataset.users.countries.rows(_texts([ask.country for ask in asks]))
     asked = np.array([ask.country is not None for ask in asks])
     queries = replace(
@@ -235,9 +235,9 @@ def _texts(values: Sequence[str | None]) -> list[str]:
     return [value or "" for value in values]
 
 
-def _as_of(queries: Queries, seconds: Int64s) -> Queries:
+def _as_of(queries: Queries, seconds: Int64s, dataset: Dataset) -> Queries:
     """Move each query to its own moment: what is later is gone."""
-    moved = replace(queries, as_of=seconds)
+    moved = replace(queries, as_of=seconds, followed=dataset.follows.followed(queries.user_rows, seconds))
     return moved.keep(queries.seconds < seconds[queries.owners])
 
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import AfterValidator, Field
 
 from crossfade.reranking.exploration import Exploration
+from crossfade.reranking.flow import FlowRules
 from crossfade.reranking.rerank import ANY_SHARE, RerankWeights
 from crossfade.schema.errors import SettingsError
 from crossfade.schema.section import Amount, Count, Positive, Share
@@ -30,6 +31,7 @@ Places = Annotated[tuple[Count, ...], Field(max_length=3), AfterValidator(_risin
 class Policy(pydantic.BaseModel):
     """Filters, caps and weights of one surface; the files in `policies` are the manual of these keys.
 
+    Keys with a default came later: where a bundle of before has none of them, the default does what was done then.
     Pydantic saves us the type checks and their messages.
     """
 
@@ -50,6 +52,9 @@ class Policy(pydantic.BaseModel):
     small_artists: Shares
     explore_places: Places
     explore_prior: Positive
+    flow: Weight = 0.0
+    artist_distance: Amount = 0
+    known_artists_first: bool = False
 
     @property
     def weights(self) -> RerankWeights:
@@ -68,6 +73,11 @@ class Policy(pydantic.BaseModel):
     def sets_shares(self) -> bool:
         """Whether new or small artists have a least or most share."""
         return (self.new_artists, self.small_artists) != (ANY_SHARE, ANY_SHARE)
+
+    @property
+    def order(self) -> FlowRules:
+        """What orders a slate after its tracks are chosen."""
+        return FlowRules(self.flow, self.artist_distance)
 
     def exploration(self, k: int, seed: int) -> Exploration:
         """Return where slates of k tracks explore; places beyond k do not count."""
@@ -93,7 +103,7 @@ def load_policy(path: Path) -> Policy:
 
 
 def parse_policy(text: str, *, place: str = "policy") -> Policy:
-    """Read a policy from YAML text; every key is needed.
+    """Read a policy from YAML text; every key is needed but those that have a default.
 
     Raises:
         SettingsError: Names place, key and value.
@@ -115,7 +125,8 @@ def parse_policy(text: str, *, place: str = "policy") -> Policy:
 
 def _require_known(values: dict[Any, Any], place: str) -> None:
     known = set(Policy.model_fields)
+    needed = {name for name, field in Policy.model_fields.items() if field.is_required()}
     if unknown := sorted(map(str, set(values) - known)):
         raise SettingsError(f"{place}: unknown key {unknown[0]}; known: {', '.join(sorted(known))}.")
-    if missing := sorted(known - set(values)):
+    if missing := sorted(needed - set(values)):
         raise SettingsError(f"{place}: key {missing[0]} is missing; a policy names every key.")

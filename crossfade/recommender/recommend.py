@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.manifest import DIGEST, model_digest, verify
+from crossfade.recommender.muting import mute_popularity, without_source
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.requests import Requests
@@ -27,6 +28,8 @@ from crossfade.recommender.surfaces import Policies, load_policies
 from crossfade.recommender.wording import Wording
 from crossfade.reranking.artist_kinds import artist_kinds, small_artists
 from crossfade.reranking.exploration import explore, genre_rates
+from crossfade.reranking.flow import FlowColumns, in_flow
+from crossfade.reranking.known_artists import known_first
 from crossfade.reranking.rerank import GenreProfiles, TrackColumns, rerank
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
@@ -34,21 +37,6 @@ from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.own_ids import own_rows
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.schema.tables import Surface
-
-# Features that tell how popular a track and its artist are with everybody.
-POPULARITY: Final = np.flatnonzero(
-    np.isin(
-        c.RANKING_FEATURES,
-        [
-            "track_listens_log",
-            "track_listens_7d_log",
-            "track_trend",
-            "track_listeners_log",
-            "artist_listens_log",
-            "artist_listeners_log",
-        ],
-    )
-)
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -152,6 +140,11 @@ class Recommender:
         )
 
     @cached_property
+    def flow_columns(self) -> FlowColumns:
+        """What the order of a slate reads of a track."""
+        return FlowColumns.of(self.catalogue)
+
+    @cached_property
     def is_small(self) -> Bools:
         """[num_artists] bool: small artists."""
         return small_artists(self.statistics.artist_listens)
@@ -228,7 +221,7 @@ class Recommender:
         asked = task.sources + ((c.RELEASES,) if requests.surface == Surface.RELEASE_RADAR else ())
         candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
         if muted.any():
-            candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
+            candidates = without_source(candidates, muted, task.sources.index(c.POPULAR))
         return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
 
     def score(
@@ -244,8 +237,8 @@ class Recommender:
             self.sources.track_vectors,
             task=ranker.task,
         )
-        muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
-        features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
+        if muted_popular is not None:
+            mute_popularity(features, muted_popular)
         filled = candidates.rows >= 0
         scores = np.full(filled.shape, -np.inf, np.float32)
         scores[filled] = ranker.predict(features[filled])
@@ -254,7 +247,10 @@ class Recommender:
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
         """Choose slates by the surface's policy, without reasons."""
         candidates, policy, tracks = ranked.candidates, self.policy_of(requests), self.track_columns
-        taste, scored = requests.taste, (candidates.rows, ranked.scores)
+        taste, scores = requests.taste, ranked.scores
+        if policy.known_artists_first:
+            scores = known_first(candidates.rows, scores, taste, tracks.artist_rows)
+        scored = (candidates.rows, scores)
         rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights}
         if policy.sets_shares:
             rules["kinds"] = artist_kinds(
@@ -262,6 +258,7 @@ class Recommender:
             )
         profiles = GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
+        places = in_flow(candidates.rows, places, requests.queries, self.flow_columns, policy.order)
         exploration = policy.exploration(requests.k, self.settings.seed)
         places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
         unranked = np.isnan(candidates.ranks)
@@ -283,13 +280,6 @@ class Recommender:
 
 def _radio_ranker(directory: Path) -> Ranker | None:
     return load_ranker(directory) if directory.exists() else None
-
-
-def _muted(candidates: Candidates, requests: Bools, source: int) -> Candidates:
-    """Take a source's say away from some requests [n] bool; what no other source returned is gone."""
-    scores, ranks = candidates.scores.copy(), candidates.ranks.copy()
-    scores[requests, :, source] = ranks[requests, :, source] = np.nan
-    return Candidates(np.where(np.isnan(ranks).all(axis=2), NO_ROW, candidates.rows), scores, ranks)
 
 
 def _chosen(values: npt.NDArray[Kind], places: Rows, padding: Kind) -> npt.NDArray[Kind]:

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.dataset import LISTENS_FILE, USER_ROWS, USERS_FILE
+from crossfade.features.follows import FILE as FOLLOWS_FILE
+from crossfade.features.follows import FOLLOWER_ROWS
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.manifest import DIGEST, FILES, SCHEMA, read_manifest, verify
 from crossfade.recommender.workspace import Workspace
@@ -80,20 +82,23 @@ def _without(directory: Path, names: Collection[str], replaced: Mapping[str, str
 
 
 def _forget(directory: Path, rows: Rows) -> None:
-    """Take users [n] out of a bundle's files: their listens are gone, and in their rows nobody stands.
+    """Take users [n] out of a bundle's files: their listens and follows are gone, and in their rows nobody stands.
 
     The rows themselves stay, and their countries, since what was learnt is numbered by them. The tables are changed as they are,
     so that bundles of earlier code can be replaced, too.
     """
-    users, listens = read_table(directory / USERS_FILE), read_table(directory / LISTENS_FILE)
-    kept = ~np.isin(listens.column(USER_ROWS).to_numpy(), rows)
+    users = read_table(directory / USERS_FILE)
     gone = np.isin(np.arange(len(users)), rows)
     columns = {name: _emptied(users.column(name), gone) for name in users.column_names if name != c.COUNTRY}
     names = enumerate(users.column(c.USER_ID).to_pylist())
     columns[c.USER_ID] = [_nobody(name, row) if gone[row] else name for row, name in names]
     table = {name: columns.get(name, users.column(name)) for name in users.column_names}
     write_table(pa.table(table, schema=users.schema), directory / USERS_FILE)
-    write_table(listens.filter(pa.array(kept)), directory / LISTENS_FILE)
+    for file, owners in ((LISTENS_FILE, USER_ROWS), (FOLLOWS_FILE, FOLLOWER_ROWS)):
+        if (directory / file).exists():
+            acts = read_table(directory / file)
+            kept = ~np.isin(acts.column(owners).to_numpy(), rows)
+            write_table(acts.filter(pa.array(kept)), directory / file)
 
 
 def _emptied(column: pa.ChunkedArray, gone: Bools) -> pa.ChunkedArray:

@@ -81,6 +81,10 @@ class ArtistTracks:
         weights *= np.minimum(liked.strengths, MAX_STRENGTH)
         own = history_matrix(liked, self.artist_rows_[liked.track_rows], weights, self.tracks_.shape[0])
         own.data **= ARTIST_DAMPING
+        return self.with_related(own)
+
+    def with_related(self, own: Matrix) -> Matrix:
+        """Add to weights of artists, sparse [n, num_artists], what they pass on to related artists."""
         return own + RELATED_WEIGHT * (own @ self.related_)
 
     def save(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The releases source: what came out lately by the artists that a listener plays, and by artists like them."""
+"""The releases source: what came out lately by artists whom a listener follows or plays, and by artists like them."""
 
 from pathlib import Path
 from typing import Final, Self
@@ -9,17 +9,19 @@ import scipy.sparse
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
-from crossfade.retrieval.artist_tracks import ArtistTracks
+from crossfade.retrieval.artist_tracks import ARTIST_DAMPING, ArtistTracks
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.sparse import Matrix, top_of_rows
 from crossfade.schema import columns as c
 
 # An older track is no release any more; the release radar's policy is stricter still.
 RELEASE_DAYS: Final = 28
+# Who asks for an artist's news wants them at least as much as who saved one of its tracks (`lake.save_strength`).
+FOLLOW_LISTENS: Final = 5.0
 
 
 class Releases:
-    """Recommends tracks of the last 28 days before each query's moment, by artists that it played or by artists like them.
+    """Recommends tracks of the last 28 days before each query's moment, by artists that it follows, played, or like them.
 
     After `fit` or `load`: `artists_`, the fitted artist source, and the sparse `tracks_` [num_artists, num_tracks] float32,
     1 at each dated track of an artist, whether it is out yet or not.
@@ -43,13 +45,24 @@ class Releases:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Score a release by how dear its artist is; of equal ones the newer first; see `Retriever`."""
-        scores = (self.artists_.artist_weights(queries) @ self.tracks_).tocsr()
+        scores = (self._artist_weights(queries) @ self.tracks_).tocsr()
         owners = np.repeat(np.arange(len(queries)), np.diff(scores.indptr))
         ages = queries.as_of[owners] // SECONDS_PER_DAY - self.days_[scores.indices]
         is_new = (ages >= 0) & (ages < RELEASE_DAYS)
         # A day counts for less than any difference between artists that could matter.
         scores.data *= is_new * (1 - 1e-4 * ages * is_new)
         return top_of_rows(scores, k)
+
+    def _artist_weights(self, queries: Queries) -> Matrix:
+        """Return how dear each artist is, sparse [n, num_artists]; a follow counts as some listens that do not fade."""
+        weights = self.artists_.artist_weights(queries)
+        if queries.followed is None:
+            return weights
+        owners, places = np.nonzero(queries.followed >= 0)
+        artists = queries.followed[owners, places]
+        values = np.full(len(owners), FOLLOW_LISTENS**ARTIST_DAMPING, np.float32)
+        follows = scipy.sparse.csr_matrix((values, (owners, artists)), weights.shape)
+        return weights + self.artists_.with_related(follows)
 
     def save(self, directory: Path) -> None:
         """Write the artist source; releases stand in the catalogue."""

@@ -111,8 +111,11 @@ BATCH_REQUESTS: Final = Metric(
 FALLBACKS: Final = Metric(
     "crossfade_fallbacks_total",
     Kind.COUNTER,
-    "Answers that stood in for the recommender's own, by what they were: stored or popular.",
+    "Answers that stood in for the recommender's own, by what they were: control, stored or popular.",
     ("answer",),
+)
+HEDGES: Final = Metric(
+    "crossfade_hedges_total", Kind.COUNTER, "Requests that were sent a second time since the first was slow."
 )
 EXPOSURES: Final = Metric("crossfade_exposures_total", Kind.COUNTER, "Exposures that were written down.")
 EXPOSURES_DROPPED: Final = Metric(
@@ -137,6 +140,7 @@ SERVING_METRICS: Final = (
     QUEUE_SECONDS,
     BATCH_REQUESTS,
     FALLBACKS,
+    HEDGES,
     EXPOSURES,
     EXPOSURES_DROPPED,
 )

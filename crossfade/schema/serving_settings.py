@@ -1,6 +1,6 @@
 """Settings of the online services; `settings.yaml` is their manual."""
 
-from crossfade.schema.section import Count, Positive, Section
+from crossfade.schema.section import Count, Positive, Section, Share
 
 
 class ServingSettings(Section):
@@ -13,6 +13,8 @@ class ServingSettings(Section):
     queue_requests: Count
     patience_ms: Count
     budget_ms: Count
+    hedge_ms: Count
+    hedge_share: Share
     store_timeout_ms: Count
     retry_ms: Count
     requests_per_second: Positive

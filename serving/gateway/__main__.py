@@ -11,16 +11,16 @@ import uvicorn
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Exposition
-from crossfade.schema.metrics import SERVING_METRICS
+from crossfade.schema.metrics import SERVING_METRICS, Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
-from serving.gateway.exposures import Exposures
-from serving.gateway.online import Online
+from serving.gateway.exposures import Exposures, FileSink, Sink
 from serving.gateway.stored import Stored
+from serving.gateway.variants import Variants, read_experiments
 from serving.ports import require_free
 
 EXPOSURES = "exposures.jsonl"
@@ -32,9 +32,17 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--workspace", type=Path, required=True, help="Has the store and the champion.")
     options.add_argument("--bundle", type=Path, help="Draw popular tracks from this bundle instead.")
     options.add_argument("--recommender", required=True, help="Address of the recommender service.")
+    options.add_argument(
+        "--experiments", type=Path, help="YAML file of experiments; without one all is control."
+    )
     options.add_argument("--store", default="", help="redis://HOST:PORT/DB; else the workspace's own store.")
     options.add_argument(
         "--exposures", type=Path, help="File to log to; else exposures.jsonl in the workspace."
+    )
+    options.add_argument("--brokers", help="Log exposures to Kafka at HOST:PORT instead, to --topic.")
+    options.add_argument("--topic", default="exposures", help="Topic for --brokers; default: exposures.")
+    options.add_argument(
+        "--kafka-config", type=Path, help="Properties file for --brokers, librdkafka's keys."
     )
     options.add_argument("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 in a container.")
     options.add_argument("--port", type=int, default=8080, help="Port to listen on.")
@@ -47,15 +55,17 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
     """Open what the gateway is made of.
 
     Raises:
-        NotFoundError: There is no workspace, bundle or champion.
+        NotFoundError: There is no workspace, bundle, champion or experiments file.
+        InputError: The experiments make no sense.
     """
+    experiments = read_experiments(chosen.experiments) if chosen.experiments else []
     workspace = Workspace.open(chosen.workspace)
     exposition = Exposition(SERVING_METRICS)
     champion = Champion(chosen.bundle, None if chosen.bundle else workspace)
-    path = chosen.exposures or workspace.path / EXPOSURES
+    sink = _sink(chosen, workspace, exposition)
     store = opened(chosen.store, workspace, timeout_ms=settings.store_timeout_ms)
     return Parts(
-        Online(chosen.recommender, settings),
+        Variants(chosen.recommender, experiments, settings, exposition),
         Stored(
             store,
             is_remote=bool(chosen.store),
@@ -63,9 +73,25 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
             keys=keys_near(workspace.path),
         ),
         champion,
-        Exposures(path, settings.exposure_queue, exposition),
+        Exposures(sink, settings.exposure_queue, exposition),
         exposition,
     )
+
+
+def _sink(chosen: argparse.Namespace, workspace: Workspace, recorder: Recorder) -> Sink:
+    """Return where exposures go: a topic, or a file.
+
+    Raises:
+        InputError: The properties file cannot be read, or librdkafka refuses it.
+        MissingExtraError: The extra for Kafka is not installed.
+    """
+    if not chosen.brokers:
+        return FileSink(chosen.exposures or workspace.path / EXPOSURES, recorder)
+    from crossfade.sources.kafka.client import read_properties
+    from crossfade.sources.kafka.publishing import Publisher
+
+    properties = read_properties(chosen.kafka_config) if chosen.kafka_config else {}
+    return Publisher(chosen.brokers, chosen.topic, recorder, properties)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

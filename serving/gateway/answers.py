@@ -1,6 +1,7 @@
 """What a client gets: the online answer, else a stored slate, else what is popular; never nothing."""
 
 import logging
+import time
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
@@ -14,11 +15,13 @@ from serving.gateway.exposures import Exposures
 from serving.gateway.listeners import user_of
 from serving.gateway.online import AwayError, Online
 from serving.gateway.stored import Stored, tracks_of
+from serving.gateway.variants import Assigned, Variants
 from serving.popular import PopularSlates
 from serving.recommender.wire import REQUEST_ID, Asked, asked_of, slate_of
 
 logger = logging.getLogger(__name__)
 
+CONTROL: Final = "control"
 STORED: Final = "stored"
 POPULAR: Final = "popular"
 
@@ -27,7 +30,7 @@ class Answers:
     """Answers requests from the parts that are well.
 
     Args:
-        online: The recommender service.
+        variants: The recommender services.
         stored: Published slates.
         popular: Returns the popular slates in force.
         exposures: Told of what was shown.
@@ -37,7 +40,7 @@ class Answers:
 
     def __init__(
         self,
-        online: Online,
+        variants: Variants,
         stored: Stored,
         popular: Callable[[], PopularSlates],
         *,
@@ -45,11 +48,11 @@ class Answers:
         settings: ServingSettings,
         recorder: Recorder,
     ) -> None:
-        self._online, self._stored, self._popular = online, stored, popular
+        self._variants, self._stored, self._popular = variants, stored, popular
         self._exposures, self._settings, self._recorder = exposures, settings, recorder
 
     async def recommend(self, values: object) -> dict[str, Any]:
-        """Answer one request: online, else stored, else popular, marked by `fallback`.
+        """Answer one request by its user's variant; else by control, stored or popular, marked by `fallback`.
 
         Args:
             values: JSON values as the recommender service reads them.
@@ -60,9 +63,12 @@ class Answers:
         asked = asked_of(values, "request", self._settings)
         listener = None if asked.ask.user_id is None else user_of(asked.ask.user_id)
         assert isinstance(values, dict), "asked_of refuses all else"
-        slate = await self._online_slate({**values, REQUEST_ID: asked.ask.request_id})
+        assigned = self._variants.of(asked.ask.surface, listener)
+        slate = await self._online_slate(assigned, {**values, REQUEST_ID: asked.ask.request_id})
         if slate is None:
             slate = await self._stand_in(asked, listener)
+        if assigned.experiment is not None:
+            slate |= {c.EXPERIMENT: assigned.experiment, c.VARIANT: assigned.variant}
         return self._shown(slate, listener)
 
     async def playlist(self, user: str, surface: Surface, country: str | None) -> dict[str, Any]:
@@ -88,12 +94,25 @@ class Answers:
             NotFoundError: User or track is unknown.
         """
         listener = user_of(user)
-        return {**await self._online.why(listener, track, surface), c.USER_ID: listener}
+        online = self._variants.of(surface, listener).online
+        return {**await online.why(listener, track, surface), c.USER_ID: listener}
 
-    async def _online_slate(self, values: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the recommender's own answer, None where it has none."""
+    async def _online_slate(self, assigned: Assigned, values: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the variant's own answer, else control's while there is time; None where there is none."""
+        due = time.monotonic() + self._settings.budget_ms / 1000
+        slate = await self._answered(assigned.online, values, due)
+        is_treated = assigned.online is not self._variants.control
+        if slate is None and is_treated and time.monotonic() < due:
+            slate = await self._answered(self._variants.control, values, due)
+            if slate is not None:
+                self._recorder.record(FALLBACKS, 1, answer=CONTROL)
+                slate["fallback"] = CONTROL
+        return slate
+
+    async def _answered(self, online: Online, values: dict[str, Any], due: float) -> dict[str, Any] | None:
+        """Return a service's own answer, None where it has none."""
         try:
-            slate = await self._online.slate(values)
+            slate = await online.slate(values, due)
         except AwayError as error:
             logger.info("No online answer: %s.", error)
             return None

@@ -23,10 +23,11 @@ from serving.asgi import Guard
 from serving.gateway.answers import Answers
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures
-from serving.gateway.online import AwayError, Online
+from serving.gateway.online import AwayError
 from serving.gateway.openapi import document
 from serving.gateway.rate import Rates
 from serving.gateway.stored import Stored
+from serving.gateway.variants import Variants
 from serving.recommender.wire import sentence
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Parts:
     """What the gateway is made of; it closes them when it ends."""
 
-    online: Online
+    variants: Variants
     stored: Stored
     champion: Champion
     exposures: Exposures
@@ -51,7 +52,7 @@ class Parts:
 def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
     """Return the gateway's application."""
     answers = Answers(
-        parts.online,
+        parts.variants,
         parts.stored,
         lambda: parts.champion.popular,
         exposures=parts.exposures,
@@ -68,7 +69,7 @@ def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
         following = asyncio.create_task(parts.champion.follow(settings.watch_seconds))
         yield
         following.cancel()
-        await parts.online.close()
+        await parts.variants.close()
         await asyncio.to_thread(parts.exposures.close)
 
     handlers: dict[Any, Any] = {kind: _told(status) for kind, status in STATUS.items()}
@@ -124,7 +125,7 @@ class _Routes:
 
     async def ready(self, _: Request) -> Response:
         """Ready whenever it runs: without its parts it answers by fallbacks."""
-        parts = {"recommender": self._parts.online.is_well, "store": self._parts.stored.is_well}
+        parts = {**self._parts.variants.well, "store": self._parts.stored.is_well}
         return _json({"status": "ready", "bundle": self._parts.champion.popular.bundle, "well": parts})
 
     async def metrics(self, _: Request) -> Response:

@@ -3,10 +3,10 @@
 import logging
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -17,22 +17,61 @@ from crossfade.schema.tables import EventType
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 500  # slates between two flushes
+IDLE_SECONDS: Final = 1.0
+
+
+class Sink(Protocol):
+    """Where events of shown slates go; called in the log's own thread only."""
+
+    def write(self, slates: Sequence[tuple[str, Sequence[bytes]]]) -> None:
+        """Write slates, each the user and a JSON object for each track; tells its recorder what became of them."""
+
+    def close(self) -> None:
+        """Finish what is under way."""
+
+
+class FileSink:
+    """A JSON Lines file that `crossfade import events` reads: one line a shown track.
+
+    Args:
+        path: The file; lines are added.
+        recorder: Told of written and dropped slates.
+    """
+
+    def __init__(self, path: Path, recorder: Recorder) -> None:
+        self._path, self._recorder = path, recorder
+
+    def write(self, slates: Sequence[tuple[str, Sequence[bytes]]]) -> None:
+        """Add lines to the file."""
+        if not slates:
+            return
+        try:
+            with self._path.open("ab") as file:
+                file.write(b"".join(line + b"\n" for _, lines in slates for line in lines))
+        except OSError:
+            logger.exception("%d exposures were lost.", len(slates))
+            self._recorder.record(EXPOSURES_DROPPED, len(slates))
+        else:
+            self._recorder.record(EXPOSURES, len(slates))
+
+    def close(self) -> None:
+        """Do nothing; the file is not kept open."""
 
 
 class Exposures:
-    """A JSON Lines file that `crossfade import events` reads: one line a shown track.
+    """Queues shown slates for a sink.
 
     Event ids follow from the slate's, so that a request that is repeated does not count twice. Slates for nobody
     (no user id) are not written: an event is somebody's.
 
     Args:
-        path: The file; lines are added.
+        sink: Where events go.
         most: Slates that wait; more are dropped and counted.
-        recorder: Told of written and dropped slates.
+        recorder: Told of dropped slates.
     """
 
-    def __init__(self, path: Path, most: int, recorder: Recorder) -> None:
-        self._path, self._recorder = path, recorder
+    def __init__(self, sink: Sink, most: int, recorder: Recorder) -> None:
+        self._sink, self._recorder = sink, recorder
         self._waiting: queue.Queue[tuple[str, Mapping[str, Any], datetime] | None] = queue.Queue(most)
         self._thread = threading.Thread(target=self._write_all, name="exposures", daemon=True)
         self._thread.start()
@@ -52,27 +91,26 @@ class Exposures:
     def _write_all(self) -> None:
         is_open = True
         while is_open:
-            batch = [self._waiting.get()]
-            while len(batch) < AT_ONCE and not self._waiting.empty():
-                batch.append(self._waiting.get())
-            is_open = batch[-1] is not None
-            self._write([each for each in batch if each is not None])
+            batch = self._batch()
+            is_open = None not in batch
+            self._sink.write([(each[0], _events(*each)) for each in batch if each is not None])
+        self._sink.close()
 
-    def _write(self, batch: list[tuple[str, Mapping[str, Any], datetime]]) -> None:
+    def _batch(self) -> list[tuple[str, Mapping[str, Any], datetime] | None]:
+        """Return what waits; nothing after a second without any, so that a sink hears of deliveries."""
         try:
-            with self._path.open("ab") as file:
-                file.write(b"".join(_lines(*each) for each in batch))
-        except OSError:
-            logger.exception("%d exposures were lost.", len(batch))
-            self._recorder.record(EXPOSURES_DROPPED, len(batch))
-        else:
-            self._recorder.record(EXPOSURES, len(batch))
+            batch = [self._waiting.get(timeout=IDLE_SECONDS)]
+        except queue.Empty:
+            return []
+        while len(batch) < AT_ONCE and batch[-1] is not None and not self._waiting.empty():
+            batch.append(self._waiting.get())
+        return batch
 
 
-def _lines(user: str, slate: Mapping[str, Any], shown: datetime) -> bytes:
+def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]:
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
-    about |= {c.SURFACE: slate[c.SURFACE], c.SLATE_ID: slate[c.SLATE_ID]}
-    return b"".join(
+    about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
+    return [
         orjson.dumps(
             {
                 c.EVENT_ID: f"{slate[c.SLATE_ID]}-{position}",
@@ -80,8 +118,7 @@ def _lines(user: str, slate: Mapping[str, Any], shown: datetime) -> bytes:
                 c.TRACK_ID: track[c.TRACK_ID],
                 c.POSITION: position,
                 c.PROPENSITY: track[c.PROPENSITY],
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
+            }
         )
         for position, track in enumerate(slate["tracks"])
-    )
+    ]

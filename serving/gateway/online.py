@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,13 +11,16 @@ import orjson
 
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.metrics import HEDGES, Recorder, Unrecorded
 from crossfade.schema.serving_settings import ServingSettings
 from serving.gateway.breaker import Breaker
+from serving.gateway.hedging import HedgeBudget, hedged
 
 logger = logging.getLogger(__name__)
 
 MODEL: Final = "crossfade"
 HEADERS: Final = {"content-type": "application/json"}
+NOBODY: Final = Unrecorded()
 REASON_SECONDS: Final = 10.0  # an account of a track recommends several times
 
 
@@ -29,13 +33,14 @@ class Online:
 
     Args:
         url: Its address, for example http://127.0.0.1:8081.
-        settings: `budget_ms` and `retry_ms` are read.
+        settings: `retry_ms`, `hedge_ms` and `hedge_share` are read.
+        recorder: Told of hedges.
     """
 
-    def __init__(self, url: str, settings: ServingSettings) -> None:
+    def __init__(self, url: str, settings: ServingSettings, recorder: Recorder = NOBODY) -> None:
         self._predict, self._explain = (f"/v1/models/{MODEL}:{verb}" for verb in ("predict", "explain"))
-        self._budget_seconds = settings.budget_ms / 1000
-        self._breaker = Breaker(settings.retry_ms)
+        self._hedge_seconds, self._recorder = settings.hedge_ms / 1000, recorder
+        self._breaker, self._hedges = Breaker(settings.retry_ms), HedgeBudget(settings.hedge_share)
         limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
         self._client = httpx.AsyncClient(base_url=url, limits=limits, timeout=None, trust_env=False)
 
@@ -44,8 +49,12 @@ class Online:
         """Whether the service answered lately."""
         return not self._breaker.is_open
 
-    async def slate(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask for one slate; `request_id` makes it safe to ask twice.
+    async def slate(self, request: Mapping[str, Any], due: float) -> dict[str, Any]:
+        """Ask for one slate; `request_id` makes it safe to ask twice, which is done where the first answer is slow.
+
+        Args:
+            request: JSON values.
+            due: Moment of the monotonic clock, in seconds, by which the answer must be there.
 
         Raises:
             AwayError: There is no answer to be had in time.
@@ -54,8 +63,7 @@ class Online:
         if not self._breaker.may_try():
             raise AwayError("the recommender failed a moment ago")
         try:
-            body = orjson.dumps({"instances": [request]})
-            slate = _slate(await self._posted(self._predict, body, self._budget_seconds))
+            slate = _slate(await self._predicted(orjson.dumps({"instances": [request]}), due))
         except AwayError:
             self._breaker.note(succeeded=False)
             raise
@@ -83,6 +91,20 @@ class Online:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def _predicted(self, body: bytes, due: float) -> Any:
+        self._hedges.note()
+        return await hedged(
+            lambda: self._posted(self._predict, body, due - time.monotonic()),
+            self._hedge_seconds,
+            self._may_hedge,
+        )
+
+    def _may_hedge(self) -> bool:
+        may = self._hedges.take()
+        if may:
+            self._recorder.record(HEDGES, 1)
+        return may
 
     async def _posted(self, path: str, body: bytes, seconds: float) -> Any:
         try:

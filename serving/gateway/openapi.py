@@ -68,7 +68,9 @@ def _slate() -> dict[str, Any]:
             c.PLAYLIST_ID: TEXT,
             "bundle": TEXT,
             "generation": TEXT,
-            "fallback": {"enum": [None, "stored", "popular"]},
+            "fallback": {"enum": [None, "control", "stored", "popular"]},
+            c.EXPERIMENT: TEXT,
+            c.VARIANT: TEXT,
             "tracks": {
                 "type": "array",
                 "items": {"type": "object", "required": required, "properties": track},

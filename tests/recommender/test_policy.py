@@ -12,6 +12,7 @@ from crossfade.recommender.surfaces import (
     surface_of,
     write_policies,
 )
+from crossfade.reranking.flow import FlowRules
 from crossfade.schema.errors import InputError, SettingsError
 from crossfade.schema.tables import Surface
 
@@ -43,6 +44,14 @@ def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
     assert heard == ["all", "none", 30]
 
 
+def test_a_policy_of_before_there_was_an_order_keeps_none() -> None:
+    later = ("flow:", "artist_distance:", "known_artists_first:")
+    before = "\n".join(line for line in RADIO.splitlines() if not line.startswith(later))
+    policy = parse_policy(before)
+    assert (policy.order, policy.known_artists_first) == (FlowRules(), False)
+    assert parse_policy(RADIO).order != FlowRules()
+
+
 def test_places_beyond_the_slate_do_not_explore() -> None:
     policy = parse_policy(RADIO.replace("explore_places: []", "explore_places: [2, 10, 30]"))
     assert policy.exploration(10, 5).places == (1, 9)
@@ -58,8 +67,8 @@ def test_shares_of_nought_to_one_set_nothing() -> None:
     ("text", "message"),
     [
         (
-            RADIO + "\nflow: 1",
-            r"radio\.yaml: unknown key flow; known: calibration, diversity, exclude_disliked",
+            RADIO + "\ntempo: 1",
+            r"radio\.yaml: unknown key tempo; known: artist_distance, calibration, diversity",
         ),
         (RADIO.replace("k: 30", ""), r"radio\.yaml: key k is missing; a policy names every key"),
         (RADIO.replace("k: 30", "k: 0"), r"radio\.yaml: k=0: Input should be greater than or equal to 1"),

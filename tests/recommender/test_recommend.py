@@ -9,7 +9,8 @@ import pytest
 from crossfade.recommender.manifest import verify
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.reasons import verified
-from crossfade.recommender.recommend import POPULARITY, Recommender
+from crossfade.recommender.muting import POPULARITY
+from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.schema import columns as c
@@ -159,6 +160,22 @@ def test_release_radar_hears_of_every_release_of_the_artists(recommender: Recomm
     ranked.candidates.ranks[0, ranked.candidates.rows[0] == best] = np.nan
     slates = recommender.rerank(wanted, ranked)
     assert c.SLATE_SOURCES[int(slates.sources[0, 0])] == c.RELEASES
+
+
+def test_release_radar_keeps_to_its_order_followed_and_played_artists_first(recommender: Recommender) -> None:
+    wanted = requests(recommender, surface=Surface.RELEASE_RADAR)
+    artists = recommender.catalogue.artist_rows
+    # User 0 hears rock; now they follow an artist of jazz, whom they have never played.
+    followed = np.full((len(wanted), 1), -1, np.int32)
+    followed[0] = recommender.catalogue.artists.rows(["jc"])[0]
+    wanted = replace(wanted, queries=replace(wanted.queries, followed=followed))
+    slates = recommender.recommend(wanted)
+    liked = wanted.queries.positives
+    for query in range(len(wanted)):
+        known = {*artists[liked.track_rows[liked.owners == query]].tolist(), int(followed[query, 0])}
+        is_known = [artist in known for artist in artists[slates.rows[query][slates.rows[query] >= 0]]]
+        assert is_known == sorted(is_known, reverse=True)
+    assert followed[0, 0] in artists[slates.rows[0]]
 
 
 def test_scores_and_sources_are_those_of_the_candidates(recommender: Recommender) -> None:

@@ -1,11 +1,13 @@
 """Bundles are replaced by ones without a person; models, numbering and lineage stay."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset
+from crossfade.features.follows import Follows
 from crossfade.recommender import redaction
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.manifest import read_manifest, verify
@@ -16,6 +18,7 @@ from tests import builders
 
 KEY = UserKey(b"k" * 32)
 ANN, BOB = KEY.pseudonym("ann"), KEY.pseudonym("bob")
+ONE_DAY = 86_400
 PLAYS: list[builders.Play] = [("ann", "a1", 1.0), ("bob", "a2", 2.0), ("bob", "a1", 3.0), ("cat", "a2", 4.0)]
 
 
@@ -25,6 +28,9 @@ def workspace(tmp_path: Path) -> Workspace:
     workspace = Workspace.create(tmp_path / "workspace")
     named = [(KEY.pseudonym(user), track, day) for user, track, day in PLAYS]
     world = builders.dataset(named)
+    first = np.array([ONE_DAY, ONE_DAY])
+    follows = Follows(np.sort(world.users.ids.rows([ANN, BOB])), np.zeros(2, np.int32), first).before(2 * ONE_DAY)
+    world = replace(world, follows=follows)
 
     def fill(directory: Path) -> None:
         world.save(directory)
@@ -51,6 +57,8 @@ def test_a_person_leaves_every_bundle_and_the_rows_stay_numbered(workspace: Work
     kept = before.interactions.user_rows != row
     np.testing.assert_array_equal(after.interactions.user_rows, before.interactions.user_rows[kept])
     np.testing.assert_array_equal(after.interactions.track_rows, before.interactions.track_rows[kept])
+    assert row in before.follows.user_rows
+    assert after.follows.user_rows.tolist() == after.users.ids.rows([ANN]).tolist()
     assert after.users.table.column("birth_year")[int(row)].as_py() is None
     manifest = verify(workspace.bundles / replaced[child])
     assert manifest["parents"] == [replaced[parent]]

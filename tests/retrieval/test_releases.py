@@ -1,5 +1,6 @@
 """New releases of a listener's artists, and of artists like them, by the moment of the query."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset
+from crossfade.features.follows import Follows
 from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.retrieval.releases import Releases
 from tests import builders
@@ -57,6 +59,18 @@ def test_each_query_of_a_batch_has_its_own_days(dataset: Dataset, tmp_path: Path
     for day in (50.5, 100.5):
         assert ask(loaded, dataset, "ann", day) == ask(source, dataset, "ann", day)
     assert ask(source, dataset, "ann", 50.5) == []
+
+
+def test_whom_a_listener_follows_is_as_good_as_played_whoever_played_it(dataset: Dataset) -> None:
+    # cyd never played "a", nobody has played "a_yesterday", and a stranger's follow changes nothing for cyd.
+    users, artists = dataset.users.ids.rows(["cyd", "dan"]), dataset.catalogue.artists.rows(["a", "b"])
+    followed = replace(dataset, follows=Follows(users, artists, np.array([99 * SECONDS_PER_DAY] * 2)))
+    source = Releases().fit(followed)
+    assert ask(source, followed, "cyd", 98.5) == []
+    assert ask(source, followed, "cyd", 100.5) == ["a_yesterday", "a_week", "b_new"]
+    # To dan, who played "a" once, the followed "b" is dearer.
+    assert ask(source, followed, "dan", 100.5)[0] == "b_new"
+    assert ask(source, followed, "ann", 100.5) == ask(Releases().fit(dataset), dataset, "ann", 100.5)
 
 
 def test_without_dates_there_are_no_releases() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,9 +22,9 @@ from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.redis_store import RedisStore
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
-from serving.gateway.exposures import Exposures
-from serving.gateway.online import Online
+from serving.gateway.exposures import Exposures, FileSink
 from serving.gateway.stored import Stored
+from serving.gateway.variants import Experiment, Variants
 from tests.recommender import world
 from tests.redis_server import running_redis
 from tests.serving import places
@@ -41,13 +41,20 @@ class Gateway:
     """A gateway in this process, over ASGI."""
 
     def __init__(
-        self, workspace: Workspace, url: str, settings: ServingSettings, store: RedisStore | None
+        self,
+        workspace: Workspace,
+        url: str,
+        settings: ServingSettings,
+        store: RedisStore | None,
+        experiments: Sequence[Experiment],
     ) -> None:
         self.exposition = Exposition(SERVING_METRICS)
         backend = store or EmbeddedStore(workspace.store)
-        exposures = Exposures(workspace.path / "shown.jsonl", settings.exposure_queue, self.exposition)
+        self.shown = workspace.path / "shown.jsonl"
+        sink = FileSink(self.shown, self.exposition)
+        exposures = Exposures(sink, settings.exposure_queue, self.exposition)
         self.parts = Parts(
-            Online(url, settings),
+            Variants(url, experiments, settings, self.exposition),
             Stored(backend, is_remote=store is not None, retry_ms=settings.retry_ms),
             Champion(None, workspace),
             exposures,
@@ -64,7 +71,7 @@ class Gateway:
         return found
 
     async def close(self) -> None:
-        await self.parts.online.close()
+        await self.parts.variants.close()
         self.parts.exposures.close()
 
 
@@ -105,9 +112,10 @@ def in_loop(
     url: str = NOWHERE,
     settings: ServingSettings | None = None,
     store: RedisStore | None = None,
+    experiments: Sequence[Experiment] = (),
 ) -> None:
     async def run() -> None:
-        gateway = Gateway(workspace, url, settings or chosen(), store)
+        gateway = Gateway(workspace, url, settings or chosen(), store, experiments)
         try:
             await test(gateway)
         finally:
@@ -180,7 +188,7 @@ def test_nonsense_from_the_recommender_is_a_fallback(workspace: Workspace, answe
 def test_the_recommender_s_own_fallback_gives_way_to_a_stored_slate(workspace: Workspace) -> None:
     async def test(gateway: Gateway) -> None:
         assert (await gateway.recommend(user_id=places.STORED_USER, surface="home"))["fallback"] == "stored"
-        assert gateway.parts.online.is_well
+        assert gateway.parts.variants.control.is_well
 
     answer = {"predictions": [{"tracks": [], "slate_id": "s", "fallback": "popular"}]}
     with service(lambda: (200, json.dumps(answer).encode())) as url:
@@ -263,7 +271,7 @@ def test_a_client_that_asks_too_often_is_told_so(workspace: Workspace) -> None:
 def test_exposures_are_dropped_and_counted_when_writing_fails_or_waits(tmp_path: Path) -> None:
     exposition = Exposition(SERVING_METRICS)
     slate = {"slate_id": "s", "surface": "home", "tracks": [{"track_id": "t", "propensity": 1.0}]}
-    exposures = Exposures(tmp_path / "nowhere" / "log", 10, exposition)
+    exposures = Exposures(FileSink(tmp_path / "nowhere" / "log", exposition), 10, exposition)
     exposures.log("u", slate)
     exposures.close()
     for _ in range(12):  # nobody takes them any more
