@@ -40,7 +40,7 @@ def fit_session_knn(known: Dataset, parameters: Parameters, _seed: int) -> Recom
     def recommend(queries: Queries, k: int) -> Ranking:
         running = queries.positives.keep(queries.positives.in_last_session)
         weights = _decays(running, parameters["decay"])
-        asking = history_matrix(running, running.track_rows, weights, sessions.shape[1])
+        asking = history_matrix(running, running.track_rows, weights, sessions.shape[1]).scipy()
         alike = _newest(asking @ by_track, parameters["recent"])
         nearest = rows_of(top_of_rows(alike, parameters["neighbours"]), sessions.shape[0])
         return top_of_rows(nearest @ sessions, k)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split, Users
+from crossfade.features.follows import Follows
 from crossfade.features.gold_tables import (
     NO_TIME,
     numbered,
@@ -21,7 +22,6 @@ from crossfade.features.gold_tables import (
     read_users,
     undated,
 )
-from crossfade.features.follows import Follows
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.time_split import check_periods, random_periods, spread, validation_start

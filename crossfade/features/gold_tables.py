@@ -88,7 +88,9 @@ def read_follows(lake: Lake, users: IdMap, catalogue: Catalogue, pinned: Version
     events = lake.dataset(SILVER, EVENTS.name, pinned[EVENTS_TABLE])
     kept = (pc.field(c.EVENT_TYPE) == str(EventType.FOLLOW)) & ~pc.field(c.IS_BOT)
     return Follows.of(
-        events.to_table(columns=[c.USER_ID, c.TRACK_ID, c.ARTIST_ID, c.TIMESTAMP], filter=kept), users, catalogue
+        events.to_table(columns=[c.USER_ID, c.TRACK_ID, c.ARTIST_ID, c.TIMESTAMP], filter=kept),
+        users,
+        catalogue,
     )
 
 

@@ -4,6 +4,7 @@ import logging
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split, Users
+from crossfade.features.follows import Follows
 from crossfade.features.gold_tables import (
     NO_TIME,
     Versions,
@@ -17,7 +18,6 @@ from crossfade.features.gold_tables import (
     read_users,
     undated,
 )
-from crossfade.features.follows import Follows
 from crossfade.features.interactions import Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.skips import SkipHabits
@@ -39,7 +39,8 @@ def make_dataset(
     one of its own. Where no event has a timestamp, or all have the same one, times are seeded random positions over 100 days,
     which later imports do not move; the last `split.random_share` of the days is the test period, and release dates and
     playlists are left out, since no moment can be held against them. Where only some have none, those are left out. Both is
-    logged; so are playlists without one, and follows are left out likewise. Strengths of skips are corrected by habits learnt before the validation period
+    logged; so are playlists without one, and follows are left out likewise. Strengths
+    of skips are corrected by habits learnt before the validation period
     (`skips.SkipHabits`).
 
     Args:

@@ -28,7 +28,9 @@ def known_first(rows: Rows, scores: Floats, queries: Queries, artist_rows: Rows)
     # A stable sort keeps the ranker's order within each kind.
     strict = np.argsort(~np.take_along_axis(is_known, order, axis=1), axis=1, kind="stable")
     ranks = np.empty(rows.shape, np.int64)
-    np.put_along_axis(ranks, np.take_along_axis(order, strict, axis=1), np.arange(rows.shape[1])[None], axis=1)
+    np.put_along_axis(
+        ranks, np.take_along_axis(order, strict, axis=1), np.arange(rows.shape[1])[None], axis=1
+    )
     return np.where(rows >= 0, -ranks, -np.inf).astype(np.float32)
 
 

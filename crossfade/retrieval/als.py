@@ -86,7 +86,7 @@ class Als:
         """Return alpha x log(1 + strength of all positive plays), fading, sparse [n, num_tracks]."""
         liked = queries.positives
         weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_) * liked.strengths
-        feedback = history_matrix(liked, liked.track_rows, weights, num_tracks)
+        feedback = history_matrix(liked, liked.track_rows, weights, num_tracks).scipy()
         feedback.data = np.float32(self.settings.alpha) * np.log1p(feedback.data)
         return feedback
 

@@ -3,11 +3,13 @@
 Its constants are the best compromise of a coarse grid over five validation periods of 30Music and one of the twin.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
@@ -26,6 +28,7 @@ from crossfade.retrieval.sparse import (
     save_matrix,
     top_of_rows,
 )
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 
@@ -74,18 +77,24 @@ class ArtistTracks:
         """
         return top_of_rows(self.artist_weights(queries) @ self.tracks_, k)
 
-    def artist_weights(self, queries: Queries) -> Matrix:
+    def artist_weights(self, queries: Queries) -> SparseRows:
         """Return how dear each artist is to each query, sparse [n, num_artists], related artists included."""
         liked = queries.positives
         weights = fading_plays(liked, HALF_LIFE_TRACKS, HALF_LIFE_DAYS, has_time=self.has_time_)
         weights *= np.minimum(liked.strengths, MAX_STRENGTH)
         own = history_matrix(liked, self.artist_rows_[liked.track_rows], weights, self.tracks_.shape[0])
-        own.data **= ARTIST_DAMPING
+        np.power(own.data, ARTIST_DAMPING, out=own.data)
         return self.with_related(own)
 
-    def with_related(self, own: Matrix) -> Matrix:
+    def with_related(self, own: SparseRows) -> SparseRows:
         """Add to weights of artists, sparse [n, num_artists], what they pass on to related artists."""
-        return own + RELATED_WEIGHT * (own @ self.related_)
+        return own @ self._reach
+
+    @cached_property
+    def _reach(self) -> Matrix:
+        """Sparse [num_artists, num_artists]: what an artist's weight gives itself and its related artists."""
+        own = scipy.sparse.identity(self.related_.shape[0], np.float32, format="csr")
+        return (own + RELATED_WEIGHT * self.related_).astype(np.float32).tocsr()
 
     def save(self, directory: Path) -> None:
         """Write `tracks.arrow`, `related.arrow` and `about.json`."""

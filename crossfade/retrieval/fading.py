@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Interactions, Queries
-from crossfade.retrieval.sparse import Matrix, history_matrix
+from crossfade.retrieval.sparse import history_matrix
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema.ids import Rows
 
 # The best compromise of a coarse grid with item-kNN, over five validation periods of 30Music and one of the twin.
@@ -31,7 +32,7 @@ def fading_plays(
     return np.asarray(0.5 ** (liked.places_from_end / half_life_tracks + days / half_life_days))
 
 
-def recent_likes(queries: Queries, num_tracks: int, *, has_time: bool) -> Matrix:
+def recent_likes(queries: Queries, num_tracks: int, *, has_time: bool) -> SparseRows:
     """Weigh each query's last 300 positive tracks.
 
     A play weighs half as much 100 tracks later, and half as much again within the last session.

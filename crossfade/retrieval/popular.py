@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
 from crossfade.features.affinities import typicality
@@ -18,14 +17,14 @@ from crossfade.retrieval.sparse import (
     history_matrix,
     load_about,
     load_matrix,
-    matrix_of,
     rows_of,
     save_about,
     save_matrix,
     top_of_rows,
 )
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema import columns as c
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 # Weights of the three kinds of lists; recall on 30Music is flat around them.
 GLOBAL_WEIGHT: Final = 0.1
@@ -64,25 +63,23 @@ class Popular:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Weigh the lists of each query and add them up; see `Retriever`."""
-        first_genre = self.lists_.shape[0] - self.num_genres_
-        wanted = scipy.sparse.hstack(
-            [
-                scipy.sparse.csr_matrix(np.full((len(queries), 1), GLOBAL_WEIGHT, np.float32)),
-                _one_hot(queries.country_rows, first_genre - 1) * COUNTRY_WEIGHT,
-                self._genre_profile(queries) * GENRE_WEIGHT,
-            ],
-            format="csr",
-        )
-        return top_of_rows(wanted @ self.lists_, k)
+        num_lists = self.lists_.shape[0]
+        # Everybody's list is the first, then come the countries'.
+        places = np.stack([np.zeros(len(queries), np.int32), queries.country_rows + 1], axis=1)
+        places[queries.country_rows < 0, 1] = NO_ROW
+        values = np.broadcast_to([GLOBAL_WEIGHT, COUNTRY_WEIGHT], places.shape)
+        everywhere = SparseRows.summed(np.arange(len(queries) + 1), places, values, num_lists)
+        return top_of_rows((everywhere + self._genre_profile(queries)) @ self.lists_, k)
 
-    def _genre_profile(self, queries: Queries) -> Matrix:
-        """Return the share of each genre in each query's positive plays, sparse [n, num_genres]."""
-        liked = queries.positives
+    def _genre_profile(self, queries: Queries) -> SparseRows:
+        """Return the weighted share of each genre in each query's positive plays, sparse [n, num_lists]."""
+        liked, num_lists = queries.positives, self.lists_.shape[0]
         genres = self.genre_rows_[liked.track_rows]
         weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
-        profile = history_matrix(liked, genres, weights[:, None] * typicality(genres), self.num_genres_)
-        totals = np.bincount(_row_numbers(profile), profile.data.astype(np.float64), len(queries))
-        profile.data /= totals[_row_numbers(profile)]
+        places = np.where(genres >= 0, genres + (num_lists - self.num_genres_), NO_ROW).astype(np.int32)
+        profile = history_matrix(liked, places, weights[:, None] * typicality(genres), num_lists)
+        totals = np.bincount(profile.owners, profile.data.astype(np.float64), len(queries))
+        profile.data[:] *= GENRE_WEIGHT / totals[profile.owners]
         return profile
 
     def save(self, directory: Path) -> None:
@@ -118,13 +115,3 @@ def _by_genre(genre_rows: Rows, everybody: Doubles, num_genres: int) -> Matrix:
     shares = everybody[tracks] * typicality(genre_rows)[tracks, places]
     shape = (num_genres, len(genre_rows))
     return scipy.sparse.csr_matrix((shares.astype(np.float32), (genre_rows[tracks, places], tracks)), shape)
-
-
-def _one_hot(columns: Rows, width: int) -> Matrix:
-    """Return sparse [n, width] with a 1 at each row's column, nothing where it is -1."""
-    offsets = np.concatenate([[0], np.cumsum(columns >= 0)]).astype(np.int64)
-    return matrix_of(np.ones(offsets[-1]), columns[columns >= 0], offsets, width)
-
-
-def _row_numbers(matrix: Matrix) -> npt.NDArray[np.int64]:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

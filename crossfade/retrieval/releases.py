@@ -12,6 +12,7 @@ from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.retrieval.artist_tracks import ARTIST_DAMPING, ArtistTracks
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.sparse import Matrix, top_of_rows
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema import columns as c
 
 # An older track is no release any more; the release radar's policy is stricter still.
@@ -45,23 +46,21 @@ class Releases:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Score a release by how dear its artist is; of equal ones the newer first; see `Retriever`."""
-        scores = (self._artist_weights(queries) @ self.tracks_).tocsr()
-        owners = np.repeat(np.arange(len(queries)), np.diff(scores.indptr))
-        ages = queries.as_of[owners] // SECONDS_PER_DAY - self.days_[scores.indices]
+        scores = self._artist_weights(queries) @ self.tracks_
+        ages = queries.as_of[scores.owners] // SECONDS_PER_DAY - self.days_[scores.indices]
         is_new = (ages >= 0) & (ages < RELEASE_DAYS)
         # A day counts for less than any difference between artists that could matter.
-        scores.data *= is_new * (1 - 1e-4 * ages * is_new)
+        scores.data[:] *= is_new * (1 - 1e-4 * ages * is_new)
         return top_of_rows(scores, k)
 
-    def _artist_weights(self, queries: Queries) -> Matrix:
+    def _artist_weights(self, queries: Queries) -> SparseRows:
         """Return how dear each artist is, sparse [n, num_artists]; a follow counts as some listens that do not fade."""
         weights = self.artists_.artist_weights(queries)
         if queries.followed is None:
             return weights
-        owners, places = np.nonzero(queries.followed >= 0)
-        artists = queries.followed[owners, places]
-        values = np.full(len(owners), FOLLOW_LISTENS**ARTIST_DAMPING, np.float32)
-        follows = scipy.sparse.csr_matrix((values, (owners, artists)), weights.shape)
+        entry_offsets = np.arange(len(queries) + 1, dtype=np.int64)
+        values = np.full(queries.followed.shape, FOLLOW_LISTENS**ARTIST_DAMPING)
+        follows = SparseRows.summed(entry_offsets, queries.followed, values, weights.width)
         return weights + self.artists_.with_related(follows)
 
     def save(self, directory: Path) -> None:

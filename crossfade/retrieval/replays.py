@@ -15,7 +15,8 @@ from crossfade.features.interactions import Int64s, Queries
 from crossfade.features.pairs import Pairs
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import fading_plays
-from crossfade.retrieval.sparse import Matrix, history_matrix, load_about, matrix_of, save_about, top_of_rows
+from crossfade.retrieval.sparse import history_matrix, load_about, save_about, top_of_rows
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.retrieval.transitions import DISCOUNT, STEPS, loudness
 from crossfade.schema import columns as c
 
@@ -63,7 +64,7 @@ class Replays:
         return loaded
 
 
-def own_followers(liked: Queries, width: int) -> Matrix:
+def own_followers(liked: Queries, width: int) -> SparseRows:
     """Sum the shares that tracks have of what followed each query's last tracks within its own history.
 
     Args:
@@ -81,7 +82,8 @@ def own_followers(liked: Queries, width: int) -> Matrix:
     values = loud[members] * counts / totals[members]
     order = np.argsort(owners, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(liked)))]).astype(np.int64)
-    return matrix_of(values[order], liked.track_rows[followers[order]], offsets, width)
+    columns = liked.track_rows[followers[order]]
+    return SparseRows.summed(offsets, columns[:, None], values[order, None], width)
 
 
 def _followed(liked: Queries, entries: Int64s) -> tuple[Int64s, Int64s, Doubles]:

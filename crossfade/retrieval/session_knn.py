@@ -15,10 +15,10 @@ from crossfade.retrieval.sparse import (
     history_matrix,
     load_matrix,
     matrix_of,
-    rows_of,
     save_matrix,
     top_of_rows,
 )
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema import columns as c
 
 NEIGHBOURS: Final = 500  # sessions that vote
@@ -58,7 +58,9 @@ class SessionKnn:
         weights = 1.0 / (1 + running.places_from_end) ** AGE_POWER
         asking = history_matrix(running, running.track_rows, weights, self.sessions_.shape[1])
         alike = _newest(asking @ self.by_track_)
-        nearest = rows_of(top_of_rows(alike, NEIGHBOURS), self.sessions_.shape[0])
+        sessions, likeness = top_of_rows(alike, NEIGHBOURS)
+        places = np.arange(len(queries) + 1)
+        nearest = SparseRows.summed(places, sessions, np.maximum(likeness, 0), alike.width)
         return top_of_rows(nearest @ self.sessions_, k)
 
     def save(self, directory: Path) -> None:
@@ -91,11 +93,11 @@ def _session_matrix(liked: Interactions, num_tracks: int) -> Matrix:
     return matrix
 
 
-def _newest(alike: Matrix) -> Matrix:
-    """Keep the last `RECENT` columns of each row that are not 0."""
-    alike.eliminate_zeros()
-    alike.sort_indices()
-    ends = np.repeat(alike.indptr[1:], np.diff(alike.indptr))
-    alike.data[ends - np.arange(alike.nnz) > RECENT] = 0
-    alike.eliminate_zeros()
+def _newest(alike: SparseRows) -> SparseRows:
+    """Set what a row has beside its last `RECENT` columns to 0, in place."""
+    for row in np.flatnonzero(np.diff(alike.indptr) > RECENT):
+        first, end = alike.indptr[row : row + 2]
+        columns = alike.indices[first:end]
+        oldest_kept = np.partition(columns, len(columns) - RECENT)[len(columns) - RECENT]
+        alike.data[first:end][columns < oldest_kept] = 0
     return alike

@@ -16,6 +16,7 @@ import scipy.sparse
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -32,7 +33,7 @@ def matrix_of(values: Weights, columns: Rows, offsets: npt.NDArray[np.int64], wi
     return matrix
 
 
-def history_matrix(queries: Queries, columns: Rows, weights: Weights, width: int) -> Matrix:
+def history_matrix(queries: Queries, columns: Rows, weights: Weights, width: int) -> SparseRows:
     """Sum what each query's history weighs, by column (a track, its artist or a genre).
 
     Args:
@@ -42,16 +43,15 @@ def history_matrix(queries: Queries, columns: Rows, weights: Weights, width: int
         width: Columns are below it.
 
     Returns:
-        Sparse [n, width] float32, each row sorted by column.
+        Sparse [n, width] float32; columns of a row stand as they first come in the history.
     """
-    kept = columns >= 0
-    owners = queries.owners if columns.ndim == 1 else np.repeat(queries.owners, columns.shape[1])
-    counts = np.bincount(owners[kept.ravel()], minlength=len(queries))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return matrix_of(weights[kept], columns[kept], offsets, width)
+    shape = (len(columns), 1) if columns.ndim == 1 else columns.shape
+    return SparseRows.summed(
+        queries.offsets, columns.reshape(shape), np.broadcast_to(weights, columns.shape).reshape(shape), width
+    )
 
 
-def top_of_rows(matrix: Matrix, k: int) -> Ranking:
+def top_of_rows(matrix: Matrix | SparseRows, k: int) -> Ranking:
     """Return the k largest positive entries of each row of a sparse matrix [n, m].
 
     Returns:

@@ -70,7 +70,6 @@ class Transitions:
         """
         liked, num_tracks = queries.positives, self.followers_.shape[0]
         recent = history_matrix(liked, liked.track_rows, loudness(liked), num_tracks)
-        recent.eliminate_zeros()
         return top_of_rows(recent @ self.followers_, k)
 
     def save(self, directory: Path) -> None:

@@ -29,7 +29,11 @@ def test_what_is_played_through_attracts_and_what_is_skipped_repels(
     recommender: Recommender, user: str | None
 ) -> None:
     def mix(rock: float, jazz: float) -> float:
-        told = [(track, share) for pair in zip(ROCK, JAZZ, strict=True) for track, share in zip(pair, (rock, jazz), strict=True)]
+        told = [
+            (track, share)
+            for pair in zip(ROCK, JAZZ, strict=True)
+            for track, share in zip(pair, (rock, jazz), strict=True)
+        ]
         return share_of_rock(radio(recommender, *told, user_id=user))
 
     # In this world nobody hears both, so the truth is the genre that was not skipped.
@@ -49,7 +53,9 @@ def test_one_more_skip_moves_further_away(recommender: Recommender) -> None:
     assert of_first_artist(1, 1, 1) > of_first_artist(0.01, 0.01, 0.01)
 
 
-def test_neither_the_seed_nor_what_was_just_played_comes_again_and_nothing_twice(recommender: Recommender) -> None:
+def test_neither_the_seed_nor_what_was_just_played_comes_again_and_nothing_twice(
+    recommender: Recommender,
+) -> None:
     seeded = radio(recommender, ("r01", 1.0), ("r02", 1.0), seed_track="r03")
     assert "r03" not in seeded
     assert "r02" not in radio(recommender, ("r01", 1.0), ("r02", 1.0))

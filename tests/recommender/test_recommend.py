@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from crossfade.recommender.manifest import verify
+from crossfade.recommender.muting import POPULARITY
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.reasons import verified
-from crossfade.recommender.muting import POPULARITY
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates

@@ -29,7 +29,9 @@ def workspace(tmp_path: Path) -> Workspace:
     named = [(KEY.pseudonym(user), track, day) for user, track, day in PLAYS]
     world = builders.dataset(named)
     first = np.array([ONE_DAY, ONE_DAY])
-    follows = Follows(np.sort(world.users.ids.rows([ANN, BOB])), np.zeros(2, np.int32), first).before(2 * ONE_DAY)
+    follows = Follows(np.sort(world.users.ids.rows([ANN, BOB])), np.zeros(2, np.int32), first).before(
+        2 * ONE_DAY
+    )
     world = replace(world, follows=follows)
 
     def fill(directory: Path) -> None:

@@ -11,7 +11,9 @@ from tests.reranking.test_flow import queries
 ARTISTS = np.array([7, 8, 9, -1, 7], np.int32)  # of tracks 0 to 4
 
 
-def ranked(rows: list[list[int]], scores: list[list[float]], *histories: list[tuple[int, float]], **also: object) -> list[list[int]]:
+def ranked(
+    rows: list[list[int]], scores: list[list[float]], *histories: list[tuple[int, float]], **also: object
+) -> list[list[int]]:
     candidates, told = np.array(rows, np.int32), np.array(scores, np.float32)
     asked = replace(queries(*histories), **also)  # type: ignore[arg-type]
     strict = known_first(candidates, told, asked, ARTISTS)

@@ -29,7 +29,7 @@ def test_the_album_goes_on_where_it_went_on_before() -> None:
 
 def test_own_shares_follow_by_counting() -> None:
     # After a: b 1 and c 1/2; shares of 1.5 and the discount of 1. The running a itself was followed by nothing yet.
-    found = own_followers(QUERIES.positives, 5).toarray()[0]
+    found = own_followers(QUERIES.positives, 5).scipy().toarray()[0]
     np.testing.assert_allclose(found, [0, 1 / 2.5, 0.5 / 2.5, 0, 0], rtol=1e-6)
 
 

@@ -14,7 +14,7 @@ def test_history_matrix_sums_what_repeats_and_skips_what_is_unknown() -> None:
     queries = builders.dataset(plays).queries(np.array([0, -1, 1], np.int32), 10**9)
     columns = np.array([2, -1, 2, 0], np.int32)
     matrix = history_matrix(queries, columns, np.array([1.0, 2.0, 4.0, 8.0]), 3)
-    assert matrix.toarray().tolist() == [[0, 0, 5], [0, 0, 0], [8, 0, 0]]
+    assert matrix.scipy().toarray().tolist() == [[0, 0, 5], [0, 0, 0], [8, 0, 0]]
 
 
 def test_history_matrix_takes_several_columns_an_entry() -> None:
@@ -23,7 +23,7 @@ def test_history_matrix_takes_several_columns_an_entry() -> None:
     )
     columns = np.array([[1, 0], [1, -1]], np.int32)
     matrix = history_matrix(queries, columns, np.array([[1.0, 0.5], [1.0, 0.0]]), 2)
-    assert matrix.toarray().tolist() == [[0.5, 1], [0, 1]]
+    assert matrix.scipy().toarray().tolist() == [[0.5, 1], [0, 1]]
 
 
 def test_top_of_rows_equals_a_stable_sort() -> None:

@@ -1,0 +1,137 @@
+"""Sparse rows of a batch of queries: what a request weighs, and that times a matrix, without a library's overhead.
+
+A request is a batch of one, and building a scipy matrix checks and copies for longer than such a row takes to sum.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from crossfade.features.interactions import Int64s
+from crossfade.schema.ids import Rows
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """A sparse matrix [n, width] by rows, as scipy's CSR: no column twice in a row, in no order.
+
+    Args:
+        indptr: [n + 1] int64; row i has entries indptr[i]:indptr[i + 1].
+        indices: [m] int32 columns.
+        data: [m] float32.
+        width: Columns are below it.
+    """
+
+    indptr: Int64s
+    indices: Rows
+    data: Floats
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.indptr) - 1, self.width
+
+    @property
+    def nnz(self) -> int:
+        """Number of entries."""
+        return len(self.indices)
+
+    @property
+    def owners(self) -> Int64s:
+        """[m] int64 row of each entry."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
+    @classmethod
+    def summed(
+        cls, offsets: Int64s, columns: Rows, values: npt.NDArray[np.floating[Any]], width: int
+    ) -> "SparseRows":
+        """Sum entries of one row and column.
+
+        Args:
+            offsets: [n + 1] int64; row i has entries offsets[i]:offsets[i + 1].
+            columns: [m, g] int32, -1 leaves an entry out.
+            values: Float of the same shape.
+            width: Columns are below it.
+        """
+        most = columns.size
+        found = np.empty(most, np.int32), np.empty(most, np.float32)
+        places = np.zeros(width, np.int32)
+        indptr = _sum(offsets, columns, values.astype(np.float64, copy=False), found, places)
+        return cls(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], width)
+
+    def __matmul__(self, other: Any) -> "SparseRows":
+        """Return the product with a sparse matrix [width, w], scipy's CSR or another of these."""
+        most = int(np.diff(other.indptr)[self.indices].sum())
+        found = np.empty(most, np.int32), np.empty(most, np.float32)
+        places = np.zeros(other.shape[1], np.int32)
+        ours, theirs = (self.indptr, self.indices, self.data), (other.indptr, other.indices, other.data)
+        indptr = _multiply(ours, theirs, found, places)
+        return SparseRows(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], other.shape[1])
+
+    def __add__(self, other: "SparseRows") -> "SparseRows":
+        """Return the sum of two matrices of one shape."""
+        order = np.argsort(np.concatenate([self.owners, other.owners]), kind="stable")
+        columns = np.concatenate([self.indices, other.indices])[order]
+        values = np.concatenate([self.data, other.data])[order]
+        offsets = self.indptr + other.indptr
+        return SparseRows.summed(offsets, columns[:, None], values[:, None], self.width)
+
+    def scipy(self) -> Any:
+        """Return scipy's matrix of the same entries, each row sorted by column."""
+        matrix = scipy.sparse.csr_matrix((self.data, self.indices, self.indptr), self.shape)
+        matrix.sort_indices()
+        return matrix
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum(offsets, columns, values, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (columns, sums); places [width] int32 is all 0 before, and after: one past each column's place."""
+    indices, data = found
+    indptr, count = np.zeros(len(offsets), np.int64), 0
+    for row in range(len(offsets) - 1):
+        first = count
+        for entry in range(offsets[row], offsets[row + 1]):
+            for j in range(columns.shape[1]):
+                column = columns[entry, j]
+                if column < 0:
+                    continue
+                if places[column] == 0:
+                    indices[count], data[count] = column, 0.0
+                    count += 1
+                    places[column] = count
+                data[places[column] - 1] += np.float32(values[entry, j])
+        for place in range(first, count):
+            places[indices[place]] = 0
+        indptr[row + 1] = count
+    return indptr
+
+
+@numba.njit(cache=True, nogil=True)
+def _multiply(ours, theirs, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (columns, sums) with a product's rows; places [w] int32 as in `_sum`."""
+    indices, data = found
+    indptr, count = np.zeros(len(ours[0]), np.int64), 0
+    for row in range(len(ours[0]) - 1):
+        first = count
+        for entry in range(ours[0][row], ours[0][row + 1]):
+            weight, middle = ours[2][entry], ours[1][entry]
+            if weight == 0.0:
+                continue
+            for link in range(theirs[0][middle], theirs[0][middle + 1]):
+                column = theirs[1][link]
+                if places[column] == 0:
+                    indices[count], data[count] = column, 0.0
+                    count += 1
+                    places[column] = count
+                data[places[column] - 1] += weight * theirs[2][link]
+        for place in range(first, count):
+            places[indices[place]] = 0
+        indptr[row + 1] = count
+    return indptr
