@@ -80,11 +80,29 @@ def _genre_cosine(liked: Queries, genres: Rows, genre_rows: Rows, num_genres: in
     owners = np.repeat(liked.owners, played.shape[1])[known.ravel()]
     pairs = Pairs.of(owners, played[known], num_genres)
     profile = pairs.total(typicality(played)[known])
-    norms = np.sqrt(np.bincount(pairs.owners, profile**2, len(liked)))[:, None]
-    weights = typicality(genres)
-    products = (at(profile, pairs.places(genres), 0) * weights).sum(axis=-1)
-    lengths = norms * np.sqrt((weights**2).sum(axis=-1))
-    return np.where(lengths > 0, products / np.where(lengths > 0, lengths, 1), np.nan).astype(np.float32)
+    norms = np.sqrt(np.bincount(pairs.owners, profile**2, len(liked)))
+    places = pairs.places(genres)
+    cosines = np.full(genres.shape[:2], np.nan, np.float32)
+    _profile_cosines((genres, places), (profile, norms), cosines)
+    return cosines
+
+
+@numba.njit(cache=True, nogil=True)
+def _profile_cosines(tracks, profiles, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [n, c] of genres [n, c, g], whose places in the profiles are given, where both have a length."""
+    (genres, places), (profile, norms) = tracks, profiles
+    for query in range(len(genres)):
+        for track in range(genres.shape[1]):
+            product, squares = 0.0, 0.0
+            for i in range(genres.shape[2]):
+                weight = 1.0 / (1 + i)  # as `typicality`
+                if genres[query, track, i] >= 0:
+                    squares += weight * weight
+                if places[query, track, i] >= 0:
+                    product += profile[places[query, track, i]] * weight
+            length = norms[query] * np.sqrt(squares)
+            if length > 0:
+                cosines[query, track] = product / length
 
 
 def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Columns:
@@ -99,9 +117,26 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Co
     means = means / np.where(lengths > 0, lengths, np.nan)
     last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
     return {
-        "user_track_vector_cosine": np.einsum("ncd,nd->nc", track_vectors[rows], means),
+        "user_track_vector_cosine": products(track_vectors, rows.astype(np.int32), means.astype(np.float32)),
         "session_track_vector_cosine": _largest_cosines(track_vectors, rows.astype(np.int32), last),
     }
+
+
+def products(track_vectors: Floats, rows: Rows, vectors: Floats) -> Floats:
+    """Return the inner products [n, c] of tracks [n, c] with a vector of each query [n, dim]."""
+    found = np.empty(rows.shape, np.float32)
+    _multiply(track_vectors, rows, np.ascontiguousarray(vectors), found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _multiply(track_vectors, rows, vectors, found):  # type: ignore[no-untyped-def]
+    for query in range(len(rows)):
+        for place in range(rows.shape[1]):
+            product = np.float32(0)
+            for i in range(track_vectors.shape[1]):
+                product += track_vectors[rows[query, place], i] * vectors[query, i]
+            found[query, place] = product
 
 
 # Compiled, since a stack of small matrix products keeps BLAS' threads waiting for each other: seconds a batch on a

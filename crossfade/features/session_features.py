@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.affinities import Columns
+from crossfade.features.affinities import Columns, products
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
 from crossfade.features.pairs import Pairs, at
@@ -138,5 +138,5 @@ def _of_tracks(queries: Queries, session: Queries, rows: Rows, num_tracks: int, 
 
 def _cosines(rows: Rows, last: Rows, track_vectors: Floats) -> Floats:
     """Return the cosine of each candidate [n, c] with the last track [n, 1], NaN without one."""
-    vectors = np.where(last >= 0, track_vectors[np.maximum(last[:, 0], 0)], np.nan)
-    return np.asarray(np.einsum("ncd,nd->nc", track_vectors[rows], vectors), np.float32)
+    vectors = np.where(last >= 0, track_vectors[np.maximum(last[:, 0], 0)], np.float32(np.nan))
+    return products(track_vectors, rows.astype(np.int32), vectors)

@@ -113,10 +113,9 @@ def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> l
     """
     filled = slates.rows >= 0
     rows = slates.rows[filled]
-    table, wording = recommender.catalogue.table, recommender.wording
-    ids = table.column(c.TRACK_ID).take(pa.array(rows)).to_pylist()
-    titles = table.column(c.TITLE).take(pa.array(rows)).to_pylist()
-    artists = wording.artist_names(recommender.catalogue.artist_rows[rows]).to_pylist()
+    catalogue, wording, indices = recommender.catalogue, recommender.wording, pa.array(rows)
+    ids, titles = catalogue.tracks.ids.take(indices).to_pylist(), wording.titles.take(indices).to_pylist()
+    artists = wording.artist_names(catalogue.artist_rows[rows]).to_pylist()
     scores = slates.scores[filled].tolist()
     sources = [c.SLATE_SOURCES[place] for place in slates.sources[filled].tolist()]
     reasons = wording.texts(slates.reason_kinds[filled], slates.reason_rows[filled]).to_pylist()

@@ -32,17 +32,13 @@ class Exclusions:
 
     def __call__(self, rows: Rows) -> Bools:
         """Return [n, c] bool, true where the track must not be shown, from [n, c] int32 rows; -1 is true."""
-        tracks = np.maximum(rows, 0)
-        if not len(self.catalogue):
-            return np.ones(rows.shape, np.bool_)
-        masked = (rows < 0) | self._withheld[tracks] | _are_among(rows, *self._excluded)
-        if not self.requests.queries.explicit_allowed.all():
-            masked |= ~self.requests.queries.explicit_allowed[:, None] & self.catalogue.explicit[tracks]
-        released, today = self.catalogue.release_days[tracks], self._today[:, None]
-        masked |= released > today
-        if self.policy.new_release_days:
-            masked |= (released == UNKNOWN_DAY) | (released <= today - self.policy.new_release_days)
-        return np.asarray(masked)
+        masked = np.ones(rows.shape, np.bool_)
+        if len(self.catalogue):
+            catalogue, queries = self.catalogue, self.requests.queries
+            allowed = queries.explicit_allowed & (self.policy.explicit != "never")
+            tracks = (catalogue.available, catalogue.explicit, catalogue.release_days)
+            _mask(rows, self._excluded, tracks, (allowed, self._today, self.policy.new_release_days), masked)
+        return masked
 
     def causes(self, request: int, track: int) -> list[str]:
         """Return why one track must not be shown to one request, in words; empty where it may."""
@@ -61,12 +57,6 @@ class Exclusions:
             *(["not released yet"] if released > today else []),
             *([f"not released in the last {window} days"] if is_old else []),
         ]
-
-    @cached_property
-    def _withheld(self) -> Bools:
-        """[num_tracks] bool: tracks that nobody gets."""
-        never = self.policy.explicit == "never"
-        return ~self.catalogue.available | (self.catalogue.explicit if never else False)
 
     @cached_property
     def _today(self) -> Int64s:
@@ -98,15 +88,25 @@ class Exclusions:
 
 
 @numba.njit(cache=True, nogil=True)
-def _are_among(rows, offsets, tracks):  # type: ignore[no-untyped-def]
-    """Tell which of rows [n, c] stand in the sorted tracks of their request."""
-    found = np.zeros(rows.shape, np.bool_)
+def _mask(rows, excluded, tracks, rules, masked):  # type: ignore[no-untyped-def]
+    """Set masked [n, c] to false where a track may be shown.
+
+    `excluded` is offsets and sorted tracks of each request, `tracks` are columns available, explicit and release day,
+    `rules` whether a request may get explicit tracks, its day, and the window of releases in days (0 is any age).
+    """
+    (offsets, left_out), (available, explicit, release_days) = excluded, tracks
     for request in range(len(rows)):
-        own = tracks[offsets[request] : offsets[request + 1]]
+        own = left_out[offsets[request] : offsets[request + 1]]
+        may_be_explicit, today = rules[0][request], rules[1][request]
+        earliest = today - rules[2] if rules[2] > 0 else np.int64(UNKNOWN_DAY) - 1
         for place in range(rows.shape[1]):
-            at = np.searchsorted(own, rows[request, place])
-            found[request, place] = at < len(own) and own[at] == rows[request, place]
-    return found
+            track = rows[request, place]
+            if track < 0 or not available[track] or (explicit[track] and not may_be_explicit):
+                continue
+            if release_days[track] > today or release_days[track] <= earliest:
+                continue
+            at = np.searchsorted(own, track)
+            masked[request, place] = at < len(own) and own[at] == track
 
 
 def _counts_as_heard(queries: Queries, policy: Policy) -> Bools:

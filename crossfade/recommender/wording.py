@@ -62,7 +62,7 @@ class Wording:
     def track_names(self, rows: Rows) -> pa.Array:
         """Return [m] "title by artist", with the track id where a title is unknown; -1 is null."""
         indices = _indices(rows)
-        titles, ids = (_taken(self.catalogue, name, indices) for name in (c.TITLE, c.TRACK_ID))
+        titles, ids = self.titles.take(indices), self.catalogue.tracks.ids.take(indices)
         artists = self._artist_names_of_tracks(indices)
         known = pc.coalesce(titles, ids)
         return pc.coalesce(pc.binary_join_element_wise(known, artists, " by "), known)
@@ -74,8 +74,18 @@ class Wording:
         return self._artist_names_of_tracks(_indices(first_tracks))
 
     def _artist_names_of_tracks(self, indices: pa.Array) -> pa.Array:
-        names, ids = (_taken(self.catalogue, name, indices) for name in (c.ARTIST_NAME, c.ARTIST_ID))
-        return pc.coalesce(names, ids)
+        names, ids = self._artists
+        return pc.coalesce(names.take(indices), ids.take(indices))
+
+    @cached_property
+    def titles(self) -> pa.Array:
+        """[num_tracks] titles, null where unknown."""
+        return _whole(self.catalogue, c.TITLE)
+
+    @cached_property
+    def _artists(self) -> tuple[pa.Array, pa.Array]:
+        """[num_tracks] names and ids of primary artists."""
+        return _whole(self.catalogue, c.ARTIST_NAME), _whole(self.catalogue, c.ARTIST_ID)
 
     @cached_property
     def _first_tracks(self) -> Rows:
@@ -92,6 +102,6 @@ def _indices(rows: Rows) -> pa.Array:
     return pa.array(rows, pa.int32(), mask=np.asarray(rows) < 0)
 
 
-def _taken(catalogue: Catalogue, column: str, indices: pa.Array) -> pa.Array:
-    taken = catalogue.table.column(column).take(indices)
-    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+def _whole(catalogue: Catalogue, column: str) -> pa.Array:
+    """Return a column as one array, which is read five times as fast as one in chunks."""
+    return catalogue.table.column(column).combine_chunks()

@@ -13,6 +13,7 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
+from crossfade.retrieval.merging import first_allowed, merged
 from crossfade.retrieval.releases import Releases
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -186,61 +187,15 @@ def best_allowed(
     while is_short.any() and depth:
         asked = min(asked, len(catalogue))
         places = np.flatnonzero(is_short)
-        asking = queries if is_short.all() else queries.take(places)
+        asking = queries if len(places) == len(queries) else queries.take(places)
         found, values = _padding(len(queries), asked)
         found[places], values[places] = retriever.recommend(asking, asked)
-        allowed = (found >= 0) & ~excluded(found)
-        first, second = _first_allowed(found, values, allowed, depth)
+        first, second, num_allowed = first_allowed(found, values, excluded(found), depth)
         rows[places], scores[places] = first[places], second[places]
-        is_short &= (allowed.sum(axis=1) < depth) & (found >= 0).all(axis=1) & (asked < len(catalogue))
+        is_short &= (num_allowed < depth) & (found[:, -1] >= 0) & (asked < len(catalogue))
         asked *= DEEPER
     return rows, scores
 
 
 def _padding(n: int, width: int) -> Ranking:
     return np.full((n, width), NO_ROW, np.int32), np.full((n, width), -np.inf, np.float32)
-
-
-def _first_allowed(rows: Rows, scores: Floats, allowed: npt.NDArray[np.bool_], depth: int) -> Ranking:
-    order = np.argsort(~allowed, axis=1, kind="stable")[:, :depth]
-    allowed = np.take_along_axis(allowed, order, axis=1)
-    kept_rows = np.where(allowed, np.take_along_axis(rows, order, axis=1), NO_ROW)
-    return kept_rows, np.where(allowed, np.take_along_axis(scores, order, axis=1), -np.inf)
-
-
-def merged(rankings: Sequence[Ranking], num_candidates: int) -> Candidates:
-    """Merge one ranking of each source: every source's best, then every source's second, each track once.
-
-    Args:
-        rankings: num_sources rankings [n, depth] of the same n queries, no track twice in one of them.
-        num_candidates: Width of the result.
-    """
-    n = len(rankings[0][0])
-    rows = np.stack([rows for rows, _ in rankings], axis=2).reshape(n, -1)
-    scores = np.stack([scores for _, scores in rankings], axis=2).reshape(n, -1)
-    places = _places(rows)
-    queries, entries = np.nonzero((rows >= 0) & (places < num_candidates))
-    shape = (n, num_candidates, len(rankings))
-    all_scores, all_ranks = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-    chosen = np.full(shape[:2], NO_ROW, np.int32)
-    ranks, sources = np.divmod(entries, len(rankings))
-    at = places[queries, entries]
-    chosen[queries, at] = rows[queries, entries]
-    all_scores[queries, at, sources] = scores[queries, entries]
-    all_ranks[queries, at, sources] = ranks
-    return Candidates(chosen, all_scores, all_ranks)
-
-
-def _places(rows: Rows) -> npt.NDArray[np.int64]:
-    """Number the distinct tracks of each list [n, m] in the order in which they first come; -1 tracks come last."""
-    order = np.argsort(rows, axis=1, kind="stable")
-    in_order = np.take_along_axis(rows, order, axis=1)
-    is_first = np.ones(rows.shape, np.bool_)
-    is_first[:, 1:] = in_order[:, 1:] != in_order[:, :-1]
-    comes_first = np.zeros(rows.shape, np.bool_)
-    np.put_along_axis(comes_first, order, is_first & (in_order >= 0), axis=1)
-    numbers = np.take_along_axis(np.cumsum(comes_first, axis=1) - 1, order, axis=1)
-    heads = np.maximum.accumulate(np.where(is_first, np.arange(rows.shape[1]), 0), axis=1)
-    places = np.empty(rows.shape, np.int64)
-    np.put_along_axis(places, order, np.take_along_axis(numbers, heads, axis=1), axis=1)
-    return places

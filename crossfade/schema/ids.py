@@ -65,8 +65,22 @@ class IdMap:
     def _row(self, name: str | None) -> int:
         if name is None:
             return NO_ROW
-        place = bisect_left(range(len(self.ids)), name, key=lambda row: self.ids[row].as_py())
-        return place if place < len(self.ids) and self.ids[place].as_py() == name else NO_ROW
+        wanted, (offsets, text) = name.encode("utf-8", "surrogatepass"), self._bytes
+        # UTF-8 sorts as its text does; a memory view is read ten times as fast as one of Arrow's scalars.
+        place = bisect_left(
+            range(len(self.ids)), wanted, key=lambda row: text[offsets[row] : offsets[row + 1]].tobytes()
+        )
+        if place == len(self.ids) or text[offsets[place] : offsets[place + 1]] != wanted:
+            return NO_ROW
+        return place
+
+    @cached_property
+    def _bytes(self) -> tuple[memoryview, memoryview]:
+        """Offsets [n + 1] and the bytes of all ids."""
+        ids = pa.concat_arrays([self.ids.cast(pa.large_string())])
+        _, offsets, text = ids.buffers()
+        whole = memoryview(b"") if text is None else memoryview(text).cast("B")
+        return memoryview(offsets)[8 * ids.offset :].cast("q"), whole
 
     def names(self, rows: Rows) -> list[str | None]:
         """Map rows [n] int32 to external ids; -1 gives None."""
