@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "compile": Lazy("compile", "compile_command", "Write pipelines as YAML for Kubeflow."),
     "submit": Lazy("submit", "submit_command", "Upload a pipeline to a Kubeflow server and start a run."),
     "recommend": Lazy("recommend", "recommend_command", "Recommend tracks to users."),
+    "home": Lazy("home", "home_group", "Learn how Home's modules are best ordered."),
     "playlist": Lazy("playlist", "playlist_command", "Show a user's stored playlist."),
     "why": Lazy("why", "why_command", "Explain why a track is recommended to a user."),
     "serve": Lazy("serve", "serve_command", "Serve recommendations and playlists over HTTP."),

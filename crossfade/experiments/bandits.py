@@ -86,7 +86,9 @@ class Arms:
 
     def beliefs(self, context: Doubles, among: Rows) -> tuple[Doubles, Doubles]:
         """Return the expected reward of some arms [k] in a context [d], and its standard deviation at unit noise, [k] each."""
-        solved = np.linalg.solve(self.gram[among], np.broadcast_to(context, (len(among), len(context)))[..., None])
+        solved = np.linalg.solve(
+            self.gram[among], np.broadcast_to(context, (len(among), len(context)))[..., None]
+        )
         spread = np.sqrt(np.maximum(solved[..., 0] @ context, 0))
         return np.einsum("kd,kd->k", solved[..., 0], self.rewards[among]), spread
 
@@ -149,7 +151,10 @@ class Thompson:
         means, spreads = arms.beliefs(context, among)
         cumulative = _cumulative(means, self.width * spreads)
         uniforms = [_uniform(key, arms.names[arm]) for arm in among]
-        cells = [min(int(np.searchsorted(row, u, "right")), CELLS - 1) for row, u in zip(cumulative, uniforms, strict=True)]
+        cells = [
+            min(int(np.searchsorted(row, u, "right")), CELLS - 1)
+            for row, u in zip(cumulative, uniforms, strict=True)
+        ]
         order = np.argsort(-np.array(cells), kind="stable")
         chances = [rank_probability(cumulative, arm, rank) for rank, arm in enumerate(order.tolist())]
         return among[order], np.array(chances)

@@ -66,6 +66,16 @@ class Workspace:
         return self.path / "weekly"
 
     @property
+    def home_log(self) -> Path:
+        """What the gateway showed and saw opened on Home; it names nobody."""
+        return self.path / "modules.jsonl"
+
+    @property
+    def home_arms(self) -> Path:
+        """What was learnt of Home's modules."""
+        return self.path / "home.json"
+
+    @property
     def runs(self) -> Path:
         """Outputs, logs and timings of each pipeline run."""
         return self.path / "runs"

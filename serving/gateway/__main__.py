@@ -19,6 +19,7 @@ from crossfade.store.opening import opened
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink, Sink
+from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants, read_experiments
 from serving.ports import require_free
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--experiments", type=Path, help="YAML file of experiments; without one all is control."
     )
+    options.add_argument("--home", type=Path, help="YAML file of Home's modules; else the default ones.")
     options.add_argument("--store", default="", help="redis://HOST:PORT/DB; else the workspace's own store.")
     options.add_argument(
         "--exposures", type=Path, help="File to log to; else exposures.jsonl in the workspace."
@@ -75,6 +77,7 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
         champion,
         Exposures(sink, settings.exposure_queue, exposition),
         exposition,
+        screens_of(workspace, chosen.home, settings, exposition),
     )
 
 

@@ -26,6 +26,7 @@ from serving.gateway.exposures import Exposures
 from serving.gateway.online import AwayError
 from serving.gateway.openapi import document
 from serving.gateway.rate import Rates
+from serving.gateway.screens import Screens
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
 from serving.recommender.wire import sentence
@@ -47,6 +48,7 @@ class Parts:
     champion: Champion
     exposures: Exposures
     exposition: Exposition
+    screens: Screens
 
 
 def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
@@ -66,11 +68,16 @@ def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        following = asyncio.create_task(parts.champion.follow(settings.watch_seconds))
+        following = [
+            asyncio.create_task(part.follow(settings.watch_seconds))
+            for part in (parts.champion, parts.screens)
+        ]
         yield
-        following.cancel()
+        for task in following:
+            task.cancel()
         await parts.variants.close()
         await asyncio.to_thread(parts.exposures.close)
+        await asyncio.to_thread(parts.screens.log.close)
 
     handlers: dict[Any, Any] = {kind: _told(status) for kind, status in STATUS.items()}
     handlers |= {HTTPException: _http_error, Exception: _own_fault}
@@ -86,6 +93,8 @@ class _Routes:
     def all(self) -> list[Route]:
         return [
             Route("/v1/recommend", self._limited(self.recommend), methods=["POST"]),
+            Route("/v1/home", self._limited(self.home), methods=["POST"]),
+            Route("/v1/home/{slate}/opened", self._limited(self.opened), methods=["POST"]),
             Route("/v1/users/{user}/playlists/{surface}", self._limited(self.playlist)),
             Route("/v1/users/{user}/why/{track}", self._limited(self.why)),
             Route("/healthz", self.health),
@@ -104,11 +113,14 @@ class _Routes:
         return limited
 
     async def recommend(self, request: Request) -> Response:
-        try:
-            values = orjson.loads(await request.body())
-        except orjson.JSONDecodeError as error:
-            raise InputError(f"The body is not JSON: {error}.") from error
-        return _json(await self._answers.recommend(values))
+        return _json(await self._answers.recommend(await _values(request)))
+
+    async def home(self, request: Request) -> Response:
+        return _json(self._parts.screens.screen(await _values(request)))
+
+    async def opened(self, request: Request) -> Response:
+        self._parts.screens.opened(request.path_params["slate"], await _values(request))
+        return _json({"noted": True}, 202)
 
     async def playlist(self, request: Request) -> Response:
         surface = surface_of(request.path_params["surface"].replace("-", "_"))
@@ -138,11 +150,25 @@ class _Routes:
 def route_of(path: str) -> str:
     """Name the route of a path; the names are few."""
     words = path.split("/")
-    if path == "/v1/recommend":
-        return "recommend"
+    if path in ("/v1/recommend", "/v1/home"):
+        return words[2]
+    if len(words) == 5 and path.startswith("/v1/home/"):
+        return "opened" if words[4] == "opened" else "other"
     if len(words) == 6 and path.startswith("/v1/users/"):
         return {"playlists": "playlist", "why": "why"}.get(words[4], "other")
     return words[1] if path in ("/healthz", "/readyz", "/metrics", "/openapi.json") else "other"
+
+
+async def _values(request: Request) -> object:
+    """Return the JSON values of a body.
+
+    Raises:
+        InputError: It is not JSON.
+    """
+    try:
+        return orjson.loads(await request.body())
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"The body is not JSON: {error}.") from error
 
 
 def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

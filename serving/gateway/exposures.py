@@ -3,8 +3,9 @@
 import logging
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 500  # slates between two flushes
 IDLE_SECONDS: Final = 1.0
+
+
+Lines = Callable[[], list[bytes]]
 
 
 class Sink(Protocol):
@@ -72,31 +76,36 @@ class Exposures:
 
     def __init__(self, sink: Sink, most: int, recorder: Recorder) -> None:
         self._sink, self._recorder = sink, recorder
-        self._waiting: queue.Queue[tuple[str, Mapping[str, Any], datetime] | None] = queue.Queue(most)
+        self._waiting: queue.Queue[tuple[str, Lines] | None] = queue.Queue(most)
         self._thread = threading.Thread(target=self._write_all, name="exposures", daemon=True)
         self._thread.start()
 
     def log(self, user: str, slate: Mapping[str, Any]) -> None:
         """Note that a slate was shown; returns at once."""
+        self.put(user, partial(_events, user, slate, datetime.now(UTC)))
+
+    def put(self, user: str, lines: Lines) -> None:
+        """Note what a function returns, to be called in the log's own thread; returns at once."""
         try:
-            self._waiting.put_nowait((user, slate, datetime.now(UTC)))
+            self._waiting.put_nowait((user, lines))
         except queue.Full:
             self._recorder.record(EXPOSURES_DROPPED, 1)
 
     def close(self) -> None:
-        """Write what waits, and end."""
-        self._waiting.put(None)
-        self._thread.join()
+        """Write what waits, and end; safe to call again."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join()
 
     def _write_all(self) -> None:
         is_open = True
         while is_open:
             batch = self._batch()
             is_open = None not in batch
-            self._sink.write([(each[0], _events(*each)) for each in batch if each is not None])
+            self._sink.write([(user, lines()) for user, lines in filter(None, batch)])
         self._sink.close()
 
-    def _batch(self) -> list[tuple[str, Mapping[str, Any], datetime] | None]:
+    def _batch(self) -> list[tuple[str, Lines] | None]:
         """Return what waits; nothing after a second without any, so that a sink hears of deliveries."""
         try:
             batch = [self._waiting.get(timeout=IDLE_SECONDS)]

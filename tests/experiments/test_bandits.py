@@ -40,10 +40,14 @@ def test_regret_against_the_best_arm_falls_while_it_learns(bandit: Bandit) -> No
     arms, regrets = Arms.unknown("abc", 2), []
     for step in range(30):
         kinds = random.integers(0, 2, 20)
-        shown = np.array([bandit.order(arms, CONTEXTS[kind], ALL, f"{step} {i}")[0][0] for i, kind in enumerate(kinds)])
+        shown = np.array(
+            [bandit.order(arms, CONTEXTS[kind], ALL, f"{step} {i}")[0][0] for i, kind in enumerate(kinds)]
+        )
         regrets.append(0.8 - PAYS[shown, kinds].mean())
         rewards = (random.random(20) < PAYS[shown, kinds]).astype(float)
-        arms = arms.learnt(Feedback(CONTEXTS[kinds], shown.astype(np.int32), rewards, np.zeros(20, np.int64)), 0, 30)
+        arms = arms.learnt(
+            Feedback(CONTEXTS[kinds], shown.astype(np.int32), rewards, np.zeros(20, np.int64)), 0, 30
+        )
     # A choice at random regrets 0.4.
     assert np.mean(regrets[:3]) > np.mean(regrets[-10:])
     assert np.mean(regrets[-10:]) < 0.15

@@ -23,6 +23,7 @@ from crossfade.store.redis_store import RedisStore
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink
+from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Experiment, Variants
 from tests.recommender import world
@@ -59,6 +60,7 @@ class Gateway:
             Champion(None, workspace),
             exposures,
             self.exposition,
+            screens_of(workspace, None, settings, self.exposition),
         )
         transport = httpx.ASGITransport(app_of(self.parts, settings), raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
@@ -73,6 +75,7 @@ class Gateway:
     async def close(self) -> None:
         await self.parts.variants.close()
         self.parts.exposures.close()
+        self.parts.screens.log.close()
 
 
 @contextmanager
