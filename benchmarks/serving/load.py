@@ -134,6 +134,7 @@ def _outcome(done: list[tuple[float, float]], seen: Counter[str], seconds: float
     for moment, latency in done:
         by_second.setdefault(int(moment), []).append(latency)
     worst = sorted(_quantile(sorted(each), 0.99) for each in by_second.values())
+    worst = worst or [float("nan")]  # nothing was answered
     usual = worst[len(worst) // 2]
     return Outcome(
         requests_per_second=len(done) / seconds,

@@ -70,7 +70,7 @@ class Allocation:
 
     def variant(self, user: str) -> str:
         """Return the name of a user's treatment, or "control"."""
-        return self.variants[self._owners[bucket(self.salt, user)]]
+        return self.variants[int(self._owners[bucket(self.salt, user)])]
 
     def shown(self, users: Sequence[str]) -> npt.NDArray[np.int32]:
         """Return [n] int32 places in `variants` of users [n]."""

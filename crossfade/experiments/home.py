@@ -50,7 +50,7 @@ class Home(pydantic.BaseModel):
     half_life_days: Positive
     feedback_hours: Positive
     prior_plays: Positive
-    usual_mix: Mapping[ContentType, Share]
+    usual_mix: dict[str, Share]
     modules: Annotated[tuple[Module, ...], Field(min_length=1)]
 
     @property
@@ -100,6 +100,8 @@ def load_home(path: Path | None = None) -> Home:
         raise InputError(
             f"{place}: {'.'.join(map(str, first['loc']))}={first['input']!r}: {first['msg']}."
         ) from error
+    if strange := sorted(set(home.usual_mix) - set(CONTENT_TYPES)):
+        raise InputError(f"{place}: usual_mix.{strange[0]}: content types are {', '.join(CONTENT_TYPES)}.")
     names = [each.module for each in home.modules]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise InputError(f"{place}: module={repeated[0]!r} is named twice; modules need names of their own.")
@@ -146,7 +148,8 @@ def slots(mix: Mapping[str, float], available: Mapping[str, int]) -> list[str]:
 
     The next place goes to the type that lacks most of its share so far (largest remainders); of equal ones to the first.
     """
-    left, chosen = dict(available), []
+    left = dict(available)
+    chosen: list[str] = []
     for place in range(1, sum(available.values()) + 1):
         open_types = [kind for kind in CONTENT_TYPES if left.get(kind, 0)]
         kind = max(open_types, key=lambda each: mix.get(each, 0.0) * place - chosen.count(each))
@@ -168,8 +171,8 @@ def _for(home: Home, arms: Arms) -> Arms:
 def arms_as_json(arms: Arms, learnt_at: int) -> dict[str, Any]:
     """Return what `arms_of` reads back."""
     told = {
-        name: {"gram": g.tolist(), "rewards": r.tolist()}
-        for name, g, r in zip(arms.names, arms.gram, arms.rewards, strict=True)
+        name: {"gram": gram.tolist(), "rewards": rewards.tolist()}
+        for name, gram, rewards in zip(arms.names, arms.gram, arms.rewards, strict=True)
     }
     return {"dim": DIM, "learnt_at": learnt_at, "arms": told}
 

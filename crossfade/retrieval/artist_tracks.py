@@ -88,7 +88,8 @@ class ArtistTracks:
 
     def with_related(self, own: SparseRows) -> SparseRows:
         """Add to weights of artists, sparse [n, num_artists], what they pass on to related artists."""
-        return own @ self._reach
+        reached: SparseRows = own @ self._reach
+        return reached
 
     @cached_property
     def _reach(self) -> Matrix:

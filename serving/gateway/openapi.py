@@ -5,6 +5,7 @@ from typing import Any
 from crossfade.recommender.asking import Ask
 from crossfade.schema import columns as c
 from crossfade.schema.tables import Surface
+from serving.gateway.screens import ScreenAsk
 from serving.recommender.wire import EXPLAIN, REQUEST_ID, K
 
 TEXT = {"type": "string"}
@@ -21,6 +22,14 @@ def document() -> dict[str, Any]:
         "info": {"title": "Crossfade gateway", "version": "1"},
         "paths": {
             "/v1/recommend": {"post": {"requestBody": _json("Request"), "responses": _answers("Slate")}},
+            "/v1/home": {"post": {"requestBody": _json("ScreenRequest"), "responses": _answers("Screen")}},
+            "/v1/home/{slate}/opened": {
+                "post": {
+                    "parameters": [_in_path("slate")],
+                    "requestBody": _json("Opened"),
+                    "responses": {**_answers("Noted"), "202": _answer("Noted")},
+                }
+            },
             "/v1/users/{user}/playlists/{surface}": {
                 "get": {
                     "parameters": [_in_path("user"), _in_path("surface", _surfaces()), _in_query(c.COUNTRY)],
@@ -40,9 +49,23 @@ def document() -> dict[str, Any]:
                 "Request": request,
                 "Slate": _slate(),
                 "Account": {"type": "object"},
+                **_screens(),
                 "Error": {"type": "object", "required": ["error"], "properties": {"error": TEXT}},
             }
         },
+    }
+
+
+def _screens() -> dict[str, Any]:
+    names = {"module": TEXT, "content_type": TEXT, c.SURFACE: OPTIONAL_TEXT}
+    numbers = {c.POSITION: {"type": "integer"}, c.PROPENSITY: {"type": "number", "minimum": 0, "maximum": 1}}
+    module = {"type": "object", "required": [*names, *numbers], "properties": {**names, **numbers}}
+    fields = {c.SLATE_ID: TEXT, c.SURFACE: TEXT, "modules": {"type": "array", "items": module}}
+    return {
+        "ScreenRequest": ScreenAsk.model_json_schema(ref_template="#/components/schemas/{model}"),
+        "Screen": {"type": "object", "required": list(fields), "properties": fields},
+        "Opened": {"type": "object", "required": ["module"], "properties": {"module": TEXT}},
+        "Noted": {"type": "object", "required": ["noted"], "properties": {"noted": {"type": "boolean"}}},
     }
 
 

@@ -161,6 +161,10 @@ TEXT += "usual_mix: {music: 1}\nmodules: [{module: a, content_type: music}]\n"
         (TEXT.replace("content_type: music", "content_type: film"), r"modules\.0\.content_type='film'"),
         (TEXT.replace("[{", "[{module: a, content_type: podcast}, {"), "module='a' is named twice"),
         (TEXT.replace("modules: [{module: a, content_type: music}]", "modules: []"), "modules="),
+        (
+            TEXT.replace("{music: 1}", "{film: 1}"),
+            r"usual_mix\.film: content types are music, podcast, audiobook",
+        ),
         ("a: [", "is not YAML"),
     ],
 )

@@ -12,7 +12,7 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.metrics import FALLBACKS
 from serving.gateway.variants import Experiment, read_experiments
-from tests.serving.test_gateway import NOWHERE, Gateway, chosen, in_loop, service
+from tests.serving.gateways import NOWHERE, Gateway, chosen, in_loop, service
 
 SALT = "loud"
 ALLOCATION = Allocation(SALT, {"b": 0.5})
@@ -51,7 +51,7 @@ def test_each_user_gets_the_service_of_its_variant_and_the_exposure_says_so(work
         assert (nobody["tracks"][0]["track_id"], "variant" in nobody) == ("of control", False)
         gateway.parts.exposures.close()
         events = [json.loads(line) for line in gateway.shown.read_text("utf-8").splitlines()]
-        told = {(event["track_id"], event.get("experiment"), event.get("variant")) for event in events[-12:]}
+        told = {(event["track_id"], event.get("experiment"), event.get("variant")) for event in events[-9:]}
         assert {
             ("of b", "louder", "b"),
             ("of control", "louder", "control"),
