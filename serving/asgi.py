@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from crossfade.schema.metrics import HTTP_REQUESTS, HTTP_SECONDS, Recorder
 
@@ -16,6 +17,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON: Final = b"application/json"
 KIB: Final = 1024
+GONE: Final = 499  # in the count of answers: the client left before there was one, as nginx calls it
 
 
 class TooLargeError(Exception):
@@ -60,6 +62,8 @@ class Guard:
         except TooLargeError:
             if not status:
                 await self._refuse(noting)
+        except ClientDisconnect:
+            status = GONE  # nobody is there to be answered, and nothing of ours failed
         finally:
             route = self._route_of(scope["path"])
             self._recorder.record(HTTP_REQUESTS, 1, route=route, status=str(status or 500))

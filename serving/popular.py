@@ -24,12 +24,13 @@ MOST_PER_ARTIST: Final = 3
 
 @dataclass(frozen=True)
 class PopularTrack:
-    """One popular track; title and artist are the ids where names are unknown."""
+    """One popular track; title and artist are the ids where names are unknown, genres are in lower case."""
 
     track_id: str
     title: str
     artist: str
     score: float
+    genres: frozenset[str] = frozenset()
 
     def as_json(self) -> dict[str, object]:
         """Return the object that a slate holds for it."""
@@ -95,11 +96,18 @@ class PopularSlates:
             {str(surface): policy.k for surface, policy in policies.items()},
         )
 
-    def slate(self, country: str | None, k: int, without: Collection[str] = ()) -> list[dict[str, object]]:
-        """Return up to k tracks for a country (everywhere where it is unknown), three of an artist at most."""
+    def slate(
+        self, country: str | None, k: int, without: Collection[str] = (), genres: Collection[str] = ()
+    ) -> list[dict[str, object]]:
+        """Return up to k tracks for a country (everywhere where it is unknown), three of an artist at most.
+
+        Tracks of wanted genres, in any case, come before all others.
+        """
+        wanted = {genre.lower() for genre in genres}
+        tracks = self.by_country.get(country or "", self.by_country[""])
         slate: list[dict[str, object]] = []
         artists: Counter[str] = Counter()
-        for track in self.by_country.get(country or "", self.by_country[""]):
+        for track in sorted(tracks, key=lambda each: not wanted & each.genres) if wanted else tracks:
             if len(slate) == k:
                 break
             if track.track_id not in without and artists[track.artist] < MOST_PER_ARTIST:
@@ -114,7 +122,14 @@ def _tracks(rows: Rows, scores: Floats, dataset: Dataset) -> tuple[PopularTrack,
     ids = catalogue.tracks.names(rows)
     titles = catalogue.table.column(c.TITLE).take(rows).to_pylist()
     artists = wording.artist_names(catalogue.artist_rows[rows]).to_pylist()
+    genres = catalogue.table.column(c.GENRES).take(rows).to_pylist()
     return tuple(
-        PopularTrack(str(track), title or str(track), artist or "", float(score))
-        for track, title, artist, score in zip(ids, titles, artists, scores, strict=True)
+        PopularTrack(
+            str(track),
+            title or str(track),
+            artist or "",
+            float(score),
+            frozenset(map(str.lower, of_track or ())),
+        )
+        for track, title, artist, score, of_track in zip(ids, titles, artists, scores, genres, strict=True)
     )

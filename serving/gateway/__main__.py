@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn takes them while it serves, and raises them again when it has drained.
+        signal.signal(number, lambda *_: None)
     uvicorn.run(
         app,
         host=chosen.host,

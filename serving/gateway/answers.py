@@ -140,7 +140,8 @@ class Answers:
                     self._recorder.record(FALLBACKS, 1, answer=STORED)
                     return slate_of(asked, found.generation, tracks[:k], STORED)
         self._recorder.record(FALLBACKS, 1, answer=POPULAR)
-        return slate_of(asked, popular.bundle, popular.slate(asked.ask.country, k, asked.left_out), POPULAR)
+        tracks = popular.slate(asked.ask.country, k, asked.left_out, asked.ask.genres)
+        return slate_of(asked, popular.bundle, tracks, POPULAR)
 
     def _shown(self, slate: dict[str, Any], listener: str | None) -> dict[str, Any]:
         """Log the exposure and return the slate under the name that the client knows."""

@@ -42,9 +42,8 @@ class Answering:
         """Answer with what is popular in the country, from memory."""
         self._recorder.record(FALLBACKS, 1, answer=POPULAR)
         popular = self._holder.held.popular
-        tracks = popular.slate(
-            asked.ask.country, asked.k or popular.lengths[asked.ask.surface], asked.left_out
-        )
+        k = asked.k or popular.lengths[asked.ask.surface]
+        tracks = popular.slate(asked.ask.country, k, asked.left_out, asked.ask.genres)
         return slate_of(asked, popular.bundle, tracks, POPULAR)
 
     def _group(self, held: Held, asked: list[Asked]) -> list[Slate | Exception]:

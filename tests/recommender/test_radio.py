@@ -1,5 +1,6 @@
 """The radio goes where the session goes: away from skips, towards what was played through, in flow, without repeats."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -62,12 +63,15 @@ def test_neither_the_seed_nor_what_was_just_played_comes_again_and_nothing_twice
     assert len(set(seeded)) == len(seeded)
 
 
-def test_no_artist_plays_twice_in_a_row_while_others_are_left(recommender: Recommender) -> None:
-    found = recommender.catalogue.tracks.rows(radio(recommender, ("r00", 1.0)))
+def test_where_the_policy_says_so_no_artist_plays_twice_in_a_row(recommender: Recommender) -> None:
+    policy = recommender.policies[Surface.RADIO].model_copy(update={"artist_distance": 1})
+    apart = replace(recommender, policies={**recommender.policies, Surface.RADIO: policy})
+    found = recommender.catalogue.tracks.rows(radio(apart, ("r00", 1.0)))
     artists = recommender.catalogue.artist_rows[found]
     last = recommender.catalogue.artist_rows[recommender.catalogue.tracks.rows(["r00"])[0]]
     assert all(one != other for one, other in pairwise([last, *artists[:10]]))
     assert np.bincount(artists).max() > 1
+    assert sorted(found) == sorted(recommender.catalogue.tracks.rows(radio(recommender, ("r00", 1.0))))
 
 
 def test_a_radio_in_blocks_repeats_nothing_of_the_blocks_before(recommender: Recommender) -> None:

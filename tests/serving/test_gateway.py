@@ -194,4 +194,8 @@ def test_popular_tracks_follow_the_champion(workspace: Workspace) -> None:
     artists = [track["artist"] for track in champion.popular.slate("SE", 30)]
     assert max(artists.count(artist) for artist in artists) == 3
     assert champion.popular.slate("nowhere", 5) == champion.popular.slate(None, 5)
+    # Everywhere both are popular; who asks for jazz gets it first, and rock afterwards.
+    jazz = [str(track["track_id"])[0] for track in champion.popular.slate(None, 30, genres=["J"])]
+    assert jazz == sorted(jazz)
+    assert set(jazz) == {"j", "r"}
     assert len(world.tracks()) >= len(champion.popular.by_country[""])
