@@ -61,6 +61,7 @@ class Ranker(Protocol):
 RANKERS: Final = MappingProxyType(
     {
         "gbdt": "crossfade.ranking.gbdt:GbdtRanker",
+        "catboost": "crossfade.ranking.symmetric:SymmetricTreesRanker",
         "deepfm": "crossfade.ranking.deepfm:DeepFmRanker",
     }
 )
@@ -77,6 +78,7 @@ def unfitted_ranker(settings: Settings, task: Task = DISCOVERY) -> Ranker:
     name, seed = settings.ranking.model, settings.seed
     arguments: dict[str, tuple[Any, ...]] = {
         "gbdt": (settings.ranking, seed, task),
+        "catboost": (settings.ranking, seed, task),
         "deepfm": (settings.deepfm, seed, task, settings.ranking.objective),
     }
     return cast("Callable[..., Ranker]", ranker_class(name))(*arguments[name])

@@ -131,6 +131,6 @@ def test_damaged_files_are_refused(fitted: Ranker, tmp_path: Path) -> None:
         load_ranker(tmp_path)
     (tmp_path / "ranker.json").write_text('{"model": "oracle"}', "utf-8")
     with pytest.raises(
-        IntegrityError, match=r"holds a ranker of the kind 'oracle'; known here: gbdt, deepfm"
+        IntegrityError, match=r"holds a ranker of the kind 'oracle'; known here: gbdt, catboost, deepfm"
     ):
         load_ranker(tmp_path)
