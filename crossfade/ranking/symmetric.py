@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s
-from crossfade.ranking.contract import read_about, require_features, write_about
+from crossfade.ranking.contract import ranking_settings, read_about, require_features, write_about
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, rank_places
@@ -163,7 +163,7 @@ class SymmetricTreesRanker:
         about = read_about(directory)
         task = TASKS[about["task"]]
         require_features(directory, about["features"], task)
-        loaded = cls(RankingSettings.model_validate(about["settings"]), about["seed"], task)
+        loaded = cls(ranking_settings(about), about["seed"], task)
         loaded.best_iteration_ = about["best_iteration"]
         loaded.model_ = catboost.CatBoost()
         try:
