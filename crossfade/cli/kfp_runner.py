@@ -24,6 +24,7 @@ from crossfade.schema.errors import CrossfadeError, MissingExtraError
 REUSED: Final = re.compile(r"Task (\S+) cache hit")
 ITERATION: Final = re.compile(r"-iteration-(\d+)/")
 SCRIPT: Final = 2  # of a component's command: sh -c SCRIPT CODE ARGUMENT...
+EXECUTOR: Final = "python3 -m kfp.dsl.executor_main"  # in the script
 
 
 def run_pipeline(text: str, arguments: Mapping[str, Any], steps: Steps, log: TextIO) -> None:
@@ -116,7 +117,8 @@ def _name_of(command: list[str], names: Mapping[str, str]) -> str:
 
 
 def _with_this_python(command: list[str]) -> list[str]:
-    script = command[SCRIPT].replace("python3", shlex.quote(sys.executable))
+    assert EXECUTOR in command[SCRIPT], f"KFP starts its steps otherwise than known: {command[SCRIPT]}"
+    script = command[SCRIPT].replace(EXECUTOR, f"{shlex.quote(sys.executable)} -m crossfade.cli.step")
     return [*command[:SCRIPT], script, *command[SCRIPT + 1 :]]
 
 

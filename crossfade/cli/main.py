@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import click
 
+from crossfade.cli.collecting import collect_rarely
 from crossfade.schema.errors import CrossfadeError
 
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
@@ -86,6 +87,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; what the library refuses becomes one line on stderr."""
+    collect_rarely()
     given = None if arguments is None else list(arguments)
     try:
         code = cli.main(args=given, prog_name="crossfade", standalone_mode=False)

@@ -1,7 +1,7 @@
 """What every ranker promises, and where each one lives."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, Self, cast
 from crossfade.features.interactions import Floats, Int64s
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
-from crossfade.schema.settings import Settings
+from crossfade.schema.settings import RankingSettings, Settings, default_settings
 from crossfade.schema.tasks import DISCOVERY, Task
 
 ABOUT: Final = "ranker.json"
@@ -61,6 +61,7 @@ class Ranker(Protocol):
 RANKERS: Final = MappingProxyType(
     {
         "gbdt": "crossfade.ranking.gbdt:GbdtRanker",
+        "catboost": "crossfade.ranking.symmetric:SymmetricTreesRanker",
         "deepfm": "crossfade.ranking.deepfm:DeepFmRanker",
     }
 )
@@ -77,6 +78,7 @@ def unfitted_ranker(settings: Settings, task: Task = DISCOVERY) -> Ranker:
     name, seed = settings.ranking.model, settings.seed
     arguments: dict[str, tuple[Any, ...]] = {
         "gbdt": (settings.ranking, seed, task),
+        "catboost": (settings.ranking, seed, task),
         "deepfm": (settings.deepfm, seed, task, settings.ranking.objective),
     }
     return cast("Callable[..., Ranker]", ranker_class(name))(*arguments[name])
@@ -111,6 +113,11 @@ def read_about(directory: Path) -> dict[str, Any]:
             f"{directory} holds a ranker of the kind {about.get('model')!r}; known here: {', '.join(RANKERS)}. Train it again."
         )
     return about
+
+
+def ranking_settings(about: Mapping[str, Any]) -> RankingSettings:
+    """Return the settings that trees were grown with; keys that are younger than the file have their defaults."""
+    return RankingSettings.model_validate({**default_settings().ranking.model_dump(), **about["settings"]})
 
 
 def require_features(directory: Path, names: list[str], task: Task) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from crossfade.features.interactions import Floats, Int64s
-from crossfade.ranking.contract import read_about, require_features, write_about
+from crossfade.ranking.contract import ranking_settings, read_about, require_features, write_about
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, rank_places
@@ -168,7 +168,7 @@ class GbdtRanker:
             raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
         task = TASKS[about["task"]]
         require_features(directory, about["features"], task)
-        loaded = cls(RankingSettings.model_validate(about["settings"]), about["seed"], task)
+        loaded = cls(ranking_settings(about), about["seed"], task)
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
         return loaded

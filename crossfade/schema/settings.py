@@ -89,11 +89,12 @@ class ObjectiveSettings(Section):
 
 
 class RankingSettings(Section):
-    """Which ranker, and the gradient-boosted one."""
+    """Which ranker, and the gradient-boosted ones."""
 
-    model: Literal["gbdt", "deepfm"]
+    model: Literal["gbdt", "catboost", "deepfm"]
     num_trees: Count
     num_leaves: Annotated[int, Field(ge=2)]
+    depth: Annotated[int, Field(ge=1, le=16)]
     learning_rate: Positive
     min_leaf_rows: Count
     max_users: Count

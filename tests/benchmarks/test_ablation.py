@@ -75,6 +75,7 @@ def test_the_truths_are_all_known_tracks_and_first_sessions(world: Dataset) -> N
         assert (hidden == -1).sum() == (told == -1).sum() + np.delete(told >= 0, known, axis=1).sum()
 
 
+@pytest.mark.usefixtures("untraced")
 def test_variants_are_trained_judged_and_compared(world: Dataset) -> None:
     truths, known = ablation.truths_of(world, SETTINGS), world.until(6 * DAY)
     judged = {

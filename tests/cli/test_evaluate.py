@@ -128,6 +128,7 @@ def _files(tmp_path: Path) -> list[str]:
 SMALL_OPTIONS = [option for assignment in SET for option in ("--set", assignment)]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_any_files_are_judged_with_one_table(tmp_path: Path) -> None:
     arguments = [*_files(tmp_path), "--k", "5", "--k", "10", *SMALL_OPTIONS]
     found = CliRunner().invoke(evaluate_command, arguments, catch_exceptions=False)
@@ -140,6 +141,7 @@ def test_any_files_are_judged_with_one_table(tmp_path: Path) -> None:
     assert "training with seed 42" in found.stderr
 
 
+@pytest.mark.usefixtures("untraced")
 def test_files_and_seeds_as_json(tmp_path: Path) -> None:
     arguments = [*_files(tmp_path), "--seeds", "2", "--json", *SMALL_OPTIONS]
     found = json.loads(CliRunner().invoke(evaluate_command, arguments, catch_exceptions=False).stdout)

@@ -24,6 +24,8 @@ from tests.cli.small import SET
 SETTINGS = load_settings(None, [*SET, "two_tower.dim=8", "evaluation.k=5"])
 FIRST_SECOND, DAY = 1_700_000_000, 86_400
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 Row = dict[str, Any]
 
 
@@ -97,8 +99,11 @@ def test_odd_data_is_trained_and_judged_with_what_it_has(name: str, tmp_path: Pa
     json.dumps(measured.as_json(), allow_nan=False)
 
 
-def _parts(tmp_path: Path, ending: str, **columns: Callable[[int, int], object]) -> dict[str, Path]:
-    numbered = rows(number=lambda _, number: number, **columns)
+NUMBERS = {"train": range(8), "valid": range(8, 10), "test": range(10, 12)}
+
+
+def _parts(tmp_path: Path, endings: Sequence[str] = (".csv", ".csv", ".csv")) -> dict[str, Path]:
+    numbered = rows(number=lambda _, number: number)
     return {
         part: written(
             tmp_path / f"{part}{ending}",
@@ -108,7 +113,7 @@ def _parts(tmp_path: Path, ending: str, **columns: Callable[[int, int], object])
                 if row["number"] in numbers
             ],
         )
-        for part, numbers in (("train", range(8)), ("valid", range(8, 10)), ("test", range(10, 12)))
+        for (part, numbers), ending in zip(NUMBERS.items(), endings, strict=True)
     }
 
 
@@ -123,10 +128,13 @@ def _pairs(dataset: Dataset, first: int, end: int) -> set[tuple[str | None, str 
 
 
 @pytest.mark.parametrize(
-    ("ending", "mask"), [(".parquet", Mask.TRAIN), (".csv", Mask.TRAIN_VALID), (".jsonl", Mask.TRAIN)]
+    ("endings", "mask"),
+    [((".parquet", ".csv", ".jsonl"), Mask.TRAIN), ((".csv", ".jsonl", ".parquet"), Mask.TRAIN_VALID)],
 )
-def test_the_mask_says_what_is_known_when_judged(tmp_path: Path, ending: str, mask: Mask) -> None:
-    parts = _parts(tmp_path, ending)
+def test_the_mask_says_what_is_known_when_judged(
+    tmp_path: Path, endings: tuple[str, str, str], mask: Mask
+) -> None:
+    parts = _parts(tmp_path, endings)
     trial = read_trial(_files(parts, mask), tmp_path / "scratch", SETTINGS)
     split = trial.judged.split
     found = {
@@ -135,7 +143,7 @@ def test_the_mask_says_what_is_known_when_judged(tmp_path: Path, ending: str, ma
         "test": _pairs(trial.tuning, split.test_start, split.end),
     }
     given = rows(number=lambda _, number: number)
-    for part, numbers in (("train", range(8)), ("valid", range(8, 10)), ("test", range(10, 12))):
+    for part, numbers in NUMBERS.items():
         assert found[part] == {(row["user_id"], row["track_id"]) for row in given if row["number"] in numbers}
     known = _pairs(trial.judged, 0, split.test_start)
     assert known == (found["train"] if mask is Mask.TRAIN else found["train"] | found["valid"])
@@ -143,7 +151,7 @@ def test_the_mask_says_what_is_known_when_judged(tmp_path: Path, ending: str, ma
 
 
 def test_a_given_split_is_judged_on_the_users_of_its_test_file(tmp_path: Path) -> None:
-    parts = _parts(tmp_path, ".csv")
+    parts = _parts(tmp_path)
     strangers = [{"user_id": "stranger", "track_id": "t1"}, {"user_id": "u1", "track_id": "never heard"}]
     overlap = pa.csv.read_csv(parts["train"]).to_pylist()[:5]
     parts["test"] = written(tmp_path / "more.csv", [*strangers, *overlap])

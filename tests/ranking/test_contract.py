@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from crossfade.ranking.contract import RANKERS, Ranker, load_ranker, unfitted_ranker
+from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import IntegrityError, TrainingError
-from crossfade.schema.settings import load_settings
+from crossfade.schema.settings import default_settings, load_settings
 from tests.ranking.planted import GROUP, RULE, planted
 
 SMALL = (
@@ -81,6 +82,17 @@ def test_save_and_load_keep_the_scores(fitted: Ranker, tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.predict(features), fitted.predict(features))
 
 
+def test_settings_that_a_file_of_an_earlier_version_lacks_have_their_defaults(tmp_path: Path) -> None:
+    unfitted("gbdt").fit(*planted(12)).save(tmp_path)
+    about = json.loads((tmp_path / "ranker.json").read_text())
+    del about["settings"]["depth"]
+    (tmp_path / "ranker.json").write_text(json.dumps(about))
+    loaded = load_ranker(tmp_path)
+    assert isinstance(loaded, GbdtRanker)
+    assert loaded.settings.depth == default_settings().ranking.depth
+    assert loaded.settings.num_trees == 40
+
+
 def test_groups_without_positives_change_nothing(name: str) -> None:
     features, labels, sizes, users = planted(60)
     extra = planted(5, seed=2)[0]
@@ -131,6 +143,6 @@ def test_damaged_files_are_refused(fitted: Ranker, tmp_path: Path) -> None:
         load_ranker(tmp_path)
     (tmp_path / "ranker.json").write_text('{"model": "oracle"}', "utf-8")
     with pytest.raises(
-        IntegrityError, match=r"holds a ranker of the kind 'oracle'; known here: gbdt, deepfm"
+        IntegrityError, match=r"holds a ranker of the kind 'oracle'; known here: gbdt, catboost, deepfm"
     ):
         load_ranker(tmp_path)

@@ -1,0 +1,22 @@
+"""What all tests share: rarer garbage collection, and training without tracing for tests that ask for `untraced`."""
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from crossfade.cli.collecting import collect_rarely
+
+collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Train eagerly: for the few steps that a tiny data set takes, tracing costs ten times as much as they do."""
+    from crossfade.retrieval.tensorflow_setup import tf
+
+    tf.config.run_functions_eagerly(True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Even though the .*run_functions_eagerly", UserWarning)
+        yield
+    tf.config.run_functions_eagerly(False)
