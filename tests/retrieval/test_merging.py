@@ -1,0 +1,47 @@
+"""Rankings merge best by best, each track once; what is excluded takes nobody's place."""
+
+import numpy as np
+import pytest
+
+from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.merging import first_allowed, merged
+
+
+def ranking(random: np.random.Generator, n: int, depth: int, num_tracks: int) -> Ranking:
+    rows = np.stack([random.permutation(num_tracks)[:depth] for _ in range(n)]).astype(np.int32)
+    lengths = random.integers(0, depth + 1, n)
+    rows[np.arange(depth) >= lengths[:, None]] = -1
+    return rows, np.where(rows >= 0, random.random(rows.shape), -np.inf).astype(np.float32)
+
+
+@pytest.mark.parametrize(("num_tracks", "width"), [(30, 12), (30, 200), (5000, 40)])
+def test_merging_goes_by_rank_then_by_source(num_tracks: int, width: int) -> None:
+    random = np.random.default_rng(0)
+    rankings = [ranking(random, 6, 25, num_tracks) for _ in range(3)]
+    found = merged(rankings, width)
+    for query in range(6):
+        order: list[int] = []
+        told: dict[int, dict[int, tuple[float, int]]] = {}
+        for rank in range(25):
+            for source, (rows, scores) in enumerate(rankings):
+                track = int(rows[query, rank])
+                if track >= 0:
+                    order += [] if track in told else [track]
+                    told.setdefault(track, {})[source] = (float(scores[query, rank]), rank)
+        expected = order[:width]
+        assert found.rows[query].tolist() == expected + [-1] * (width - len(expected))
+        for place, track in enumerate(expected):
+            for source in range(3):
+                score, rank = told[track].get(source, (np.nan, np.nan))
+                np.testing.assert_array_equal(found.scores[query, place, source], np.float32(score))
+                np.testing.assert_array_equal(found.ranks[query, place, source], np.float32(rank))
+
+
+def test_the_first_allowed_come_in_order_and_all_allowed_are_counted() -> None:
+    rows = np.array([[5, 3, 8, 1, -1], [2, -1, -1, -1, -1]], np.int32)
+    scores = np.array([[5, 4, 3, 2, -np.inf], [1] + [-np.inf] * 4], np.float32)
+    excluded = np.array([[False, True, False, False, False], [True, False, False, False, False]])
+    kept, values, counts = first_allowed(rows, scores, excluded, 2)
+    assert kept.tolist() == [[5, 8], [-1, -1]]
+    assert values.tolist() == [[5, 3], [-np.inf, -np.inf]]
+    assert counts.tolist() == [3, 0]
