@@ -1,5 +1,6 @@
 """Whom users follow, as of a moment: read from events, cut by time, moved to other rows, kept in files."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,8 +91,6 @@ def test_follow_events_of_the_lake_are_read_without_bots(tmp_path: Path) -> None
 def test_queries_and_cut_datasets_know_what_was_followed_by_then() -> None:
     plays: list[builders.Play] = [("ann", "x1", 1.0), ("ben", "y1", 2.0)]
     world = builders.dataset(plays, CATALOGUE)
-    from dataclasses import replace
-
     day = 86_400
     world = replace(world, follows=Follows(*(np.array(each) for each in ([0, 1], [2, 2], [day, 3 * day]))))
     both = np.array([0, 1], np.int32)

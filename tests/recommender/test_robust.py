@@ -6,6 +6,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from crossfade.features.candidates import Candidates
 from crossfade.recommender.answers import answer
 from crossfade.recommender.asking import Ask
 from crossfade.recommender.recommend import Recommender
@@ -43,8 +44,6 @@ def test_when_no_source_finds_anything_the_slates_are_empty(recommender: Recomme
     with patch.object(type(recommender.sources), "retrieve", autospec=True) as retrieve:
         width = 5
         shape = (4, width, len(recommender.ranker.task.sources))
-        from crossfade.features.candidates import Candidates
-
         missing = np.full(shape, np.nan, np.float32)
         retrieve.return_value = Candidates(np.full(shape[:2], -1, np.int32), missing, missing.copy())
         assert asked(recommender, Surface.HOME) == [[], [], [], []]
