@@ -110,12 +110,15 @@ def test_a_slow_recommender_costs_its_budget_at_most_and_then_nothing(workspace:
             started = time.monotonic()
             assert (await gateway.recommend(surface="home"))["fallback"] == "popular"
             assert time.monotonic() - started < 0.3
+        left_alone, known = time.monotonic(), len(calls)
         for _ in range(20):
             await gateway.recommend(surface="home")
-        assert len(calls) == 3  # it is left alone
+        # It is left alone: one try in every 300 ms, however long this machine takes for 20 requests.
+        assert len(calls) <= known + 1 + (time.monotonic() - left_alone) / 0.3
+        known = len(calls)
         await asyncio.sleep(0.35)
         await gateway.recommend(surface="home")
-        assert len(calls) == 4  # and tried again
+        assert len(calls) == known + 1  # and tried again
 
     with service(slowly) as url:
         in_loop(workspace, test, url=url, settings=chosen("budget_ms=100", "retry_ms=300"))
