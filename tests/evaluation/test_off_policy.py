@@ -90,7 +90,9 @@ def test_weights_of_one_give_the_mean_and_its_error_over_users() -> None:
     assert found.value == pytest.approx(log.rewards.mean())
     assert found.effective_size == pytest.approx(len(log.rewards))
     of_users = log.rewards.reshape(1000, 5).mean(axis=1)
-    assert (found.high - found.low) / 2 == pytest.approx(1.959964 * of_users.std(ddof=1) / np.sqrt(1000), rel=1e-6)
+    assert (found.high - found.low) / 2 == pytest.approx(
+        1.959964 * of_users.std(ddof=1) / np.sqrt(1000), rel=1e-6
+    )
 
 
 def test_the_model_alone_may_be_right_where_propensities_are_not() -> None:
