@@ -19,7 +19,7 @@ MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 @click.group("experiment")
 def experiment_group() -> None:
-    """Experiments: how large and long one must be, and what a running one says."""
+    """Plan experiments, and see where running ones stand."""
 
 
 @experiment_group.command("plan")
