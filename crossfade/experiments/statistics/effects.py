@@ -31,9 +31,10 @@ class Effect:
 
     @classmethod
     def relative(cls, treatment: Moments, control: Moments) -> Self:
-        """Return the difference as a share of the control's mean, by the delta method (Fieller's limit for many users)."""
-        ratio = treatment.mean / control.mean
-        variance = (treatment.variance_of_mean + ratio**2 * control.variance_of_mean) / control.mean**2
+        """Return the difference as a share of the control's mean, by the delta method; NaN where that mean is 0."""
+        base = np.where(control.mean == 0, np.nan, control.mean)
+        ratio = treatment.mean / base
+        variance = (treatment.variance_of_mean + ratio**2 * control.variance_of_mean) / base**2
         return cls(np.asarray(ratio - 1), np.asarray(variance))
 
     def interval(self, alpha: float) -> tuple[Doubles, Doubles]:
@@ -42,10 +43,10 @@ class Effect:
         return self.estimate - reach, self.estimate + reach
 
     def p_value(self) -> Doubles:
-        """Return the two-sided p-value of a z-test; valid for one look only."""
+        """Return the two-sided p-value of a z-test, for one look only; NaN where nothing is known."""
         error = np.sqrt(self.variance)
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = np.where(
                 error > 0, np.abs(self.estimate) / error, np.where(self.estimate == 0, 0.0, np.inf)
             )
-        return np.asarray(2 * norm.sf(scores))
+        return np.where(np.isnan(self.estimate), np.nan, 2 * norm.sf(scores))

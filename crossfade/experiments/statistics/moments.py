@@ -1,5 +1,6 @@
 """Count, mean and variance of a metric over the users of an arm: all that most tests need of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,32 +56,26 @@ class Moments:
         return self.variance / self.count
 
 
-def adjusted(
-    values: Doubles, before: Doubles, others: Doubles, others_before: Doubles
-) -> tuple[Doubles, Doubles]:
-    """Take out of two arms what the same users did before the experiment: CUPED (Deng et al. 2013).
+def adjusted(arms: Sequence[Doubles], before: Sequence[Doubles]) -> list[Doubles]:
+    """Take out of every arm what the same users did before the experiment: CUPED (Deng et al. 2013).
 
-    The slope is that of both arms together, so that it is the same for both and the difference stays unbiased. The
+    The slope is that within all arms together, so that it is the same for all and differences stay unbiased. The
     variance falls by the squared correlation of a metric with its value before.
 
     Args:
-        values: [n] float64 metric of the users of one arm.
-        before: [n] float64 of the same users before they were assigned; what is unknown must be filled alike in both arms.
-        others: [m] float64 of the other arm.
-        others_before: [m] float64.
+        arms: For each arm [n] float64 metric of its users.
+        before: For each arm [n] float64 of the same users before they were assigned; what is unknown must be filled alike in all.
 
     Returns:
-        Both arms' adjusted values; where nothing varies before, the values as they are.
+        The arms' adjusted values, with the mean of all users as it was; where nothing varied before, the values as they are.
     """
-    all_before = np.concatenate([before, others_before])
-    centre = all_before.mean()
+    centre = np.concatenate(before).mean()
     inner = sum(
-        ((one - one.mean()) * (earlier - earlier.mean())).sum()
-        for one, earlier in ((values, before), (others, others_before))
+        ((one - one.mean()) * (prior - prior.mean())).sum() for one, prior in zip(arms, before, strict=True)
     )
-    spread = sum(((earlier - earlier.mean()) ** 2).sum() for earlier in (before, others_before))
+    spread = sum(((prior - prior.mean()) ** 2).sum() for prior in before)
     slope = inner / spread if spread > 0 else 0.0
-    return values - slope * (before - centre), others - slope * (others_before - centre)
+    return [one - slope * (prior - centre) for one, prior in zip(arms, before, strict=True)]
 
 
 def linearised(numerators: Doubles, denominators: Doubles) -> Moments:

@@ -47,9 +47,9 @@ def always_valid_p_values(effect: Effect, *, scale: float) -> Doubles:
         log_ratio = 0.5 * np.log(variance / (variance + tau)) + effect.estimate**2 * tau / (
             2 * variance * (variance + tau)
         )
-    told = np.where(
-        variance > 0, np.minimum(np.exp(-log_ratio), 1.0), np.where(effect.estimate == 0, 1.0, 0.0)
-    )
+    certain = np.where(effect.estimate == 0, 1.0, 0.0)
+    told = np.where(variance > 0, np.minimum(np.exp(-log_ratio), 1.0), certain)
+    told = np.where(np.isnan(effect.estimate), np.nan, told)
     return np.minimum.accumulate(told, axis=-1)
 
 

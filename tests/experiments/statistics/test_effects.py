@@ -25,6 +25,11 @@ def test_a_relative_effect_has_the_controls_error_too() -> None:
     assert effect.variance == pytest.approx((9 / 100 + 1.25**2 * 4 / 400) / 2**2)
 
 
+def test_no_share_of_nothing_is_known() -> None:
+    nothing = Effect.relative(TREATMENT, Moments(np.array(400.0), np.array(0.0), np.array(0.0)))
+    assert np.isnan([nothing.estimate, nothing.variance, nothing.p_value()]).all()
+
+
 def test_without_variance_only_equality_is_no_finding() -> None:
     nothing = np.zeros(2)
     np.testing.assert_array_equal(Effect(np.array([0.0, 1.0]), nothing).p_value(), [1.0, 0.0])

@@ -31,7 +31,7 @@ def test_cuped_cuts_the_variance_by_the_squared_correlation_and_keeps_the_effect
     noise = random.normal(0, 1, (2, users))
     values = correlation * before + np.sqrt(1 - correlation**2) * noise
     values[0] += effect
-    told = adjusted(values[0], before[0], values[1], before[1])
+    told = adjusted(list(values), list(before))
     plain, less = (
         Effect.absolute(Moments.of(arms[0]), Moments.of(arms[1])) for arms in (values, np.stack(told))
     )
@@ -41,7 +41,7 @@ def test_cuped_cuts_the_variance_by_the_squared_correlation_and_keeps_the_effect
 
 def test_what_never_varied_before_changes_nothing() -> None:
     values = np.array([1.0, 2.0, 4.0])
-    same, other = adjusted(values, np.full(3, 7.0), values + 1, np.full(3, 7.0))
+    same, other = adjusted([values, values + 1], [np.full(3, 7.0), np.full(3, 7.0)])
     np.testing.assert_array_equal(same, values)
     np.testing.assert_array_equal(other, values + 1)
 

@@ -73,6 +73,8 @@ def test_the_interval_leaves_out_zero_exactly_where_the_p_value_says_so() -> Non
 def test_p_values_never_rise_and_no_variance_is_certainty() -> None:
     found = always_valid_p_values(looks(0.1, seed=3), scale=SCALE)
     assert (np.diff(found, axis=1) <= 0).all()
+    unknown = Effect(np.full((1, 2), np.nan), np.full((1, 2), np.nan))
+    assert np.isnan(always_valid_p_values(unknown, scale=SCALE)).all()
     certain = Effect(np.array([[0.0], [0.2]]), np.zeros((2, 1)))
     np.testing.assert_array_equal(always_valid_p_values(certain, scale=SCALE)[:, 0], [1.0, 0.0])
     np.testing.assert_array_equal(always_valid(certain, ALPHA, scale=SCALE)[0][:, 0], [0.0, 0.2])

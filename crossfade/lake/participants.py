@@ -1,0 +1,87 @@
+"""What the users of an experiment did, one row a user: ibis expressions, so that any engine runs them."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+
+from crossfade.lake.gold import SAVES
+from crossfade.schema import columns as c
+from crossfade.schema.tables import EventType
+
+FIRST_SHOWN: Final = "first_shown"
+VARIANTS: Final = "variants"
+PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE = "plays", "positives", "skips", "saves", "days_active"
+COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE)
+BEFORE: Final = "_before"
+
+
+def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> ir.Table:
+    """Return user_id, variant, first_shown and variants: who was exposed to an experiment, bots left out.
+
+    Args:
+        events: Silver events.
+        experiment: Its name.
+        since: UTC; users who were first shown it earlier count from their first exposure since then.
+
+    Returns:
+        One row a user; `variants` above 1 tells that an assignment was not kept.
+    """
+    exposures = events.filter(
+        (events[c.EVENT_TYPE] == str(EventType.EXPOSURE))
+        & (events[c.EXPERIMENT] == experiment)
+        & events[c.VARIANT].notnull()
+        & events[c.TIMESTAMP].notnull()
+        & ~events[c.IS_BOT]
+    )
+    if since is not None:
+        exposures = exposures.filter(exposures[c.TIMESTAMP] >= ibis.literal(since.replace(tzinfo=None)))
+    return exposures.group_by(c.USER_ID).agg(
+        **{
+            c.VARIANT: exposures[c.VARIANT].min(),
+            FIRST_SHOWN: exposures[c.TIMESTAMP].min(),
+            VARIANTS: exposures[c.VARIANT].nunique(),
+        }
+    )
+
+
+def everybody(interactions: ir.Table, since: datetime) -> ir.Table:
+    """Return user_id and first_shown of all who did something since a moment: whom a planned experiment would meet."""
+    late = interactions.filter(interactions[c.TIMESTAMP] >= ibis.literal(since.replace(tzinfo=None)))
+    return late.group_by(c.USER_ID).agg(**{FIRST_SHOWN: late[c.TIMESTAMP].min()})
+
+
+def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> ir.Table:
+    """Add to users what they did from their first exposure on, and in the time before it.
+
+    Args:
+        users: Of `shown` or `everybody`.
+        interactions: Gold interactions.
+        before: How much time before the exposure is counted.
+
+    Returns:
+        The users with the columns `COUNTS`, and these with `_before` behind their names: 0 for who did nothing.
+    """
+    acts = interactions.filter(interactions[c.TIMESTAMP].notnull()).inner_join(
+        users.select(c.USER_ID, FIRST_SHOWN), c.USER_ID
+    )
+    acts = acts.filter(
+        acts[c.TIMESTAMP] >= acts[FIRST_SHOWN] - ibis.interval(seconds=int(before.total_seconds()))
+    )
+    is_after = acts[c.TIMESTAMP] >= acts[FIRST_SHOWN]
+    is_listen = acts[c.EVENT_TYPE] == str(EventType.LISTEN)
+    is_save = acts[c.EVENT_TYPE].isin([str(kind) for kind in SAVES])
+    told = {
+        PLAYS: is_listen,
+        POSITIVES: is_listen & (acts[c.STRENGTH] > 0),
+        SKIPS: is_listen & (acts[c.STRENGTH] < 0),
+        SAVED: is_save,
+    }
+    sums: dict[str, ir.Value] = {}
+    for ending, period in (("", is_after), (BEFORE, ~is_after)):
+        sums |= {f"{name}{ending}": (each & period).sum() for name, each in told.items()}
+        sums[f"{DAYS_ACTIVE}{ending}"] = acts[c.TIMESTAMP].date().nunique(where=is_listen & period)
+    counted = acts.group_by(c.USER_ID).agg(**sums)
+    joined = users.left_join(counted, c.USER_ID).drop(f"{c.USER_ID}_right")
+    return joined.mutate(**{name: joined[name].fill_null(0).cast("int64") for name in sums})

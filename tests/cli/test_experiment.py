@@ -1,0 +1,152 @@
+"""`crossfade experiment` on a lake with exposures of two variants, one of which makes people play more."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from crossfade.cli.experiment import experiment_group
+from crossfade.cli.main import main
+from crossfade.lake.build import refresh
+from crossfade.lake.lake import Lake
+from crossfade.schema.settings import load_settings
+from crossfade.sources.importing import import_files
+from tests.experiments.test_spec import manifest
+
+BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
+USERS = 300
+TEXTS = ("event_type", "user_id", "track_id", "slate_id", "surface", "experiment", "variant")
+COLUMNS = [
+    ("timestamp", pa.timestamp("us", "UTC")),
+    ("played_ms", pa.int64()),
+    *((name, pa.string()) for name in TEXTS),
+]
+EVENTS = 20
+
+
+def _event(user: str, moment: datetime, **told: Any) -> dict[str, Any]:
+    return {"event_type": "listen", "user_id": user, "timestamp": moment, **told}
+
+
+def _of_user(number: int) -> list[dict[str, Any]]:
+    """Play 5 tracks before; be shown a variant; then play 5 to 7 tracks, of `flow` twice as many, and skip every fifth."""
+    user, flow = f"u{number}", number % 2 == 1
+    shown = BEGAN + timedelta(hours=number % 48)
+    exposure = _event(user, shown, track_id="t0", event_type="exposure", slate_id=f"s{number}")
+    exposure |= {"surface": "radio", "experiment": "radio-flow", "variant": "flow" if flow else "control"}
+    plays = (5 + number // 2 % 3) * (2 if flow else 1)
+    before = [
+        _event(user, shown - timedelta(days=2, minutes=5 * n), track_id=f"t{n}", played_ms=90_000)
+        for n in range(5)
+    ]
+    after = [
+        _event(
+            user,
+            shown + timedelta(minutes=5 * (n + 1)),
+            track_id=f"t{n % EVENTS}",
+            played_ms=2_000 if n % 5 == 4 else 90_000,
+        )
+        for n in range(plays)
+    ]
+    return [*before, exposure, *after]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("experiment")
+    rows = [event for number in range(USERS) for event in _of_user(number)]
+    other = _of_user(USERS)[5] | {"timestamp": BEGAN, "variant": "control", "slate_id": "x"}
+    rows += [other, other | {"variant": "flow", "timestamp": BEGAN + timedelta(hours=1), "slate_id": "y"}]
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(COLUMNS)), folder / "events.parquet")
+    made = Lake.create(folder / "lake")
+    import_files(made, "events", [folder / "events.parquet"], settings=load_settings())
+    refresh(made, load_settings())
+    return made.path
+
+
+def _written(folder: Path, **changes: Any) -> Path:
+    told = manifest()
+    told["spec"] |= {
+        "primary": {"name": "plays", "minimumEffect": 0.1},
+        "guardrails": [{"name": "skip_rate", "higherIsBetter": False, "margin": 0.3}],
+        "secondary": [{"name": "positive_plays"}, {"name": "saves"}],
+        "ramp": [{"shares": {"flow": 0.5}, "minimumDuration": "PT1H"}],
+        "stop": {"minimumUsers": 100},
+        **changes,
+    }
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(told), "utf-8")
+    return path
+
+
+def _run(*words: object) -> Result:
+    return CliRunner().invoke(experiment_group, [str(word) for word in words])
+
+
+def _status(lake: Path, path: Path, *more: object) -> Result:
+    return _run("status", path, "--lake", lake, "--began", "2026-03-02", *more)
+
+
+def test_a_variant_that_makes_people_play_more_is_promoted(lake: Path, tmp_path: Path) -> None:
+    told = json.loads(_status(lake, _written(tmp_path), "--json").stdout)
+    assert told["users"] == {"control": USERS // 2, "flow": USERS // 2}
+    assert told["of_several_variants"] == 1
+    plays = told["effects"]["plays"]["flow"]
+    assert plays["estimate"] == pytest.approx(1.0, abs=0.05)  # twice as many
+    assert 0 < plays["low"] < 1 < plays["high"]
+    assert told["effects"]["saves"]["flow"] == dict.fromkeys(
+        ("estimate", "low", "high", "adjusted_p_value")
+    )  # nobody saves
+    assert told["effects"]["positive_plays"]["flow"]["adjusted_p_value"] < 0.05
+    assert (told["action"], told["treatment"]) == ("promote", "flow")
+
+
+def test_people_get_lines(lake: Path, tmp_path: Path) -> None:
+    path = _written(tmp_path, ramp=[{"shares": {"flow": 0.3}, "minimumDuration": "PT1H"}])
+    lines = _status(lake, path).stdout.splitlines()
+    assert lines[:2] == [
+        "radio-flow: users control 150, flow 150",
+        "1 users saw more than one variant and are left out",
+    ]
+    assert "saves  flow  not known" in lines
+    assert lines[-1].startswith(
+        "hold: The variants have [150, 150] users where [0.7, 0.3] of them were allocated"
+    )
+
+
+def test_a_plan_counts_the_users_of_the_past(lake: Path, tmp_path: Path) -> None:
+    words = ("plan", _written(tmp_path), "--lake", lake, "--days", 14)
+    told = json.loads(_run(*words, "--json").stdout)
+    assert told["users_a_period"] == USERS
+    assert told["mean"] == pytest.approx(14, abs=0.1)  # 5 before and 9 after on average
+    lines = _run(*words).stdout.splitlines()
+    assert lines[0].startswith("plays: 14")
+    assert "users of the smallest treatment" in lines[1]
+
+
+def test_mistakes_are_one_line(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _written(tmp_path)
+    asked = ["experiment", "status", str(path), "--lake", str(lake), "--began", "2026-03-02"]
+    told = yaml.safe_load(path.read_text())
+
+    def said(change: Any, *more: str) -> str:
+        path.write_text(yaml.safe_dump(change), "utf-8")
+        assert main([*asked, *more]) == 2
+        return capsys.readouterr().err
+
+    assert said(told, "--step", "2") == f"error: --step 2: {path} has 1 steps; number them from 1.\n"
+    renamed = told | {"metadata": {"name": "other"}}
+    assert "nobody was shown experiment 'other'; import the gateway's exposures" in said(renamed)
+    foreign = yaml.safe_load(yaml.safe_dump(told).replace("flow", "pace").replace("radio-pace", "radio-flow"))
+    assert "variant 'flow' of experiment 'radio-flow' was shown, which the manifest does not have" in said(
+        foreign
+    )
+    joy = yaml.safe_load(yaml.safe_dump(told))
+    joy["spec"]["primary"]["name"] = "joy"
+    assert "Metric 'joy' does not exist" in said(joy)
