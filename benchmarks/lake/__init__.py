@@ -28,11 +28,6 @@ REFRESH: Final = (
     "import sys; from crossfade.cli.main import main; "
     "main(['lake', 'refresh', '--lake', sys.argv[1], '--set', 'privacy.pseudonymise=false'])"
 )
-GIB: Final = 8.0
-MOST_VALIDATION_SHARE: Final = 0.2
-REFRESH: Final = (
-    "import sys; from crossfade.cli.main import main; main(['lake', 'refresh', '--lake', sys.argv[1], *SET])"
-)
 GIB: Final = 1024**3
 Sides = Mapping[str, Callable[[], Run]]
 
@@ -107,7 +102,7 @@ def _silver_seconds(lake: Lake) -> dict[str, float]:
     """Return the seconds that each table takes, in this process."""
     _forget(lake)
     begun: list[tuple[str, float]] = []
-    refresh(lake, default_settings(), lambda table: begun.append((table, time.perf_counter())))
+    refresh(lake, default_settings().with_own_ids(), lambda table: begun.append((table, time.perf_counter())))
     begun.append(("end", time.perf_counter()))
     return {table: begun[place + 1][1] - start for place, (table, start) in enumerate(begun[:-1])}
 
