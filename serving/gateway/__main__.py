@@ -54,17 +54,16 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
     champion = Champion(chosen.bundle, None if chosen.bundle else workspace)
     path = chosen.exposures or workspace.path / EXPOSURES
     store = opened(chosen.store, workspace, timeout_ms=settings.store_timeout_ms)
-    keys = keys_near(workspace.path)
     return Parts(
         Online(chosen.recommender, settings),
         Stored(
             store,
             is_remote=bool(chosen.store),
             retry_ms=settings.retry_ms,
-            keys=keys,
+            keys=keys_near(workspace.path),
         ),
         champion,
-        Exposures(path, settings.exposure_queue, exposition, keys),
+        Exposures(path, settings.exposure_queue, exposition),
         exposition,
     )
 

@@ -13,7 +13,6 @@ import orjson
 from crossfade.schema import columns as c
 from crossfade.schema.metrics import EXPOSURES, EXPOSURES_DROPPED, Recorder
 from crossfade.schema.tables import EventType
-from crossfade.schema.user_keys import UserKeys
 
 logger = logging.getLogger(__name__)
 
@@ -24,26 +23,22 @@ class Exposures:
     """A JSON Lines file that `crossfade import events` reads: one line a shown track.
 
     Event ids follow from the slate's, so that a request that is repeated does not count twice. Slates for nobody
-    (no user id) are not written: an event is somebody's. Nor are those that were asked for under a pseudonym: whoever does
-    that looks into a lake or a bundle, and nothing was shown to the person.
+    (no user id) are not written: an event is somebody's.
 
     Args:
         path: The file; lines are added.
         most: Slates that wait; more are dropped and counted.
         recorder: Told of written and dropped slates.
-        keys: Of the pseudonyms; None where users have none.
     """
 
-    def __init__(self, path: Path, most: int, recorder: Recorder, keys: UserKeys | None = None) -> None:
-        self._path, self._recorder, self._keys = path, recorder, keys
+    def __init__(self, path: Path, most: int, recorder: Recorder) -> None:
+        self._path, self._recorder = path, recorder
         self._waiting: queue.Queue[tuple[str, Mapping[str, Any], datetime] | None] = queue.Queue(most)
         self._thread = threading.Thread(target=self._write_all, name="exposures", daemon=True)
         self._thread.start()
 
     def log(self, user: str, slate: Mapping[str, Any]) -> None:
         """Note that a slate was shown; returns at once."""
-        if self._keys and self._keys.made(user):
-            return
         try:
             self._waiting.put_nowait((user, slate, datetime.now(UTC)))
         except queue.Full:

@@ -21,9 +21,8 @@ from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.redaction import LEARNT_FROM_ERASED
 from crossfade.schema import columns as c
 from crossfade.schema.errors import CrossfadeError, NotFoundError
-from crossfade.schema.metrics import Unrecorded
 from crossfade.schema.settings import Settings, parse_settings
-from crossfade.schema.user_keys import UserKeys, lake_keys
+from crossfade.schema.user_keys import lake_keys
 from crossfade.sources.importing import import_files
 from crossfade.store import weekly
 from crossfade.store.embedded import EmbeddedStore
@@ -32,7 +31,6 @@ from crossfade.store.materialise import materialise
 from crossfade.store.own_slates import own_slate
 from crossfade.store.redis_rows import RedisRows, connected
 from crossfade.store.redis_store import RedisStore
-from serving.gateway.exposures import Exposures
 from tests.privacy.conftest import copied
 from tests.privacy.in_redis import redis_hits
 from tests.privacy.planted import KEY, OTHERS, PERSON
@@ -41,7 +39,6 @@ from tests.privacy.test_erase import NAMES, workspace_of
 from tests.redis_server import RedisServer, running_redis
 from tests.store.weeks import WEEKLY
 
-SLATE = {"surface": "radio", "slate_id": "slate-1", "tracks": [{"track_id": "t05", "propensity": 1.0}]}
 SMALL = (
     "quality.max_quarantined_share=0.5", "skips.correct=false", "two_tower.dim=8", "two_tower.epochs=1",
     "index.backend=exact", "sources.candidates=30", "sources.per_source=20", "ranking.num_trees=5",
@@ -72,9 +69,8 @@ def places(
     for _ in range(2):  # what was published first is replaced and not named any more, but there for a day
         weekly.publish(workspace, settings.weekly, WEEKLY, generation.name)
     weekly.activate(workspace, settings.weekly, WEEKLY, generation.name)
-    shown = (PERSON, KEY.pseudonym(PERSON), OTHERS[0])
-    _show(workspace.path / "exposures.jsonl", *shown, keys=lake_keys(world.lake.path))
-    _show(root / "elsewhere.jsonl", *shown)
+    _show(workspace.path / "exposures.jsonl", PERSON, OTHERS[0])
+    _show(root / "elsewhere.jsonl", PERSON, KEY.pseudonym(PERSON), OTHERS[0])
     import_files(world.lake, "events", [workspace.path / "exposures.jsonl"], settings=settings)
     refresh(world.lake, settings)
     features = redis_server.url.removesuffix("0") + "1"
@@ -85,11 +81,20 @@ def places(
     return replace(world, urls=(features,), logs=(root / "elsewhere.jsonl",))
 
 
-def _show(log: Path, *users: str, keys: UserKeys | None = None) -> None:
-    exposures = Exposures(log, 10, Unrecorded(), keys)
-    for user in users:
-        exposures.log(user, {**SLATE, "slate_id": f"slate-{user}"})
-    exposures.close()
+def _show(log: Path, *users: str) -> None:
+    """Write what a gateway logs of a slate for each user."""
+    shown = {
+        "event_type": "exposure",
+        "timestamp": "2026-01-28T12:00:00+00:00",
+        "surface": "radio",
+        "track_id": "t05",
+    }
+    about = {"position": 0, "propensity": 1.0}
+    lines = [
+        {"event_id": f"s-{user}-0", "user_id": user, "slate_id": f"s-{user}", **shown, **about}
+        for user in users
+    ]
+    log.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
 
 
 def test_a_person_is_given_what_was_published_shown_and_logged(places: Places, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Clients name people by their own ids: examples do, and what is shown to a pseudonym is shown to nobody."""
+"""Own ids alone come in: examples of `crossfade serve` have them, and imports refuse pseudonyms."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,12 @@ from pathlib import Path
 from crossfade.cli.serve import _examples
 from crossfade.lake.lake import BRONZE, QUARANTINE
 from crossfade.privacy.erase import Places
-from crossfade.schema.metrics import Unrecorded
-from crossfade.schema.user_keys import UserKeys
 from crossfade.sources.conform import PSEUDONYM
 from crossfade.sources.importing import import_files
-from serving.gateway.exposures import Exposures
 from tests.privacy.planted import KEY, OTHERS, PERSON, SETTINGS
 from tests.privacy.test_erase import workspace_of
 
 URLS = {"gateway": "http://g", "recommender": "http://r"}
-SLATE = {"surface": "radio", "slate_id": "s1", "tracks": [{"track_id": "t05", "propensity": 0.5}]}
 
 
 def test_examples_name_somebody_by_their_own_id(world: Places) -> None:
@@ -29,15 +25,6 @@ def test_examples_name_somebody_by_their_own_id(world: Places) -> None:
 
 def _named(told: str) -> str:
     return told.split("/v1/users/")[1].split("/")[0]
-
-
-def test_what_a_pseudonym_was_shown_is_not_logged(tmp_path: Path) -> None:
-    log = tmp_path / "shown.jsonl"
-    exposures = Exposures(log, 10, Unrecorded(), UserKeys((KEY,), "here"))
-    for number, user in enumerate((PERSON, KEY.pseudonym(PERSON))):
-        exposures.log(user, {**SLATE, "slate_id": f"s{number}"})
-    exposures.close()
-    assert [json.loads(line)["user_id"] for line in log.read_text("utf-8").splitlines()] == [PERSON]
 
 
 def test_an_import_refuses_pseudonyms_instead_of_hashing_them_again(world: Places, tmp_path: Path) -> None:
