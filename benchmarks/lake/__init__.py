@@ -80,21 +80,20 @@ def _in_turn(sides: Sides, repeats: int) -> dict[str, list[Run]]:
 
 
 def _require_equal(lake: Lake, out: Path) -> None:
-    """Compare number and hash of the rows of every table that both sides made."""
+    """Compare number and hash of the rows of every table that both sides made, by the script's columns."""
     for table in MADE:
-        ours = _digest(lake.files(*table.split("/")))
-        theirs = _digest([out / f"{table.replace('/', '-')}.parquet"])
+        made = _read([out / f"{table.replace('/', '-')}.parquet"])
+        columns = ", ".join(sorted(f'"{name}"' for name in made.columns))
+        theirs, ours = (_digest(rows, columns) for rows in (made, _read(lake.files(*table.split("/")))))
         assert ours == theirs, f"{table}: {ours} by refresh, {theirs} by script"
 
 
-def _digest(files: list[Path]) -> tuple[int, int]:
-    listed = ", ".join(f"'{file}'" for file in files)
-    rows = duckdb.connect().execute(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
-    columns = ", ".join(sorted(f'"{about[0]}"' for about in rows.description))
-    found = duckdb.connect().execute(
-        f"SELECT count(*), sum(hash({columns})) FROM read_parquet([{listed}], union_by_name = true)"
-    )
-    number, digest = found.fetchone() or (0, 0)
+def _read(files: list[Path]) -> duckdb.DuckDBPyRelation:
+    return duckdb.connect().read_parquet([str(file) for file in files], union_by_name=True)
+
+
+def _digest(rows: duckdb.DuckDBPyRelation, columns: str) -> tuple[int, int]:
+    number, digest = rows.aggregate(f"count(*), sum(hash({columns}))").fetchone() or (0, 0)
     return int(number), int(digest or 0)
 
 
