@@ -81,8 +81,10 @@ def _erase_received(lake: Lake, table: str, names: list[str]) -> None:
     layer, name = table.split("/")
     if layer == QUARANTINE:
         keep_rows(lake, layer, name, lambda rows: pc.invert(_holding(rows, names)))
-    elif c.USER_ID in lake.dataset(layer, name).schema.names:
-        delete_user(lake, layer, name, names[-1])
+        return
+    rows = rows_of(lake, table, names)
+    for each in rows.column(c.USER_ID).unique().to_pylist() if rows else ():
+        delete_user(lake, layer, name, each)
 
 
 def _holding(rows: pa.Table, names: list[str]) -> pa.Array:
