@@ -64,7 +64,7 @@ def import_files(
         lake: Where to.
         source: A name of `SOURCES`.
         paths: Files, or directories of files.
-        settings: `lake.future_tolerance_minutes` and `privacy.pseudonymise` are read.
+        settings: `lake.future_tolerance_minutes`, `lake.memory_gib` and `privacy.pseudonymise` are read.
         now: The moment of the import, for tests; None takes the clock.
         progress: Told the file and the rows read so far, after each batch.
 
@@ -87,7 +87,7 @@ def import_files(
             keys=lake_keys(lake.path) if settings.privacy.pseudonymise else None,
             progress=progress,
         )
-        with engine(scratch) as session:
+        with engine(scratch, settings.lake.memory_gib) as session:
             tables = commit(lake, session, staging, source, moment)
     return ImportReport(
         sum(table.rows_in for table in tables),
