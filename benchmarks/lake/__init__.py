@@ -21,7 +21,9 @@ READS: Final = ("num_listens",)
 LISTENS: Final = 20_000_000
 QUICK_LISTENS: Final = 1_000_000
 MOST_OVER_SCRIPT: Final = 2.0
-MOST_PEAK_GIB: Final = 1024**3
+MOST_PEAK_GIB: Final = 8.0
+MOST_VALIDATION_SHARE: Final = 0.2
+GIB: Final = 1024**3
 Sides = Mapping[str, Callable[[], Run]]
 
 
