@@ -4,12 +4,13 @@ import json
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import duckdb
+import pyarrow.parquet as pq
 
 from benchmarks.harness import Bar, Options, Result, Run, median_and_spread, run_measured
 from benchmarks.lake.script import BOTS, MADE
@@ -75,19 +76,25 @@ def _in_turn(sides: Sides, repeats: int) -> dict[str, list[Run]]:
 def _require_equal(lake: Lake, out: Path) -> None:
     """Compare number and hash of the rows of every table that both sides made, by the script's columns."""
     for table in MADE:
-        made = _read([out / f"{table.replace('/', '-')}.parquet"])
-        columns = ", ".join(sorted(f'"{name}"' for name in made.columns))
-        theirs, ours = (_digest(rows, columns) for rows in (made, _read(lake.files(*table.split("/")))))
+        made = out / f"{table.replace('/', '-')}.parquet"
+        columns = pq.read_schema(made).names
+        ours, theirs = digest(lake.files(*table.split("/")), columns), digest([made], columns)
         assert ours == theirs, f"{table}: {ours} by refresh, {theirs} by script"
 
 
-def _read(files: list[Path]) -> duckdb.DuckDBPyRelation:
-    return duckdb.connect().read_parquet([str(file) for file in files], union_by_name=True)
+def digest(files: list[Path], columns: Sequence[str] = ()) -> tuple[int, int]:
+    """Return number and hash of the rows of Parquet files, whatever the order of rows and columns.
 
-
-def _digest(rows: duckdb.DuckDBPyRelation, columns: str) -> tuple[int, int]:
-    number, digest = rows.aggregate(f"count(*), sum(hash({columns}))").fetchone() or (0, 0)
-    return int(number), int(digest or 0)
+    Args:
+        files: Of one table; none has no rows.
+        columns: That are looked at; none means all.
+    """
+    if not files:
+        return 0, 0
+    rows = duckdb.connect().read_parquet([str(file) for file in files], union_by_name=True)
+    listed = ", ".join(sorted(f'"{name}"' for name in columns or rows.columns))
+    number, total = rows.aggregate(f"count(*), sum(hash({listed}))").fetchone() or (0, 0)
+    return int(number), int(total or 0)
 
 
 def _seconds(runs: list[Run]) -> dict[str, float]:
