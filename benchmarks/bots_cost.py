@@ -15,30 +15,30 @@ from crossfade.schema.settings import Settings, default_settings
 EVENTS: Final = 4_000_000
 QUICK_EVENTS: Final = 1_000_000
 MOST_SHARE: Final = 0.25
-BOTS: Final = "silver/bots"
+BOTS: Final = ("silver/bot_hours", "silver/bots")  # the first where hours are a table of their own
 
 
 def run(options: Options) -> Result:
     """Refresh a lake whose listeners are one world's, many times over under other names; each table is timed.
 
-    The time of `silver/bots` holds the search for repeated events, which `silver/events` then finds done: without bots it would
-    stand there. So the share is an upper limit.
+    The first table of bots holds the search for repeated events, which `silver/events` then finds done: without bots it
+    would stand there. So the share is an upper limit.
     """
     with TemporaryDirectory() as folder:
         lake = lake_of(Path(folder), QUICK_EVENTS if options.quick else EVENTS, default_settings())
         seconds = _seconds_by_table(lake, default_settings())
         events = lake.num_rows(BRONZE, "events")
-    whole = sum(seconds.values())
+    whole, bots = sum(seconds.values()), sum(seconds.get(table, 0.0) for table in BOTS)
     figures: dict[str, float | int | str | bool] = {
         "quick": options.quick,
         "events": events,
         "refresh_seconds": round(whole, 1),
-        "bots_seconds": round(seconds[BOTS], 1),
-        "bots_share": seconds[BOTS] / whole,
+        "bots_seconds": round(bots, 1),
+        "bots_share": bots / whole,
     }
     notes = ["One run; the share is of the time of silver and gold together.", ""]
     notes += [f"{name:<24}{taken:8.1f} s" for name, taken in seconds.items()]
-    return Result(figures, {"bots_share": Bar(seconds[BOTS] / whole, at_most=MOST_SHARE)}, notes)
+    return Result(figures, {"bots_share": Bar(bots / whole, at_most=MOST_SHARE)}, notes)
 
 
 def _seconds_by_table(lake: Lake, settings: Settings) -> dict[str, float]:

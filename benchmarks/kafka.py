@@ -10,7 +10,7 @@ from typing import Final
 from confluent_kafka import Consumer
 
 from benchmarks.harness import Bar, Options, Result, median_and_spread
-from benchmarks.kafka_broker import apache_kafka, artefacts
+from benchmarks.kafka_broker import VERSION, apache_kafka, artefacts
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import load_settings
@@ -111,6 +111,7 @@ def _result(
 ) -> Result:
     figures: dict[str, float | int | str | bool] = {
         "quick": quick,
+        "broker": f"Apache Kafka {VERSION}",
         "events": num_events,
         "bytes_per_event": round(num_bytes / num_events),
         "partitions": PARTITIONS,

@@ -1,19 +1,20 @@
 """Silver and gold of millions of listens against a script by hand, and what validation adds to silver."""
 
+import json
 import shutil
+import statistics
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import duckdb
+import pyarrow.parquet as pq
 
 from benchmarks.harness import Bar, Options, Result, Run, median_and_spread, run_measured
 from benchmarks.lake.script import BOTS, MADE
 from benchmarks.lake.world import lake_of
-from crossfade.lake.build import refresh
 from crossfade.lake.lake import BRONZE, GOLD, SILVER, Lake
 from crossfade.schema.settings import default_settings
 
@@ -23,16 +24,6 @@ QUICK_LISTENS: Final = 1_000_000
 MOST_OVER_SCRIPT: Final = 2.0
 MOST_PEAK_GIB: Final = 8.0
 MOST_VALIDATION_SHARE: Final = 0.2
-# The script writes users as they are, so both sides do; what pseudonyms cost is not judged here.
-REFRESH: Final = (
-    "import sys; from crossfade.cli.main import main; "
-    "main(['lake', 'refresh', '--lake', sys.argv[1], '--set', 'privacy.pseudonymise=false'])"
-)
-GIB: Final = 8.0
-MOST_VALIDATION_SHARE: Final = 0.2
-REFRESH: Final = (
-    "import sys; from crossfade.cli.main import main; main(['lake', 'refresh', '--lake', sys.argv[1], *SET])"
-)
 GIB: Final = 1024**3
 Sides = Mapping[str, Callable[[], Run]]
 
@@ -48,12 +39,10 @@ def run(options: Options) -> Result:
         sides = {"refresh": lambda: _refreshed(lake), "script": lambda: _scripted(lake, out)}
         runs = _in_turn(sides, repeats)
         _require_equal(lake, out)
-        silver_seconds = _silver_seconds(lake)
         validation = _ran("-m", "benchmarks.lake.validation", str(lake.path))
         events = lake.num_rows(BRONZE, "events")
-    return _result(
-        runs, silver_seconds, float(validation.output.splitlines()[-1]), events, quick=options.quick
-    )
+    seconds = _seconds(runs["refresh"])
+    return _result(runs, seconds, float(validation.output.splitlines()[-1]), events, quick=options.quick)
 
 
 def _ran(*command: str) -> Run:
@@ -64,7 +53,7 @@ def _ran(*command: str) -> Run:
 
 def _refreshed(lake: Lake) -> Run:
     _forget(lake)
-    return _ran("-c", REFRESH, str(lake.path))
+    return _ran("-m", "benchmarks.lake.refreshing", str(lake.path))
 
 
 def _scripted(lake: Lake, out: Path) -> Run:
@@ -85,31 +74,33 @@ def _in_turn(sides: Sides, repeats: int) -> dict[str, list[Run]]:
 
 
 def _require_equal(lake: Lake, out: Path) -> None:
-    """Compare number and hash of the rows of every table that both sides made."""
+    """Compare number and hash of the rows of every table that both sides made, by the script's columns."""
     for table in MADE:
-        ours = _digest(lake.files(*table.split("/")))
-        theirs = _digest([out / f"{table.replace('/', '-')}.parquet"])
+        made = out / f"{table.replace('/', '-')}.parquet"
+        columns = pq.read_schema(made).names
+        ours, theirs = digest(lake.files(*table.split("/")), columns), digest([made], columns)
         assert ours == theirs, f"{table}: {ours} by refresh, {theirs} by script"
 
 
-def _digest(files: list[Path]) -> tuple[int, int]:
-    listed = ", ".join(f"'{file}'" for file in files)
-    rows = duckdb.connect().execute(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
-    columns = ", ".join(sorted(f'"{about[0]}"' for about in rows.description))
-    found = duckdb.connect().execute(
-        f"SELECT count(*), sum(hash({columns})) FROM read_parquet([{listed}], union_by_name = true)"
-    )
-    number, digest = found.fetchone() or (0, 0)
-    return int(number), int(digest or 0)
+def digest(files: list[Path], columns: Sequence[str] = ()) -> tuple[int, int]:
+    """Return number and hash of the rows of Parquet files, whatever the order of rows and columns.
+
+    Args:
+        files: Of one table; none has no rows.
+        columns: That are looked at; none means all.
+    """
+    if not files:
+        return 0, 0
+    rows = duckdb.connect().read_parquet([str(file) for file in files], union_by_name=True)
+    listed = ", ".join(sorted(f'"{name}"' for name in columns or rows.columns))
+    number, total = rows.aggregate(f"count(*), sum(hash({listed}))").fetchone() or (0, 0)
+    return int(number), int(total or 0)
 
 
-def _silver_seconds(lake: Lake) -> dict[str, float]:
-    """Return the seconds that each table takes, in this process."""
-    _forget(lake)
-    begun: list[tuple[str, float]] = []
-    refresh(lake, default_settings(), lambda table: begun.append((table, time.perf_counter())))
-    begun.append(("end", time.perf_counter()))
-    return {table: begun[place + 1][1] - start for place, (table, start) in enumerate(begun[:-1])}
+def _seconds(runs: list[Run]) -> dict[str, float]:
+    """Return the median seconds of each table, as the runs of `benchmarks.lake.refreshing` printed them."""
+    told = [json.loads(run.output.splitlines()[-1]) for run in runs]
+    return {table: statistics.median(each[table] for each in told) for table in told[0]}
 
 
 def _result(
@@ -146,7 +137,7 @@ def _result(
         "validation_share_of_silver": Bar(validation_seconds / silver, at_most=MOST_VALIDATION_SHARE),
     }
     notes = [
-        "`crossfade lake refresh`, the search for bots included, in turn with a script by hand that is given who is a bot; each",
+        "A refresh, the search for bots included, in turn with a script by hand that is given who is a bot; each",
         "is a process of its own, and every table equal by number and hash of its rows. Validation is timed without its imports.",
         "",
     ]

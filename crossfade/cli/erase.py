@@ -19,11 +19,27 @@ WORKSPACE = click.option(
     "--workspace", "workspace_dir", type=click.Path(path_type=Path), help="Trained from the lake."
 )
 
+STORES = click.option(
+    "--store",
+    "urls",
+    multiple=True,
+    help="redis://HOST:PORT/DB with playlists or features, besides weekly.store_url; repeatable.",
+)
+LOGS = click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Log outside of the workspace: of exposures or features; repeatable.",
+)
+
 
 @click.command("erase", short_help="Erase a person everywhere, with a signed receipt.")
 @click.argument("user", required=False)
 @LAKE
 @WORKSPACE
+@STORES
+@LOGS
 @click.option(
     "--receipts",
     "receipts_dir",
@@ -39,6 +55,8 @@ def erase_command(
     lake_path: Path,
     workspace_dir: Path | None,
     *,
+    urls: tuple[str, ...],
+    logs: tuple[Path, ...],
     receipts_dir: Path | None,
     receipt_file: Path | None,
     settings_file: Path | None,
@@ -46,13 +64,15 @@ def erase_command(
 ) -> None:
     """Remove USER from every place of lake and workspace, and write a signed receipt.
 
-    That is every table with its earlier versions and its log; bundles, playlists, run artifacts, reports and logs. The
-    receipt lists each with what was removed, and the bundles whose models have learnt from USER, until the next training.
-    If it is stopped, the same command goes on. Files that were imported stay where they are: take USER out of them, too.
+    That is every table with its earlier versions and its log; bundles, playlists and online features (in Redis, too), run
+    artifacts, reports and logs. The receipt lists each with what was removed, and the bundles whose models have learnt from
+    USER, until the next training. If it is stopped, the same command goes on. Files that were imported stay where they are:
+    take USER out of them, too.
 
     \b
     Example:
       crossfade erase alice --lake lake --workspace workspace
+      crossfade erase alice --lake lake --workspace workspace --store redis://localhost:6379/0 --log shown.jsonl
       crossfade erase --verify workspace/erasures/3f9ac41be02d7781-20261127T120000.json --lake lake
     """
     if (user is None) == (receipt_file is None):
@@ -67,19 +87,16 @@ def erase_command(
         return
     settings = chosen_settings(settings_file, assignments)
     from crossfade.cli.run_lock import held_lock
-    from crossfade.privacy.erase import RECEIPTS, Places, erase
+    from crossfade.privacy.erase import erase
+    from crossfade.privacy.places import Places, receipts_of
     from crossfade.recommender.workspace import Workspace
 
     workspace = Workspace.open(workspace_dir) if workspace_dir else None
-    home = (
-        workspace.path / RECEIPTS
-        if workspace
-        else lake.path.resolve().with_name(f"{lake.path.name}.{RECEIPTS}")
-    )
+    home = receipts_of(lake, workspace)
     with ExitStack() as stack:
         if workspace:
             stack.enter_context(held_lock(workspace.runs / "lock", "erase"))
-        places = Places(lake, workspace, receipts_dir or home)
+        places = Places(lake, workspace, receipts_dir or home, urls, logs)
         path = erase(places, user, settings, lambda line: click.echo(line, err=True))
     for line in (*_left(_verified(lake.path, path)), f"receipt: {path}"):
         click.echo(line)
@@ -110,19 +127,35 @@ def _left(receipt: "Receipt") -> list[str]:
 @click.argument("user")
 @LAKE
 @WORKSPACE
-def export_command(user: str, lake_path: Path, workspace_dir: Path | None) -> None:
+@STORES
+@LOGS
+@settings_options
+def export_command(
+    user: str,
+    lake_path: Path,
+    workspace_dir: Path | None,
+    *,
+    urls: tuple[str, ...],
+    logs: tuple[Path, ...],
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
+) -> None:
     """Print all that is known about USER as one JSON object.
 
-    It holds their rows of every table, their current playlists, and the bundles that hold their history.
+    It holds their rows of every table, their playlists and online features of every generation that is kept, lines of logs
+    that name them (what they were shown, for example), and the bundles that hold their history.
 
     \b
     Example:
       crossfade export alice --lake lake --workspace workspace > alice.json
+      crossfade export alice --lake lake --workspace workspace --store redis://localhost:6379/0
     """
     from crossfade.lake.lake import Lake
     from crossfade.privacy.export import export
+    from crossfade.privacy.places import Places, receipts_of
     from crossfade.recommender.workspace import Workspace
 
-    workspace = Workspace.open(workspace_dir) if workspace_dir else None
-    known = export(Lake.open(lake_path), workspace, user)
+    lake, workspace = Lake.open(lake_path), Workspace.open(workspace_dir) if workspace_dir else None
+    places = Places(lake, workspace, receipts_of(lake, workspace), urls, logs)
+    known = export(places, user, chosen_settings(settings_file, assignments).weekly)
     click.echo(json.dumps(known, indent=2, ensure_ascii=False))

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.cli.signals import until_told_to_stop
 from crossfade.schema.errors import CrossfadeError
+
+if TYPE_CHECKING:
+    from crossfade.schema.ids import IdMap
 
 POLL_SECONDS: Final = 0.1
 READY_SECONDS: Final = 120.0
@@ -153,14 +156,33 @@ def _require_running(processes: Mapping[str, "subprocess.Popen[bytes]"]) -> None
             )
 
 
+def _some_user(known: "IdMap", champion: Path) -> str | None:
+    """Return the own id of somebody whom a bundle knows: clients name people by it, never by a pseudonym.
+
+    A pseudonym cannot be turned back, so it is looked up in the lake, if the workspace says where that is.
+    """
+    from crossfade.lake.lake import Lake
+    from crossfade.lake.own_ids import bronze_users
+    from crossfade.schema.user_keys import is_pseudonym, keys_near, lake_near
+
+    first = str(known.ids[0].as_py()) if len(known) else None
+    if first is None or not is_pseudonym(first):
+        return first
+    keys, lake = keys_near(champion), lake_near(champion.parents[1])
+    if keys is None or lake is None:
+        return None
+    users = bronze_users(Lake.open(lake))
+    return next((user for user in users if (known.rows(keys.names(user)) >= 0).any()), None)
+
+
 def _examples(urls: Mapping[str, str], champion: Path) -> str:
-    """Return commands that answer, with a user and a track of the bundle."""
+    """Return commands that answer, with a user and a track of the bundle; without the lake the user is nobody."""
     from crossfade.features.dataset import Dataset
 
     dataset = Dataset.load(champion)
-    user, track = (str(ids.ids[0].as_py()) if len(ids) else name for ids, name in (
-        (dataset.users.ids, "u1"), (dataset.catalogue.tracks, "t1")
-    ))  # fmt: skip
+    tracks = dataset.catalogue.tracks
+    track = str(tracks.ids[0].as_py()) if len(tracks) else "t1"
+    user = _some_user(dataset.users.ids, champion) or "u1"
     gateway, recommender = urls["gateway"], urls["recommender"]
     request = f'{{"user_id": "{user}", "surface": "radio", "k": 5, "seed_track": "{track}"}}'
     return "\n".join(

@@ -14,6 +14,8 @@ from crossfade.lake.lake import Lake
 from crossfade.schema.tables import TIMESTAMP_TYPE
 
 BATCH_ROWS: Final = 1 << 17
+KIB_PER_GIB: Final = 1 << 20
+FEW_GIB: Final = 2.0
 
 
 class Engine(Protocol):
@@ -130,9 +132,15 @@ def _with_zone(field: pa.Field) -> pa.Field:
 
 
 @contextmanager
-def engine(scratch: Path) -> Iterator[DuckDbEngine]:
-    """Open DuckDB, spilling into a directory what does not fit into memory."""
-    connection = ibis.duckdb.connect(temp_directory=str(scratch / "spill"))  # ibis itself sets UTC
+def engine(scratch: Path, memory_gib: float = FEW_GIB) -> Iterator[DuckDbEngine]:
+    """Open DuckDB, spilling into a directory what does not fit into memory.
+
+    Args:
+        scratch: For what is spilled.
+        memory_gib: GiB that DuckDB may hold; the default is for few rows.
+    """
+    about = {"temp_directory": str(scratch / "spill"), "memory_limit": f"{memory_gib * KIB_PER_GIB:.0f}KiB"}
+    connection = ibis.duckdb.connect(**about)  # ibis itself sets UTC
     try:
         yield DuckDbEngine(connection)
     finally:

@@ -12,14 +12,14 @@ def chosen_engine(scratch: Path, lake: LakeSettings) -> AbstractContextManager[E
 
     Args:
         scratch: For temporary files, gone afterwards; of Spark on many machines one that they all see, as they do the lake.
-        lake: `engine` and `spark_master` are read.
+        lake: `engine`, `spark_master` and `memory_gib` are read.
 
     Raises:
         MissingExtraError: PySpark is not installed.
         NotFoundError: Spark has no Java.
     """
     if lake.engine == "duckdb":
-        return engine(scratch)
+        return engine(scratch, lake.memory_gib)
     from crossfade.lake.engine_spark import spark_engine
 
     return spark_engine(scratch, lake.spark_master)

@@ -2,56 +2,29 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from crossfade.lake.lake import Lake
-from crossfade.privacy.lake_traces import erase_from_lake, rows_of
+from crossfade.privacy.lake_traces import Note, erase_from_lake
+from crossfade.privacy.log_traces import erase_mentions, naming, require_files
+from crossfade.privacy.places import Places
 from crossfade.privacy.receipt import Erased, Receipt
 from crossfade.privacy.scan import files_holding
-from crossfade.privacy.workspace_traces import erase_bundles, erase_leftovers, erase_slates, is_known
-from crossfade.recommender.workspace import Workspace
+from crossfade.privacy.store_traces import Stores
+from crossfade.privacy.workspace_traces import erase_bundles, erase_leftovers
+from crossfade.recommender.redaction import replace_bundles
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import NotFoundError
-from crossfade.schema.settings import Settings, WeeklySettings
+from crossfade.schema.settings import Settings, TrackingSettings
 from crossfade.schema.user_keys import lake_keys, new_key, write_keys
-from crossfade.store.embedded import EmbeddedStore
-from crossfade.store.features import FeatureStore
-from crossfade.store.forget import forget_features
 
-RECEIPTS: Final = "erasures"
+__all__ = ["Places", "erase"]
+
 PENDING: Final = ".pending"
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where to look for a person.
-
-    Args:
-        lake: The lake.
-        workspace: Trained from it; None where nothing was.
-        receipts: Directory of receipts, and of what is under way.
-    """
-
-    lake: Lake
-    workspace: Workspace | None
-    receipts: Path
-
-    @property
-    def directories(self) -> list[Path]:
-        """Where files are."""
-        return [place.path for place in (self.lake, self.workspace) if place]
-
-    def knows(self, names: list[str], weekly: WeeklySettings) -> bool:
-        """Return whether any place holds something of a person."""
-        tables = (rows_of(self.lake, table, names) for table in self.lake.versions())
-        return any(map(len, filter(None, tables))) or (
-            self.workspace is not None and is_known(self.workspace, names, weekly)
-        )
 
 
 class _Journal:
@@ -98,24 +71,23 @@ def erase(places: Places, user_id: str, settings: Settings, progress: Progress =
     Raises:
         NotFoundError: Nothing of this person is anywhere; nothing was changed.
         InputError: Another process is writing.
-        CrossfadeError: A disk is full or cannot be written; call it again.
+        CrossfadeError: A store does not answer, or a disk is full or cannot be written; call it again.
     """
-    lake, workspace = places.lake, places.workspace
+    lake, stores = places.lake, places.stores(settings.weekly)
+    require_files(places.logs)
     keys = lake_keys(lake.path) or write_keys(lake.path, (new_key(),))
     names, subject = keys.names(user_id), keys.current.subject(user_id)
     journal = _Journal(places.receipts / f"{subject[:16]}{PENDING}", progress)
-    models: list[str] = []
     with lake.without_streams():
-        if not journal.is_resumed and not places.knows(names, settings.weekly):
+        if not journal.is_resumed and not places.knows(names, stores):
+            told = " and ".join(map(str, places.paths))
             raise NotFoundError(
-                f"Nothing is known of user {user_id!r} in {_told(places)}; check the id. Nothing was changed."
+                f"Nothing is known of user {user_id!r} in {told}; check the id. Nothing was changed."
             )
         journal.write()
-        _erase_features(places, names, journal.note)
         erase_from_lake(lake, user_id, keys, settings, journal.note)
-        if workspace is not None:
-            models = _erase_from_workspace(workspace, names, settings, journal.note)
-        remaining = files_holding(places.directories, names)
+        models = _erase_what_was_made(places, stores, names, settings.tracking, journal.note)
+        remaining = files_holding(places.paths, names)
     path = places.receipts / f"{subject[:16]}-{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     receipt = Receipt(
         subject=subject,
@@ -132,25 +104,21 @@ def erase(places: Places, user_id: str, settings: Settings, progress: Progress =
     return path
 
 
-def _erase_features(places: Places, names: list[str], note: Callable[[Erased], None]) -> None:
-    """Take a person out of stored features; the lake's earlier versions go with those of its other tables."""
-    online = FeatureStore(EmbeddedStore(places.workspace.store)) if places.workspace else None
-    for place, count in forget_features(places.lake, online, names).items():
-        note(Erased(place, "stored features", count))
-
-
-def _erase_from_workspace(
-    workspace: Workspace, names: list[str], settings: Settings, note: Callable[[Erased], None]
+def _erase_what_was_made(
+    places: Places, stores: Stores, names: list[str], tracking: TrackingSettings, note: Note
 ) -> list[str]:
     """Return the digests of bundles whose models have learnt from somebody who was erased."""
-    models = erase_bundles(workspace, names, settings.tracking, note)
-    erase_slates(workspace, names, settings.weekly, note)
-    erase_leftovers(workspace, names, note)
+    workspace, models = places.workspace, []
+    if workspace is not None:
+        models = erase_bundles(workspace, names, tracking, note)
+    stores.erase_slates(names, replace_bundles(workspace, names) if workspace else {}, note)
+    stores.erase_features(names, note)
+    stores.erase_unnamed(names, note)
+    if workspace is not None:
+        erase_leftovers(workspace, names, note)
+    for path in naming(places.logs, names):
+        erase_mentions(path, str(path), names, note)
     return models
-
-
-def _told(places: Places) -> str:
-    return " and ".join(map(str, places.directories))
 
 
 def _now() -> str:

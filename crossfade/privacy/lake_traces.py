@@ -15,6 +15,7 @@ from crossfade.privacy.receipt import Erased
 from crossfade.schema import columns as c
 from crossfade.schema.settings import Settings
 from crossfade.schema.user_keys import UserKeys
+from crossfade.store.forget import forget_history
 
 Note = Callable[[Erased], None]
 
@@ -25,13 +26,13 @@ def rows_of(lake: Lake, table: str, names: list[str]) -> pa.Table | None:
     Args:
         lake: Any.
         table: "layer/name".
-        names: Under which the person may stand. Quarantine is searched for their own id, the last, in what was refused.
+        names: Under which the person may stand; quarantine is searched for them in what was refused.
     """
     layer, _, name = table.partition("/")
     dataset = lake.dataset(layer, name)
     if layer == QUARANTINE:
         rows = lake.read(layer, name)
-        return rows.filter(_holding(rows, names[-1]))
+        return rows.filter(_holding(rows, names))
     if c.USER_ID not in dataset.schema.names:
         return None
     return dataset.to_table(filter=pc.field(c.USER_ID).isin(pa.array(names, pa.string())))
@@ -40,8 +41,8 @@ def rows_of(lake: Lake, table: str, names: list[str]) -> pa.Table | None:
 def erase_from_lake(lake: Lake, user_id: str, keys: UserKeys, settings: Settings, note: Note) -> None:
     """Remove a person; doing it again finds nothing and settles what was left unsettled.
 
-    Bronze loses their rows, quarantine what mentions them; silver and gold are made anew of the rest. Of every table only the
-    newest version stays.
+    Bronze and stored features lose their rows, quarantine what mentions them; silver and gold are made anew of the rest.
+    Of every table only the newest version stays.
 
     Args:
         lake: With no stream at work (`Lake.without_streams`).
@@ -63,8 +64,9 @@ def erase_from_lake(lake: Lake, user_id: str, keys: UserKeys, settings: Settings
     received = [table for table in tables if table.startswith((BRONZE, QUARANTINE))]
     with lake.writing():
         for table in received:
-            _erase_received(lake, table, user_id)
+            _erase_received(lake, table, keys.names(user_id))
             settle(lake, *table.split("/"))
+    forget_history(lake, keys.names(user_id))
     if len(received) < len(tables):
         refresh(lake, settings)
     with lake.writing():
@@ -75,17 +77,19 @@ def erase_from_lake(lake: Lake, user_id: str, keys: UserKeys, settings: Settings
             note(replace(found[table], after=table_digest(lake, layer, name)))
 
 
-def _erase_received(lake: Lake, table: str, user_id: str) -> None:
+def _erase_received(lake: Lake, table: str, names: list[str]) -> None:
     layer, name = table.split("/")
     if layer == QUARANTINE:
-        keep_rows(lake, layer, name, lambda rows: pc.invert(_holding(rows, user_id)))
-    elif c.USER_ID in lake.dataset(layer, name).schema.names:
-        delete_user(lake, layer, name, user_id)
+        keep_rows(lake, layer, name, lambda rows: pc.invert(_holding(rows, names)))
+        return
+    rows = rows_of(lake, table, names)
+    for each in rows.column(c.USER_ID).unique().to_pylist() if rows else ():
+        delete_user(lake, layer, name, each)
 
 
-def _holding(rows: pa.Table, user_id: str) -> pa.Array:
-    """Return [n] bool: refused rows that hold an id as a whole word, as it is or as JSON writes it."""
-    found = mentions(user_id)
+def _holding(rows: pa.Table, names: list[str]) -> pa.Array:
+    """Return [n] bool: refused rows that hold one of the names as a whole word, as it is or as JSON writes it."""
+    found = mentions(*names)
     return pa.array([bool(found.search(raw or "")) for raw in rows.column(c.RAW).to_pylist()], pa.bool_())
 
 

@@ -9,11 +9,16 @@ from typing import Final
 SHORTEST: Final = 6  # characters; shorter names stand in compressed bytes by chance
 
 
-def files_holding(directories: Iterable[Path], names: Collection[str]) -> list[Path]:
-    """Return the files, sorted, that hold a name of 6 characters or more, as it is or as JSON writes it; nothing is unpacked."""
+def files_holding(places: Iterable[Path], names: Collection[str]) -> list[Path]:
+    """Return the files, sorted, that hold a name of 6 characters or more, as it is or as JSON writes it; nothing is unpacked.
+
+    Args:
+        places: Directories, and files.
+        names: Looked for.
+    """
     forms = {form for name in names for form in (name, json.dumps(name)[1:-1])}
     wanted = [form.encode() for form in sorted(forms) if len(form) >= SHORTEST]
-    files = (file for directory in directories for file in sorted(directory.rglob("*")) if file.is_file())
+    files = (file for place in places for file in (place, *sorted(place.rglob("*"))) if file.is_file())
     return [file for file in files if _holds(file, wanted)]
 
 

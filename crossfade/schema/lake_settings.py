@@ -19,6 +19,7 @@ class LakeSettings(Section):
     future_tolerance_minutes: Amount
     engine: Literal["duckdb", "spark"]
     spark_master: Annotated[str, Field(min_length=1)]
+    memory_gib: Positive
 
 
 class StreamSettings(Section):

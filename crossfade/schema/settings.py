@@ -31,7 +31,7 @@ from crossfade.schema.section import Amount, Count, Positive, Section, Share
 from crossfade.schema.serving_settings import ServingSettings
 
 # Where tables are computed; the rows are the same.
-OF_MACHINE = {"lake": {"engine", "spark_master"}}
+OF_MACHINE = {"lake": {"engine", "spark_master", "memory_gib"}}
 OF_MODEL = (
     "seed",
     "split",

@@ -27,6 +27,7 @@ KEY_BYTES: Final = 32
 FEWEST_HEX: Final = 32  # 128 bits; fewer could be tried out
 ID_HEX: Final = 6
 HASH_BYTES: Final = 16
+PSEUDONYM_BYTES: Final = ID_HEX + 1 + 2 * HASH_BYTES
 PSEUDONYM: Final = re.compile(rf"[0-9a-f]{{{ID_HEX}}}-[0-9a-f]{{{2 * HASH_BYTES}}}")
 
 
@@ -105,6 +106,10 @@ class UserKeys:
         """Return the key of an id, None if it is not here."""
         return next((key for key in self.keys if key.id == key_id), None)
 
+    def made(self, name: str) -> bool:
+        """Return whether a name is a pseudonym by one of these keys, and so nobody's own id."""
+        return is_pseudonym(name) and self.named(name[:ID_HEX]) is not None
+
     def names(self, user_id: str) -> list[str]:
         """Return all names under which a user may stand, the newest key's first, the own id last."""
         return [*(key.pseudonym(user_id) for key in self.keys), user_id]
@@ -144,6 +149,15 @@ def keys_near(place: Path) -> UserKeys | None:
         if (directory / POINTER).is_file():
             return _read(directory / (directory / POINTER).read_text("utf-8").strip())
     return None
+
+
+def lake_near(workspace: Path) -> Path | None:
+    """Return where the lake stands from which a workspace was trained, None where the workspace does not know it."""
+    pointer = workspace / POINTER
+    if not pointer.is_file():
+        return None
+    lake = workspace / pointer.read_text("utf-8").strip().removesuffix(SUFFIX)
+    return lake if lake.is_dir() else None
 
 
 def point_to_keys(workspace: Path, lake: Path) -> None:

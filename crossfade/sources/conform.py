@@ -15,10 +15,12 @@ import pyarrow.types as pt
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.tables import EVENTS, TRACKS, EventType, Table
+from crossfade.schema.user_keys import PSEUDONYM_BYTES, UserKeys
 from crossfade.sources.casts import accepts, cast
 from crossfade.sources.chunks import REFUSED_SCHEMA, Chunk
 
 Mask = npt.NDArray[np.bool_]
+PSEUDONYM: Final = "user_id is a pseudonym of this lake; give the user's own id"
 EVENT_TYPES: Final = pa.array([str(kind) for kind in EventType])
 NEEDS: Final = (
     (pt.is_list, "a list"),
@@ -94,8 +96,13 @@ def check_columns(schema: pa.Schema, table: Table, place: str, *, typed: bool) -
             )
 
 
-def conform(chunk: Chunk, times: Times) -> tuple[pa.Table, pa.Table]:
+def conform(chunk: Chunk, times: Times, keys: UserKeys | None = None) -> tuple[pa.Table, pa.Table]:
     """Type and check the rows of a chunk whose columns have been checked.
+
+    Args:
+        chunk: Rows as they were read.
+        times: What times events may have.
+        keys: Of the lake's pseudonyms: who stands under one of them would get a second one. None where there are none.
 
     Returns:
         Good rows with the canonical columns and `source_row`, and refused rows of `REFUSED_SCHEMA`.
@@ -114,6 +121,8 @@ def conform(chunk: Chunk, times: Times) -> tuple[pa.Table, pa.Table]:
     if chunk.table is EVENTS:
         columns[c.EVENT_TYPE] = pc.fill_null(columns[c.EVENT_TYPE], str(EventType.LISTEN))
     checks.extend(_checks(columns, chunk.table, times))
+    if keys is not None and c.USER_ID in names:
+        checks.extend(_failed(_made(columns[c.USER_ID], keys), PSEUDONYM, c.USER_ID))
     rows = pa.table({**columns, c.SOURCE_ROW: chunk.source_rows})
     if not checks:
         return rows, chunk.refused
@@ -157,6 +166,14 @@ def _event_checks(columns: dict[str, pa.Array], times: Times) -> Iterator[_Check
         yield from _failed(
             late, f"timestamp is after {day}, when this source had been collected", c.TIMESTAMP
         )
+
+
+def _made(users: pa.Array, keys: UserKeys) -> Mask:
+    """Return [n] whether a user id is a pseudonym by one of the keys."""
+    fitting = _mask(pc.equal(pc.binary_length(users), PSEUDONYM_BYTES))
+    for place in np.flatnonzero(fitting):
+        fitting[place] = keys.made(users[int(place)].as_py())
+    return fitting
 
 
 def _failed(mask: Mask, reason: str, column: str) -> Iterator[_Check]:

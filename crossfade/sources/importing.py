@@ -9,6 +9,7 @@ from crossfade.lake.engine import engine
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import InputError
 from crossfade.schema.settings import Settings
+from crossfade.schema.user_keys import UserKeys, lake_keys
 from crossfade.sources.chunks import Source
 from crossfade.sources.committing import TableImport, commit
 from crossfade.sources.conform import Times, check_columns, conform
@@ -63,7 +64,7 @@ def import_files(
         lake: Where to.
         source: A name of `SOURCES`.
         paths: Files, or directories of files.
-        settings: `lake.future_tolerance_minutes` is read.
+        settings: `lake.future_tolerance_minutes`, `lake.memory_gib` and `privacy.pseudonymise` are read.
         now: The moment of the import, for tests; None takes the clock.
         progress: Told the file and the rows read so far, after each batch.
 
@@ -82,10 +83,11 @@ def import_files(
             known,
             files,
             staging,
-            Times(moment, settings.lake.future_tolerance_minutes, known.latest),
-            progress,
+            times=Times(moment, settings.lake.future_tolerance_minutes, known.latest),
+            keys=lake_keys(lake.path) if settings.privacy.pseudonymise else None,
+            progress=progress,
         )
-        with engine(scratch) as session:
+        with engine(scratch, settings.lake.memory_gib) as session:
             tables = commit(lake, session, staging, source, moment)
     return ImportReport(
         sum(table.rows_in for table in tables),
@@ -98,12 +100,20 @@ def import_files(
     )
 
 
-def _read(source: Source, files: Sequence[Path], staging: Staging, times: Times, progress: Progress) -> None:
+def _read(
+    source: Source,
+    files: Sequence[Path],
+    staging: Staging,
+    *,
+    times: Times,
+    keys: UserKeys | None,
+    progress: Progress,
+) -> None:
     for file in files:
         num_rows = 0
         for chunk in source.read(file):
             check_columns(chunk.rows.schema, chunk.table, str(file), typed=chunk.typed)
-            good, refused = conform(chunk, times)
+            good, refused = conform(chunk, times, keys)
             staging.add(chunk, file, good, refused)
             num_rows += 0 if chunk.derived else len(good) + len(refused)
             progress(file, num_rows)

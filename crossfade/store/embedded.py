@@ -165,7 +165,27 @@ class EmbeddedStore:
                     about, num_users=len(reader) - count, bundle=bundles.get(about.bundle, about.bundle)
                 )
                 with self.begin(left) as writer:
-                    writer.copy(reader, users)
+                    writer.copy(reader, [user.encode() for user in users])
+                removed[about.name] = count
+        return removed
+
+    def erase_rows(self, surface: str, keys: Collection[bytes]) -> dict[str, int]:
+        """Remove keys from every generation that has one of them, by writing it anew as `erase` does.
+
+        Returns:
+            {generation: rows removed} of those that were written anew.
+
+        Raises:
+            InputError: Another process is writing generations of this surface.
+            CrossfadeError: The disk is full or broken; what is written anew already stays so.
+        """
+        removed: dict[str, int] = {}
+        for about in self.generations(surface):
+            reader = self.reader(surface, about.name)
+            count = sum(value is not None for value in reader.values(list(keys)))
+            if count:
+                with self.begin(replace(about, num_users=about.num_users - count)) as writer:
+                    writer.copy(reader, keys)
                 removed[about.name] = count
         return removed
 

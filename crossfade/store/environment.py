@@ -103,12 +103,12 @@ class EmbeddedWriter:
                     "the disk and publish the generation again."
                 )
 
-    def copy(self, reader: "EmbeddedReader", without: Collection[str]) -> None:
-        """Add the slates of another generation as they are, but for those of some users."""
-        left_out = {user.encode() for user in without}
+    def copy(self, reader: "EmbeddedReader", without: Collection[bytes]) -> None:
+        """Add the values of another generation as they are, but for those under some keys."""
+        left_out = set(without)
         with reader.environment.begin(buffers=False) as transaction:
-            slates = ((key, value) for key, value in transaction.cursor() if key not in left_out)
-            while batch := dict(islice(slates, COPIED_AT_ONCE)):
+            values = ((key, value) for key, value in transaction.cursor() if key not in left_out)
+            while batch := dict(islice(values, COPIED_AT_ONCE)):
                 while not self._put(batch):
                     self.environment.set_mapsize(2 * self.environment.info()["map_size"])
 

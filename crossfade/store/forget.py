@@ -1,9 +1,6 @@
-"""Takes people out of stored features: of their history in gold, and of every generation of the online store."""
+"""Takes people out of stored features: of their history in gold, and of every generation of the online stores."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import replace
-from itertools import islice
-from typing import Final
+from collections.abc import Collection
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,36 +11,38 @@ from crossfade.lake.lake import GOLD, Lake
 from crossfade.schema import columns as c
 from crossfade.store.features import FAMILY, FeatureStore
 from crossfade.store.materialise import GENERATION
-from crossfade.store.rows import RowReader
-
-COPIED_AT_ONCE: Final = 10_000
+from crossfade.store.rows import LONGEST_KEY_BYTES
 
 
-def forget_features(lake: Lake, store: FeatureStore | None, names: Collection[str]) -> dict[str, int]:
-    """Remove the stored features of people.
+def keys_of_users(names: Collection[str]) -> list[bytes]:
+    """Return the keys under which online features of people may stand; a name that no store can hold has none."""
+    return [key for key in keys_of(USER, [list(names)]) if len(key) <= LONGEST_KEY_BYTES]
 
-    Earlier versions of the gold table keep their rows until it is vacuumed. Counts of tracks and artists keep what the
-    people added to them until the next `materialise`. A generation is written anew under its name.
+
+def forget_online(store: FeatureStore, names: Collection[str]) -> dict[str, int]:
+    """Remove the online features of people from every generation, which keeps its name.
+
+    Counts of tracks and artists keep what the people added to them until the next `materialise`.
+
+    Returns:
+        {generation: rows removed} of those that had some.
+
+    Raises:
+        InputError: Another process is writing to the store.
+    """
+    return store.rows.erase_rows(FAMILY, keys_of_users(names))
+
+
+def forget_history(lake: Lake, names: Collection[str]) -> int:
+    """Remove the stored features of people from gold, and return how many rows went; earlier versions of the table keep them.
 
     Args:
         lake: Whose writer lock the caller does not hold.
-        store: The online features, None where nothing was stored.
         names: Under which people may stand.
 
-    Returns:
-        {"gold/user_features" or generation: rows removed}; places that knew none of them are left out.
-
     Raises:
-        InputError: Another process is writing to the lake or to the store.
+        InputError: Another process is writing to the lake.
     """
-    removed = {f"{GOLD}/{USER.table}": _forget_history(lake, names)}
-    if store is not None:
-        for about in store.rows.generations(FAMILY):
-            removed[about.name] = _forget_online(store, about.name, names)
-    return {place: count for place, count in removed.items() if count}
-
-
-def _forget_history(lake: Lake, names: Collection[str]) -> int:
     if not lake.has(GOLD, USER.table):
         return 0
     with lake.writing():
@@ -56,22 +55,3 @@ def _forget_history(lake: Lake, names: Collection[str]) -> int:
             about = {GENERATION: str(lake.history(GOLD, USER.table)[0].get(GENERATION, ""))}
             lake.overwrite(GOLD, USER.table, kept, about)
     return int(rows.num_rows - kept.num_rows)
-
-
-def _forget_online(store: FeatureStore, generation: str, names: Collection[str]) -> int:
-    reader = store.rows.reader(FAMILY, generation)
-    keys = keys_of(USER, [list(names)])
-    count = sum(value is not None for value in reader.values(keys))
-    if count:
-        kept = list(_batches(reader, set(keys)))  # before the generation is written anew
-        about = reader.generation
-        with store.rows.begin(replace(about, num_users=about.num_users - count)) as writer:
-            for batch in kept:
-                writer.put_values(batch)
-    return count
-
-
-def _batches(reader: RowReader, without: Collection[bytes]) -> Iterator[dict[bytes, bytes]]:
-    rows = ((key, value) for key, value in reader.items() if key not in without)
-    while batch := dict(islice(rows, COPIED_AT_ONCE)):
-        yield batch

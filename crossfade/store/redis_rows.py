@@ -8,9 +8,9 @@ Buckets spread a generation over the shards of a cluster, and name all that is t
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from zlib import crc32
 
@@ -113,6 +113,26 @@ class RedisRows:
         """Return the whole generations, sorted by name."""
         found = self.client.hgetall(_generations(surface))
         return [Generation.of(json.loads(found[name])) for name in sorted(found)]
+
+    def erase_rows(self, surface: str, keys: Collection[bytes]) -> dict[str, int]:
+        """Remove keys from every generation, each in one transaction; readers go on meanwhile.
+
+        Returns:
+            {generation: rows removed} of those that had one of the keys.
+        """
+        removed: dict[str, int] = {}
+        for about in self.generations(surface):
+            values = self.reader(surface, about.name).values(list(keys))
+            held = [key for key, value in zip(keys, values, strict=True) if value is not None]
+            if held:
+                left = replace(about, num_users=about.num_users - len(held))
+                pipeline = self.client.pipeline()
+                for key in held:
+                    pipeline.hdel(_bucket(about, key), key)
+                pipeline.hset(_generations(surface), about.name, json.dumps(asdict(left)))
+                pipeline.execute()
+                removed[about.name] = len(held)
+        return removed
 
     def prune(self, surface: str, keep: int) -> list[str]:
         """Remove all but the last `keep` activated generations (the live one included); return what went."""

@@ -3,7 +3,7 @@
 `EmbeddedStore` keeps slates and rows alike; `redis_rows.RedisRows` keeps rows for many servers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
@@ -62,6 +62,10 @@ class RowStore(Protocol):
 
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
+        ...
+
+    def erase_rows(self, surface: str, keys: Collection[bytes]) -> dict[str, int]:
+        """Remove keys from every generation so that no byte of them stays; return {generation: rows removed}."""
         ...
 
     def prune(self, surface: str, keep: int) -> list[str]:

@@ -144,10 +144,14 @@ class Answers:
         return slate_of(asked, popular.bundle, tracks, POPULAR)
 
     def _shown(self, slate: dict[str, Any], listener: str | None) -> dict[str, Any]:
-        """Log the exposure and return the slate under the name that the client knows."""
+        """Log the exposure and return the slate under the name that the client knows.
+
+        Whoever asks under a pseudonym looks into a lake or a bundle: nothing was shown to the person.
+        """
         if listener is None:
             return slate
-        self._exposures.log(listener, slate)
+        if not self._stored.is_pseudonym(listener):
+            self._exposures.log(listener, slate)
         return {**slate, c.USER_ID: listener}
 
 

@@ -36,6 +36,10 @@ class Stored:
         """Whether the store answered lately."""
         return not self._breaker.is_open
 
+    def is_pseudonym(self, user: str) -> bool:
+        """Return whether a name is one under which the store knows somebody, and no client does."""
+        return self._keys is not None and self._keys.made(user)
+
     async def get(self, surface: str, user: str) -> StoredSlate | None:
         """Return the slate of the live generation of a user, named by their own id; None without one.
 

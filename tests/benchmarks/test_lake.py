@@ -7,15 +7,15 @@ import pytest
 
 from benchmarks import lake as bench
 from benchmarks.harness import Run
-from benchmarks.lake.script import MADE, build
-from crossfade.lake.build import refresh
+from benchmarks.lake.refreshing import seconds_by_table
+from benchmarks.lake.script import BOTS, MADE, build
 from crossfade.schema.settings import default_settings
 from tests.lake.flawed import flawed_lake
 
 
 def test_both_sides_are_equal_and_a_lost_row_is_told(tmp_path: Path) -> None:
     lake, settings = flawed_lake(tmp_path / "lake"), default_settings().with_own_ids()
-    refresh(lake, settings)
+    assert set(MADE) | {BOTS} <= set(seconds_by_table(lake))
     build(lake, tmp_path, settings.lake)
     bench._require_equal(lake, tmp_path)
     file = tmp_path / "gold-track_days.parquet"
@@ -37,3 +37,11 @@ def test_bars(seconds: float, validation: float, holds: bool) -> None:
     assert [bar.holds for bar in result.bars.values()] == [holds] * 3
     assert result.figures["refresh_over_script"] == seconds / 10
     assert result.figures["validation_share_of_silver"] == round(validation / 10, 3)
+
+
+def test_seconds_are_medians_of_what_refreshes_printed() -> None:
+    runs = [
+        Run(1.0, 0, 0, f'told\n{{"silver/bots": {each}, "gold/catalogue": 2.0}}\n')
+        for each in (1.0, 5.0, 3.0)
+    ]
+    assert bench._seconds(runs) == {"silver/bots": 3.0, "gold/catalogue": 2.0}

@@ -28,10 +28,17 @@ def test_a_person_gets_what_is_known_and_then_is_erased(
     lake: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    assert main(["export", "bob-4711", "--lake", lake]) == 0
+    log = Path(lake).with_name("shown.jsonl")
+    log.write_text('{"user_id": "bob-4711"}\n{"user_id": "alice"}\n', "utf-8")
+    assert main(["export", "bob-4711", "--lake", lake, "--log", str(log)]) == 0
     known = json.loads(capsys.readouterr().out)
     assert [event["track_id"] for event in known["tables"]["bronze/events"]] == ["t1"]
-    assert main(["erase", "bob-4711", "--lake", lake]) == 0
+    assert known["logs"] == {str(log): [{"user_id": "bob-4711"}]}
+    for command in ("erase", "export"):
+        assert main([command, "bob-4711", "--lake", lake, "--store", "redis://127.0.0.1:1/0"]) == 1
+        assert "Redis at redis://127.0.0.1:1/0 does not answer" in capsys.readouterr().err
+    assert main(["erase", "bob-4711", "--lake", lake, "--log", str(log)]) == 0
+    assert log.read_text("utf-8") == '{"user_id": "alice"}\n'
     told = capsys.readouterr()
     assert "bronze/events: 1 rows" in told.err
     receipt = told.out.split("receipt: ")[1].strip()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from crossfade.privacy.erase import Places, erase
+from crossfade.privacy.erase import erase
+from crossfade.privacy.places import Places
 from tests.privacy import planted
 
 

@@ -12,7 +12,7 @@ from crossfade.features.make_dataset import make_dataset
 from crossfade.lake import bots
 from crossfade.lake.build import refresh
 from crossfade.lake.lake import Lake
-from crossfade.privacy.erase import Places
+from crossfade.privacy.places import Places
 from crossfade.quality.bots import put_on_list
 from crossfade.recommender.bundle import POLICIES, write_bundle
 from crossfade.recommender.surfaces import write_policies

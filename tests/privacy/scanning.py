@@ -3,6 +3,7 @@
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import lmdb
@@ -49,7 +50,15 @@ def _rows(table: pa.Table) -> Iterator[bytes]:
 
 def _slates(file: Path) -> Iterator[bytes]:
     environment = lmdb.open(str(file.parent), readonly=True, lock=False)
-    with environment.begin() as transaction:
-        for key, value in transaction.cursor():
-            yield key + zlib.decompress(value)
-    environment.close()
+    with closing(environment), environment.begin() as transaction:
+        values = list(transaction.cursor())
+    for key, value in values:
+        yield key + unpacked(value)
+
+
+def unpacked(value: bytes) -> bytes:
+    """Return what a slate packs; other values are as they are."""
+    try:
+        return zlib.decompress(value)
+    except zlib.error:
+        return value

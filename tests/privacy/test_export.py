@@ -1,17 +1,18 @@
 """A person gets all that is known about them, under their own id, and nothing of anybody else."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from crossfade.privacy.erase import Places
 from crossfade.privacy.export import export
+from crossfade.privacy.places import Places
 from crossfade.schema.errors import NotFoundError
-from tests.privacy.planted import KEY, OTHERS, PERSON
+from tests.privacy.planted import KEY, OTHERS, PERSON, SETTINGS
 
 
 def test_everything_about_a_person_and_nobody_else(world: Places) -> None:
-    known = export(world.lake, world.workspace, PERSON)
+    known = export(world, PERSON, SETTINGS.weekly)
     text = json.dumps(known, ensure_ascii=False)
     assert known["user_id"] == PERSON
     tables = {name: len(rows) for name, rows in known["tables"].items()}
@@ -29,7 +30,8 @@ def test_everything_about_a_person_and_nobody_else(world: Places) -> None:
     }
     assert known["tables"]["gold/user_profiles"][0]["num_listens"] == 28
     assert known["tables"]["silver/users"] == [{"user_id": PERSON, "country": "SE"}]
-    assert len(known["playlists"]["discover_weekly"]["track_ids"]) == 12
+    (slate,) = known["playlists"]["store/discover_weekly"]
+    assert (slate["live"], len(slate["track_ids"])) == (True, 12)
     assert world.workspace is not None
     assert known["bundles"] == [world.workspace.champion_digest()]
     assert not [user for user in OTHERS if user in text or KEY.pseudonym(user) in text]
@@ -37,4 +39,4 @@ def test_everything_about_a_person_and_nobody_else(world: Places) -> None:
 
 def test_of_somebody_unknown_there_is_nothing_to_give(world: Places) -> None:
     with pytest.raises(NotFoundError, match=r"Nothing is known of user 'nobody' in .*lake; check the id"):
-        export(world.lake, None, "nobody")
+        export(replace(world, workspace=None), "nobody", SETTINGS.weekly)

@@ -17,6 +17,7 @@ from crossfade.schema.user_keys import (
     key_file,
     keys_near,
     lake_keys,
+    lake_near,
     new_key,
     point_to_keys,
     write_keys,
@@ -98,3 +99,18 @@ def test_a_key_does_not_show_itself() -> None:
     assert key.secret.hex() not in repr(UserKeys((key,), "here"))
     assert str(key.secret) not in repr(key)
     assert new_key() != key
+
+
+def test_a_name_is_made_by_one_of_the_keys_or_it_is_an_own_id() -> None:
+    keys = UserKeys((KEY,), "here")
+    assert keys.made(KEY.pseudonym("u"))
+    assert not keys.made(OTHER.pseudonym("u"))
+    assert not keys.made("u")
+
+
+def test_a_workspace_knows_where_its_lake_is(tmp_path: Path) -> None:
+    assert lake_near(tmp_path) is None
+    point_to_keys(tmp_path, tmp_path / "lake")
+    assert lake_near(tmp_path) is None
+    (tmp_path / "lake").mkdir()
+    assert lake_near(tmp_path) == tmp_path / "lake"

@@ -9,8 +9,9 @@ import pytest
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.tables import EVENTS, PLAYLISTS, TRACKS, Table
+from crossfade.schema.user_keys import PSEUDONYM_BYTES, UserKey, UserKeys
 from crossfade.sources.chunks import Chunk, lines_as_json, refusals
-from crossfade.sources.conform import Times, check_columns, column_names, conform
+from crossfade.sources.conform import PSEUDONYM, Times, check_columns, column_names, conform
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES = Times(NOW, tolerance_minutes=60)
@@ -160,3 +161,26 @@ def test_a_column_of_a_wrong_type_is_named_as_the_file_calls_it() -> None:
         InputError, match=r"column played_ms has type string, but needs whole numbers. Convert it"
     ):
         check_columns(schema, EVENTS, "f.parquet", typed=True)
+
+
+def test_who_stands_under_a_pseudonym_of_the_lake_is_refused_and_who_looks_like_one_is_not() -> None:
+    keys, other = UserKeys((UserKey(b"a" * 32), UserKey(b"b" * 32)), "here"), UserKey(b"c" * 32)
+    names = [
+        *(key.pseudonym("u") for key in keys.keys),
+        other.pseudonym("u"),
+        "u" * PSEUDONYM_BYTES,
+        "ü",
+        None,
+    ]
+    rows = pa.table({c.USER_ID: names, c.TRACK_ID: ["t"] * len(names)})
+    chunk = Chunk(EVENTS, rows, pa.array(range(len(names))))
+    good, refused = conform(chunk, TIMES, keys)
+    assert good.column(c.SOURCE_ROW).to_pylist() == [2, 3, 4]
+    assert [(each[c.REASON], each["value"]) for each in refused.to_pylist()] == [
+        *((PSEUDONYM, name) for name in names[:2]),
+        ("user_id is missing", None),
+    ]
+    assert (
+        conform(Chunk(TRACKS, pa.table({c.TRACK_ID: [names[0]]}), pa.array([0])), TIMES, keys)[0].num_rows
+        == 1
+    )

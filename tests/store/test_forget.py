@@ -11,7 +11,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.settings import parse_settings
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.features import FAMILY, FeatureStore
-from crossfade.store.forget import forget_features
+from crossfade.store.forget import forget_history, forget_online
 from crossfade.store.materialise import materialise
 from crossfade.store.redis_rows import connected
 from tests import builders
@@ -39,8 +39,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> FeatureStore:
 def test_a_person_is_in_no_table_and_no_generation(lake: Lake, store: FeatureStore, tmp_path: Path) -> None:
     days = (20, 25)
     names = [materialise(lake, SETTINGS, store, as_of=day * SECONDS_PER_DAY).generation for day in days]
-    removed = forget_features(lake, store, [PERSON, "nobody"])
-    assert removed == {"gold/user_features": 2, names[0]: 1, names[1]: 1}
+    assert forget_history(lake, [PERSON, "nobody"]) == 2
+    assert forget_online(store, [PERSON, "nobody", "x" * 600]) == {names[0]: 1, names[1]: 1}
     assert set(lake.read(GOLD, USER.table).column(c.USER_ID).to_pylist()) == {"b", "c"}
     for name in names:
         reader = store.rows.reader(FAMILY, name)
@@ -55,11 +55,12 @@ def test_forgetting_again_finds_nothing_and_materialising_again_adds_nothing(
     lake: Lake, store: FeatureStore
 ) -> None:
     materialise(lake, SETTINGS, store, as_of=20 * SECONDS_PER_DAY)
-    forget_features(lake, store, [PERSON])
+    forget_history(lake, [PERSON])
+    forget_online(store, [PERSON])
     versions = lake.versions()
-    assert forget_features(lake, store, [PERSON]) == {}
+    assert (forget_history(lake, [PERSON]), forget_online(store, [PERSON])) == (0, {})
     assert lake.versions() == versions
 
 
 def test_before_anything_is_stored_there_is_nothing_to_forget(lake: Lake, store: FeatureStore) -> None:
-    assert forget_features(lake, store, [PERSON]) == {}
+    assert (forget_history(lake, [PERSON]), forget_online(store, [PERSON])) == (0, {})

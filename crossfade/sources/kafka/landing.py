@@ -14,6 +14,7 @@ from crossfade.lake.messages import unwritten
 from crossfade.lake.streams import ATTEMPTS, Span, StreamTable
 from crossfade.schema import columns as c
 from crossfade.schema.tables import EVENTS, TIMESTAMP_TYPE
+from crossfade.schema.user_keys import lake_keys
 from crossfade.sources.conform import Times, conform
 from crossfade.sources.kafka.batch import Batch, Partition
 from crossfade.sources.kafka.formats import Decode
@@ -90,7 +91,9 @@ class Landing:
     def _parted(self, batch: Batch, spans: Sequence[Span], moment: datetime) -> tuple[pa.Table, pa.Table]:
         """Return good rows as bronze has them, and refused ones as quarantine has them."""
         decoded = self._decode(batch.values)
-        good, refused = conform(decoded.chunk, Times(moment, self._tolerance_minutes))
+        good, refused = conform(
+            decoded.chunk, Times(moment, self._tolerance_minutes), lake_keys(self._lake.path)
+        )
         files = pa.array([span.stream for span in spans])
 
         def placed(rows: pa.Table) -> pa.Table:
