@@ -26,4 +26,4 @@ def fit_item2vec(known: Dataset, parameters: Parameters, seed: int) -> Recommend
     return Item2Vec(settings, index, NEIGHBOURS, seed).fit(known).recommend
 
 
-ITEM2VEC: Final = Peer("item2vec", fit_item2vec, GRID)
+ITEM2VEC: Final = Peer("item2vec_peer", fit_item2vec, GRID)

@@ -37,4 +37,4 @@ def fit_ease(known: Dataset, parameters: Parameters, _seed: int) -> Recommend:
     return recommend
 
 
-EASE: Final = Peer("ease", fit_ease, GRID)
+EASE: Final = Peer("ease_peer", fit_ease, GRID)

@@ -35,7 +35,9 @@ COMMANDS: Final = {
     "evaluate": Lazy(
         "evaluate", "evaluate_command", "Compare a bundle, or models of any data, with baselines."
     ),
-    "experiment": Lazy("experiment", "experiment_group", "Plan experiments, and see where running ones stand."),
+    "experiment": Lazy(
+        "experiment", "experiment_group", "Plan experiments, and see where running ones stand."
+    ),
     "index": Lazy("index", "index_group", "Look after the index of a trained bundle."),
     "bench": Lazy("bench", "bench_command", "Run a benchmark."),
     "twin": Lazy("twin", "twin_group", "Simulate a catalogue and its listeners."),

@@ -37,6 +37,7 @@ def judge_trial(
 
     Raises:
         TrainingError: There is nothing to learn from, or nobody to judge on.
+        ValueError: A peer has the name of one of our systems, in whose place it would stand.
     """
     split = trial.judged.split
     truth = Truth.of(trial.judged, split.test_start, split.end, settings)
@@ -49,6 +50,8 @@ def judge_trial(
         rivals += [name for name in fitted if name not in rivals]
         with TemporaryDirectory() as folder:
             ours = our_systems(trial, Path(folder), settings.model_copy(update={"seed": seed}))
+            if both := fitted.keys() & ours.keys():
+                raise ValueError(f"Peers need names of their own; ours has {', '.join(sorted(both))}, too.")
             for name, system in {**fitted, **ours}.items():
                 progress(f"measuring {name}")
                 runs.setdefault(name, []).append(measure(system, truth, ks))

@@ -18,7 +18,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.settings import Settings
 
 # They answer other questions than what a listener will discover: what comes next, and what is new.
-OF_OTHER_TASKS: Final = (c.SASREC, c.GRU4REC, c.RELEASES)
+OF_OTHER_TASKS: Final = (c.SASREC, c.GRU4REC, c.SESSION_KNN, c.TRANSITIONS, c.REPLAYS, c.RELEASES)
 OURS: Final = (RANKING, RECOMMENDER)  # judged against all others; sources alone are parts of them
 
 
@@ -33,7 +33,7 @@ def baselines(truth: Truth) -> dict[str, Recommend]:
 def our_systems(trial: Trial, directory: Path, settings: Settings) -> dict[str, Recommend]:
     """Train as the pipeline does, up to the test period, and return every source alone, the ranking and the whole.
 
-    A source that is not among the default ones is fitted alone; session models and new releases are left out.
+    A source that is not among the default ones is fitted alone; the sources of the radio and new releases are left out.
 
     Args:
         trial: With its split.

@@ -11,9 +11,10 @@ from benchmarks.quality.peers import PEERS
 from benchmarks.quality.session_peers import fit_markov, fit_session_knn, transitions
 from benchmarks.quality.tuning import Parameters, Peer, by_time, fitted
 from crossfade.evaluation.evaluate import evaluate
+from crossfade.evaluation.trained import OF_OTHER_TASKS, OURS
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.contract import RETRIEVERS, Ranking
 from tests.benchmarks.clusters import USERS, clusters
 from tests.evaluation import worlds
 
@@ -131,3 +132,8 @@ def test_markov_answers_by_shares_with_decay_within_the_session() -> None:
     assert _answer(both(_asked("a", earlier="b"), 6)) == pytest.approx({"b": 2 / 3, "c": 1 / 3})
     careful = fit_markov(world, {**MARKOV, "discount": 1.0}, 1)
     assert _answer(careful(_asked("ba"), 6)) == pytest.approx({"b": 2 / 4, "c": 1 / 4})
+
+
+def test_no_peer_has_the_name_of_a_system_of_ours() -> None:
+    ours = set(RETRIEVERS) - set(OF_OTHER_TASKS) | set(OURS)
+    assert not {peer.name for peer in PEERS} & ours
