@@ -34,6 +34,9 @@ OWN_FILES: Final = (ABOUT_FILE, LOCK_FILE, SCRATCH, f".{ABOUT_FILE}.")
 # delta-rs 1.6 cannot write below such a path, or DuckDB would read it as a pattern.
 UNUSABLE: Final = frozenset("%[]^|\\*?")
 
+# Small enough that replacing a day copies few rows of others; `crossfade lake compact` merges what has become too many.
+FILE_BYTES: Final = 8 << 20
+
 ArrowRows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 
@@ -137,8 +140,31 @@ class Lake:
         """Replace all rows, and the columns, as one commit; earlier versions stay readable."""
         self._write(layer, name, rows, "overwrite", about)
 
+    def replace(
+        self, layer: str, name: str, rows: ArrowRows, predicate: str, about: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace the rows that meet a predicate, as one commit; files that hold none of them are not touched.
+
+        Args:
+            layer: One of `LAYERS`.
+            name: The table's name.
+            rows: What stands in their place; all of it meets the predicate.
+            predicate: A condition on columns, in SQL.
+            about: As `append`.
+
+        Raises:
+            CrossfadeError: The disk is full or cannot be written; the table is as it was.
+        """
+        self._write(layer, name, rows, "overwrite", about, predicate)
+
     def _write(
-        self, layer: str, name: str, rows: ArrowRows, mode: str, about: Mapping[str, str] | None
+        self,
+        layer: str,
+        name: str,
+        rows: ArrowRows,
+        mode: str,
+        about: Mapping[str, str] | None,
+        predicate: str | None = None,
     ) -> None:
         path = self._table_path(layer, name)
         try:
@@ -147,7 +173,9 @@ class Lake:
                 str(path),
                 rows,
                 mode=mode,
-                schema_mode="overwrite" if mode == "overwrite" else "merge",
+                schema_mode="overwrite" if mode == "overwrite" and predicate is None else "merge",
+                predicate=predicate,
+                target_file_size=FILE_BYTES,
                 commit_properties=CommitProperties(custom_metadata=dict(about or {})),
             )
         except (OSError, DeltaError) as error:
@@ -173,13 +201,13 @@ class Lake:
         """
         return self._delta(layer, name, version).to_pyarrow_dataset()
 
-    def files(self, layer: str, name: str) -> list[Path]:
-        """Return the Parquet files of the newest version, for an engine that reads them better itself; empty if it has no row.
+    def files(self, layer: str, name: str, version: int | None = None) -> list[Path]:
+        """Return the Parquet files of a version, for an engine that reads them better itself; empty if it has no row.
 
         Raises:
-            NotFoundError: No such table.
+            NotFoundError: No such table or version.
         """
-        return [Path(unquote(uri)) for uri in self._delta(layer, name).file_uris()]
+        return [Path(unquote(uri)) for uri in self._delta(layer, name, version).file_uris()]
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""
@@ -227,6 +255,11 @@ class Lake:
     def history(self, layer: str, name: str) -> list[dict[str, object]]:
         """Return the commits of a table, newest first, with what each was told `about`."""
         return list(self._delta(layer, name).history())
+
+    def note(self, layer: str, name: str, key: str) -> str | None:
+        """Return what the newest commit that was told of a key keeps under it, None where none was."""
+        commits = self.history(layer, name) if self.has(layer, name) else []
+        return next((str(commit[key]) for commit in commits if key in commit), None)
 
     def _delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
         if not self.has(layer, name):

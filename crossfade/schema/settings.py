@@ -43,6 +43,17 @@ class LakeSettings(Section):
     late_skip_ms: Amount
     save_strength: Positive
     future_tolerance_minutes: Amount
+    lateness_days: Count
+    reopen_share: Share
+
+
+class UpkeepSettings(Section):
+    """What is kept of a lake, and in files of which size."""
+
+    bronze_days: Amount
+    exposure_days: Amount
+    version_days: Count
+    file_mib: Count
 
 
 class StreamSettings(Section):
@@ -174,6 +185,7 @@ class Settings(Section):
     split: SplitSettings
     lake: LakeSettings
     stream: StreamSettings
+    upkeep: UpkeepSettings
     bots: BotSettings
     skips: SkipSettings
     quality: QualitySettings
