@@ -50,7 +50,7 @@ def _midnight(day: date) -> ir.TimestampScalar:
 
 def predicate(days: Iterable[date], time: str, *, is_date: bool) -> str:
     """Return the same condition as Delta's writer reads it."""
-    cast = "DATE '{}'" if is_date else "TIMESTAMP '{}T00:00:00Z'"
+    cast = "DATE '{}'" if is_date else "'{}T00:00:00Z'"
     parts = [
         f"{time} IS NULL"
         if first == UNTIMED
