@@ -61,7 +61,7 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
     playlists = read_playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
     acts = numbered(acts)
     if settings.skips.correct:
-        acts = SkipHabits.of(acts.where(acts.seconds < split.validation_start)).corrected(acts)
+        acts = SkipHabits.of(acts.where(acts.known_before(split.validation_start))).corrected(acts)
     return Dataset(catalogue, users, acts, split, pinned, lake.id, playlists, traits)
 
 

@@ -20,7 +20,7 @@ from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
-from crossfade.schema.tables import ARTISTS, PLAYLISTS, TABLES, USERS, Table
+from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, USERS, Table
 
 RECIPES: Final = (
     "build.py",
@@ -197,7 +197,8 @@ def _built(
     if since and all(making.is_unchanged(source) for source in step.inputs):
         return ""
     progress(step.target)
-    found = step.update(making) if since else None
+    is_large = lake.num_rows(BRONZE, EVENTS.name) > settings.lake.rebuild_rows
+    found = step.update(making) if since and is_large else None
     if isinstance(found, Update):
         if found.days:
             _replace(step, making, found)

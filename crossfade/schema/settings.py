@@ -45,6 +45,7 @@ class LakeSettings(Section):
     future_tolerance_minutes: Amount
     lateness_days: Count
     reopen_share: Share
+    rebuild_rows: Amount
 
 
 class UpkeepSettings(Section):

@@ -23,6 +23,7 @@ EAGER: Final = parse_settings(
     "",
     [
         "lake.reopen_share=1",
+        "lake.rebuild_rows=0",
         "bots.loop_plays=2",
         "bots.metronome_plays=3",
         "bots.intruder_plays=2",
