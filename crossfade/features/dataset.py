@@ -188,9 +188,7 @@ class Dataset:
         """Read what `save` wrote."""
         about = json.loads((directory / "split.json").read_text("utf-8"))
         table = read_table(directory / "interactions.arrow")
-        situations = [
-            table.column(name).to_numpy() for name in table.column_names if name in c.SITUATION
-        ]
+        situations = [table.column(name).to_numpy() for name in table.column_names if name in c.SITUATION]
         acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
         arrivals = table.column(ARRIVALS).to_numpy() if ARRIVALS in table.column_names else None
         acts = replace(

@@ -1,11 +1,10 @@
-"""When the lake learnt of events: which are back-fills, that nothing older than their arrival may know. Pure functions of ibis tables."""
+"""When the lake learnt of events: which are back-fills. Pure functions of ibis tables."""
 
 import ibis
 import ibis.expr.types as ir
 
 from crossfade.schema import columns as c
 from crossfade.schema.settings import LakeSettings
-
 
 
 def live_imports(bronze: ir.Table, settings: LakeSettings) -> ir.Table:

@@ -68,7 +68,7 @@ def impossible_travel(hours: ir.Table, bots: BotSettings) -> ir.Table:
 
 
 def _spots(hours: ir.Table) -> ir.Table:
-    """Return the spots of accounts that have several: listens, jumps, and `rank`, which is 0 of that used over the longest time."""
+    """Return the spots of accounts that have several: listens, jumps, and `rank`: 0 was used over the longest time."""
     rows = with_spot(hours)
     spots = rows.group_by([*SPOT_KEY, IS_COUNTRY]).agg(
         listens=rows.listens.sum(),

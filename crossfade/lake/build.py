@@ -10,7 +10,7 @@ from typing import Any, Final
 import ibis.expr.types as ir
 
 from crossfade.lake import gold_steps, silver, silver_steps
-from crossfade.lake.changes import REPLACED
+from crossfade.lake.changes import REPLACED, note
 from crossfade.lake.counting import TableCounts, counts
 from crossfade.lake.days import as_note, predicate
 from crossfade.lake.engine import Engine, engine
@@ -77,9 +77,7 @@ class _Step:
 
 def _newest(table: Table) -> _Step:
     source = f"{BRONZE}/{table.name}"
-    return _Step(
-        f"silver/{table.name}", (source,), lambda making: silver.newest(making.table(source), table)
-    )
+    return _Step(f"silver/{table.name}", (source,), lambda making: silver.newest(making.table(source), table))
 
 
 # In the order of need; a table's layer stands before the slash.
@@ -143,7 +141,9 @@ STEPS: Final = (
         c.DAY,
     ),
     _Step(
-        "gold/user_profiles", ("gold/user_days", "gold/interactions", "silver/users"), gold_steps.user_profiles
+        "gold/user_profiles",
+        ("gold/user_days", "gold/interactions", "silver/users"),
+        gold_steps.user_profiles,
     ),
     _Step("gold/catalogue", ("silver/tracks",), gold_steps.catalogue),
 )
@@ -188,7 +188,7 @@ def _built(
     """Build a table as far as its inputs have changed since it was last built; return how, "" where nothing had to be."""
     layer, _, name = step.target.partition("/")
     made_from = _made_from(step, lake, settings)
-    known = lake.note(layer, name, MADE_FROM)
+    known = note(lake, step.target, MADE_FROM)
     if known == json.dumps(made_from, sort_keys=True):
         return ""
     notes = {MADE_FROM: json.dumps(made_from, sort_keys=True)}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from crossfade.lake.changes import note
 from crossfade.lake.engine import Engine
 from crossfade.lake.gold_steps import IMPLIED
 from crossfade.lake.lake import BRONZE, QUARANTINE, SILVER, Lake
@@ -43,7 +44,7 @@ def counts(name: str, lake: Lake, session: Engine) -> TableCounts:
     """
     quarantined = lake.num_rows(QUARANTINE, name)
     received, clean = lake.num_rows(BRONZE, name), lake.num_rows(SILVER, name)
-    implied = int(lake.note(SILVER, name, IMPLIED) or 0) if name == TRACKS.name else 0
+    implied = int(note(lake, f"{SILVER}/{name}", IMPLIED) or 0) if name == TRACKS.name else 0
     duplicates = _duplicates(name, received, lake, session)
     if received != clean - implied + duplicates:
         raise IntegrityError(
@@ -56,6 +57,8 @@ def counts(name: str, lake: Lake, session: Engine) -> TableCounts:
 def _duplicates(name: str, received: int, lake: Lake, session: Engine) -> int:
     """Count repeated events or keys in bronze, without looking at silver's rows."""
     if name == EVENTS.name:
-        return int(lake.note(SILVER, name, DROPPED) or 0) if received else 0
-    bronze = session.table(lake.files(BRONZE, name) if lake.has(BRONZE, name) else [], schema_of(f"{BRONZE}/{name}"))
+        return int(note(lake, f"{SILVER}/{name}", DROPPED) or 0) if received else 0
+    bronze = session.table(
+        lake.files(BRONZE, name) if lake.has(BRONZE, name) else [], schema_of(f"{BRONZE}/{name}")
+    )
     return received - session.count(bronze.select(TABLES[name].required[0]).distinct())

@@ -40,7 +40,9 @@ class Version:
     def __str__(self) -> str:
         """Return one line for people."""
         of_days = "" if self.days is None else f" of {self.days:,} days"
-        made = ", ".join(f"{name} {version}" for name, version in self.made_from.items() if version is not None)
+        made = ", ".join(
+            f"{name} {version}" for name, version in self.made_from.items() if version is not None
+        )
         return (
             f"{self.table}  version {self.version}  {self.written_at}  {self.operation}  {self.rows_added:,} rows{of_days}"
             + (f"  from {made}" if made else "")

@@ -256,19 +256,6 @@ class Lake:
         """Return the commits of a table, newest first, with what each was told `about`."""
         return list(self._delta(layer, name).history())
 
-    def table(self, layer: str, name: str) -> DeltaTable:
-        """Return Delta's own handle of a table's newest version, for what tends to its files.
-
-        Raises:
-            NotFoundError: No such table.
-        """
-        return self._delta(layer, name)
-
-    def note(self, layer: str, name: str, key: str) -> str | None:
-        """Return what the newest commit that was told of a key keeps under it, None where none was."""
-        commits = self.history(layer, name) if self.has(layer, name) else []
-        return next((str(commit[key]) for commit in commits if key in commit), None)
-
     def _delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
         if not self.has(layer, name):
             raise NotFoundError(f"The lake at {self.path} has no table {layer}/{name}; {_MEND[layer]}")

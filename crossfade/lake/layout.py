@@ -69,7 +69,12 @@ BOT_LISTS_SCHEMA: Final = pa.schema(
 
 SILVER_SCHEMAS: Final = MappingProxyType(
     {
-        EVENTS.name: _with(EVENTS.schema, (c.SESSION_POSITION, pa.int32()), (c.IS_BOT, pa.bool_()), (c.ARRIVED_AT, TIMESTAMP_TYPE)),
+        EVENTS.name: _with(
+            EVENTS.schema,
+            (c.SESSION_POSITION, pa.int32()),
+            (c.IS_BOT, pa.bool_()),
+            (c.ARRIVED_AT, TIMESTAMP_TYPE),
+        ),
         TRACKS.name: _with(TRACKS.schema, (c.ARTIST_ID, pa.string())),
         ARTISTS.name: ARTISTS.schema,
         PLAYLISTS.name: PLAYLISTS.schema,

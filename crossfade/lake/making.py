@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from crossfade.lake import layout
-from crossfade.lake.changes import added_files, replaced_days
+from crossfade.lake.changes import added_files, note, replaced_days
 from crossfade.lake.days import Days, day_of
 from crossfade.lake.engine import Engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
@@ -62,13 +62,13 @@ class Making:
         return self.session.table(files, schema_of(name)) if all(file.exists() for file in files) else None
 
     def fresh(self, name: str) -> ir.Table | None:
-        """Return the rows that were appended since this table was last made; None where rows were removed or that is not known."""
-        files = added_files(self.lake, *name.split("/"), self.since[name])
+        """Return the rows that were appended since this table was last made; None where rows were removed, too."""
+        files = added_files(self.lake, name, self.since[name])
         return None if files is None else self.session.table(files, schema_of(name))
 
     def replaced(self, name: str) -> Days | None:
         """Return the days that were replaced since this table was last made; None where all may have been."""
-        return replaced_days(self.lake, *name.split("/"), self.since[name])
+        return replaced_days(self.lake, name, self.since[name])
 
     def is_unchanged(self, name: str) -> bool:
         """Return whether a table has the rows that it had when this one was last made, perhaps in other files."""
@@ -77,8 +77,8 @@ class Making:
         if since == self.lake.version(layer, short):
             return True
         if layer == BRONZE:
-            return added_files(self.lake, layer, short, since) == []
-        return replaced_days(self.lake, layer, short, since) == frozenset()
+            return added_files(self.lake, name, since) == []
+        return replaced_days(self.lake, name, since) == frozenset()
 
     def days(self, rows: ir.Table) -> Days:
         """Return the distinct days of rows, by their `timestamp` or, if they have it, their `day`."""
@@ -97,7 +97,7 @@ class Making:
 
     def is_as_of(self, name: str, source: str) -> bool:
         """Return whether a table was last made from that version of a source from which this one was."""
-        made_from = self.lake.note(*name.split("/"), MADE_FROM)
+        made_from = note(self.lake, name, MADE_FROM)
         return made_from is not None and json.loads(made_from)[INPUTS].get(source) == self.since[source]
 
 

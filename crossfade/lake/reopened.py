@@ -70,7 +70,9 @@ def dropped(rows: ir.Table, bronze: ir.Table, kept: Keep, name: str) -> ir.Table
         name: As `touched`.
     """
     repeated = kept(f"{name}_ids", _repeated(bronze, rows.select(c.EVENT_ID).distinct()))
-    same = kept(f"{name}_same", silver.same_ids(bronze.semi_join(repeated, c.EVENT_ID).select(bronze.columns)))
+    same = kept(
+        f"{name}_same", silver.same_ids(bronze.semi_join(repeated, c.EVENT_ID).select(bronze.columns))
+    )
     return same.union(kept(f"{name}_repeats", silver.exact_repeats(rows, same)))
 
 
@@ -127,7 +129,11 @@ def stretches(cells: ir.Table, events: ir.Table) -> ir.Table:
 def reached(events: ir.Table, stretches: ir.Table) -> ir.Table:
     """Return the cells behind those that are touched, up to where sessions may be others: `CELL`."""
     acts = with_day(events.select(c.USER_ID, c.TIMESTAMP)).inner_join(stretches, c.USER_ID)
-    return acts.filter((acts[c.TIMESTAMP] >= acts.after) & (acts[c.DAY] <= acts.last_day)).select(*CELL).distinct()
+    return (
+        acts.filter((acts[c.TIMESTAMP] >= acts.after) & (acts[c.DAY] <= acts.last_day))
+        .select(*CELL)
+        .distinct()
+    )
 
 
 def rows_of_stretches(bronze: ir.Table, stretches: ir.Table, cells: ir.Table, first: date) -> ir.Table:

@@ -5,7 +5,7 @@ from typing import Final
 import ibis.expr.types as ir
 
 from crossfade.lake import activity, arrivals, bot_intruders, bot_rules, bots, reopened, silver
-from crossfade.lake.activity import HOUR_KEY
+from crossfade.lake.changes import note
 from crossfade.lake.days import UNTIMED, Days, day_of, with_day, within
 from crossfade.lake.layout import BOT_HOURS, BOT_HOURS_SCHEMA, BOT_LISTS, BOTS, SILVER_SCHEMAS
 from crossfade.lake.making import EVENTS_TABLE, Making, Update
@@ -177,13 +177,11 @@ def events_update(making: Making) -> Update | None:
     return Update(days, typed(old.anti_join(written, CELL), schema).union(typed(clean, schema)))
 
 
-def _num_dropped(
-    making: Making, rows: ir.Table, repeats: ir.Table, old: ir.Table, written: ir.Table
-) -> int:
+def _num_dropped(making: Making, rows: ir.Table, repeats: ir.Table, old: ir.Table, written: ir.Table) -> int:
     """Return how many rows of bronze are repeats: as before, but for the cells that are written."""
     count, fresh = making.session.count, making.fresh(EVENTS_TABLE)
     there = with_day(rows).semi_join(written, CELL)
     num_fresh = 0 if fresh is None else count(fresh)
     were_dropped = count(there) - num_fresh - count(old.semi_join(written, CELL))
-    before = int(making.lake.note("silver", "events", DROPPED) or 0)
+    before = int(note(making.lake, SILVER_EVENTS, DROPPED) or 0)
     return before - were_dropped + count(there.semi_join(repeats, silver.ROW))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from crossfade.lake.lake import BRONZE, FILE_BYTES, GOLD, SILVER, Lake, unwritten
@@ -90,7 +91,7 @@ def _expired(lake: Lake, settings: UpkeepSettings) -> int:
     """Delete events past their age, counted from the newest; return how many."""
     newest = pc.max(lake.dataset(BRONZE, EVENTS.name).to_table(columns=[c.TIMESTAMP]).column(0)).as_py()
     conditions = _conditions(newest, settings) if newest else []
-    table = lake.table(BRONZE, EVENTS.name)
+    table = _handle(lake, BRONZE, EVENTS.name)
     return sum(int(table.delete(condition)["num_deleted_rows"]) for condition in conditions)
 
 
@@ -100,15 +101,21 @@ def _conditions(newest: datetime, settings: UpkeepSettings) -> list[str]:
         (settings.exposure_days, f" AND {c.EVENT_TYPE} = '{EventType.EXPOSURE}'"),
     )
     return [
-        f"{c.TIMESTAMP} < '{(newest - timedelta(days=days)).isoformat()}'{kind}" for days, kind in ages if days
+        f"{c.TIMESTAMP} < '{(newest - timedelta(days=days)).isoformat()}'{kind}"
+        for days, kind in ages
+        if days
     ]
 
 
+def _handle(lake: Lake, layer: str, name: str) -> DeltaTable:
+    return DeltaTable(str(lake.path / layer / name))
+
+
 def _merge(lake: Lake, layer: str, name: str, target_bytes: int) -> None:
-    table = lake.table(layer, name)
+    table = _handle(lake, layer, name)
     time = _time(lake, layer, name)
     goal = FILE_BYTES if time else target_bytes
-    sizes: list[int] = [size for size in table.get_add_actions().column("size_bytes").to_pylist()]
+    sizes: list[int] = table.get_add_actions().column("size_bytes").to_pylist()
     if len(sizes) <= _MOST_FILES * max(1, math.ceil(sum(sizes) / goal)):
         return
     if time:
@@ -130,7 +137,7 @@ def _vacuum(lake: Lake, layer: str, name: str, version_days: int, pinned: Collec
         "full": True,  # also what commits that never came about have left
         "keep_versions": sorted(pinned) or None,
     }
-    table = lake.table(layer, name)
+    table = _handle(lake, layer, name)
     # A vacuum is a commit; without anything to remove there shall be none.
     found = table.vacuum(dry_run=True, **about)
     return len(table.vacuum(dry_run=False, **about)) if found else 0

@@ -21,7 +21,9 @@ LATE: Final = ("u", "d1", 1.5)
 
 def planted() -> tuple[Dataset, Dataset]:
     """Return a dataset, and the same with a back-fill of day 1.5 that arrived on day 6."""
-    tracks = builders.catalogue([{"track_id": name, "artist_ids": [name[0]]} for name in ("a1", "b1", "b2", "c1", "d1")])
+    tracks = builders.catalogue(
+        [{"track_id": name, "artist_ids": [name[0]]} for name in ("a1", "b1", "b2", "c1", "d1")]
+    )
     split = Split(8 * SECONDS_PER_DAY, 9 * SECONDS_PER_DAY, 10 * SECONDS_PER_DAY)
     clean = builders.dataset(PLAYS, tracks, split=split)
     filled = builders.dataset([*PLAYS, LATE], tracks, split=split)

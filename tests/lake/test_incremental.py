@@ -2,20 +2,19 @@
 
 import random
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pytest
 
 from crossfade.lake.build import LakeReport, refresh
+from crossfade.lake.changes import REPLACED
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TRACKS, USERS
-from tests.lake.rows import START, Row, arrow, bronze, minute
+from tests.lake.rows import Row, arrow, bronze, minute
 
 SETTINGS: Final = default_settings()
 # Rules that a handful of plays can meet, so that flags come and go between refreshes.
@@ -94,7 +93,9 @@ def _event(rng: random.Random, moment: float, number: int, place: int) -> Row:
     at = moment - late - rng.choice([rng.uniform(0, 40), rng.uniform(0, DAY), 10 * rng.randrange(12)])
     again = rng.random() < 0.15
     return {
-        c.EVENT_ID: f"e{rng.randrange(max(number, 1))}-{rng.randrange(25)}" if again else f"e{number}-{place}",
+        c.EVENT_ID: f"e{rng.randrange(max(number, 1))}-{rng.randrange(25)}"
+        if again
+        else f"e{number}-{place}",
         c.USER_ID: f"u{rng.randrange(5)}",
         c.TRACK_ID: f"t{rng.randrange(12)}",
         c.ARTIST_ID: rng.choice([None, "a1", "a2"]),
@@ -109,17 +110,78 @@ def _event(rng: random.Random, moment: float, number: int, place: int) -> Row:
     }
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_many_refreshes_equal_a_rebuild(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
-    lake, moment, reports = Lake.create(tmp_path / "lake"), 20.0 * DAY, []
-    for number in range(6):
+def after_each(lake: Lake, seed: int, rounds: int) -> list[LakeReport]:
+    """Let rows arrive in rounds, and refresh after most of them."""
+    rng, moment, reports = random.Random(seed), 20.0 * DAY, []
+    for number in range(rounds):
         for name, rows in arrivals(rng, moment, number):
             lake.append(BRONZE, name, rows)
-        if rng.random() < 0.8:
+        if number == 0 or rng.random() < 0.7:
             reports.append(refresh(lake, EAGER))
         moment += rng.choice([30, DAY / 2, 2 * DAY])
-    reports.append(refresh(lake, EAGER))
+    return [*reports, refresh(lake, EAGER)]
+
+
+def test_many_refreshes_equal_a_rebuild(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    reports = after_each(lake, 2, 4)
     assert "silver/events" in {table for report in reports for table in report.updated}
     assert_same(lake, rebuilt(lake, tmp_path / "whole", EAGER))
     assert refresh(lake, EAGER).written == ()
+
+
+def test_few_new_events_replace_their_days_only_and_many_rebuild(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    settings = parse_settings("", ["lake.rebuild_rows=0"])
+
+    def play(day: float, name: str) -> Row:
+        about: Row = {c.IMPORTED_AT: minute(day * DAY), c.SOURCE_FILE: name}
+        return {c.USER_ID: "u", c.TRACK_ID: "t", c.TIMESTAMP: minute(day * DAY), c.EVENT_ID: name} | about
+
+    lake.append(BRONZE, EVENTS.name, bronze([play(day, f"e{day}") for day in range(10)]))
+    assert refresh(lake, settings).updated == ()
+    lake.append(BRONZE, EVENTS.name, bronze([play(9.9, "new")]))
+    report = refresh(lake, settings)
+    commit = lake.history("silver", "events")[0]
+    assert ("silver/events" in report.updated, commit[REPLACED]) == (True, '["2026-01-10"]')
+    lake.append(BRONZE, EVENTS.name, bronze([play(day + 0.5, f"l{day}") for day in range(1, 9)]))
+    assert "silver/events" not in refresh(lake, settings).updated
+    assert lake.num_rows("silver", "events") == 19
+
+
+def test_what_arrives_long_after_it_happened_is_known_by_its_arrival(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+
+    def play(name: str, at: float, arrived: float) -> Row:
+        about: Row = {c.IMPORTED_AT: minute(arrived * DAY), c.SOURCE_FILE: name, c.EVENT_ID: name}
+        return {c.USER_ID: "u", c.TRACK_ID: name, c.TIMESTAMP: minute(at * DAY)} | about
+
+    plays = [
+        play("history", -400, 0),
+        play("loaded a day later", -300, 1),
+        *(play(f"day {day}", day, day + 0.1) for day in range(20)),
+        play("late", 12, 14.9),
+        play("back-fill", 3, 15),
+    ]
+    lake.append(BRONZE, EVENTS.name, bronze(plays))
+    refresh(lake, SETTINGS)
+    arrived = {
+        row[c.TRACK_ID]: row[c.ARRIVED_AT]
+        for row in lake.read("gold", "interactions").to_pylist()
+        if row[c.ARRIVED_AT] is not None
+    }
+    assert arrived == {"back-fill": minute(15 * DAY)}
+
+
+def test_an_archive_is_history_in_whatever_order_its_files_come(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    for number, at in enumerate((-900, -1200, -1000)):
+        about: Row = {
+            c.IMPORTED_AT: minute(number * 30 * DAY),
+            c.SOURCE_FILE: f"f{number}",
+            c.EVENT_ID: f"e{number}",
+        }
+        play: Row = {c.USER_ID: "u", c.TRACK_ID: "t", c.TIMESTAMP: minute(at * DAY)}
+        lake.append(BRONZE, EVENTS.name, bronze([play | about]))
+    refresh(lake, SETTINGS)
+    assert lake.read("gold", "interactions").column(c.ARRIVED_AT).null_count == 3

@@ -1,7 +1,6 @@
 """Repeats go, sessions break at pauses, the last import of a key wins, and tracks that nobody described are implied."""
 
 import ibis
-import ibis.expr.types as ir
 import pytest
 
 from crossfade.lake import silver
