@@ -110,3 +110,15 @@ def test_the_history_says_what_a_version_was_made_from_and_who_pins_it(tmp_path:
     assert made.made_from == {"gold/interactions": 0}
     assert made.pinned_by == ["bundle b"]
     assert str(made).endswith("from gold/interactions 0  pinned by bundle b")
+
+
+def test_tables_of_days_are_merged_in_the_order_of_time(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    rows = [*plays(0, 12), {c.USER_ID: "u", c.TRACK_ID: "t", c.EVENT_ID: "untimed", c.TIMESTAMP: None}]
+    for row in reversed(rows):
+        lake.append(GOLD, "table", bronze([row]))
+    done = of(compact(lake, UPKEEP, {}), "gold/table")
+    assert (done.files_before, done.files_after) == (13, 1)
+    moments = lake.read(GOLD, "table").column(c.TIMESTAMP).drop_null().to_pylist()
+    assert moments == sorted(moments)
+    assert len(moments) == 12
