@@ -27,6 +27,7 @@ class Options:
         files: Data to measure on instead.
         ks: List lengths, the headline first; empty takes the benchmark's own.
         num_seeds: Train with so many seeds.
+        num_listens: Measure on about so many listens; 0 takes the benchmark's own number.
     """
 
     quick: bool = False
@@ -34,6 +35,7 @@ class Options:
     files: DataFiles | None = None
     ks: tuple[int, ...] = ()
     num_seeds: int = 1
+    num_listens: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,25 @@
 """Simulated listening whose truth is known, and a recommender trained on it, for benchmarks that need both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from benchmarks.harness import Options
 from benchmarks.quality.data import QUICK
 from crossfade.evaluation.lineage import comparable_bundle
 from crossfade.evaluation.trained import trained_bundle
 from crossfade.evaluation.trial import Trial
-from crossfade.features.dataset import Dataset
+from crossfade.features.dataset import Dataset, Users
+from crossfade.features.gold_tables import ordered
 from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.build import refresh
 from crossfade.lake.lake import Lake
+from crossfade.lake.own_ids import own_ids
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
 from crossfade.sources.importing import import_files
@@ -44,7 +49,7 @@ def twin_world(options: Options, folder: Path, settings: Settings) -> World:
         lake, data = Lake.open(options.directory / "lake"), options.directory / "data"
     else:
         lake, data = _simulated(folder, settings, quick=options.quick)
-    dataset, truth = make_dataset(lake, settings), read_truth(data)
+    dataset, truth = _by_own_ids(make_dataset(lake, settings), lake), read_truth(data)
     sizes = (len(dataset.users), len(dataset.catalogue))
     if sizes != (len(truth.impatience), len(truth.track_weights)):
         raise NotFoundError(
@@ -54,12 +59,21 @@ def twin_world(options: Options, folder: Path, settings: Settings) -> World:
     return World(dataset, truth)
 
 
+def _by_own_ids(dataset: Dataset, lake: Lake) -> Dataset:
+    """Return the dataset with its users in the order of their own ids, as the truth has them; they keep their pseudonyms."""
+    names = own_ids(lake, dataset.users.table.column(c.USER_ID).to_pylist())
+    order = np.argsort(list(names.values()), kind="stable")
+    acts = dataset.interactions
+    moved = replace(acts, user_rows=np.argsort(order)[acts.user_rows].astype(np.int32))
+    return replace(dataset, users=Users(dataset.users.table.take(order)), interactions=ordered(moved))
+
+
 def _simulated(folder: Path, settings: Settings, *, quick: bool) -> tuple[Lake, Path]:
     lake = Lake.create(folder / "lake")
     for path in simulate(QUICK if quick else WHOLE).write(folder / "data"):
         source = "catalogue" if path.stem == "tracks" else path.stem
         import_files(lake, source, [path], settings=settings)
-    refresh(lake, settings)
+    refresh(lake, settings.with_own_ids())
     return lake, folder / "data"
 
 

@@ -57,12 +57,12 @@ class World:
         """Return what is learnt from, by name: `marked` left out, `everything`, and the world as if it were `clean`."""
         marked = make_dataset(self.lake, settings)
         put_on_list(self.lake, [each.user_id for each in suspects(self.lake)], ALLOW)
-        refresh(self.lake, settings)
+        refresh(self.lake, settings.with_own_ids())
         own = pa.array(self.twin.truth.origins == Origin.OWN)
         clean = replace(self.twin, events=self.twin.events.filter(own))
         lake = _imported(clean, directory / "clean", settings)
         put_on_list(lake, [each.user_id for each in suspects(lake)], ALLOW)
-        refresh(lake, settings)
+        refresh(lake, settings.with_own_ids())
         return {
             "clean": make_dataset(lake, settings),
             "marked": marked,
@@ -75,5 +75,5 @@ def _imported(twin: Twin, directory: Path, settings: Settings) -> Lake:
     for path in twin.write(directory / "twin"):
         source = "catalogue" if path.stem == "tracks" else path.stem
         import_files(lake, source, [path], settings=settings)
-    refresh(lake, settings)
+    refresh(lake, settings.with_own_ids())
     return lake

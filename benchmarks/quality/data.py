@@ -72,5 +72,5 @@ def simulated(spec: TwinSpec, directory: Path, settings: Settings) -> Dataset:
     for path in simulate(spec).write(directory / "twin"):
         source = "catalogue" if path.stem == "tracks" else path.stem
         import_files(lake, source, [path], settings=settings)
-    refresh(lake, settings)
+    refresh(lake, settings.with_own_ids())
     return make_dataset(lake, settings)

@@ -13,7 +13,12 @@ from crossfade.cli.options import chosen_files, data_options
 from crossfade.schema.errors import NotFoundError
 
 # What a benchmark may read besides --quick and --directory (its `READS`), and the option that sets it.
-OPTIONS: Final = {"files": "--events, --train and --test", "ks": "--k", "num_seeds": "--seeds"}
+OPTIONS: Final = {
+    "files": "--events, --train and --test",
+    "ks": "--k",
+    "num_seeds": "--seeds",
+    "num_listens": "--listens",
+}
 
 
 class _ListingCommand(click.Command):
@@ -35,6 +40,14 @@ class _ListingCommand(click.Command):
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Measure on the data of a directory that `crossfade demo` made.",
 )
+@click.option(
+    "--listens",
+    "num_listens",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Measure on about so many listens; 0 takes the benchmark's own number.",
+)
 @data_options
 @click.pass_context
 def bench_command(
@@ -47,6 +60,7 @@ def bench_command(
     directory: Path | None,
     ks: tuple[int, ...],
     num_seeds: int,
+    num_listens: int,
     **options: Any,
 ) -> None:
     """Run one benchmark and print its figures; the exit code is 1 when one misses its bar.
@@ -60,7 +74,8 @@ def bench_command(
     files = chosen_files(options)
     if files is not None and directory is not None:
         raise click.UsageError("Name either --directory or files; not both.")
-    result = _run(name, quick=quick, directory=directory, files=files, ks=ks, num_seeds=num_seeds)
+    given = {"files": files, "ks": ks, "num_seeds": num_seeds, "num_listens": num_listens}
+    result = _run(name, quick=quick, directory=directory, **given)
     if as_json:
         click.echo(json.dumps(result.as_json(name)))
     else:

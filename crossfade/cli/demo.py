@@ -1,6 +1,7 @@
 """`crossfade demo`: the whole loop on one machine, from data to a playlist."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,6 +74,7 @@ def demo_command(
     _require_same_demo(directory, {"data": str(data.resolve())} if data else spec)
     if data is None:
         data = _simulated(directory / "data", spec, console)
+        _name_simulated(directory / "lake", spec)
     lake = _imported(directory / "lake", data, settings, console)
     workspace = directory / "workspace"
     run = run_pipeline("training", lake.path, workspace, settings, console)
@@ -108,6 +110,14 @@ def _simulated(directory: Path, spec: dict[str, int], console: Console) -> Path:
     return directory
 
 
+def _name_simulated(lake: Path, spec: dict[str, int]) -> None:
+    """Name simulated listeners by a key that follows from the demo: equal demos make equal bundles."""
+    from crossfade.schema.user_keys import UserKey, lake_keys, write_keys
+
+    if lake_keys(lake) is None:
+        write_keys(lake, (UserKey(sha256(json.dumps(spec).encode()).digest()),))
+
+
 def _imported(directory: Path, data: Path, settings: Settings, console: Console) -> "Lake":
     """Import what a directory has; importing the same again changes nothing."""
     from crossfade.lake.lake import Lake
@@ -128,13 +138,13 @@ def _imported(directory: Path, data: Path, settings: Settings, console: Console)
 
 def _listener(lake: "Lake") -> str:
     """Choose whose playlist to show: a listener who listens more than most, the same every time."""
-    import pyarrow.compute as pc
-
+    from crossfade.lake.own_ids import own_ids
     from crossfade.schema import columns as c
 
     profiles = lake.read("gold", "user_profiles")
-    order = pc.sort_indices(profiles, [("num_tracks", "ascending"), (c.USER_ID, "ascending")])
-    return str(profiles.column(c.USER_ID)[order[len(order) * 3 // 4].as_py()])
+    names = own_ids(lake, profiles.column(c.USER_ID).to_pylist())
+    tracks = zip(profiles.column("num_tracks").to_pylist(), names.values(), strict=True)
+    return sorted(tracks)[len(names) * 3 // 4][1]
 
 
 def _show(ctx: click.Context, user: str, workspace: Path, run_id: str) -> None:
@@ -142,10 +152,18 @@ def _show(ctx: click.Context, user: str, workspace: Path, run_id: str) -> None:
     from crossfade.recommender.workspace import Workspace
     from crossfade.schema.tables import Surface
     from crossfade.store.embedded import EmbeddedStore
+    from crossfade.store.own_slates import own_slate
 
     surface = Surface.DISCOVER_WEEKLY
-    ctx.invoke(playlist_command, user=user, workspace_dir=workspace, surface_name=surface, as_json=False)
-    slate = EmbeddedStore(Workspace(workspace).store).reader(surface).get(user)
+    ctx.invoke(
+        playlist_command,
+        user=user,
+        workspace_dir=workspace,
+        surface_name=surface,
+        store_url="",
+        as_json=False,
+    )
+    slate = own_slate(EmbeddedStore(Workspace(workspace).store).reader(surface), user, workspace)
     click.echo(f"\nReport: {workspace / 'reports' / run_id}.html\n\nTry next:")
     for command in (
         *(f"why {user} {track} --workspace {workspace}" for track in (slate.track_ids[:1] if slate else ())),

@@ -112,7 +112,9 @@ def kafka(
     with ExitStack() as stack:
         recorder = _recorder(stack, metrics_host, metrics_port)
         stop = stack.enter_context(until_told_to_stop())
-        landing = Landing(Lake.create(lake_path), cluster, decode, settings.lake.future_tolerance_minutes)
+        lake = Lake.create(lake_path)
+        stack.enter_context(lake.streaming())
+        landing = Landing(lake, cluster, decode, settings.lake.future_tolerance_minutes)
         report = ingest(landing, source, settings.stream, stop=stop, progress=_told(), recorder=recorder)
     click.echo(json.dumps(asdict(report)) if as_json else str(report))
 
@@ -121,9 +123,9 @@ def _recorder(stack: ExitStack, host: str, port: int | None) -> "Recorder | None
     if port is None:
         return None
     from crossfade.schema.exposition import Exposition, served
-    from crossfade.schema.metrics import METRICS
+    from crossfade.schema.metrics import INGEST_METRICS
 
-    exposition = Exposition(METRICS)
+    exposition = Exposition(INGEST_METRICS)
     taken = stack.enter_context(served(exposition, host, port))
     click.echo(f"metrics at http://{host}:{taken}/metrics", err=True)
     return exposition

@@ -58,6 +58,26 @@ def refresh_command(lake_path: Path, settings_file: Path | None, assignments: tu
     )
 
 
+@lake_group.command("rotate-key")
+@LAKE
+@settings_options
+def rotate_key_command(lake_path: Path, settings_file: Path | None, assignments: tuple[str, ...]) -> None:
+    """Name users by a new key from silver on, and remove what stands under the old names from the lake.
+
+    Bundles and playlists stay under the old names, and the old key stays to read them, until the next training and weekly run.
+    Where the environment holds the keys, put a new one in front of them there and refresh.
+
+    \b
+    Example:
+      crossfade lake rotate-key --lake lake
+    """
+    from crossfade.lake.lake import Lake
+    from crossfade.lake.rotation import rotate_key
+
+    keys = rotate_key(Lake.open(lake_path), chosen_settings(settings_file, assignments))
+    click.echo(f"{keys.place}: users are named by key {keys.current.id}; {len(keys.keys) - 1} older kept")
+
+
 @lake_group.command("compact")
 @LAKE
 @WORKSPACES

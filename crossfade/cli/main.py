@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "recommend": Lazy("recommend", "recommend_command", "Recommend tracks to users."),
     "playlist": Lazy("playlist", "playlist_command", "Show a user's stored playlist."),
     "why": Lazy("why", "why_command", "Explain why a track is recommended to a user."),
+    "serve": Lazy("serve", "serve_command", "Serve recommendations and playlists over HTTP."),
     "evaluate": Lazy(
         "evaluate", "evaluate_command", "Compare a bundle, or models of any data, with baselines."
     ),
@@ -37,7 +38,10 @@ COMMANDS: Final = {
     "twin": Lazy("twin", "twin_group", "Simulate a catalogue and its listeners."),
     "lake": Lazy("lake", "lake_group", "Look after a lake."),
     "champion": Lazy("champion", "champion_group", "See which bundle serves and which did, and go back."),
+    "features": Lazy("features", "features_group", "Look after features."),
     "store": Lazy("store", "store_group", "Look after published playlists."),
+    "erase": Lazy("erase", "erase_command", "Erase a person everywhere, with a signed receipt."),
+    "export": Lazy("erase", "export_command", "Give a person all that is known about them."),
     "settings": Lazy("settings", "settings_command", "Print the settings file, or the settings in effect."),
 }
 

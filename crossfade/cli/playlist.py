@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     "--workspace", "workspace_dir", type=click.Path(path_type=Path), required=True, help="Has the store."
 )
 @click.option("--surface", "surface_name", default="discover_weekly", show_default=True, help="Which one.")
+@click.option("--store", "store_url", default="", help="redis://HOST:PORT/DB; else the workspace's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def playlist_command(user: str, workspace_dir: Path, *, surface_name: str, as_json: bool) -> None:
+def playlist_command(
+    user: str, workspace_dir: Path, *, surface_name: str, store_url: str, as_json: bool
+) -> None:
     """Show the playlist that is published for USER, as listeners get it now.
 
     \b
@@ -29,12 +32,13 @@ def playlist_command(user: str, workspace_dir: Path, *, surface_name: str, as_js
     from crossfade.recommender.surfaces import surface_of
     from crossfade.recommender.workspace import Workspace
     from crossfade.schema.errors import NotFoundError
-    from crossfade.store.embedded import EmbeddedStore
+    from crossfade.store.opening import opened
+    from crossfade.store.own_slates import own_slate
 
     workspace = Workspace.open(workspace_dir)
     surface = surface_of(surface_name)
-    reader = EmbeddedStore(workspace.store).reader(surface)
-    slate = reader.get(user)
+    reader = opened(store_url, workspace).reader(surface)
+    slate = own_slate(reader, user, workspace.path)
     if slate is None:
         raise NotFoundError(
             f"User {user!r} has no {surface} playlist; generation {reader.generation.name} is for "

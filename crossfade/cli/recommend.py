@@ -12,6 +12,7 @@ from crossfade.cli.bundles import bundle_options, open_recommender
 if TYPE_CHECKING:
     from crossfade.recommender.answers import Answer
     from crossfade.recommender.asking import Ask
+    from crossfade.recommender.feature_log import FeatureLog
     from crossfade.recommender.recommend import Recommender
 
 NAMED = 5
@@ -30,6 +31,16 @@ NAMED = 5
 )
 @click.option("--k", type=click.IntRange(min=1), help="Tracks in a slate; else the surface's policy says.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--feature-log",
+    type=click.Path(path_type=Path),
+    help="Append each request with the features of the tracks that it is shown; see crossfade features replay.",
+)
+@click.option(
+    "--latest-features",
+    is_flag=True,
+    help="Read the workspace's online features instead of the bundle's counts.",
+)
 def recommend_command(
     users: tuple[str, ...],
     bundle_dir: Path | None,
@@ -40,6 +51,8 @@ def recommend_command(
     requests_file: Path | None,
     k: int | None,
     as_json: bool,
+    feature_log: Path | None,
+    latest_features: bool,
 ) -> None:
     """Recommend tracks to each USER, to the users of a file, or to the requests of a file.
 
@@ -57,6 +70,7 @@ def recommend_command(
     if sum(map(bool, (users, users_file, requests_file))) != 1:
         raise click.UsageError("Name users, or one of --users FILE and --requests FILE.")
     from crossfade.recommender import asking
+    from crossfade.recommender.feature_log import FeatureLog
     from crossfade.recommender.surfaces import surface_of
 
     surface = surface_of(surface_name) if surface_name else None
@@ -66,15 +80,30 @@ def recommend_command(
         raise click.UsageError("Name the --surface, for example --surface discover_weekly.")
     else:
         asks = asking.asks_of_users(asking.read_users(users_file) if users_file else users, surface)
-    for answers in _noting_unknown(asks, open_recommender(bundle_dir, workspace_dir), k):
+    recommender = open_recommender(bundle_dir, workspace_dir)
+    if latest_features:
+        recommender = _with_latest(recommender, workspace_dir)
+    log = None if feature_log is None else FeatureLog(feature_log)
+    for answers in _noting_unknown(asks, recommender, k, log):
         if as_json:
             click.echo("\n".join(json.dumps(answer.as_json(), ensure_ascii=False) for answer in answers))
         else:
             _show(answers)
 
 
+def _with_latest(recommender: "Recommender", workspace_dir: Path | None) -> "Recommender":
+    from crossfade.recommender.workspace import Workspace
+    from crossfade.store.embedded import EmbeddedStore
+    from crossfade.store.features import FeatureStore
+    from crossfade.store.latest import with_latest
+
+    if workspace_dir is None:
+        raise click.UsageError("--latest-features needs --workspace DIR, which has them.")
+    return with_latest(recommender, FeatureStore(EmbeddedStore(Workspace.open(workspace_dir).store)).reader())
+
+
 def _noting_unknown(
-    asks: Sequence["Ask"], recommender: "Recommender", k: int | None
+    asks: Sequence["Ask"], recommender: "Recommender", k: int | None, log: "FeatureLog | None"
 ) -> Iterator[Sequence["Answer"]]:
     """Yield answers batch by batch, with progress, and say on stderr what the bundle does not know."""
     from rich.console import Console
@@ -90,7 +119,7 @@ def _noting_unknown(
     shown = console.is_terminal and len(asks) > step
     with Progress(console=console, transient=True, disable=not shown) as progress:
         for start in progress.track(range(0, len(asks), step), description="recommending"):
-            answers, unknown = answer(recommender, asks[start : start + step], k)
+            answers, unknown = answer(recommender, asks[start : start + step], k, log=log)
             yield answers
             strangers += unknown.users
             num_tracks += unknown.num_tracks

@@ -37,9 +37,12 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
     from crossfade.cli.progress import reporting
     from crossfade.lake.lake import Lake
     from crossfade.recommender.workspace import Workspace
+    from crossfade.schema.user_keys import point_to_keys
 
     opened = Lake.open(lake)
     place = Workspace.create(workspace.resolve())
+    _tell_of_keys(opened.path, settings, console)
+    point_to_keys(place.path, opened.path)
     arguments = {
         "lake": str(opened.path.resolve()),
         "workspace": str(place.path),
@@ -52,6 +55,15 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
     for line in (took, *results(place, run.run_id)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return run.run_id
+
+
+def _tell_of_keys(lake: Path, settings: Settings, console: Console) -> None:
+    """Say so where the run is going to make the key of a lake."""
+    from crossfade.schema.user_keys import key_file, lake_keys
+
+    if settings.privacy.pseudonymise and lake_keys(lake) is None:
+        told = f"users are named by a key from here on; keep it, but not with copies of the lake: {key_file(lake)}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 def results(workspace: "Workspace", run_id: str) -> list[str]:

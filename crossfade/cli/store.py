@@ -17,6 +17,9 @@ WORKSPACE = click.option(
 SURFACE = click.option(
     "--surface", "surface_name", default="discover_weekly", show_default=True, help="Whose playlists."
 )
+STORE = click.option(
+    "--store", "store_url", default="", help="redis://HOST:PORT/DB; else the workspace's own."
+)
 
 
 @click.group()
@@ -27,15 +30,16 @@ def store_group() -> None:
 @store_group.command("generations")
 @WORKSPACE
 @SURFACE
+@STORE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def generations_command(workspace_dir: Path, *, surface_name: str, as_json: bool) -> None:
+def generations_command(workspace_dir: Path, *, surface_name: str, store_url: str, as_json: bool) -> None:
     """List the published generations; a star marks the live one.
 
     \b
     Example:
       crossfade store generations --workspace workspace
     """
-    store, surface = _opened(workspace_dir, surface_name)
+    store, surface = _opened(workspace_dir, surface_name, store_url)
     live = store.live(surface)
     generations = store.generations(surface)
     if not generations and not as_json:
@@ -55,21 +59,22 @@ def generations_command(workspace_dir: Path, *, surface_name: str, as_json: bool
 @store_group.command("rollback")
 @WORKSPACE
 @SURFACE
-def rollback_command(workspace_dir: Path, *, surface_name: str) -> None:
+@STORE
+def rollback_command(workspace_dir: Path, *, surface_name: str, store_url: str) -> None:
     """Make the generation before the live one live again, by one atomic write.
 
     \b
     Example:
       crossfade store rollback --workspace workspace --surface discover_weekly
     """
-    store, surface = _opened(workspace_dir, surface_name)
+    store, surface = _opened(workspace_dir, surface_name, store_url)
     left = store.live(surface)
     click.echo(f"{surface}: {left} -> {store.rollback(surface)}")
 
 
-def _opened(workspace_dir: Path, surface_name: str) -> tuple["SlateStore", "Surface"]:
+def _opened(workspace_dir: Path, surface_name: str, store_url: str) -> tuple["SlateStore", "Surface"]:
     from crossfade.recommender.surfaces import surface_of
     from crossfade.recommender.workspace import Workspace
-    from crossfade.store.embedded import EmbeddedStore
+    from crossfade.store.opening import opened
 
-    return EmbeddedStore(Workspace.open(workspace_dir).store), surface_of(surface_name)
+    return opened(store_url, Workspace.open(workspace_dir)), surface_of(surface_name)

@@ -13,7 +13,7 @@ from crossfade.evaluation.truth import Truth
 from crossfade.features.interactions import Queries
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
-from crossfade.schema.columns import RADIO_SOURCES, TITLE
+from crossfade.schema.columns import SLATE_SOURCES, TITLE
 from crossfade.schema.ids import Rows
 from crossfade.schema.tables import Surface
 
@@ -49,7 +49,7 @@ def _playlist(recommender: Recommender, query: Queries, kind: str, k: int) -> Pl
     wording = recommender.wording
     kinds, reason_rows = slates.reason_kinds[0][: len(rows)], slates.reason_rows[0][: len(rows)]
     places = [
-        Place(title, artist or "", label(RADIO_SOURCES[source]).removesuffix(" alone"), reason or "")
+        Place(title, artist or "", label(SLATE_SOURCES[source]).removesuffix(" alone"), reason or "")
         for title, artist, source, reason in zip(
             _titles(recommender, rows),
             wording.artist_names(recommender.catalogue.artist_rows[rows]).to_pylist(),

@@ -60,7 +60,7 @@ def judge(recommender: Recommender, dataset: Dataset, truth: Truth, settings: Se
         POPULARITY: popularity(truth.popularity),
         ARTIST_POPULARITY: artist_popularity(truth.catalogue, truth.popularity),
     }
-    for name in reversed(RETRIEVAL_SOURCES):
+    for name in (name for name in reversed(RETRIEVAL_SOURCES) if name in recommender.sources.retrievers):
         retriever = recommender.sources.retrievers[name]
         systems[name] = source_alone(retriever, translation, len(recommender.catalogue))
     systems[RANKING] = before_policy(recommender, translation)

@@ -126,7 +126,8 @@ def _imported(
         name = part if source == "events" else source
         notes += [f"{name}: {str(table).partition(': ')[2]}" for table in report.tables]
         notes += [*map(str, report.first_problems), *report.notes]
-    refresh(lake, settings)
+    # The lake goes away with the trial: a key would only draw users, and so figures, anew each time.
+    refresh(lake, settings.with_own_ids())
     return lake, notes
 
 

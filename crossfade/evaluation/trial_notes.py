@@ -6,6 +6,8 @@ import numpy as np
 
 from crossfade.evaluation.trial import Trial
 from crossfade.features.dataset import Dataset
+from crossfade.retrieval.sources import asks_pair_sources
+from crossfade.schema.columns import PAIR_SOURCES
 from crossfade.schema.settings import Settings
 
 
@@ -55,5 +57,7 @@ def _lacks(dataset: Dataset, settings: Settings) -> Iterator[str]:
         yield "no genres: genre features and the calibrated mix are switched off"
     if not len(dataset.users.countries):
         yield "no countries: popularity by country is switched off"
+    if asks_pair_sources(dataset, settings.sources):
+        yield f"besides the other sources, {' and '.join(PAIR_SOURCES)} are asked"
     if len(catalogue) <= settings.sources.candidates:
         yield f"{len(catalogue):,} tracks are no more than sources.candidates: every track is a candidate"

@@ -21,3 +21,7 @@ class Candidates:
     rows: Rows
     scores: npt.NDArray[np.float32]
     ranks: npt.NDArray[np.float32]
+
+    def of_first(self, num_sources: int) -> "Candidates":
+        """Return the same tracks with what the first sources said; tracks of the others alone stay, without a say."""
+        return Candidates(self.rows, self.scores[..., :num_sources], self.ranks[..., :num_sources])

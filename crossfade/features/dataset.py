@@ -19,9 +19,12 @@ from crossfade.features.traits import TRAITS, UNKNOWN_YEAR, age_codes, unknown, 
 from crossfade.schema import columns as c
 from crossfade.schema.ids import IdMap, Rows
 
-COLUMNS: Final = ("user_rows", "track_rows", "seconds", "strengths", "sessions")
+USER_ROWS: Final = "user_rows"
+COLUMNS: Final = (USER_ROWS, "track_rows", "seconds", "strengths", "sessions")
 ARRIVALS: Final = "arrivals"
 TRAITS_FILE: Final = "traits.arrow"
+USERS_FILE: Final = "users.arrow"
+LISTENS_FILE: Final = "interactions.arrow"
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class Dataset:
             else np.zeros(len(user_rows), np.int64)
         )
         counts = (
-            np.where(has_user, self._counts_before(as_of)[known], 0)
+            np.where(has_user, self._counts_before(known, as_of), 0)
             if len(self.users)
             else np.zeros(len(user_rows), np.int64)
         )
@@ -163,21 +166,25 @@ class Dataset:
         traits[:, TRAITS.index(c.AGE)] = age_codes(born, seconds, self.traits)
         return traits
 
-    def _counts_before(self, as_of: int) -> npt.NDArray[np.int64]:
-        known = self.interactions.seconds < as_of
-        return np.bincount(self.interactions.user_rows[known], minlength=len(self.users)).astype(np.int64)
+    def _counts_before(self, user_rows: Rows, as_of: int) -> npt.NDArray[np.int64]:
+        """Return [n] int64 how many interactions of users [n] come before a moment; reads no other users'."""
+        first, counts = self.user_offsets[user_rows], np.diff(self.user_offsets)[user_rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
+        before = np.concatenate([[0], np.cumsum(self.interactions.seconds[places] < as_of)])
+        return np.asarray(np.diff(before[offsets]), np.int64)
 
     def save(self, directory: Path) -> None:
         """Write the dataset as Arrow files and `split.json`."""
         self.catalogue.save(directory)
-        write_table(self.users.table, directory / "users.arrow")
+        write_table(self.users.table, directory / USERS_FILE)
         acts = self.interactions
         columns = {name: getattr(acts, name) for name in COLUMNS}
         if acts.arrivals is not None:
             columns[ARRIVALS] = acts.arrivals
         if acts.situations is not None:
             columns |= {name: acts.situations[:, i].copy() for i, name in enumerate(c.SITUATION)}
-        write_table(pa.table(columns), directory / "interactions.arrow")
+        write_table(pa.table(columns), directory / LISTENS_FILE)
         write_table(pa.table({"trait": self.traits.ids}), directory / TRAITS_FILE)
         self.playlists.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
@@ -187,7 +194,7 @@ class Dataset:
     def load(cls, directory: Path) -> "Dataset":
         """Read what `save` wrote."""
         about = json.loads((directory / "split.json").read_text("utf-8"))
-        table = read_table(directory / "interactions.arrow")
+        table = read_table(directory / LISTENS_FILE)
         situations = [table.column(name).to_numpy() for name in table.column_names if name in c.SITUATION]
         acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
         arrivals = table.column(ARRIVALS).to_numpy() if ARRIVALS in table.column_names else None
@@ -195,7 +202,7 @@ class Dataset:
             acts, situations=np.stack(situations, axis=1) if situations else None, arrivals=arrivals
         )
         traits = IdMap(read_table(directory / TRAITS_FILE).column(0).combine_chunks())
-        users = Users(read_table(directory / "users.arrow"))
+        users = Users(read_table(directory / USERS_FILE))
         split, versions = Split(**about["split"]), about["lake_versions"]
         return cls(
             Catalogue.load(directory),

@@ -3,7 +3,7 @@
 import logging
 
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.dataset import Dataset, Users
+from crossfade.features.dataset import Dataset, Split, Users
 from crossfade.features.gold_tables import (
     NO_TIME,
     Versions,
@@ -28,7 +28,9 @@ from crossfade.schema.settings import Settings
 _log = logging.getLogger(__name__)
 
 
-def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = None) -> Dataset:
+def make_dataset(
+    lake: Lake, settings: Settings, versions: Versions | None = None, *, split: Split | None = None
+) -> Dataset:
     """Read the dataset of a training run.
 
     Users are all that the lake knows, sorted by id; interactions are sorted by user, then time, and each without a session is
@@ -42,6 +44,7 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
         lake: A refreshed lake.
         settings: `split`, `skips` and `seed` are read.
         versions: Lake versions to read, as {"gold/interactions": 3, ...}; what is not named is read at its newest.
+        split: Of a bundle, to count as it was trained; None splits by what the lake holds now.
 
     Returns:
         The dataset; its `lake` and `lake_versions` name what was read.
@@ -57,7 +60,8 @@ def make_dataset(lake: Lake, settings: Settings, versions: Versions | None = Non
     _require_something(users, acts)
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else undated(catalogue)
-    split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
+    if split is None:
+        split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
     playlists = read_playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
     acts = numbered(acts)
     if settings.skips.correct:

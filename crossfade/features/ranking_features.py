@@ -12,9 +12,10 @@ from crossfade.features.affinities import artist_affinities, genre_affinities, v
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.pairs import Pairs, at
+from crossfade.features.pairs import at
 from crossfade.features.session_features import session_features
 from crossfade.features.statistics import NEVER, Statistics
+from crossfade.features.user_statistics import UserStatistics
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
@@ -111,19 +112,13 @@ def _read(
 
 def _of_users(queries: Queries, catalogue: Catalogue, statistics: Statistics) -> Columns:
     """Return what each query's history says of its user, [n, 1]."""
-    n, liked = len(queries), queries.positives
-    listens = np.diff(liked.offsets)
-    plays = np.diff(queries.offsets)
-    days = (queries.as_of - queries.last_seconds(1)[:, 0]) / SECONDS_PER_DAY
-    skips = np.bincount(queries.owners, np.maximum(-queries.strengths, 0), n)
-    artists = Pairs.of(
-        liked.owners, catalogue.artist_rows[liked.track_rows] + np.int32(1), len(catalogue.artists) + 1
-    )
-    distinct = np.bincount(artists.owners, minlength=n)
+    of = UserStatistics.of(queries, catalogue)
+    plays, listens = of.user_plays, of.user_listens
+    days = (queries.as_of - of.user_last_seconds) / SECONDS_PER_DAY
     columns = {
         "user_listens_log": np.log1p(listens),
         "user_days_since_last": np.where((plays > 0) & statistics.has_time, days, np.nan),
-        "user_skip_rate": np.where(plays > 0, skips / np.maximum(plays, 1), np.nan),
-        "user_artists_per_listen": np.where(listens > 0, distinct / np.maximum(listens, 1), np.nan),
+        "user_skip_rate": np.where(plays > 0, of.user_skips / np.maximum(plays, 1), np.nan),
+        "user_artists_per_listen": np.where(listens > 0, of.user_artists / np.maximum(listens, 1), np.nan),
     }
     return {name: values[:, None] for name, values in columns.items()}

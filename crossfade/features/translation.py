@@ -37,6 +37,18 @@ class Translation:
             traits=None if traits is None else _matched(here.traits, there.traits, traits).astype(np.int8),
         ).keep(tracks != NO_ROW)
 
+    def histories(self) -> Dataset:
+        """Return the bundle's dataset with the interactions of the other; users and tracks that it does not know are left out.
+
+        Situations are left out, too: only training reads them.
+        """
+        here, there, acts = self.dataset, self.bundle, self.dataset.interactions
+        users = _matched(here.users.ids, there.users.ids, acts.user_rows)
+        tracks = _matched(here.catalogue.tracks, there.catalogue.tracks, acts.track_rows)
+        # Both sort users by id, so that what was sorted stays so.
+        moved = replace(acts, user_rows=users, track_rows=tracks, situations=None)
+        return replace(there, interactions=moved.where((users != NO_ROW) & (tracks != NO_ROW)))
+
     def out_of_bundle(self, rows: Rows) -> Rows:
         """Return slates in the dataset's rows; -1 for tracks that the dataset does not know."""
         return _matched(self.bundle.catalogue.tracks, self.dataset.catalogue.tracks, rows)

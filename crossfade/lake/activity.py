@@ -5,8 +5,9 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.portable import first_of, milliseconds
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings, LakeSettings
+from crossfade.schema.lake_settings import BotSettings, LakeSettings
 from crossfade.schema.tables import EventType
 
 # Where an account was playing; here these are never null, an unknown one is "".
@@ -82,11 +83,11 @@ def with_spot(rows: ir.Table) -> ir.Table:
 
 def _is_jump(plays: ir.Table, among: list[str], *, minutes: int) -> ir.BooleanValue:
     """Return whether a play begins elsewhere sooner than so many minutes after the end of the one before it in its group."""
-    order = [plays[c.TIMESTAMP], plays[c.TRACK_ID], plays[SPOT]]
+    order = [plays[name] for name in (c.TIMESTAMP, c.TRACK_ID, SPOT, c.PLAYED_MS)]
     before = ibis.window(group_by=[plays[name] for name in among], order_by=order)
-    since = plays[c.TIMESTAMP].epoch_seconds() - plays[c.TIMESTAMP].lag().over(before).epoch_seconds()
-    least = plays[c.PLAYED_MS].lag().over(before).fill_null(0) / 1000 + 60 * minutes
-    return ((plays[SPOT] != plays[SPOT].lag().over(before)) & (since < least)).fill_null(False)
+    since_ms = milliseconds(plays[c.TIMESTAMP]) - milliseconds(plays[c.TIMESTAMP].lag().over(before))
+    least_ms = plays[c.PLAYED_MS].lag().over(before).fill_null(0) + 60_000 * minutes
+    return ((plays[SPOT] != plays[SPOT].lag().over(before)) & (since_ms < least_ms)).fill_null(False)
 
 
 def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:
@@ -96,7 +97,7 @@ def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:
         plays: A few of what `plays` returned; all of them would be a join of all listens.
         tracks: The catalogue, each track once: track_id, artist_ids.
     """
-    listed = tracks.select(c.TRACK_ID, listed=tracks[c.ARTIST_IDS][0])
+    listed = tracks.select(c.TRACK_ID, listed=first_of(tracks[c.ARTIST_IDS]))
     rows = plays.left_join(listed, c.TRACK_ID).drop(f"{c.TRACK_ID}_right")
     return rows.mutate(artist=rows[c.ARTIST_ID].coalesce(rows.listed, rows[c.TRACK_ID])).drop("listed")
 

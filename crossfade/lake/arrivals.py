@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.schema import columns as c
-from crossfade.schema.settings import LakeSettings
+from crossfade.schema.lake_settings import LakeSettings
 
 
 def live_imports(bronze: ir.Table, settings: LakeSettings) -> ir.Table:
@@ -35,7 +35,7 @@ def with_arrival(bronze: ir.Table, live: ir.Table, settings: LakeSettings) -> ir
     moments = live.select(live_at=live[c.IMPORTED_AT])
     rows = bronze.left_join(moments, bronze[c.IMPORTED_AT] == moments.live_at)
     is_late = rows.live_at.notnull() & _is_beyond(rows[c.IMPORTED_AT], rows[c.TIMESTAMP], settings)
-    arrived = is_late.fill_null(False).ifelse(rows[c.IMPORTED_AT], ibis.null("timestamp('UTC', 6)"))
+    arrived = is_late.fill_null(False).ifelse(rows[c.IMPORTED_AT], ibis.null(rows[c.IMPORTED_AT].type()))
     return rows.mutate(**{c.ARRIVED_AT: arrived}).select(*bronze.columns, c.ARRIVED_AT)
 
 

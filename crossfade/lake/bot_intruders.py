@@ -9,8 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.activity import IS_COUNTRY, SPOT, SPOT_KEY, held, with_artist, with_spot
+from crossfade.lake.portable import milliseconds
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings
+from crossfade.schema.lake_settings import BotSettings
 
 INTRUDER: Final = "intruder"
 IMPOSSIBLE_TRAVEL: Final = "impossible_travel"
@@ -46,9 +47,9 @@ def intruders(
     spots = _spots(hours)
     theirs = with_artist(with_spot(plays.semi_join(suspects, c.USER_ID)), tracks)
     usual = theirs.semi_join(spots.filter(spots.rank == 0), SPOT_KEY).select(c.USER_ID, "artist").distinct()
-    known = usual.mutate(is_known=1.0)
+    known = usual.mutate(is_known=True)
     abroad = theirs.semi_join(suspects, SPOT_KEY).left_join(known, [c.USER_ID, "artist"])
-    tastes = abroad.group_by(list(SPOT_KEY)).agg(measure=abroad.is_known.fill_null(0.0).mean())
+    tastes = abroad.group_by(list(SPOT_KEY)).agg(measure=abroad.is_known.fill_null(False).mean())
     found = tastes.filter(tastes.measure <= bots.intruder_known_share)
     return held(with_spot(hours).inner_join(found.select(*SPOT_KEY, "measure"), SPOT_KEY), INTRUDER)
 
@@ -76,7 +77,7 @@ def _spots(hours: ir.Table) -> ir.Table:
         first=rows[c.HOUR].min(),
         last=rows[c.HOUR].max(),
     )
-    span = spots.last.epoch_seconds() - spots.first.epoch_seconds()
+    span = milliseconds(spots.last) - milliseconds(spots.first)
     order = [span.desc(), spots.listens.desc(), spots[SPOT], spots[IS_COUNTRY]]
     ranked = spots.mutate(rank=ibis.row_number().over(group_by=spots[c.USER_ID], order_by=order))
     return ranked.semi_join(ranked.filter(ranked.rank == 1), c.USER_ID)

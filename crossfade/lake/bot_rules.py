@@ -10,8 +10,9 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.activity import VISIT_KEY, held, is_just_over, with_artist
+from crossfade.lake.portable import milliseconds, spread
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings, LakeSettings
+from crossfade.schema.lake_settings import BotSettings, LakeSettings
 
 LOOP: Final = "loop"
 METRONOME: Final = "metronome"
@@ -50,16 +51,18 @@ def metronomes(plays: ir.Table, hours: ir.Table, bots: BotSettings) -> ir.Table:
     """
     days = hours.group_by(list(_DAY)).agg(listens=hours.listens.sum())
     busy = plays.semi_join(days.filter(days.listens >= bots.metronome_plays), _DAY)
-    in_order = ibis.window(group_by=[busy[name] for name in _DAY], order_by=busy[c.TIMESTAMP])
-    gap = busy[c.TIMESTAMP].epoch_seconds() - busy[c.TIMESTAMP].lag().over(in_order).epoch_seconds()
-    gaps = busy.mutate(gap=gap).filter(lambda t: (t.gap > 0) & (t.gap <= bots.metronome_pause_seconds))
+    order = [busy[name] for name in (c.TIMESTAMP, c.TRACK_ID, c.PLAYED_MS)]
+    in_order = ibis.window(group_by=[busy[name] for name in _DAY], order_by=order)
+    gap_ms = milliseconds(busy[c.TIMESTAMP]) - milliseconds(busy[c.TIMESTAMP].lag().over(in_order))
+    gaps = busy.mutate(gap_ms=gap_ms)
+    gaps = gaps.filter((gaps.gap_ms > 0) & (gaps.gap_ms <= 1000 * bots.metronome_pause_seconds))
     found = gaps.group_by(list(_DAY)).agg(
         num_gaps=gaps.count(),
-        mean_gap=gaps.gap.mean(),
-        measure=gaps.gap.std(how="pop") / gaps.gap.mean(),
-        filled=gaps[c.PLAYED_MS].mean() / 1000 / gaps.gap.mean(),
+        mean_gap_ms=gaps.gap_ms.mean(),
+        measure=spread(gaps.gap_ms),
+        filled=gaps[c.PLAYED_MS].mean() / gaps.gap_ms.mean(),
     )
-    unmusical = (found.mean_gap <= bots.metronome_gap_seconds) | (
+    unmusical = (found.mean_gap_ms <= 1000 * bots.metronome_gap_seconds) | (
         found.filled <= bots.metronome_filled
     ).fill_null(False)
     even = found.filter(
@@ -78,7 +81,7 @@ def round_the_clock(hours: ir.Table, bots: BotSettings) -> ir.Table:
         .select(c.USER_ID, c.HOUR)
         .distinct()
     )
-    number = active[c.HOUR].epoch_seconds() // 3600
+    number = milliseconds(active[c.HOUR]) // 3_600_000
     place = ibis.row_number().over(group_by=active[c.USER_ID], order_by=active[c.HOUR])
     numbered = active.mutate(run=number - place)
     runs = numbered.group_by([c.USER_ID, "run"]).agg(measure=numbered.count().cast("float64"))

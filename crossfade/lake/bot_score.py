@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings
+from crossfade.schema.lake_settings import BotSettings
 
 # What is measured of an account: the direction in which it is odd, and the least spread that it is compared with, so that a
 # figure in which nearly all accounts agree does not make every other one odd.
@@ -16,6 +16,7 @@ FEATURES: Final = {
     "log_listens_per_hour": (1, 0.2),
     "log_hours_per_day": (1, 0.2),
 }
+DECIMALS: Final = 6  # of the score; the last bits of a logarithm are the engine's own
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution (Rousseeuw and Croux 1993)
 
 
@@ -45,7 +46,7 @@ def account_scores(hours: ir.Table, bots: BotSettings) -> ir.Table:
     placed = placed.cross_join(spreads)
     weight = placed.listens / (placed.listens + bots.score_prior_plays)
     odds = [_odds(placed, name, weight, bots) for name in FEATURES]
-    return placed.select(c.USER_ID, "listens", score=sum(odds[1:], odds[0]))
+    return placed.select(c.USER_ID, "listens", score=sum(odds[1:], odds[0]).round(DECIMALS))
 
 
 def _accounts(hours: ir.Table) -> ir.Table:

@@ -17,7 +17,7 @@ from crossfade.lake.bot_score import account_scores
 from crossfade.lake.layout import BOTS, BOTS_SCHEMA, SILVER_SCHEMAS
 from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
-from crossfade.schema.settings import BotSettings, LakeSettings
+from crossfade.schema.lake_settings import BotSettings, LakeSettings
 
 ODD: Final = "odd"
 MOSTLY: Final = "mostly"
@@ -83,10 +83,9 @@ def flags(
     whole = found
     for accounts in (_odd(rest, bots), _mostly(hours, machine, bots), _denied(hours, newest_lists(lists))):
         whole = whole.union(_whole(accounts, found))
-    allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(c.USER_ID)
-    return whole.mutate(**{c.IS_FLAGGED: ~whole[c.USER_ID].isin(allowed[c.USER_ID])}).select(
-        SILVER_SCHEMAS[BOTS].names
-    )
+    allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(allowed=c.USER_ID)
+    judged = whole.left_join(allowed, whole[c.USER_ID] == allowed.allowed)
+    return judged.mutate(**{c.IS_FLAGGED: judged.allowed.isnull()}).select(SILVER_SCHEMAS[BOTS].names)
 
 
 def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
@@ -104,7 +103,8 @@ def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
 
 def newest_lists(lists: ir.Table) -> ir.Table:
     """Return the newest decision on each user that anybody decided on: user_id, list."""
-    last = ibis.row_number().over(group_by=lists[c.USER_ID], order_by=lists[c.IMPORTED_AT].desc())
+    order = [lists[c.IMPORTED_AT].desc(), lists[c.LIST]]
+    last = ibis.row_number().over(group_by=lists[c.USER_ID], order_by=order)
     return lists.mutate(place=last).filter(lambda t: t.place == 0).select(c.USER_ID, c.LIST)
 
 

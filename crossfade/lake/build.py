@@ -1,8 +1,9 @@
 """Refreshes a lake: bronze to silver to gold, one table after the other, each only as far as what it is made from has changed."""
 
 import json
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -13,17 +14,25 @@ from crossfade.lake import gold_steps, silver, silver_steps
 from crossfade.lake.changes import REPLACED, note
 from crossfade.lake.counting import TableCounts, counts
 from crossfade.lake.days import as_note, predicate
-from crossfade.lake.engine import Engine, engine
+from crossfade.lake.engine import Engine
+from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.lake.making import INPUTS, MADE_FROM, Making, Update, schema_of
+from crossfade.lake.own_ids import PEOPLE
+from crossfade.lake.pseudonyms import Pseudonyms
 from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
-from crossfade.schema.settings import Settings
+from crossfade.schema.settings import OF_MACHINE, Settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TABLES, USERS, Table
+from crossfade.schema.user_keys import UserKey, lake_keys, new_key, write_keys
+
+_log = logging.getLogger(__name__)
 
 RECIPES: Final = (
     "build.py",
+    "making.py",
+    "changes.py",
     "silver_steps.py",
     "gold_steps.py",
     "reopened.py",
@@ -32,6 +41,8 @@ RECIPES: Final = (
     "silver.py",
     "gold.py",
     "layout.py",
+    "pseudonyms.py",
+    "portable.py",
     "activity.py",
     "bot_intruders.py",
     "bot_rules.py",
@@ -154,7 +165,7 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
 
     Args:
         lake: With at least one import.
-        settings: The sections `lake` and `bots` are read.
+        settings: The sections `lake`, `bots` and `privacy` are read.
         progress: Told the name of each table before it is built.
 
     Returns:
@@ -169,10 +180,13 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         raise NotFoundError(
             f"The lake at {lake.path} is empty; import first: crossfade import events FILE --lake {lake.path}"
         )
-    with lake.writing() as scratch, engine(scratch) as session:
+    with lake.writing() as scratch, chosen_engine(scratch, settings.lake) as engine:
         lake = StillLake(lake.path)
-        done = {step.target: _built(step, lake, settings, session, progress) for step in STEPS}
-        tables = tuple(counts(name, lake, session) for name in TABLES)
+        key = _user_key(lake) if settings.privacy.pseudonymise else None
+        people = _people(key, lake, engine, scratch) if key else None
+        making = Making(lake, engine, settings, people)
+        done = {step.target: _built(step, making, progress) for step in STEPS}
+        tables = tuple(counts(name, lake, engine) for name in TABLES)
     written = tuple(target for target, how in done.items() if how)
     updated = tuple(target for target, how in done.items() if how == _UPDATED)
     return LakeReport(tables, written, updated, lake.versions())
@@ -182,18 +196,39 @@ _UPDATED: Final = "updated"
 _REBUILT: Final = "rebuilt"
 
 
-def _built(
-    step: _Step, lake: Lake, settings: Settings, session: Engine, progress: Callable[[str], None]
-) -> str:
-    """Build a table as far as its inputs have changed since it was last built; return how, "" where nothing had to be."""
-    layer, _, name = step.target.partition("/")
-    made_from = _made_from(step, lake, settings)
+def _user_key(lake: Lake) -> UserKey:
+    """Return the key that users are named by, making one for a lake that has none."""
+    keys = lake_keys(lake.path)
+    if keys is None:
+        keys = write_keys(lake.path, (new_key(),))
+        _log.warning("%s is new: the key by which users are named from silver on. Keep it.", keys.place)
+    return keys.current
+
+
+def _people(key: UserKey, lake: Lake, engine: Engine, scratch: Path) -> Pseudonyms:
+    names = {
+        f"{BRONZE}/{name}": lake.files(BRONZE, name) if lake.has(BRONZE, name) else [] for name in PEOPLE
+    }
+    tables = tuple(engine.table(files, schema_of(name)) for name, files in names.items())
+    return Pseudonyms(key, tables, engine, scratch)
+
+
+def _built(step: _Step, blank: Making, progress: Callable[[str], None]) -> str:
+    """Build a table as far as its inputs have changed since it was last built; return how, "" where nothing had to be.
+
+    Args:
+        step: The table.
+        blank: What every step has at hand.
+        progress: Told the table's name before it is built.
+    """
+    lake, settings = blank.lake, blank.settings
+    made_from = _made_from(step, blank)
     known = note(lake, step.target, MADE_FROM)
     if known == json.dumps(made_from, sort_keys=True):
         return ""
-    notes = {MADE_FROM: json.dumps(made_from, sort_keys=True)}
+    whole = replace(blank, notes={MADE_FROM: json.dumps(made_from, sort_keys=True)})
     since = _comparable(json.loads(known), made_from) if known else {}
-    making = Making(lake, session, settings, since, notes)
+    making = replace(whole, since=since)
     if since and all(making.is_unchanged(source) for source in step.inputs):
         return ""
     progress(step.target)
@@ -203,9 +238,9 @@ def _built(
         if found.days:
             _replace(step, making, found)
         return _UPDATED if found.days else ""
-    rows = step.make(Making(lake, session, settings, {}, notes)) if found is None else found
+    rows = step.make(whole) if found is None else found
     rows = rows.order_by(step.time) if step.time else rows
-    lake.overwrite(layer, name, session.batches(rows, schema_of(step.target)), notes)
+    making.session.overwrite(lake, step.target, rows, schema_of(step.target), making.notes)
     return _REBUILT if found is None else _UPDATED
 
 
@@ -224,10 +259,11 @@ def _comparable(known: dict[str, Any], now: dict[str, Any]) -> dict[str, int | N
     return inputs if is_same and inputs.keys() == now[INPUTS].keys() else {}
 
 
-def _made_from(step: _Step, lake: Lake, settings: Settings) -> dict[str, Any]:
-    inputs = {source: lake.version(*source.split("/")) for source in step.inputs}
-    read = settings.model_dump(include=set(step.sections))
-    return {INPUTS: inputs, "settings": read, "recipe": _recipe()}
+def _made_from(step: _Step, making: Making) -> dict[str, Any]:
+    inputs = {source: making.lake.version(*source.split("/")) for source in step.inputs}
+    read = making.settings.model_dump(include=set(step.sections), exclude=OF_MACHINE)
+    key = making.people.key.id if making.people else ""
+    return {INPUTS: inputs, "settings": read, "recipe": _recipe(), "user_key": key}
 
 
 def _recipe() -> str:

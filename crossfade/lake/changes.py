@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from crossfade.lake.days import Days, from_note
 from crossfade.lake.lake import Lake
 
-REPLACED: Final = "crossfade.days"  # of a commit that replaced some days only: which
+NOTES: Final = "crossfade."  # how the keys of what is kept in commits begin
+REPLACED: Final = f"{NOTES}days"  # of a commit that replaced some days only: which
 _UPKEEP: Final = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _Action = dict[str, Any]
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.portable import instant
 from crossfade.schema import columns as c
 
 UNTIMED: Final = date.min  # the day of what has no time
@@ -40,12 +41,13 @@ def within(rows: ir.Table, days: Iterable[date], time: str = c.TIMESTAMP) -> ir.
         elif column.type().is_date():
             condition |= (column >= ibis.literal(first)) & (column < ibis.literal(end))
         else:
-            condition |= (column >= _midnight(first)) & (column < _midnight(end))
+            condition |= (column >= midnight(first)) & (column < midnight(end))
     return rows.filter(condition)
 
 
-def _midnight(day: date) -> ir.TimestampScalar:
-    return ibis.literal(f"{day.isoformat()}T00:00:00Z", "timestamp('UTC', 6)")
+def midnight(day: date) -> ir.TimestampScalar:
+    """Return the moment at which a day begins."""
+    return instant(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def predicate(days: Iterable[date], time: str, *, is_date: bool) -> str:

@@ -1,60 +1,139 @@
-"""Binds the lake's transformations to DuckDB; they themselves are ibis expressions that know no engine."""
+"""What computes the lake's transformations, which are ibis expressions that know no engine; DuckDB here, Spark beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pyarrow as pa
+
+from crossfade.lake.lake import Lake
+from crossfade.schema.tables import TIMESTAMP_TYPE
 
 BATCH_ROWS: Final = 1 << 17
 
 
-class Engine:
-    """One DuckDB session."""
+class Engine(Protocol):
+    """One session of an engine. All engines give the same rows for the same expression and files."""
+
+    def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
+        """Return Parquet files as one expression, read lazily; without files it has no rows.
+
+        Timestamps are UTC and have no zone: expressions need not name one, and DuckDB is fast at them.
+
+        Args:
+            files: Of one Delta table (`Lake.files`) or of the caller's own; older ones may lack columns that were added since.
+            schema: Their columns.
+        """
+
+    def kept(self, name: str, expression: ir.Table) -> ir.Table:
+        """Compute an expression now and keep its rows under a name, so that several others can read them; once for each name."""
+
+    def count(self, expression: ir.Table) -> int:
+        """Return the number of rows."""
+
+    def rows(self, expression: ir.Table) -> pa.Table:
+        """Compute an expression whole; for few rows. Timestamps have the zone UTC, as in files."""
+
+    def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
+        """Compute an expression as a stream of batches of the given Arrow schema."""
+
+    def overwrite(
+        self,
+        lake: Lake,
+        table: str,
+        expression: ir.Table,
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Compute an expression and replace a table's rows by its own, as one commit (see `Lake.overwrite`).
+
+        Args:
+            lake: With its writer lock held.
+            table: "layer/name".
+            expression: Has the schema's columns.
+            schema: The table's columns.
+            about: Kept in the commit.
+        """
+
+
+class DuckDbEngine:
+    """One DuckDB session: one machine, spilling to disk."""
 
     def __init__(self, connection: ibis.BaseBackend) -> None:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}
 
-    def table(self, files: list[Path], schema: pa.Schema) -> ir.Table:
-        """Return Parquet files as one expression, read lazily; without files it has no rows.
-
-        Args:
-            files: Of one Delta table (`Lake.files`) or of the caller's own; older ones may lack columns that were added since.
-            schema: Their columns, for the case that there are no files.
-        """
+    def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
+        """See `Engine.table`."""
         if not files:
-            return ibis.memtable(schema.empty_table())
-        return self._connection.read_parquet([str(path) for path in files], union_by_name=True)
+            return _without_zones(ibis.memtable(schema.empty_table()))
+        return _without_zones(
+            self._connection.read_parquet([str(path) for path in files], union_by_name=True)
+        )
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
-        """Compute an expression now and keep its rows under a name, so that several others can read them; once for each name."""
+        """See `Engine.kept`."""
         if name not in self._kept:
             self._kept[name] = self._connection.create_table(name, expression)
         return self._kept[name]
 
     def count(self, expression: ir.Table) -> int:
-        """Return the number of rows."""
+        """See `Engine.count`."""
         return int(self._connection.to_pyarrow(expression.count()).as_py())
 
     def rows(self, expression: ir.Table) -> pa.Table:
-        """Compute an expression whole."""
-        return self._connection.to_pyarrow(expression)
+        """See `Engine.rows`."""
+        found = self._connection.to_pyarrow(expression)
+        return found.cast(pa.schema([_with_zone(field) for field in found.schema]))
 
     def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
-        """Compute an expression as a stream of batches of the given Arrow schema."""
+        """See `Engine.batches`."""
         found = self._connection.to_pyarrow_batches(expression.select(schema.names), chunk_size=BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
 
+    def overwrite(
+        self,
+        lake: Lake,
+        table: str,
+        expression: ir.Table,
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """See `Engine.overwrite`."""
+        layer, _, name = table.partition("/")
+        lake.overwrite(layer, name, self.batches(expression, schema), about)
+
+
+@ibis.udf.scalar.builtin(signature=((dt.timestamp,), dt.int64))  # type: ignore[untyped-decorator]
+def epoch_us(moment: object) -> object:
+    """DuckDB's own function: microseconds since 1970."""
+
+
+@ibis.udf.scalar.builtin(signature=((dt.int64,), dt.timestamp))  # type: ignore[untyped-decorator]
+def make_timestamp(microseconds: object) -> object:
+    """DuckDB's own function: the moment in UTC, without a zone."""
+
+
+def _without_zones(table: ir.Table) -> ir.Table:
+    """Return timestamps as UTC without a zone: DuckDB asks a calendar for each value that has one, at forty times the cost."""
+    zoned = [name for name, kind in table.schema().items() if kind.is_timestamp() and kind.timezone]
+    return table.mutate(**{name: make_timestamp(epoch_us(table[name])) for name in zoned}) if zoned else table
+
+
+def _with_zone(field: pa.Field) -> pa.Field:
+    is_moment = pa.types.is_timestamp(field.type) and field.type.tz is None
+    return field.with_type(TIMESTAMP_TYPE) if is_moment else field
+
 
 @contextmanager
-def engine(scratch: Path) -> Iterator[Engine]:
-    """Open an engine that spills into a directory what does not fit into memory."""
+def engine(scratch: Path) -> Iterator[DuckDbEngine]:
+    """Open DuckDB, spilling into a directory what does not fit into memory."""
     connection = ibis.duckdb.connect(temp_directory=str(scratch / "spill"))  # ibis itself sets UTC
     try:
-        yield Engine(connection)
+        yield DuckDbEngine(connection)
     finally:
         connection.disconnect()

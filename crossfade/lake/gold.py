@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 from crossfade.lake.days import UNTIMED, with_day
 from crossfade.lake.layout import GOLD_SCHEMAS, USER_DAYS
 from crossfade.schema import columns as c
-from crossfade.schema.settings import LakeSettings
+from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import USERS, EventType
 
 SAVES = (EventType.SAVE, EventType.LIKE, EventType.ADD_TO_PLAYLIST)

@@ -2,8 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Final, TypeAlias
@@ -14,8 +14,11 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from crossfade.lake.messages import refuse_newer, unwritten
+from crossfade.lake.parquet_commit import overwrite_by_files
+from crossfade.lake.place import ABOUT_FILE, LOCK_FILE, SCRATCH, refuse_foreign, refuse_unusable
 from crossfade.schema.durable import locked_or_refused, replace_file
-from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
+from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
 
 BRONZE: Final = "bronze"  # as received, typed, with where each row came from
@@ -24,15 +27,9 @@ GOLD: Final = "gold"  # what training reads
 QUARANTINE: Final = "quarantine"  # refused rows with their reasons
 LAYERS: Final = (BRONZE, SILVER, GOLD, QUARANTINE)
 
-ABOUT_FILE: Final = "lake.json"
+FEATURES_SUFFIX: Final = "_features"  # of gold tables that hold stored features
 ID: Final = "id"
-LOCK_FILE: Final = ".lock"
-SCRATCH: Final = ".scratch"
-# A lake killed while it was made holds at most these; anything else means that the directory is in other use.
-OWN_FILES: Final = (ABOUT_FILE, LOCK_FILE, SCRATCH, f".{ABOUT_FILE}.")
-
-# delta-rs 1.6 cannot write below such a path, or DuckDB would read it as a pattern.
-UNUSABLE: Final = frozenset("%[]^|\\*?")
+STREAMS_LOCK: Final = ".lock-streams"
 
 # Small enough that replacing a day copies few rows of others; `crossfade lake compact` merges what has become too many.
 FILE_BYTES: Final = 8 << 20
@@ -54,25 +51,10 @@ class Lake:
             InputError: The path is a file, or a directory that holds other things, or has characters that Delta cannot write.
             IntegrityError: As `open`.
         """
-        unusable = sorted(set(str(path.absolute())) & UNUSABLE)
-        if unusable:
-            raise InputError(
-                f"A lake's path must not contain {' '.join(unusable)}, got {path.absolute()}; name another path."
-            )
+        refuse_unusable(path)
         if (path / ABOUT_FILE).exists():
             return cls.open(path)
-        if path.exists() and not path.is_dir():
-            raise InputError(f"A lake is a directory, but {path} is a file; name another path.")
-        foreign = (
-            [entry.name for entry in path.iterdir() if not entry.name.startswith(OWN_FILES)]
-            if path.exists()
-            else []
-        )
-        if foreign:
-            raise InputError(
-                f"{path} is not a lake (it has no {ABOUT_FILE}) and is not empty: it holds {sorted(foreign)[0]}"
-                f"{' and more' if len(foreign) > 1 else ''}; name a new directory or an existing lake."
-            )
+        refuse_foreign(path)
         about = {"schema_version": SCHEMA_VERSION, ID: secrets.token_hex(4)}
         replace_file(path / ABOUT_FILE, json.dumps(about).encode())
         return cls(path)
@@ -90,12 +72,7 @@ class Lake:
             raise NotFoundError(
                 f"There is no lake at {path} (no {ABOUT_FILE}); make one with: crossfade import events FILE --lake {path}"
             )
-        version = _schema_version(about)
-        if version > SCHEMA_VERSION:
-            raise IntegrityError(
-                f"The lake at {path} has schema version {version}, but this Crossfade knows versions up to "
-                f"{SCHEMA_VERSION}; use a newer Crossfade. Nothing was changed."
-            )
+        refuse_newer(about)
         return cls(path)
 
     @contextmanager
@@ -119,6 +96,22 @@ class Lake:
                 raise unwritten(self.path, error) from error
             finally:
                 rmtree(scratch, ignore_errors=True)
+
+    def streaming(self) -> AbstractContextManager[None]:
+        """Keep erasures out while a stream writes to bronze; any number of streams may.
+
+        Raises:
+            InputError: A user is being erased.
+        """
+        return locked_or_refused(self.path / STREAMS_LOCK, f"erasing a user from {self.path}", shared=True)
+
+    def without_streams(self) -> AbstractContextManager[None]:
+        """Keep streams out while files and logs of tables are removed.
+
+        Raises:
+            InputError: A stream is writing to bronze, or another user is being erased.
+        """
+        return locked_or_refused(self.path / STREAMS_LOCK, f"streaming into the lake at {self.path}")
 
     def append(self, layer: str, name: str, rows: ArrowRows, about: Mapping[str, str] | None = None) -> None:
         """Append rows as one commit, making the table if it is missing.
@@ -157,6 +150,22 @@ class Lake:
         """
         self._write(layer, name, rows, "overwrite", about, predicate)
 
+    def overwrite_by_files(
+        self,
+        layer: str,
+        name: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Like `overwrite`, by Parquet files that an engine has written on the lake's file system; they are moved.
+
+        Raises:
+            CrossfadeError: The disk is full or cannot be written; the table is as it was.
+        """
+        with self._written(layer, name) as path:
+            overwrite_by_files(path, files, schema, about)
+
     def _write(
         self,
         layer: str,
@@ -166,9 +175,7 @@ class Lake:
         about: Mapping[str, str] | None,
         predicate: str | None = None,
     ) -> None:
-        path = self._table_path(layer, name)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
+        with self._written(layer, name) as path:
             write_deltalake(
                 str(path),
                 rows,
@@ -178,6 +185,13 @@ class Lake:
                 target_file_size=FILE_BYTES,
                 commit_properties=CommitProperties(custom_metadata=dict(about or {})),
             )
+
+    @contextmanager
+    def _written(self, layer: str, name: str) -> Iterator[Path]:
+        path = self._table_path(layer, name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            yield path
         except (OSError, DeltaError) as error:
             raise unwritten(path, error) from error
 
@@ -235,8 +249,14 @@ class Lake:
         return str(json.loads((self.path / ABOUT_FILE).read_text("utf-8")).get(ID, ""))
 
     def pins(self) -> str:
-        """Return which lake and which versions of its tables stand now, as JSON: other pins, other rows."""
-        return json.dumps({"lake": self.id, "versions": self.versions()}, sort_keys=True)
+        """Return which lake and which versions of its tables stand now, as JSON: other pins, other rows.
+
+        Stored features are left out: they are made from the other tables, and no run reads them.
+        """
+        versions = {
+            name: version for name, version in self.versions().items() if not name.endswith(FEATURES_SUFFIX)
+        }
+        return json.dumps({"lake": self.id, "versions": versions}, sort_keys=True)
 
     def pinned(self, pins: str) -> dict[str, int]:
         """Return the versions of `pins`.
@@ -273,28 +293,8 @@ class Lake:
         return self.path / layer / name
 
 
-_IMPORT: Final = "import its files first with: crossfade import"
-_REFRESH: Final = "build it with: crossfade lake refresh"
 _MEND: Final = {
-    BRONZE: _IMPORT,
-    SILVER: _REFRESH,
-    GOLD: _REFRESH,
+    BRONZE: "import its files first with: crossfade import",
+    **dict.fromkeys((SILVER, GOLD), "build it with: crossfade lake refresh"),
     QUARANTINE: "no row of it was ever refused.",
 }
-
-
-def unwritten(path: Path, error: Exception) -> CrossfadeError:
-    """Return what to raise where a table or the lake could not be written."""
-    reason = " ".join(str(error).split())
-    return CrossfadeError(
-        f"{path} could not be written: {reason}. What stood there is unchanged; make room and run the same command again."
-    )
-
-
-def _schema_version(about: Path) -> int:
-    try:
-        return int(json.loads(about.read_text("utf-8"))["schema_version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"{about} must say the lake's schema_version as a number, but it does not: {error!r}."
-        ) from error

@@ -1,8 +1,9 @@
 """What the making of a table has at hand: its inputs, what is new in them since it was last made, and what was kept."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import ibis.expr.types as ir
@@ -14,6 +15,8 @@ from crossfade.lake.days import Days, day_of
 from crossfade.lake.engine import Engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
+from crossfade.lake.pseudonyms import Pseudonyms
+from crossfade.lake.typed import complete
 from crossfade.schema import columns as c
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import TABLES
@@ -38,6 +41,7 @@ class Making:
         lake: Where inputs are read.
         session: The engine.
         settings: Only the sections that the table's step names may be read.
+        people: Pseudonyms of all users; None where users keep their own ids.
         since: The versions of its inputs from which the table was last made; empty where it has to be made whole.
         notes: Kept in the commit.
     """
@@ -45,6 +49,7 @@ class Making:
     lake: Lake
     session: Engine
     settings: Settings
+    people: Pseudonyms | None = None
     since: Mapping[str, int | None] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -52,19 +57,25 @@ class Making:
         """Return a table as it is now; one that was never written has no rows."""
         layer, _, short = name.partition("/")
         files = self.lake.files(layer, short) if self.lake.has(layer, short) else []
-        return self.session.table(files, schema_of(name))
+        return self._rows(name, files)
 
     def before(self, name: str) -> ir.Table | None:
         """Return a table as it was when this one was last made; None where its files are gone."""
         layer, _, short = name.partition("/")
         version = self.since[name]
         files = [] if version is None else self.lake.files(layer, short, version)
-        return self.session.table(files, schema_of(name)) if all(file.exists() for file in files) else None
+        return self._rows(name, files) if all(file.exists() for file in files) else None
 
     def fresh(self, name: str) -> ir.Table | None:
         """Return the rows that were appended since this table was last made; None where rows were removed, too."""
         files = added_files(self.lake, name, self.since[name])
-        return None if files is None else self.session.table(files, schema_of(name))
+        return None if files is None else self._rows(name, files)
+
+    def _rows(self, name: str, files: Sequence[Path]) -> ir.Table:
+        """Return the rows of a table's files; those of bronze enter under pseudonyms."""
+        rows = complete(self.session.table(files, schema_of(name)), schema_of(name))
+        is_of_people = name.startswith(f"{BRONZE}/") and c.USER_ID in rows.columns
+        return self.people.of(rows) if self.people and is_of_people else rows
 
     def replaced(self, name: str) -> Days | None:
         """Return the days that were replaced since this table was last made; None where all may have been."""

@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 
 from crossfade.lake import silver
 from crossfade.lake.activity import HOUR_KEY
-from crossfade.lake.days import UNTIMED, Days, day_of, with_day, within
+from crossfade.lake.days import UNTIMED, Days, day_of, midnight, with_day, within
+from crossfade.lake.portable import instant
 from crossfade.schema import columns as c
 
 CELL: Final = (c.USER_ID, c.DAY)
@@ -41,7 +42,7 @@ def touched(bronze: ir.Table, fresh: ir.Table, first_import: datetime, kept: Kee
     """
     ids = fresh.select(c.EVENT_ID).distinct()
     repeated = kept(f"{name}_ids", _repeated(bronze, ids))
-    since = bronze.filter(bronze[c.IMPORTED_AT] > ibis.literal(first_import, "timestamp('UTC', 6)"))
+    since = bronze.filter(bronze[c.IMPORTED_AT] > instant(first_import))
     what = (c.USER_ID, c.TIMESTAMP)
     rows = fresh.select(*what).union(since.select(*what))
     return cells(rows.union(bronze.semi_join(repeated, c.EVENT_ID).select(*what)))
@@ -145,7 +146,7 @@ def rows_of_stretches(bronze: ir.Table, stretches: ir.Table, cells: ir.Table, fi
         cells: `CELL`.
         first: The least `first_day`, so that files of earlier days are not read.
     """
-    recent = bronze.filter(bronze[c.TIMESTAMP] >= ibis.literal(f"{first}T00:00:00Z", "timestamp('UTC', 6)"))
+    recent = bronze.filter(bronze[c.TIMESTAMP] >= midnight(first))
     timed = with_day(recent).inner_join(stretches, c.USER_ID)
     timed = timed.filter((timed[c.DAY] >= timed.first_day) & (timed[c.DAY] <= timed.last_day))
     untimed = cells.filter(cells[c.DAY] == ibis.literal(UNTIMED))

@@ -4,8 +4,9 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.bots import marked
+from crossfade.lake.portable import first_of
 from crossfade.schema import columns as c
-from crossfade.schema.settings import LakeSettings
+from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EVENTS, TRACKS, Table
 
 ROW = (c.SOURCE_FILE, c.SOURCE_ROW, c.IMPORTED_AT)  # what tells bronze rows apart
@@ -72,9 +73,10 @@ def sessions(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.
     until_now = ibis.cumulative_window(
         group_by=rows[c.USER_ID], order_by=[rows[c.TIMESTAMP], rows[c.EVENT_ID]]
     )
-    begun = rows.starts.ifelse(rows[c.TIMESTAMP], ibis.null("timestamp('UTC')")).max().over(until_now)
+    begun = rows.starts.ifelse(rows[c.TIMESTAMP], ibis.null(rows[c.TIMESTAMP].type())).max().over(until_now)
     first_place = rows.starts.ifelse(rows.place, ibis.null("int64")).max().over(until_now)
-    made = rows[c.USER_ID] + "@" + begun.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # No letters in the patterns: engines read them differently.
+    made = rows[c.USER_ID] + "@" + begun.strftime("%Y-%m-%d") + "T" + begun.strftime("%H:%M:%S") + "Z"
     is_timed = rows[c.TIMESTAMP].notnull()
     session = rows[c.SESSION_ID].coalesce(is_timed.ifelse(made, ibis.null(str)))
     position = is_timed.ifelse((rows.place - first_place).cast("int32"), ibis.null("int32"))
@@ -99,16 +101,17 @@ def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table, flags: ir.Ta
 
 
 def newest(bronze: ir.Table, table: Table) -> ir.Table:
-    """Return the row of each key that was imported last.
+    """Return the row of each key that was imported last; of one import's, the last of its file.
 
     Args:
-        bronze: Canonical columns and `imported_at`.
+        bronze: Canonical columns and `ROW`.
         table: A canonical table whose key is its first required column.
 
     Returns:
         The canonical columns.
     """
-    last = ibis.row_number().over(group_by=table.required[0], order_by=bronze[c.IMPORTED_AT].desc())
+    order = [bronze[name].desc() for name in (c.IMPORTED_AT, c.SOURCE_FILE, c.SOURCE_ROW)]
+    last = ibis.row_number().over(group_by=table.required[0], order_by=order)
     return bronze.mutate(place=last).filter(lambda t: t.place == 0).select(table.schema.names)
 
 
@@ -136,7 +139,7 @@ def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Ta
     )
     has_artists = (rows[c.ARTIST_IDS].length() > 0).fill_null(False)
     rows = rows.mutate(**{c.ARTIST_IDS: has_artists.ifelse(rows[c.ARTIST_IDS], heard_artist)})
-    rows = rows.mutate(**{c.ARTIST_ID: rows[c.ARTIST_IDS][0]})
+    rows = rows.mutate(**{c.ARTIST_ID: first_of(rows[c.ARTIST_IDS])})
     names = artists.select(c.ARTIST_ID, c.NAME)
     named = rows.left_join(names, c.ARTIST_ID).drop(f"{c.ARTIST_ID}_right")
     return named.mutate(**{c.ARTIST_NAME: named[c.ARTIST_NAME].coalesce(named[c.NAME])}).drop(c.NAME)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from crossfade.lake.lake import Lake, unwritten
+from crossfade.lake.lake import Lake
+from crossfade.lake.messages import unwritten
 
 ATTEMPTS: Final = 20  # at a commit, while others write to the same table
 

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
-from crossfade.lake.lake import BRONZE, FILE_BYTES, GOLD, SILVER, Lake, unwritten
+from crossfade.lake.changes import NOTES, REPLACED
+from crossfade.lake.lake import BRONZE, FILE_BYTES, GOLD, SILVER, Lake
+from crossfade.lake.messages import unwritten
 from crossfade.schema import columns as c
-from crossfade.schema.settings import UpkeepSettings
+from crossfade.schema.lake_settings import UpkeepSettings
 from crossfade.schema.tables import EVENTS, EventType
 
 BYTES_PER_MIB: Final = 1 << 20
@@ -62,7 +64,7 @@ def compact(lake: Lake, settings: UpkeepSettings, pins: Pins) -> tuple[TableUpke
     Args:
         lake: No import or refresh may be under way.
         settings: Ages and sizes.
-        pins: Versions to keep readable, by "layer/name".
+        pins: Versions to keep readable, by "layer/name"; what an erasure has removed is passed over.
 
     Returns:
         What was done to each table.
@@ -111,17 +113,31 @@ def _handle(lake: Lake, layer: str, name: str) -> DeltaTable:
     return DeltaTable(str(lake.path / layer / name))
 
 
+def _about(lake: Lake, layer: str, name: str) -> CommitProperties:
+    """Return what is known of a derived table, for a commit that changes none of its rows: the newest commit shall say it."""
+    about: dict[str, str] = {}
+    for commit in lake.history(layer, name) if layer in (SILVER, GOLD) else ():
+        notes = {
+            key: str(value) for key, value in commit.items() if key.startswith(NOTES) and key != REPLACED
+        }
+        about = notes | about
+    return CommitProperties(custom_metadata=about)
+
+
 def _merge(lake: Lake, layer: str, name: str, target_bytes: int) -> None:
     table = _handle(lake, layer, name)
+    about = _about(lake, layer, name)
     time = _time(lake, layer, name)
     goal = FILE_BYTES if time else target_bytes
     sizes: list[int] = table.get_add_actions().column("size_bytes").to_pylist()
     if len(sizes) <= _MOST_FILES * max(1, math.ceil(sum(sizes) / goal)):
         return
     if time:
-        table.optimize.z_order([time], target_size=goal)  # of one column: in its order
+        table.optimize.z_order(
+            [time], target_size=goal, commit_properties=about
+        )  # of one column: in its order
     else:
-        table.optimize.compact(target_size=goal)
+        table.optimize.compact(target_size=goal, commit_properties=about)
 
 
 def _time(lake: Lake, layer: str, name: str) -> str | None:
@@ -131,11 +147,15 @@ def _time(lake: Lake, layer: str, name: str) -> str | None:
 
 
 def _vacuum(lake: Lake, layer: str, name: str, version_days: int, pinned: Collection[int]) -> int:
+    readable = {
+        commit["version"] for commit in lake.history(layer, name)
+    }  # an erasure leaves the newest alone
     about: dict[str, Any] = {
         "retention_hours": version_days * HOURS_PER_DAY,
         "enforce_retention_duration": False,
         "full": True,  # also what commits that never came about have left
-        "keep_versions": sorted(pinned) or None,
+        "keep_versions": sorted(readable.intersection(pinned)) or None,
+        "commit_properties": _about(lake, layer, name),
     }
     table = _handle(lake, layer, name)
     # A vacuum is a commit; without anything to remove there shall be none.

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from crossfade.lake import bot_intruders, bot_rules, bots
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA, BOTS
+from crossfade.lake.own_ids import own_ids
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.tables import EVENTS
@@ -60,14 +61,18 @@ class Suspect:
 
 
 def suspects(lake: Lake) -> list[Suspect]:
-    """Return the accounts that the last refresh found, by user id.
+    """Return the accounts that the last refresh found, by their own user ids.
 
     Raises:
         NotFoundError: The lake has not been refreshed.
     """
     order = [(name, "ascending") for name in (c.USER_ID, c.RULE)]
     rows = lake.read(SILVER, BOTS).sort_by(order).to_pylist()
-    return [_suspect(user, list(own)) for user, own in groupby(rows, key=lambda row: str(row[c.USER_ID]))]
+    found = {user: list(held) for user, held in groupby(rows, key=lambda row: str(row[c.USER_ID]))}
+    names = own_ids(lake, found)
+    return sorted(
+        (_suspect(names[user], held) for user, held in found.items()), key=lambda each: each.user_id
+    )
 
 
 def _suspect(user_id: str, rows: list[dict[str, Any]]) -> Suspect:

@@ -26,6 +26,7 @@ class ExpectationResult:
         passed: Whether it holds; false as well when it could not be checked.
         raised: Why it could not be checked, None when it could.
         mend: What to do when it does not hold.
+        examples: A few rows that break it, by their keys; empty where it holds or is about the table as a whole.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ExpectationResult:
     passed: bool
     raised: str | None
     mend: str
+    examples: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,13 @@ def _line(failure: ExpectationResult) -> str:
     if failure.raised is not None:
         return f"{place}: {failure.name}: could not be checked: {failure.raised} {failure.mend}"
     return (
-        f"{place}: {failure.name}: found {shown(failure.observed)}, allowed {failure.limit}. {failure.mend}"
+        f"{place}: {failure.name}: found {shown(failure.observed)}, allowed {failure.limit}."
+        f"{_examples(failure)} {failure.mend}"
     )
+
+
+def _examples(failure: ExpectationResult) -> str:
+    return f" For example {failure.examples}." if failure.examples else ""
 
 
 def shown(figure: Figure) -> str:
@@ -144,7 +151,8 @@ def _row(result: ExpectationResult) -> str:
     state, mark = (
         ("good", "holds") if result.passed else ("bad", "fails" if result.raised is None else "unchecked")
     )
-    found = shown(result.observed) if result.raised is None else result.raised
+    found = shown(result.observed) + ("." + _examples(result) if result.examples else "")
+    found = found if result.raised is None else result.raised
     cells: Sequence[str] = (
         result.column or "",
         result.name,

@@ -21,6 +21,16 @@ TABLES: Final = (
 IMPORTED_TRACKS: Final = "bronze/tracks"
 ARTISTS: Final = "silver/artists"
 FIRST_BIRTH_YEAR: Final = 1900
+# What tells rows apart; of interactions, whose rows have no id, what describes them.
+KEYS: Final = {
+    EVENTS: (c.EVENT_ID,),
+    "silver/tracks": (c.TRACK_ID,),
+    ARTISTS: (c.ARTIST_ID,),
+    "silver/playlists": (c.PLAYLIST_ID,),
+    "silver/users": (c.USER_ID,),
+    "gold/catalogue": (c.TRACK_ID,),
+    "gold/interactions": (c.USER_ID, c.TRACK_ID, c.TIMESTAMP),
+}
 
 _IMPORT: Final = "Correct these rows at their source and import them again."
 _REBUILD: Final = "Bring the tables up to date with: crossfade lake refresh."
@@ -53,15 +63,8 @@ def suite(table: str, settings: Settings, facts: Facts) -> list[Expected]:
         "silver/users": lambda: between(c.BIRTH_YEAR, FIRST_BIRTH_YEAR, facts.year, _IMPORT),
         "gold/interactions": lambda: _interactions(settings),
     }
-    keys = {
-        EVENTS: c.EVENT_ID,
-        "silver/tracks": c.TRACK_ID,
-        ARTISTS: c.ARTIST_ID,
-        "silver/playlists": c.PLAYLIST_ID,
-        "silver/users": c.USER_ID,
-        "gold/catalogue": c.TRACK_ID,
-    }
-    key = [check(keys[table], _REBUILD) for check in (not_null, unique)] if table in keys else []
+    ids = KEYS.get(table, ())
+    key = [check(ids[0], _REBUILD) for check in (not_null, unique)] if len(ids) == 1 else []
     return [typed(_REBUILD), *key, *(own[table]() if table in own else [])]
 
 

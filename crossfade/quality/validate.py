@@ -2,25 +2,28 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from crossfade.lake.engine import Engine, engine
+from crossfade.lake.engine import Engine
+from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
+from crossfade.quality.examples import examples
 from crossfade.quality.expectations import judge
-from crossfade.quality.expected import Measure, type_faults
+from crossfade.quality.expected import Expected, Measure, type_faults
 from crossfade.quality.figures import figures, newest_rows
 from crossfade.quality.report import ExpectationResult, ValidationReport
 from crossfade.quality.suites import (
     ARTISTS,
     EVENTS,
     IMPORTED_TRACKS,
+    KEYS,
     TABLES,
     Facts,
     quarantine,
@@ -50,11 +53,11 @@ def validate(
 
     Raises:
         NotFoundError: A table is missing: the lake was not refreshed, or has no such version.
-        MissingExtraError: Great Expectations is not installed.
+        MissingExtraError: Great Expectations, or the engine that the settings choose, is not installed.
     """
     pinned = dict(lake.versions() if versions is None else versions)
     moment = now or datetime.now(UTC)
-    with TemporaryDirectory() as scratch, engine(Path(scratch)) as session:
+    with TemporaryDirectory() as scratch, chosen_engine(Path(scratch), settings.lake) as session:
         validation = _Validation(lake, settings, pinned, moment, session)
         results = [result for table in TABLES for result in validation.table(table)]
         results += [result for name in tables.TABLES for result in validation.quarantine(name)]
@@ -115,7 +118,18 @@ class _Validation:
         if name == EVENTS:
             taken |= self._newest()
         taken[Measure.TYPES] = type_faults(self._dataset(name).schema, schema_of(name))
-        return judge(name, expected, taken)
+        found = zip(expected, judge(name, expected, taken), strict=True)
+        return [self._explained(name, each, result, others) for each, result in found]
+
+    def _explained(
+        self, name: str, expected: Expected, result: ExpectationResult, others: Mapping[str, ir.Table]
+    ) -> ExpectationResult:
+        """Name rows where an expectation does not hold."""
+        if result.passed or result.raised is not None:
+            return result
+        table, key = self._open(name), KEYS.get(name, ())
+        found = examples(table, expected, key, others, self._session, now=self._now)
+        return replace(result, examples="; ".join(found))
 
     def quarantine(self, name: str) -> list[ExpectationResult]:
         bronze, refused = f"{BRONZE}/{name}", f"{QUARANTINE}/{name}"
@@ -137,7 +151,9 @@ class _Validation:
         return {f"{Measure.NEWEST_ROWS} {c.TIMESTAMP}": newest}
 
     def _open(self, name: str) -> ir.Table:
-        return ibis.memtable(self._dataset(name))
+        layer, _, table = name.partition("/")
+        files = self._lake.files(layer, table, self._versions.get(name))
+        return self._session.table(files, self._dataset(name).schema)
 
     def _count(self, name: str) -> int:
         return int(self._dataset(name).count_rows()) if name in self._versions else 0

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from crossfade.recommender.asking import Ask, Unknown, requests_of
+from crossfade.recommender.feature_log import FeatureLog
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.slates import Slates
 from crossfade.schema import columns as c
@@ -15,7 +17,10 @@ from crossfade.schema import columns as c
 
 @dataclass(frozen=True)
 class AnsweredTrack:
-    """One place of a slate; title and artist are the ids where names are unknown, the reason may be empty."""
+    """One place of a slate; title and artist are the ids where names are unknown, the reason may be empty.
+
+    The propensity is the probability of the track at its place, 1 where nothing is explored.
+    """
 
     track_id: str
     title: str
@@ -23,6 +28,7 @@ class AnsweredTrack:
     score: float
     source: str
     reason: str
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,22 @@ class Answer:
         return {**key, "bundle": self.bundle, "tracks": tracks}
 
 
-def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tuple[list[Answer], Unknown]:
-    """Answer requests of any surfaces, with reasons that are verified.
+def answer(
+    recommender: Recommender,
+    asks: Sequence[Ask],
+    k: int | None,
+    *,
+    log: FeatureLog | None = None,
+    with_reasons: bool = True,
+) -> tuple[list[Answer], Unknown]:
+    """Answer requests of any surfaces.
 
     Args:
         recommender: A loaded bundle.
         asks: n requests; callers bound n (`weekly.batch_users`).
         k: Tracks in a slate; None leaves it to each surface's policy.
+        log: Gets the features of the tracks that are shown.
+        with_reasons: Give verified reasons, at about eight times the cost; else none.
 
     Returns:
         n answers in order, and what the requests named that the bundle does not know.
@@ -72,8 +87,15 @@ def answer(recommender: Recommender, asks: Sequence[Ask], k: int | None) -> tupl
         mine = [asks[place] for place in places]
         length = k or recommender.policies[surface].k
         lake = recommender.settings.lake
-        requests, unknown = requests_of(mine, recommender.dataset, recommender.as_of, length, lake=lake)
-        slates = recommender.recommend(replace(requests, verify_reasons=True))
+        requests, unknown = requests_of(
+            mine, recommender.dataset, recommender.as_of, length, lake=lake, home=recommender.home
+        )
+        watch = None if log is None else partial(log.append, recommender, mine, requests)
+        slates = (
+            recommender.recommend(replace(requests, verify_reasons=True), watch)
+            if with_reasons
+            else recommender.choose(requests, recommender.exclusions(requests), watch=watch)
+        )
         answered |= zip(places, in_words(mine, slates, recommender), strict=True)
         users += unknown.users
         picks += unknown.picks
@@ -96,12 +118,13 @@ def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> l
     titles = table.column(c.TITLE).take(pa.array(rows)).to_pylist()
     artists = wording.artist_names(recommender.catalogue.artist_rows[rows]).to_pylist()
     scores = slates.scores[filled].tolist()
-    sources = [c.RADIO_SOURCES[place] for place in slates.sources[filled].tolist()]
+    sources = [c.SLATE_SOURCES[place] for place in slates.sources[filled].tolist()]
     reasons = wording.texts(slates.reason_kinds[filled], slates.reason_rows[filled]).to_pylist()
+    propensities = slates.propensities[filled].tolist()
     tracks = [
-        AnsweredTrack(track, title or track, artist or "", score, source, reason)
-        for track, title, artist, score, source, reason in zip(
-            ids, titles, artists, scores, sources, reasons, strict=True
+        AnsweredTrack(track, title or track, artist or "", score, source, reason, propensity)
+        for track, title, artist, score, source, reason, propensity in zip(
+            ids, titles, artists, scores, sources, reasons, propensities, strict=True
         )
     ]
     ends = np.cumsum(slates.lengths).tolist()

@@ -22,8 +22,9 @@ from crossfade.recommender.surfaces import surface_of
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.ids import Rows
+from crossfade.schema.lake_settings import LakeSettings
+from crossfade.schema.own_ids import own_rows
 from crossfade.schema.section import Share
-from crossfade.schema.settings import LakeSettings
 from crossfade.schema.tables import Surface
 
 Id = Annotated[str, Field(min_length=1)]
@@ -140,6 +141,20 @@ def _ask(line: str, place: str, surface: Surface | None) -> Ask:
         values = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{place}: not JSON: {error.msg} at column {error.colno}.") from error
+    return ask_of(values, place, surface)
+
+
+def ask_of(values: object, place: str, surface: Surface | None = None) -> Ask:
+    """Read one request from JSON values.
+
+    Args:
+        values: An object with the keys of `Ask`; `request_id` is needed.
+        place: Where it stands, for messages.
+        surface: Of a request that names none.
+
+    Raises:
+        InputError: Names place, key and value.
+    """
     if not isinstance(values, dict):
         raise InputError(
             f'{place}: needs an object such as {{"request_id": "r1"}}, got {type(values).__name__}.'
@@ -151,10 +166,9 @@ def _ask(line: str, place: str, surface: Surface | None) -> Ask:
             raise InputError(
                 f"{place}: surface is missing; name one of {', '.join(Surface)} here or by --surface."
             )
-        values["surface"] = surface
+        values = {**values, "surface": surface}
     try:
-        values["surface"] = surface_of(values["surface"])
-        return Ask.model_validate(values)
+        return Ask.model_validate({**values, "surface": surface_of(values["surface"])})
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     except pydantic.ValidationError as error:
@@ -169,7 +183,7 @@ def _ask(line: str, place: str, surface: Surface | None) -> Ask:
 
 
 def requests_of(
-    asks: Sequence[Ask], dataset: Dataset, as_of: int, k: int, *, lake: LakeSettings
+    asks: Sequence[Ask], dataset: Dataset, as_of: int, k: int, *, lake: LakeSettings, home: Path | None = None
 ) -> tuple[Requests, Unknown]:
     """Turn requests of one surface into rows.
 
@@ -179,11 +193,13 @@ def requests_of(
         as_of: UTC seconds for requests without a time.
         k: Tracks wanted in each slate.
         lake: How played shares become strengths.
+        home: Of the bundle, from which the key of its users' names is looked for.
 
     Raises:
         InputError: A seed track is unknown; names request and track.
+        NotFoundError: Users stand under pseudonyms whose key is not here.
     """
-    users = dataset.users.ids.rows(_texts([ask.user_id for ask in asks]))
+    users = own_rows(dataset.users.ids, _texts([ask.user_id for ask in asks]), home)
     seconds = np.array([as_of if ask.seconds is None else ask.seconds for ask in asks], np.int64)
     queries = _as_of(dataset.queries(users, as_of), seconds)
     countries = dataset.users.countries.rows(_texts([ask.country for ask in asks]))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 
-Action = Literal["promote", "refuse", "rollback"]
+Action = Literal["promote", "refuse", "rollback", "replace"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Promotion:
 
     Args:
         time: When it was written, ISO 8601 in UTC.
-        action: "promote" and "rollback" make `digest` the champion, "refuse" changes nothing.
+        action: "promote" and "rollback" make `digest` the champion, "refuse" changes nothing, "replace" puts `digest` wherever
+            `previous` stood.
         digest: The bundle that this is about.
-        previous: The champion before this line, None when there was none.
+        previous: The champion before this line, None when there was none; of "replace", what is gone.
         reason: One sentence.
         run_id: The run that decided.
         evaluation: The figures that the decision rests on.
@@ -125,6 +126,13 @@ class PromotionLog:
             line = _line("rollback", restored, champion, reason=reason, run_id=run_id, evaluation={})
             return self._append(log, line)
 
+    def replace(self, old: str, new: str, *, reason: str, run_id: str) -> None:
+        """Put a bundle where another one stood that is gone; one that never was champion, and doing it again, add no line."""
+        with self._open() as (log, lines):
+            if old in _champions(lines):
+                line = _line("replace", new, old, reason=reason, run_id=run_id, evaluation={})
+                self._append(log, line)
+
     @contextmanager
     def _open(self) -> Iterator[tuple[FileIO, list[Promotion]]]:
         """Lock the file, so that no two runs promote on the same view, and cut off a torn last line."""
@@ -182,6 +190,8 @@ def _champions(lines: Sequence[Promotion]) -> list[str]:
             champions.append(line.digest)
         elif line.action == "rollback":
             champions.pop()
+        elif line.action == "replace":
+            champions = [line.digest if digest == line.previous else digest for digest in champions]
     return champions
 
 

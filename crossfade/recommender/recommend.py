@@ -1,5 +1,6 @@
 """The one recommender behind evaluation, the weekly batch and the server: requests in, slates out."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ from crossfade.reranking.rerank import GenreProfiles, TrackColumns, rerank
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.own_ids import own_rows
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.schema.tables import Surface
 
@@ -68,6 +70,9 @@ class Ranked:
     scores: Floats
 
 
+Watch = Callable[[Ranked, Slates], None]
+
+
 @dataclass(frozen=True)
 class Recommender:
     """A loaded bundle.
@@ -83,6 +88,7 @@ class Recommender:
         as_of: UTC seconds; the bundle knows what happened before.
         digest: The bundle's name.
         model: Digest of the model alone, as `model_digest`.
+        home: The bundle's directory, from which the key of its users' names is looked for; None where there is none.
     """
 
     dataset: Dataset
@@ -95,6 +101,7 @@ class Recommender:
     as_of: int
     digest: str
     model: str
+    home: Path | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -117,6 +124,7 @@ class Recommender:
             manifest["window"]["end"],
             manifest[DIGEST],
             model_digest(manifest),
+            directory,
         )
 
     @property
@@ -151,21 +159,25 @@ class Recommender:
     @cached_property
     def genre_rates(self) -> npt.NDArray[np.float64]:
         """[num_genres] everybody's share of plays among plays and skips, which exploration starts from."""
-        catalogue = self.catalogue
-        return genre_rates(self.dataset.interactions, catalogue.genre_rows, len(catalogue.genres))
+        return genre_rates(self.dataset.interactions, self.catalogue.genre_rows, len(self.catalogue.genres))
 
-    def recommend(self, requests: Requests) -> Slates:
+    def user_rows(self, user_ids: Sequence[str]) -> Rows:
+        """Map people's own ids [n] to rows, -1 unknown; errors as in `own_rows`."""
+        return own_rows(self.dataset.users.ids, user_ids, self.home)
+
+    def recommend(self, requests: Requests, watch: Watch | None = None) -> Slates:
         """Answer requests of one surface: retrieve, filter, rank, rerank, explain.
 
         A batch gives each request the slate that it gets alone. A slate is short where fewer tracks are left.
 
         Args:
             requests: n requests; callers bound n (`weekly.batch_users`), memory grows with it.
+            watch: Told candidates with their features, and what was chosen of them.
         """
         if not len(requests):
             return Slates.empty(requests.k)
         slates = explain(
-            self.choose(requests, self.exclusions(requests)),
+            self.choose(requests, self.exclusions(requests), watch=watch),
             requests.queries,
             catalogue=self.catalogue,
             statistics=self.statistics,
@@ -174,10 +186,19 @@ class Recommender:
         return verified(self, requests, slates) if requests.verify_reasons else slates
 
     def choose(
-        self, requests: Requests, excluded: Exclusions, *, muted_popular: Bools | None = None
+        self,
+        requests: Requests,
+        excluded: Exclusions,
+        *,
+        muted_popular: Bools | None = None,
+        watch: Watch | None = None,
     ) -> Slates:
-        """Return slates without reasons; arguments as in `rank`."""
-        return self.rerank(requests, self.rank(requests, excluded, muted_popular=muted_popular))
+        """Return slates without reasons; arguments as in `rank` and `recommend`."""
+        ranked = self.rank(requests, excluded, muted_popular=muted_popular)
+        slates = self.rerank(requests, ranked)
+        if watch is not None:
+            watch(ranked, slates)
+        return slates
 
     def ranker_of(self, surface: Surface) -> Ranker:
         """Return who orders a surface's candidates; its task says which sources are asked."""
@@ -202,19 +223,28 @@ class Recommender:
                 its features; None is nobody.
         """
         muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
-        ranker = self.ranker_of(requests.surface)
-        task = ranker.task
-        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, task.sources)
+        task = self.ranker_of(requests.surface).task
+        # New releases have few listens, if any: their own source brings them, and the ranker orders them by their artists.
+        asked = task.sources + ((c.RELEASES,) if requests.surface == Surface.RELEASE_RADAR else ())
+        candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
         if muted.any():
             candidates = _muted(candidates, muted, task.sources.index(c.POPULAR))
+        return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
+
+    def score(
+        self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
+    ) -> Ranked:
+        """Score given candidates, in no order; arguments as in `rank`."""
+        ranker = self.ranker_of(requests.surface)
         features = ranking_features(
             requests.taste,
             candidates,
             self.catalogue,
             self.statistics,
             self.sources.track_vectors,
-            task=task,
+            task=ranker.task,
         )
+        muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         features[np.ix_(muted, np.arange(features.shape[1]), POPULARITY)] = np.nan
         filled = candidates.rows >= 0
         scores = np.full(filled.shape, -np.inf, np.float32)
@@ -234,7 +264,9 @@ class Recommender:
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         exploration = policy.exploration(requests.k, self.settings.seed)
         places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
-        sources = np.where(np.isnan(candidates.ranks), np.inf, candidates.ranks).argmin(axis=2)
+        unranked = np.isnan(candidates.ranks)
+        best = np.where(unranked, np.inf, candidates.ranks).argmin(axis=2)
+        sources = np.where(unranked.all(axis=2), c.SLATE_SOURCES.index(c.RELEASES), best)
         return Slates.unexplained(
             _chosen(candidates.rows, places, np.int32(NO_ROW)),
             _chosen(ranked.scores, places, np.float32(-np.inf)),

@@ -10,7 +10,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Int64s, Queries
 from crossfade.recommender.onboarding import Picks
 from crossfade.schema.ids import NO_ROW, Rows
-from crossfade.schema.settings import LakeSettings
+from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import Surface
 
 # Without a duration only the share tells how early a skip was; up to 2 % of a track is a skip at once.

@@ -18,7 +18,7 @@ class Slates:
     Args:
         rows: [n, k] int32 tracks, -1 where unfilled.
         scores: [n, k] float32 ranker's scores, -inf where unfilled; reranking may put a lower one first.
-        sources: [n, k] int8 the place in `RADIO_SOURCES` of who ranked the track best, -1 unfilled.
+        sources: [n, k] int8 place in `SLATE_SOURCES` of who ranked the track best; `releases` where no other did; -1 unfilled.
         propensities: [n, k] float32 probability of the track at its place, 1 where it is not explored, 0 unfilled.
         reason_kinds: [n, k] int8 `ReasonKind`, 0 where there is none to show.
         reason_rows: [n, k] int32 track, artist or country of the reason's kind, -1 without.

@@ -86,7 +86,7 @@ def why(recommender: Recommender, user_id: str, track_id: str, surface: Surface)
     Raises:
         NotFoundError: User or track is unknown.
     """
-    users = recommender.dataset.users.ids.rows([user_id])
+    users = recommender.user_rows([user_id])
     row = int(recommender.catalogue.tracks.rows([track_id])[0])
     for kind, name, found in (("User", user_id, int(users[0])), ("Track", track_id, row)):
         if found < 0:

@@ -59,8 +59,11 @@ class Als:
         self.has_time_ = dataset.split.has_time
         feedback = self._feedback(everybody, len(dataset.catalogue))
         users = self._first_vectors(len(dataset.users), 0)
-        tracks = self._first_vectors(len(dataset.catalogue), 1)
         by_track = feedback.T.tocsr()
+        # Only what was heard gets a draw, so that more tracks in a catalogue change nothing for those that it had.
+        heard = np.flatnonzero(np.diff(by_track.indptr))
+        tracks = np.zeros((len(dataset.catalogue), self.settings.factors), np.float32)
+        tracks[heard] = self._first_vectors(len(heard), 1)
         for _ in range(self.settings.iterations):
             improve(users, tracks, feedback, self.settings.regularization)
             improve(tracks, users, by_track, self.settings.regularization)

@@ -68,6 +68,8 @@ RETRIEVERS: Final = MappingProxyType(
     {
         c.TWO_TOWER: "crossfade.retrieval.two_tower:TwoTower",
         c.ITEM_KNN: "crossfade.retrieval.item_knn:ItemKnn",
+        c.ALS: "crossfade.retrieval.als:Als",
+        c.EASE: "crossfade.retrieval.ease:Ease",
         c.ARTIST_TRACKS: "crossfade.retrieval.artist_tracks:ArtistTracks",
         c.POPULAR: "crossfade.retrieval.popular:Popular",
         c.TRANSITIONS: "crossfade.retrieval.transitions:Transitions",
@@ -75,8 +77,6 @@ RETRIEVERS: Final = MappingProxyType(
         c.REPLAYS: "crossfade.retrieval.replays:Replays",
         c.SASREC: "crossfade.retrieval.session_model:SasRec",
         c.GRU4REC: "crossfade.retrieval.session_model:Gru4Rec",
-        c.ALS: "crossfade.retrieval.als:Als",
-        c.EASE: "crossfade.retrieval.ease:Ease",
         c.ITEM2VEC: "crossfade.retrieval.item2vec:Item2Vec",
         c.RELEASES: "crossfade.retrieval.releases:Releases",
     }

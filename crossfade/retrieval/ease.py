@@ -28,15 +28,13 @@ class Ease:
     the tracks that t speaks for most, strongest first; empty outside the head.
 
     Args:
-        settings: Size of the head and regularization.
-        num_neighbours: Kept for each track.
+        settings: Size of the head, regularization and how many weights of a track are kept.
     """
 
     name = c.EASE
 
-    def __init__(self, settings: EaseSettings, num_neighbours: int) -> None:
+    def __init__(self, settings: EaseSettings) -> None:
         self.settings = settings
-        self.num_neighbours = num_neighbours
 
     def fit(self, dataset: Dataset) -> Self:
         """Solve for the weights of the head, forgetting any earlier fit."""
@@ -45,7 +43,7 @@ class Ease:
         together = baskets(acts, acts.track_rows, num_tracks)[:, head]
         weights = closed_form(together, self.settings.regularization)
         self.has_time_ = dataset.split.has_time
-        self.neighbours_ = spread(top_k(weights, self.num_neighbours), head, num_tracks)
+        self.neighbours_ = spread(top_k(weights, min(self.settings.neighbours, len(head))), head, num_tracks)
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
@@ -57,12 +55,7 @@ class Ease:
         """Write `weights.arrow` and `about.json`."""
         directory.mkdir(parents=True, exist_ok=True)
         save_matrix(self.neighbours_, directory / WEIGHTS)
-        save_about(
-            directory,
-            settings=self.settings.model_dump(),
-            num_neighbours=self.num_neighbours,
-            has_time=self.has_time_,
-        )
+        save_about(directory, settings=self.settings.model_dump(), has_time=self.has_time_)
 
     @classmethod
     def load(cls, directory: Path, catalogue: Catalogue) -> Self:
@@ -72,7 +65,7 @@ class Ease:
             IntegrityError: A file is missing, not whole, or of another catalogue.
         """
         about = load_about(directory)
-        loaded = cls(EaseSettings(**about["settings"]), about["num_neighbours"])
+        loaded = cls(EaseSettings(**about["settings"]))
         loaded.has_time_ = about["has_time"]
         loaded.neighbours_ = load_matrix(directory / WEIGHTS, len(catalogue))
         return loaded

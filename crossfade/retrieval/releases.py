@@ -14,7 +14,7 @@ from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.sparse import Matrix, top_of_rows
 from crossfade.schema import columns as c
 
-# What release_radar calls new; an older track is no release any more.
+# An older track is no release any more; the release radar's policy is stricter still.
 RELEASE_DAYS: Final = 28
 
 
@@ -32,6 +32,14 @@ class Releases:
         self.artists_ = ArtistTracks().fit(dataset)
         self._read(dataset.catalogue)
         return self
+
+    @classmethod
+    def of(cls, artists: ArtistTracks, catalogue: Catalogue) -> Self:
+        """Return the source over an artist source that is fitted already; nothing more is to be learnt or kept."""
+        made = cls()
+        made.artists_ = artists
+        made._read(catalogue)
+        return made
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Score a release by how dear its artist is; of equal ones the newer first; see `Retriever`."""
@@ -54,10 +62,7 @@ class Releases:
         Raises:
             IntegrityError: A file is missing, not whole, or of another catalogue.
         """
-        loaded = cls()
-        loaded.artists_ = ArtistTracks.load(directory, catalogue)
-        loaded._read(catalogue)
-        return loaded
+        return cls.of(ArtistTracks.load(directory, catalogue), catalogue)
 
     def _read(self, catalogue: Catalogue) -> None:
         artists, self.days_ = catalogue.artist_rows, catalogue.release_days.astype(np.int64)

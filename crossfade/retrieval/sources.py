@@ -1,6 +1,7 @@
 """All sources together: fitted, asked, and merged into one list of candidates."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -12,11 +13,13 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
+from crossfade.retrieval.releases import Releases
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import Settings, SourceSettings
 
 if TYPE_CHECKING:
+    from crossfade.retrieval.artist_tracks import ArtistTracks
     from crossfade.retrieval.two_tower import TwoTower
 
 Excluded = Callable[[Rows], npt.NDArray[np.bool_]]
@@ -35,7 +38,7 @@ def unfitted(name: str, settings: Settings) -> Retriever:
         c.SASREC: (settings.session_model, settings.index, settings.seed),
         c.GRU4REC: (settings.session_model, settings.index, settings.seed),
         c.ALS: (settings.als, settings.index, settings.seed),
-        c.EASE: (settings.ease, settings.sources.neighbours),
+        c.EASE: (settings.ease,),
         c.ITEM2VEC: (settings.item2vec, settings.index, settings.sources.neighbours, settings.seed),
     }
     return cast("Callable[..., Retriever]", retriever_class(name))(*arguments.get(name, ()))
@@ -45,17 +48,21 @@ class Sources:
     """The fitted retrievers, in the order of `RADIO_SOURCES`, which begin with `RETRIEVAL_SOURCES`.
 
     Args:
-        retrievers: Name -> fitted retriever, for every name of `RADIO_SOURCES`.
+        retrievers: Name -> fitted retriever, for every name of `RADIO_SOURCES` but those that were left out.
         catalogue: What they were fitted on.
     """
 
     def __init__(self, retrievers: Mapping[str, Retriever], catalogue: Catalogue) -> None:
-        self.retrievers = {name: retrievers[name] for name in c.RADIO_SOURCES}
+        self.retrievers = {
+            name: retrievers[name]
+            for name in c.RADIO_SOURCES
+            if name in retrievers or name not in c.PAIR_SOURCES
+        }
         self.catalogue = catalogue
 
     @classmethod
     def fit(cls, dataset: Dataset, settings: Settings, warm_start: "Sources | None" = None) -> "Sources":
-        """Fit every source on all interactions of the dataset.
+        """Fit every source that is asked of such data on all interactions of the dataset.
 
         Args:
             dataset: Cut by the caller to what may be known (`dataset.until`).
@@ -65,7 +72,8 @@ class Sources:
         Raises:
             TrainingError: A source cannot be fitted.
         """
-        retrievers = {name: unfitted(name, settings) for name in c.RADIO_SOURCES}
+        left_out = () if asks_pair_sources(dataset, settings.sources) else c.PAIR_SOURCES
+        retrievers = {name: unfitted(name, settings) for name in c.RADIO_SOURCES if name not in left_out}
         for name, retriever in retrievers.items():
             if name == c.TWO_TOWER and warm_start is not None:
                 cast("TwoTower", retriever).fit(dataset, warm_start=warm_start.two_tower)
@@ -114,16 +122,27 @@ class Sources:
             settings: How many to ask of each source, and how many candidates to return.
             excluded: Given rows [n, m] int32, returns [n, m] bool, true for tracks that query i must not get. It is
                 applied before merging, so that what is excluded takes nobody's place.
-            names: Who is asked, in the order of the candidates' sources.
+            names: Who is asked, in the order of the candidates' sources; of `SLATE_SOURCES`.
 
         Returns:
             Candidates [n, settings.candidates].
         """
         depth = min(settings.per_source, len(self.catalogue))
         rankings = [
-            best_allowed(self.retrievers[name], queries, excluded, depth, self.catalogue) for name in names
+            _padding(len(queries), depth)
+            if name in c.PAIR_SOURCES and name not in self.retrievers
+            else best_allowed(self._named(name), queries, excluded, depth, self.catalogue)
+            for name in names
         ]
         return merged(rankings, settings.candidates)
+
+    def _named(self, name: str) -> Retriever:
+        return self._releases if name == c.RELEASES else self.retrievers[name]
+
+    @cached_property
+    def _releases(self) -> Releases:
+        """The releases of the artists that `artist_tracks` knows; it reads what that source has learnt."""
+        return Releases.of(cast("ArtistTracks", self.retrievers[c.ARTIST_TRACKS]), self.catalogue)
 
     def save(self, directory: Path) -> None:
         """Write each source into a folder of its name."""
@@ -138,10 +157,19 @@ class Sources:
         Raises:
             IntegrityError: A source's files are missing, not whole, or of another catalogue.
         """
-        names = c.RADIO_SOURCES
+        names = [
+            name for name in c.RADIO_SOURCES if name not in c.PAIR_SOURCES or (directory / name).is_dir()
+        ]
         return cls(
             {name: retriever_class(name).load(directory / name, catalogue) for name in names}, catalogue
         )
+
+
+def asks_pair_sources(dataset: Dataset, settings: SourceSettings) -> bool:
+    """Say whether `PAIR_SOURCES` are asked: by default where there is little more than pairs of user and track."""
+    if settings.from_pairs == "auto":
+        return not (dataset.split.has_time and len(dataset.catalogue.artists))
+    return settings.from_pairs == "always"
 
 
 def best_allowed(

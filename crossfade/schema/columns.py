@@ -75,6 +75,9 @@ MEASURE: Final = "measure"
 LISTENS: Final = "listens"
 IS_FLAGGED: Final = "is_flagged"
 LIST: Final = "list"
+CREATED_AT: Final = (
+    "created_at"  # of stored features: when they were written; `timestamp` is the moment they are of
+)
 
 # What an event tells of its moment, and what else is read of users and moments.
 SITUATION: Final = (DEVICE, SHUFFLE, CONTEXT)
@@ -86,10 +89,12 @@ TWO_TOWER: Final = "two_tower"
 ITEM_KNN: Final = "item_knn"
 ARTIST_TRACKS: Final = "artist_tracks"
 POPULAR: Final = "popular"
-RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ARTIST_TRACKS, POPULAR)
-# Registered, but not among the sources of a recommender; docs/decisions/0004, 0008 and 0010 say why.
 ALS: Final = "als"
 EASE: Final = "ease"
+RETRIEVAL_SOURCES: Final = (TWO_TOWER, ITEM_KNN, ALS, EASE, ARTIST_TRACKS, POPULAR)
+# They read nothing but pairs of user and track, and are asked where data tells little more; docs/decisions/0019.
+PAIR_SOURCES: Final = (ALS, EASE)
+# Registered, but not among the sources of a recommender; docs/decisions/0008 and 0010 say why.
 ITEM2VEC: Final = "item2vec"
 RELEASES: Final = "releases"
 # Registered, but not among the sources of the radio; docs/decisions/0007 says why.
@@ -101,6 +106,8 @@ TRANSITIONS: Final = "transitions"
 SESSION_KNN: Final = "session_knn"
 REPLAYS: Final = "replays"
 RADIO_SOURCES: Final = (*RETRIEVAL_SOURCES, TRANSITIONS, SESSION_KNN, REPLAYS)
+# Who can have brought a track into a slate; the last one speaks up for the release radar, and no ranker reads it.
+SLATE_SOURCES: Final = (*RADIO_SOURCES, RELEASES)
 
 # What a track's vector can come from: its listens, the track tower's view of its content, or one of the cold paths.
 TOWER: Final = "tower"

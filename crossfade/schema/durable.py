@@ -79,8 +79,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked_or_refused(path: Path, purpose: str) -> Iterator[None]:
-    """Like `locked`, for blocks so long that a second one had better not wait.
+def locked_or_refused(path: Path, purpose: str, *, shared: bool = False) -> Iterator[None]:
+    """Like `locked`, for blocks so long that a second one had better not wait; shared, it only refuses others that are not.
 
     Raises:
         InputError: Another process holds the lock.
@@ -88,7 +88,7 @@ def locked_or_refused(path: Path, purpose: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(
                 f"Another process is {purpose} (it holds {path}); wait for it to end and run this again."

@@ -7,7 +7,14 @@ from crossfade.schema.errors import InputError, MissingExtraError
 from crossfade.schema.metrics import Kind, Metric
 
 try:
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+    from prometheus_client import (
+        CollectorRegistry,
+        Counter,
+        Gauge,
+        Histogram,
+        generate_latest,
+        start_http_server,
+    )
 except ImportError as error:
     raise MissingExtraError("prometheus-client", "kafka") from error
 
@@ -33,6 +40,10 @@ class Exposition:
             found.set(value)
         else:
             found.observe(value)
+
+    def text(self) -> bytes:
+        """Return all values in Prometheus' text format 0.0.4."""
+        return generate_latest(self.registry)
 
     def _collector(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.kind is Kind.HISTOGRAM:

@@ -1,7 +1,10 @@
 """Two kinds of id: external strings at the edges, contiguous int32 rows inside."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +13,9 @@ import pyarrow.compute as pc
 
 Rows = npt.NDArray[np.int32]
 NO_ROW = -1
+FEW_IDS: Final = (
+    1000  # so many are found one by one sooner than by a table of all ids, which each call would build
+)
 
 
 @dataclass(frozen=True)
@@ -39,14 +45,28 @@ class IdMap:
             ids: [n] external ids.
 
         Returns:
-            [n] int32 rows, -1 where the id is unknown.
+            [n] int32 rows, -1 where the id is unknown. Up to 1,000 ids are looked up by bisection, where the map is
+            sorted: a request's few ids then cost microseconds in a map of any size.
         """
+        if len(ids) <= FEW_IDS and self._is_sorted:
+            few = ids.to_pylist() if isinstance(ids, pa.Array | pa.ChunkedArray) else ids
+            return np.array([self._row(name) for name in few], np.int32)
         array = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids), pa.string())
         found = pc.fill_null(pc.index_in(array.cast(pa.string()), value_set=self.ids), NO_ROW)
         return np.asarray(
             found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found.to_numpy(),
             np.int32,
         )
+
+    @cached_property
+    def _is_sorted(self) -> bool:
+        return bool(pc.all(pc.less(self.ids[:-1], self.ids[1:])).as_py() is not False)
+
+    def _row(self, name: str | None) -> int:
+        if name is None:
+            return NO_ROW
+        place = bisect_left(range(len(self.ids)), name, key=lambda row: self.ids[row].as_py())
+        return place if place < len(self.ids) and self.ids[place].as_py() == name else NO_ROW
 
     def names(self, rows: Rows) -> list[str | None]:
         """Map rows [n] int32 to external ids; -1 gives None."""

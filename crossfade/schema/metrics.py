@@ -79,7 +79,49 @@ INGEST_LOST: Final = Metric(
     ("topic",),
 )
 
-METRICS: Final = (
+
+_LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+HTTP_REQUESTS: Final = Metric(
+    "crossfade_http_requests_total",
+    Kind.COUNTER,
+    "Requests answered, by route and status code.",
+    ("route", "status"),
+)
+HTTP_SECONDS: Final = Metric(
+    "crossfade_http_request_seconds",
+    Kind.HISTOGRAM,
+    "Time from a request's headers to the end of its answer.",
+    ("route",),
+    _LATENCIES,
+)
+QUEUE_SECONDS: Final = Metric(
+    "crossfade_recommend_queue_seconds",
+    Kind.HISTOGRAM,
+    "Time that a request waited for the recommender's worker.",
+    (),
+    _LATENCIES,
+)
+BATCH_REQUESTS: Final = Metric(
+    "crossfade_recommend_batch_requests",
+    Kind.HISTOGRAM,
+    "Requests that were answered together.",
+    (),
+    (1, 2, 4, 8, 16, 32),
+)
+FALLBACKS: Final = Metric(
+    "crossfade_fallbacks_total",
+    Kind.COUNTER,
+    "Answers that stood in for the recommender's own, by what they were: stored or popular.",
+    ("answer",),
+)
+EXPOSURES: Final = Metric("crossfade_exposures_total", Kind.COUNTER, "Exposures that were written down.")
+EXPOSURES_DROPPED: Final = Metric(
+    "crossfade_exposures_dropped_total",
+    Kind.COUNTER,
+    "Exposures that were lost since writing could not keep up or failed.",
+)
+
+INGEST_METRICS: Final = (
     INGEST_MESSAGES,
     INGEST_BYTES,
     INGEST_BUFFERED,
@@ -89,6 +131,16 @@ METRICS: Final = (
     INGEST_FENCED,
     INGEST_LOST,
 )
+SERVING_METRICS: Final = (
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    QUEUE_SECONDS,
+    BATCH_REQUESTS,
+    FALLBACKS,
+    EXPOSURES,
+    EXPOSURES_DROPPED,
+)
+METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS)
 
 
 class Recorder(Protocol):

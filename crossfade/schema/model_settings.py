@@ -55,6 +55,7 @@ class EaseSettings(Section):
 
     head: Count
     regularization: Positive
+    neighbours: Count
 
 
 class Item2VecSettings(Section):

@@ -11,6 +11,14 @@ import yaml
 from pydantic import Field
 
 from crossfade.schema.errors import SettingsError
+from crossfade.schema.lake_settings import (
+    BotSettings,
+    LakeSettings,
+    PrivacySettings,
+    QualitySettings,
+    StreamSettings,
+    UpkeepSettings,
+)
 from crossfade.schema.model_settings import (
     AlsSettings,
     DeepFmSettings,
@@ -21,8 +29,24 @@ from crossfade.schema.model_settings import (
     TwoTowerSettings,
 )
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
+from crossfade.schema.serving_settings import ServingSettings
 
-OF_MODEL = ("seed", "split", "lake", "bots", "skips", "two_tower", "sources", "index", "ranking", "deepfm")
+# Where tables are computed; the rows are the same.
+OF_MACHINE = {"lake": {"engine", "spark_master"}}
+OF_MODEL = (
+    "seed",
+    "split",
+    "lake",
+    "bots",
+    "skips",
+    "two_tower",
+    "als",
+    "ease",
+    "sources",
+    "index",
+    "ranking",
+    "deepfm",
+)
 
 
 class SplitSettings(Section):
@@ -33,78 +57,10 @@ class SplitSettings(Section):
     random_share: Annotated[float, Field(gt=0, lt=0.5)]
 
 
-class LakeSettings(Section):
-    """How silver and gold read events."""
-
-    session_gap_minutes: Count
-    positive_ms: Amount
-    positive_share: Share
-    early_skip_ms: Amount
-    late_skip_ms: Amount
-    save_strength: Positive
-    future_tolerance_minutes: Amount
-    lateness_days: Count
-    reopen_share: Share
-    rebuild_rows: Amount
-
-
-class UpkeepSettings(Section):
-    """What is kept of a lake, and in files of which size."""
-
-    bronze_days: Amount
-    exposure_days: Amount
-    version_days: Count
-    file_mib: Count
-
-
-class StreamSettings(Section):
-    """Batches of a stream into bronze."""
-
-    batch_rows: Count
-    batch_mib: Count
-    batch_seconds: Positive
-    queue_mib: Annotated[int, Field(ge=1, le=2047)]
-
-
-class BotSettings(Section):
-    """What machines and intruders are told by."""
-
-    just_over_ms: Count
-    loop_plays: Count
-    loop_share: Share
-    loop_artist_share: Share
-    metronome_plays: Annotated[int, Field(ge=3)]
-    metronome_spread: Positive
-    metronome_gap_seconds: Count
-    metronome_filled: Share
-    metronome_pause_seconds: Count
-    awake_hours: Annotated[int, Field(ge=2)]
-    intruder_plays: Count
-    intruder_known_share: Share
-    intruder_jumps: Count
-    travel_minutes: Amount
-    travel_jumps: Count
-    account_share: Share
-    score: Positive
-    score_cap: Positive
-    score_plays: Count
-    score_prior_plays: Amount
-
-
 class SkipSettings(Section):
     """What a skip says."""
 
     correct: bool
-
-
-class QualitySettings(Section):
-    """Limits of the expectations."""
-
-    max_unknown_track_share: Share
-    max_null_share: Share
-    min_volume_ratio: Share
-    max_stale_days: Amount
-    max_quarantined_share: Share
 
 
 class SourceSettings(Section):
@@ -112,6 +68,7 @@ class SourceSettings(Section):
 
     candidates: Count
     per_source: Count
+    from_pairs: Literal["auto", "always", "never"]
     neighbours: Count
 
 
@@ -170,6 +127,8 @@ class WeeklySettings(Section):
     batch_users: Count
     keep_generations: Count
     max_short_share: Share
+    store_url: str
+    expire_hours: Positive
 
 
 class TrackingSettings(Section):
@@ -188,6 +147,7 @@ class Settings(Section):
     stream: StreamSettings
     upkeep: UpkeepSettings
     bots: BotSettings
+    privacy: PrivacySettings
     skips: SkipSettings
     quality: QualitySettings
     two_tower: TwoTowerSettings
@@ -202,6 +162,7 @@ class Settings(Section):
     evaluation: EvaluationSettings
     gate: GateSettings
     weekly: WeeklySettings
+    serving: ServingSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:
@@ -213,9 +174,14 @@ class Settings(Section):
         """The models whose vectors of tracks the two-tower may read."""
         return InputModels(als=self.als, item2vec=self.item2vec)
 
+    def with_own_ids(self) -> "Settings":
+        """Return the settings with users under their own ids, for lakes that nobody keeps and listeners that nobody is."""
+        own_ids = self.privacy.model_copy(update={"pseudonymise": False})
+        return self.model_copy(update={"privacy": own_ids})
+
     def of_model(self) -> dict[str, Any]:
         """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""
-        return self.model_dump(include=set(OF_MODEL))
+        return self.model_dump(include=set(OF_MODEL), exclude=OF_MACHINE)
 
 
 def default_text() -> str:

@@ -158,6 +158,13 @@ def _epochs(values: pa.Array) -> pa.Array:
 
 def _timestamps_of_text(values: pa.Array) -> pa.Array:
     """Read ISO 8601 text, with its zone or in UTC if it names none, and numbers since 1970."""
+    try:
+        return values.cast(TIMESTAMP_TYPE)  # what services send: ISO 8601 with a zone throughout
+    except pa.ArrowInvalid:
+        return _timestamps_of_mixed_text(values)
+
+
+def _timestamps_of_mixed_text(values: pa.Array) -> pa.Array:
     naive_type = pa.timestamp("us")
     zoned = pc.match_substring_regex(values, _ZONED)
     number = pc.match_substring_regex(values, _NUMBER)

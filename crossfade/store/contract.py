@@ -1,6 +1,6 @@
 """One key-value contract for slates: (surface, user) to a slate inside a generation."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -150,6 +150,16 @@ class SlateStore(Protocol):
 
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
+        ...
+
+    def erase(self, surface: str, users: Collection[str], bundles: Mapping[str, str]) -> dict[str, int]:
+        """Remove users from every generation so that no byte of them stays; return {generation: slates removed}.
+
+        Args:
+            surface: Whose generations.
+            users: Names under which a person may stand.
+            bundles: {digest: digest of the bundle that replaced it}, for what generations tell of themselves.
+        """
         ...
 
     def prune(self, surface: str, keep: int) -> list[str]:

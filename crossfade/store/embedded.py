@@ -9,9 +9,9 @@
 import filecmp
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -143,6 +143,31 @@ class EmbeddedStore:
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
         return [read_about(path) for path in self._whole(surface)]
+
+    def erase(self, surface: str, users: Collection[str], bundles: Mapping[str, str]) -> dict[str, int]:
+        """Remove users from every generation, by writing it anew: a deleted value's bytes stay in LMDB's pages.
+
+        A generation keeps its name and its place; one that neither has the users nor a replaced bundle is left as it is.
+
+        Returns:
+            {generation: slates removed} of those that were written anew.
+
+        Raises:
+            InputError: Another process is writing generations of this surface.
+            CrossfadeError: The disk is full or broken; what is written anew already stays so.
+        """
+        removed: dict[str, int] = {}
+        for about in self.generations(surface):
+            reader = self.reader(surface, about.name)
+            count = sum(reader.get(user) is not None for user in set(users))
+            if count or about.bundle in bundles:
+                left = replace(
+                    about, num_users=len(reader) - count, bundle=bundles.get(about.bundle, about.bundle)
+                )
+                with self.begin(left) as writer:
+                    writer.copy(reader, users)
+                removed[about.name] = count
+        return removed
 
     def prune(self, surface: str, keep: int) -> list[str]:
         """Remove all but the last `keep` activated generations (the live one included); return what went."""

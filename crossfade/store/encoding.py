@@ -34,10 +34,33 @@ from crossfade.store.contract import (
 VERSION: Final = 1
 HEADER_BYTES: Final = 3
 SLOT_BYTES: Final = 14
+LONGEST_USER_BYTES: Final = 511  # LMDB's longest key; the same in every store
 LONGEST: Final = np.iinfo(np.uint16).max
 FASTEST: Final = 1
 
 Bytes = npt.NDArray[np.uint8]
+
+
+def key_of(user: str) -> bytes | None:
+    """Return the key of a user, None for an id that no store can hold."""
+    key = user.encode("utf-8", "surrogatepass")
+    return key if 0 < len(key) <= LONGEST_USER_BYTES else None
+
+
+def keyed(slates: pa.Table, generation: Generation) -> dict[bytes, bytes]:
+    """Pack slates (columns as in `SLATES`) by user; the last of a user counts.
+
+    Raises:
+        InputError: A user id is missing, empty or too long, or as in `encode`.
+    """
+    users = slates.column(c.USER_ID).cast(pa.binary())
+    lengths = pc.min_max(pc.binary_length(users)).as_py()
+    if users.null_count or not 0 < lengths["min"] <= lengths["max"] <= LONGEST_USER_BYTES:
+        raise InputError(
+            f"User ids must have 1 to {LONGEST_USER_BYTES} bytes; of {len(users)} given, "
+            f"{users.null_count} are missing and the others have {lengths['min']} to {lengths['max']}."
+        )
+    return dict(zip(users.to_pylist(), encode(slates, generation), strict=True))
 
 
 def encode(slates: pa.Table, generation: Generation) -> list[bytes]:

@@ -3,27 +3,26 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import lmdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from crossfade.schema import columns as c
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, IntegrityError
+from crossfade.schema.errors import IntegrityError
 from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import decode, encode
+from crossfade.store.encoding import decode, key_of, keyed
 
 ABOUT: Final = "generation.json"
 DATA: Final = "data.mdb"
-LONGEST_USER_BYTES: Final = 511  # LMDB's longest key
 FIRST_MAP_BYTES: Final = 1 << 26
+COPIED_AT_ONCE: Final = 10_000
 
 # LMDB refuses to open one file twice in one process, so that readers of a generation share its environment.
 _environments: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
@@ -87,28 +86,37 @@ class EmbeddedWriter:
         """
         if not slates.num_rows:
             return
-        users = slates.column(c.USER_ID).cast(pa.binary())
-        lengths = pc.min_max(pc.binary_length(users)).as_py()
-        if users.null_count or not 0 < lengths["min"] <= lengths["max"] <= LONGEST_USER_BYTES:
-            raise InputError(
-                f"User ids must have 1 to {LONGEST_USER_BYTES} bytes; of {len(users)} given, "
-                f"{users.null_count} are missing and the others have {lengths['min']} to {lengths['max']}."
-            )
-        latest = dict(zip(users.to_pylist(), encode(slates, self.generation), strict=True))
-        while not self._put(latest):
+        self.put_values(keyed(slates, self.generation))
+
+    def put_values(self, values: Mapping[bytes, bytes]) -> None:
+        """Add values under keys of 1 to 511 bytes and read them back; what is there already is replaced.
+
+        Raises:
+            IntegrityError: The store gives back something else.
+        """
+        while not self._put(values):
             self.environment.set_mapsize(2 * self.environment.info()["map_size"])
         with self.environment.begin() as transaction, transaction.cursor() as cursor:
-            if cursor.getmulti(list(latest)) != list(latest.items()):
+            if cursor.getmulti(list(values)) != list(values.items()):
                 raise IntegrityError(
-                    f"The store gives back other slates than were written to {self.generation.name}; check "
+                    f"The store gives back other values than were written to {self.generation.name}; check "
                     "the disk and publish the generation again."
                 )
+
+    def copy(self, reader: "EmbeddedReader", without: Collection[str]) -> None:
+        """Add the slates of another generation as they are, but for those of some users."""
+        left_out = {user.encode() for user in without}
+        with reader.environment.begin(buffers=False) as transaction:
+            slates = ((key, value) for key, value in transaction.cursor() if key not in left_out)
+            while batch := dict(islice(slates, COPIED_AT_ONCE)):
+                while not self._put(batch):
+                    self.environment.set_mapsize(2 * self.environment.info()["map_size"])
 
     def __len__(self) -> int:
         """Return the number of slates so far."""
         return int(self.environment.stat()["entries"])
 
-    def _put(self, values: dict[bytes, bytes]) -> bool:
+    def _put(self, values: Mapping[bytes, bytes]) -> bool:
         try:
             with self.environment.begin(write=True) as transaction, transaction.cursor() as cursor:
                 cursor.putmulti(values.items(), append=_goes_last(cursor, list(values)))
@@ -143,12 +151,22 @@ class EmbeddedReader:
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one."""
-        key = user.encode()
-        if not 0 < len(key) <= LONGEST_USER_BYTES:
+        key = key_of(user)
+        if key is None:
             return None
         with self.environment.begin() as transaction:
             value = transaction.get(key)
         return None if value is None else decode(value, user, self.generation)
+
+    def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values under n keys of 1 to 511 bytes, None where there is none."""
+        with self.environment.begin() as transaction:
+            return [transaction.get(key) for key in keys]
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys with their values."""
+        with self.environment.begin() as transaction:
+            yield from transaction.cursor()
 
     def __len__(self) -> int:
         """Return the number of slates."""

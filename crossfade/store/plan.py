@@ -123,7 +123,7 @@ def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: 
     content = [inputs, file_digests(dataset_dir), code_version()]
     key = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     day = datetime.fromtimestamp(dataset.split.end, UTC).strftime("%Y%m%d")
-    return Generation(name=f"{day}-{key}", sources=c.RADIO_SOURCES, reason_kinds=KINDS, **inputs)
+    return Generation(name=f"{day}-{key}", sources=c.SLATE_SOURCES, reason_kinds=KINDS, **inputs)
 
 
 def shard_home(workspace: Workspace, surface: str, generation: str) -> Path:

@@ -144,7 +144,7 @@ def _table(ids: pa.Array, slates: "Slates", recommender: "Recommender") -> pa.Ta
         c.TRACK_IDS: recommender.catalogue.table.column(c.TRACK_ID).take(pa.array(rows)),
         SCORES: pa.array(slates.scores[filled]),
         PROPENSITIES: pa.array(slates.propensities[filled]),
-        SOURCES: pa.array(c.RADIO_SOURCES).take(pa.array(slates.sources[filled])),
+        SOURCES: pa.array(c.SLATE_SOURCES).take(pa.array(slates.sources[filled])),
         REASON_KINDS: pa.array(KINDS).take(pa.array(kinds)),
         REASONS: recommender.wording.texts(kinds, slates.reason_rows[filled]),
     }

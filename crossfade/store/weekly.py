@@ -20,7 +20,7 @@ from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store.checks import SlateChecks
 from crossfade.store.contract import Generation, GenerationWriter, SlateStore
-from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.opening import opened
 from crossfade.store.plan import ShardSpec, plan_shards, read_plan, shard_home
 from crossfade.store.shards import FEW_CANDIDATES, Receipt, generate_shard
 
@@ -44,9 +44,11 @@ class Published:
     short: Mapping[str, int]
 
 
-def store_of(workspace: Workspace) -> SlateStore:
-    """Return the workspace's store."""
-    return EmbeddedStore(workspace.store)
+def store_of(workspace: Workspace, settings: WeeklySettings | None = None) -> SlateStore:
+    """Return the store that playlists are published to: `store_url`, else the workspace's own."""
+    if settings is None:
+        return opened("", workspace)
+    return opened(settings.store_url, workspace, expire_hours=settings.expire_hours)
 
 
 def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> Published:
@@ -57,7 +59,7 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
 
     Args:
         workspace: Has the bundle, the plan, the shards and the store.
-        settings: `max_short_share` is read.
+        settings: `max_short_share`, `store_url` and `expire_hours` are read.
         surface: Whose generation it is.
         generation: Its name, from the plan.
 
@@ -72,7 +74,7 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
     policy = load_policies(bundle_dir / POLICIES)[surface]
     checks = SlateChecks(Catalogue.load(bundle_dir), policy, planned.length)
     publication = _Publication(planned, checks, shard_home(workspace, surface, planned.name))
-    with store_of(workspace).begin(planned) as writer:
+    with store_of(workspace, settings).begin(planned) as writer:
         for spec in shards:
             publication.add(spec, writer)
         return publication.finished(writer, settings.max_short_share)
@@ -87,7 +89,7 @@ def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, g
     Raises:
         NotFoundError: The generation is not published.
     """
-    store = store_of(workspace)
+    store = store_of(workspace, settings)
     store.activate(surface, generation)
     removed = store.prune(surface, settings.keep_generations)
     for name in removed:
@@ -95,13 +97,13 @@ def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, g
     return removed
 
 
-def rollback(workspace: Workspace, surface: Surface) -> str:
+def rollback(workspace: Workspace, surface: Surface, settings: WeeklySettings | None = None) -> str:
     """Make the generation before the live one live again, and return its name.
 
     Raises:
         NotFoundError: There is none.
     """
-    return store_of(workspace).rollback(surface)
+    return store_of(workspace, settings).rollback(surface)
 
 
 class _Publication:

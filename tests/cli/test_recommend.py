@@ -7,6 +7,7 @@ import pytest
 
 from crossfade.cli.main import main
 from crossfade.recommender.workspace import Workspace
+from tests.features.gold import gold_lake
 from tests.recommender import world
 
 
@@ -154,3 +155,25 @@ def test_why_does_not_know_strangers(bundle: Path, ran) -> None:  # type: ignore
         code, _, err = ran("why", *asked, "--bundle", bundle)
         assert code == 2
         assert f"{words} is not in bundle {bundle.name}" in err
+
+
+def test_a_replay_that_differs_says_where_and_fails(bundle: Path, tmp_path: Path, ran) -> None:  # type: ignore[no-untyped-def]
+    workspace, log = bundle.parents[1], tmp_path / "log.jsonl"
+    ask = ("--bundle", bundle, "--surface", "home", "--k", 2, "--feature-log", log)
+    assert ran("recommend", "u00", *ask)[0] == 0
+    gold_lake(tmp_path / "lake", world.dataset(), shift_seconds=7200)
+    places = ("--lake", tmp_path / "lake", "--workspace", workspace)
+    code, out, _ = ran("features", "replay", log, *places, "--rows", 1)
+    assert code == 1
+    assert out.startswith("1 requests, 72 features, ")
+    assert out.splitlines()[1].startswith("  u00  r")
+    code, out, _ = ran("features", "replay", log, *places, "--json")
+    told = json.loads(out)
+    assert (code, told["requests"], told["values"]) == (1, 1, 72)
+    assert len(told["differences"]) == min(told["different"], 20)
+    assert {"request", "track_id", "feature", "logged", "recomputed"} == set(told["differences"][0])
+
+
+def test_online_features_need_a_workspace(bundle: Path, ran) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = ran("recommend", "u00", "--bundle", bundle, "--surface", "home", "--latest-features")
+    assert (code, "--latest-features needs --workspace DIR, which has them." in err) == (2, True)

@@ -12,7 +12,7 @@ from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
-from crossfade.schema.columns import RANKING_FEATURES
+from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
 from tests import builders
 
 DAY = SECONDS_PER_DAY
@@ -37,7 +37,7 @@ PLAYS = [
 ]
 ROWS = np.array([[A2, A3, B1, C1, D1, -1]] * 3, np.int32)
 VECTORS = np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8], [0, -1], [0.8, 0.6]], np.float32)
-SOURCES = 4
+SOURCES = len(RETRIEVAL_SOURCES)
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_vector_affinities_are_cosines(ann: np.ndarray[Any, Any]) -> None:
 
 def test_sources_give_scores_ranks_and_their_number(dataset: Dataset) -> None:
     nan = np.nan
-    scores = np.array([[[0.5, nan, nan, 2.0], [nan] * 4]], np.float32)
-    ranks = np.array([[[3, nan, nan, 0], [nan] * 4]], np.float32)
+    scores = np.array([[[0.5, *[nan] * (SOURCES - 2), 2.0], [nan] * SOURCES]], np.float32)
+    ranks = np.array([[[3, *[nan] * (SOURCES - 2), 0], [nan] * SOURCES]], np.float32)
     candidates = Candidates(np.array([[A2, -1]], np.int32), scores, ranks)
     queries = dataset.queries(np.array([0], np.int32), NOW)
     features = ranking_features(queries, candidates, TRACKS, Statistics.of(dataset, NOW), VECTORS)[0]

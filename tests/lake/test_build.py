@@ -12,13 +12,16 @@ from crossfade.lake import silver
 from crossfade.lake.build import STEPS, refresh
 from crossfade.lake.lake import BRONZE, GOLD, QUARANTINE, SILVER, Lake
 from crossfade.lake.layout import GOLD_SCHEMAS, QUARANTINE_SCHEMA, SILVER_SCHEMAS
+from crossfade.lake.own_ids import own_ids
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import EVENTS, TRACKS
+from crossfade.schema.user_keys import UserKey, write_keys
 from tests.lake.rows import Row, arrow, bronze, minute
 
 SETTINGS: Final = default_settings()
+KEY: Final = UserKey(b"k" * 32)
 PLAYS: Final[list[Row]] = [
     {c.USER_ID: "u", c.TRACK_ID: "1", c.TIMESTAMP: minute(0), c.PLAYED_MS: 60_000},
     {c.USER_ID: "u", c.TRACK_ID: "1", c.TIMESTAMP: minute(0), c.PLAYED_MS: 50_000},
@@ -30,6 +33,7 @@ PLAYS: Final[list[Row]] = [
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake.create(tmp_path / "lake")
+    write_keys(lake.path, (KEY,))
     lake.append(BRONZE, "events", bronze(PLAYS))
     named: list[Row] = [
         {c.TRACK_ID: "1", c.TITLE: "old"},
@@ -58,7 +62,8 @@ def test_all_tables_are_built_with_their_schemas_and_counts_add_up(lake: Lake) -
     assert catalogue.column(c.TRACK_ID).to_pylist() == ["1", "2", "3"]
     assert catalogue.column(c.TITLE).to_pylist() == ["new", None, None]
     assert sorted(lake.read(GOLD, "interactions").column(c.STRENGTH).to_pylist()) == [-1.0, 1.0, 5.0]
-    assert lake.read(GOLD, "user_profiles").column(c.USER_ID).to_pylist() == ["u", "v"]
+    profiles = lake.read(GOLD, "user_profiles").column(c.USER_ID).to_pylist()
+    assert sorted(own_ids(lake, profiles).values()) == ["u", "v"]
 
 
 @pytest.mark.parametrize("kept", [0, 2])
@@ -164,6 +169,7 @@ def test_a_killed_refresh_run_again_ends_in_the_same_state(lake: Lake, tmp_path:
     report = refresh(lake, SETTINGS)
     assert len(report.written) == len(STEPS) - write + 1
     whole = Lake.create(tmp_path / "whole")
+    write_keys(whole.path, (KEY,))
     whole.append(BRONZE, "events", lake.read(BRONZE, "events"))
     whole.append(BRONZE, "tracks", lake.read(BRONZE, "tracks"))
     whole.append(QUARANTINE, "events", lake.read(QUARANTINE, "events"))

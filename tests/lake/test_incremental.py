@@ -7,13 +7,15 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from crossfade.lake.build import LakeReport, refresh
+from crossfade.lake.build import STEPS, LakeReport, refresh
 from crossfade.lake.changes import REPLACED
+from crossfade.lake.forgetting import delete_user
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import ARTISTS, EVENTS, PLAYLISTS, TRACKS, USERS
+from crossfade.schema.user_keys import lake_keys, new_key, write_keys
 from tests.lake.rows import Row, arrow, bronze, minute
 
 SETTINGS: Final = default_settings()
@@ -56,8 +58,11 @@ def assert_same(lake: Lake, whole: Lake) -> None:
 
 
 def rebuilt(lake: Lake, path: Path, settings: Any) -> Lake:
-    """Return a lake with the same bronze, built whole."""
+    """Return a lake with the same bronze and key, built whole."""
     whole = Lake.create(path)
+    keys = lake_keys(lake.path)
+    assert keys is not None
+    write_keys(whole.path, keys.keys)
     for table in lake.versions():
         if table.startswith(BRONZE):
             whole.append(*table.split("/"), lake.read(*table.split("/")))
@@ -80,11 +85,14 @@ def arrivals(rng: random.Random, moment: float, number: int) -> Iterator[tuple[s
         yield TRACKS.name, bronze([named | about], TRACKS)
     if rng.random() < 0.2:
         yield ARTISTS.name, bronze([{c.ARTIST_ID: "a1", c.NAME: f"Ann {number}"} | about], ARTISTS)
-        yield USERS.name, bronze([{c.USER_ID: "u1", c.COUNTRY: rng.choice(["SE", None])} | about], USERS)
+        yield USERS.name, bronze([{c.USER_ID: "user-1", c.COUNTRY: rng.choice(["SE", None])} | about], USERS)
         lists: Row = {c.PLAYLIST_ID: "p", c.TRACK_IDS: ["t1", f"x{number}"]}
         yield PLAYLISTS.name, bronze([lists | about], PLAYLISTS)
     if rng.random() < 0.2:
-        decided: Row = {c.USER_ID: f"u{rng.randrange(5)}", c.LIST: rng.choice(["allow", "deny", "forget"])}
+        decided: Row = {
+            c.USER_ID: f"user-{rng.randrange(5)}",
+            c.LIST: rng.choice(["allow", "deny", "forget"]),
+        }
         yield BOT_LISTS, arrow([decided | {c.IMPORTED_AT: minute(moment)}], BOT_LISTS_SCHEMA)
 
 
@@ -92,18 +100,19 @@ def _event(rng: random.Random, moment: float, number: int, place: int) -> Row:
     late = rng.choice([0, 0, 0, 1, 2, 9]) * DAY
     at = moment - late - rng.choice([rng.uniform(0, 40), rng.uniform(0, DAY), 10 * rng.randrange(12)])
     again = rng.random() < 0.15
+    user = f"user-{rng.randrange(5)}"
     return {
         c.EVENT_ID: f"e{rng.randrange(max(number, 1))}-{rng.randrange(25)}"
         if again
         else f"e{number}-{place}",
-        c.USER_ID: f"u{rng.randrange(5)}",
+        c.USER_ID: user,
         c.TRACK_ID: f"t{rng.randrange(12)}",
         c.ARTIST_ID: rng.choice([None, "a1", "a2"]),
         c.TIMESTAMP: None if rng.random() < 0.05 else minute(round(at)),
         c.EVENT_TYPE: rng.choice(["listen", "listen", "listen", "listen", "save", "exposure"]),
         c.PLAYED_MS: rng.choice([1_000, 31_000, 31_000, 200_000, None]),
         c.PLAYED_SHARE: rng.choice([None, 0.1, 0.9]),
-        c.SESSION_ID: rng.choice([None, None, None, "s1", "s2"]),
+        c.SESSION_ID: rng.choice([None, None, None, "s1", f"{user}/s2"]),
         c.COUNTRY: rng.choice([None, None, "SE", "AR"]),
         c.DEVICE: rng.choice(["phone", "phone", "web"]),
         c.SOURCE_ROW: place,
@@ -128,6 +137,48 @@ def test_many_refreshes_equal_a_rebuild(tmp_path: Path) -> None:
     assert "silver/events" in {table for report in reports for table in report.updated}
     assert_same(lake, rebuilt(lake, tmp_path / "whole", EAGER))
     assert refresh(lake, EAGER).written == ()
+
+
+def test_another_key_and_removed_rows_rebuild_and_no_own_id_gets_below_bronze(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    settings = parse_settings("", ["lake.rebuild_rows=0", "lake.reopen_share=1"])
+
+    def arrive(name: str, user: str, day: float) -> LakeReport:
+        about: Row = {c.IMPORTED_AT: minute(day * DAY), c.SOURCE_FILE: name, c.EVENT_ID: f"{user}/{name}"}
+        play: Row = {c.USER_ID: user, c.TRACK_ID: "t", c.TIMESTAMP: minute(day * DAY)}
+        lake.append(BRONZE, EVENTS.name, bronze([play | about]))
+        return refresh(lake, settings)
+
+    arrive("first", "ann-4711", 0)
+    assert "silver/events" in arrive("second", "bob-0815", 1).updated
+    keys = lake_keys(lake.path)
+    assert keys is not None
+    names = lake.read("silver", EVENTS.name).sort_by(c.TIMESTAMP).column(c.USER_ID).to_pylist()
+    assert names == [keys.current.pseudonym(user) for user in ("ann-4711", "bob-0815")]
+    for table in lake.versions():
+        assert table.startswith(BRONZE) or "ann-" not in repr(lake.read(*table.split("/")).to_pylist()), table
+    write_keys(lake.path, (new_key(), *keys.keys))
+    report = refresh(lake, settings)
+    assert (report.updated, set(report.written)) == ((), {step.target for step in STEPS})
+    with lake.writing():
+        assert delete_user(lake, BRONZE, EVENTS.name, "ann-4711") == 1
+    report = refresh(lake, settings)
+    assert "silver/events" in report.written
+    assert report.updated == ()
+    assert_same(lake, rebuilt(lake, tmp_path / "whole", settings))
+
+
+def test_new_files_may_lack_columns(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    settings = parse_settings("", ["lake.rebuild_rows=0", "lake.reopen_share=1"])
+    plays: list[Row] = [{c.USER_ID: "u", c.TRACK_ID: "t", c.TIMESTAMP: minute(day * DAY)} for day in (1, 2)]
+    lake.append(BRONZE, EVENTS.name, bronze([play | {c.EVENT_ID: f"e{n}"} for n, play in enumerate(plays)]))
+    refresh(lake, settings)
+    about: Row = {c.EVENT_ID: "untimed", c.USER_ID: "u", c.TRACK_ID: "t", c.IMPORTED_AT: minute(3 * DAY)}
+    few = (c.EVENT_ID, c.EVENT_TYPE, c.USER_ID, c.TRACK_ID, c.SOURCE_FILE, c.SOURCE_ROW, c.IMPORTED_AT)
+    lake.append(BRONZE, EVENTS.name, bronze([about]).select(few))
+    assert "silver/events" in refresh(lake, settings).updated
+    assert_same(lake, rebuilt(lake, tmp_path / "whole", settings))
 
 
 def test_few_new_events_replace_their_days_only_and_many_rebuild(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from crossfade.lake import bots
 from crossfade.lake.build import refresh
 from crossfade.lake.lake import BRONZE, GOLD, SILVER, Lake
+from crossfade.lake.own_ids import own_ids
 from crossfade.quality.bots import put_on_list, require_one_list, suspects
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
@@ -28,7 +29,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def learnt_from(lake: Lake) -> set[str]:
-    return set(lake.read(GOLD, "interactions").column(c.USER_ID).to_pylist())
+    return set(own_ids(lake, lake.read(GOLD, "interactions").column(c.USER_ID).to_pylist()).values())
 
 
 def test_a_suspect_has_the_evidence_of_each_rule_and_loses_no_event(lake: Lake) -> None:

@@ -89,6 +89,19 @@ def test_rollbacks_lead_further_and_further_back(log: PromotionLog) -> None:
     assert [line.action for line in log.lines()] == ["promote"] * 3 + ["rollback"] * 2 + ["promote"]
 
 
+def test_a_replaced_bundle_stands_wherever_the_old_one_stood(log: PromotionLog) -> None:
+    for digest in ("aaa", "bbb", "ccc"):
+        promote(log, digest)
+    for _ in range(2):
+        log.replace("bbb", "new", reason="Without somebody.", run_id="erased")
+        log.replace("never", "new", reason="Without somebody.", run_id="erased")
+    assert log.champions() == ["aaa", "new", "ccc"]
+    assert [line.action for line in log.lines()] == ["promote"] * 3 + ["replace"]
+    assert log.rollback(reason="Complaints.", run_id="operator").digest == "new"
+    promote(log, "new")
+    assert len(log.lines()) == 5
+
+
 def test_rollback_without_an_earlier_champion(log: PromotionLog) -> None:
     with pytest.raises(NotFoundError, match=r"no earlier champion to roll back to: .* knows none"):
         log.rollback(reason="None.", run_id="operator")

@@ -12,6 +12,7 @@ from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import POPULARITY, Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
+from crossfade.schema import columns as c
 from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
@@ -142,6 +143,22 @@ def test_release_radar_shows_its_window_only(recommender: Recommender) -> None:
     assert slates.lengths.min() > 0
     assert days.max() <= today
     assert days.min() > today - policy.new_release_days
+
+
+def test_release_radar_hears_of_every_release_of_the_artists(recommender: Recommender) -> None:
+    wanted = requests(recommender, surface=Surface.RELEASE_RADAR)
+    excluded = recommender.exclusions(wanted)
+    told = recommender.sources.retrieve(wanted.taste, recommender.settings.sources, excluded, (c.RELEASES,))
+    ranked = recommender.rank(wanted, excluded)
+    assert (told.rows >= 0).any(axis=1).all()
+    for released, candidates in zip(told.rows, ranked.candidates.rows, strict=True):
+        assert set(released[released >= 0]) <= set(candidates)
+    # The ranker sees what its own sources say; a track that none of them brought is the releases'.
+    assert ranked.candidates.ranks.shape[2] == len(recommender.ranker.task.sources)
+    best = int(recommender.rerank(wanted, ranked).rows[0, 0])
+    ranked.candidates.ranks[0, ranked.candidates.rows[0] == best] = np.nan
+    slates = recommender.rerank(wanted, ranked)
+    assert c.SLATE_SOURCES[int(slates.sources[0, 0])] == c.RELEASES
 
 
 def test_scores_and_sources_are_those_of_the_candidates(recommender: Recommender) -> None:

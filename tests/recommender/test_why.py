@@ -51,7 +51,7 @@ def test_what_was_heard_says_so(recommender: Recommender) -> None:
 
 def test_what_is_outside_the_release_window_says_so(recommender: Recommender) -> None:
     assert (
-        "not released in the last 28 days" in why(recommender, "u01", "r00", Surface.RELEASE_RADAR).excluded
+        "not released in the last 14 days" in why(recommender, "u01", "r00", Surface.RELEASE_RADAR).excluded
     )
 
 

@@ -22,14 +22,8 @@ def fitted(request: pytest.FixtureRequest) -> Retriever:
 
 
 def test_every_retrieval_source_is_registered() -> None:
-    others = (
-        c.SASREC,
-        c.GRU4REC,
-        c.ALS,
-        c.EASE,
-        c.ITEM2VEC,
-        c.RELEASES,
-    )  # no default sources; docs/decisions/0004, 0007, 0008 and 0010
+    # No default sources; docs/decisions/0007, 0008 and 0010.
+    others = (c.SASREC, c.GRU4REC, c.ITEM2VEC, c.RELEASES)
     assert tuple(RETRIEVERS) == (*c.RADIO_SOURCES, *others)
 
 

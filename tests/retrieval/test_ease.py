@@ -17,8 +17,8 @@ from tests.retrieval import worlds
 
 
 def model(num_neighbours: int = 5, head: int = 100, regularization: float = 1.0) -> Ease:
-    changes = {"head": head, "regularization": regularization}
-    return Ease(default_settings().ease.model_copy(update=changes), num_neighbours)
+    changes = {"head": head, "regularization": regularization, "neighbours": num_neighbours}
+    return Ease(default_settings().ease.model_copy(update=changes))
 
 
 def test_weights_solve_the_ridge_regression_of_each_column_from_the_others() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.dataset import Dataset
+from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.sources import Sources, best_allowed, merged, unfitted
+from crossfade.retrieval.sources import Sources, asks_pair_sources, best_allowed, merged, unfitted
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
@@ -56,9 +56,10 @@ def nothing_excluded(rows: Rows) -> Any:
 
 
 def four(*rows: list[int]) -> Sources:
-    retrievers = dict.fromkeys(c.RADIO_SOURCES, Fixed([]))
-    retrievers |= {name: Fixed(chosen) for name, chosen in zip(c.RETRIEVAL_SOURCES, rows, strict=True)}
-    return Sources(retrievers, WORLD.catalogue)
+    """Return sources without those of pairs; `rows` are what the others of the discovery return."""
+    named = (name for name in c.RETRIEVAL_SOURCES if name not in c.PAIR_SOURCES)
+    retrievers = {name: Fixed([]) for name in c.RADIO_SOURCES if name not in c.PAIR_SOURCES}
+    return Sources(retrievers | dict(zip(named, map(Fixed, rows), strict=True)), WORLD.catalogue)
 
 
 def ranking(*rows: list[int]) -> Ranking:
@@ -177,6 +178,41 @@ def test_save_and_load_keep_the_candidates(fitted: Sources, tmp_path: Path) -> N
     )
     np.testing.assert_array_equal(first.rows, second.rows)
     np.testing.assert_allclose(first.scores, second.scores, rtol=1e-5)
+
+
+def test_sources_of_pairs_can_be_left_out(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(
+        update={"sources": SETTINGS.sources.model_copy(update={"from_pairs": "never"})}
+    )
+    without = Sources.fit(WORLD, settings)
+    sure = [name for name in c.RADIO_SOURCES if name not in c.PAIR_SOURCES]
+    assert list(without.retrievers) == sure
+    queries = WORLD.queries(np.array([0], np.int32), worlds.NOW)
+    candidates = without.retrieve(queries, settings.sources, nothing_excluded)
+    of_pairs = np.isin(c.RETRIEVAL_SOURCES, c.PAIR_SOURCES)
+    assert np.isnan(candidates.ranks[:, :, of_pairs]).all()
+    assert (candidates.ranks[:, :, ~of_pairs] == 0).any(axis=(0, 1)).all()
+    without.save(tmp_path)
+    assert list(Sources.load(tmp_path, WORLD.catalogue).retrievers) == sure
+
+
+@pytest.mark.parametrize(
+    ("has_time", "artists", "setting", "expected"),
+    [
+        (True, ["x"], "auto", False),
+        (False, ["x"], "auto", True),
+        (True, None, "auto", True),
+        (True, ["x"], "always", True),
+        (False, None, "never", False),
+    ],
+)
+def test_sources_of_pairs_are_asked_where_data_tells_little_more(
+    has_time: bool, artists: list[str] | None, setting: str, expected: bool
+) -> None:
+    tracks = builders.catalogue([{c.TRACK_ID: "t", c.ARTIST_IDS: artists}])
+    dataset = builders.dataset([("u", "t", 1.0)], tracks, split=Split(2, 3, 4, has_time=has_time))
+    settings = SETTINGS.sources.model_copy(update={"from_pairs": setting})
+    assert asks_pair_sources(dataset, settings) is expected
 
 
 def test_a_warm_start_reaches_the_two_tower(fitted: Sources) -> None:

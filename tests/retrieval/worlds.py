@@ -49,5 +49,5 @@ def tiny_settings() -> Settings:
         "als: {factors: 2}\n"
         "item2vec: {dim: 4, epochs: 200, learning_rate: 0.1}\n"
         "session_model: {dim: 8, length: 4, batch_size: 8, epochs: 20, learning_rate: 0.02, negatives: 8}\n"
-        "index: {backend: exact}\nsources: {candidates: 12, per_source: 6, neighbours: 5}\n"
+        "index: {backend: exact}\nsources: {candidates: 12, per_source: 6, neighbours: 5, from_pairs: always}\n"
     )

@@ -68,6 +68,23 @@ with locked(Path(sys.argv[1])):
 """
 
 
+def test_shared_locks_only_refuse_others(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with (
+        locked_or_refused(path, "erasing", shared=True),
+        locked_or_refused(path, "erasing", shared=True),
+        pytest.raises(InputError, match="Another process is streaming"),
+        locked_or_refused(path, "streaming"),
+    ):
+        pass
+    with (
+        locked_or_refused(path, "streaming"),
+        pytest.raises(InputError, match="Another process is erasing"),
+        locked_or_refused(path, "erasing", shared=True),
+    ):
+        pass
+
+
 def test_a_lock_is_refused_while_held_and_freed_by_death(tmp_path: Path) -> None:
     path = tmp_path / "new" / ".lock"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)

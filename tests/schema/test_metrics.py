@@ -12,7 +12,7 @@ from crossfade.schema.metrics import METRICS, Kind, Metric, Unrecorded
 PLAYS = Metric("crossfade_plays_total", Kind.COUNTER, "Plays.", ("layer",))
 AGE = Metric("crossfade_age_seconds", Kind.GAUGE, "Age.")
 TOOK = Metric("crossfade_took_seconds", Kind.HISTOGRAM, "Time.", (), (1.0, 2.0))
-UNITS = ("_total", "_seconds", "_messages")
+UNITS = ("_total", "_seconds", "_messages", "_requests")
 
 
 def test_names_are_unique_and_carry_units() -> None:
@@ -24,7 +24,8 @@ def test_names_are_unique_and_carry_units() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text("utf-8")
+    docs = Path(__file__).parents[2] / "docs"
+    page = "".join((docs / name).read_text("utf-8") for name in ("ingest.md", "serving.md"))
     assert [metric.name for metric in METRICS if f"`{metric.name}`" not in page] == []
 
 

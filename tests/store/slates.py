@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from crossfade.store.contract import SLATES, Generation
+from crossfade.store.contract import SLATES, Generation, SlateStore
 from crossfade.store.embedded import EmbeddedStore
 
 SURFACE = "discover_weekly"
@@ -41,7 +41,7 @@ def slates(name: str, users: Sequence[str], length: int = 3) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SLATES)
 
 
-def publish(store: EmbeddedStore, name: str, users: Sequence[str] = ("a", "b", "c"), length: int = 3) -> None:
+def publish(store: SlateStore, name: str, users: Sequence[str] = ("a", "b", "c"), length: int = 3) -> None:
     with store.begin(generation(name, len(users), length)) as writer:
         writer.put_many(slates(name, users, length))
     store.activate(SURFACE, name)

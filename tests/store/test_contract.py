@@ -1,7 +1,7 @@
 """What every store must do; a new backend joins by adding its constructor to STORES."""
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,14 +9,18 @@ import pytest
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.store.contract import SlateStore, playlist_id
 from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.redis_store import RedisStore
 from tests.store.slates import SURFACE, generation, publish, slates
 
-STORES: dict[str, Callable[[Path], SlateStore]] = {"embedded": EmbeddedStore}
+STORES: dict[str, Callable[[pytest.FixtureRequest], SlateStore]] = {
+    "embedded": lambda request: EmbeddedStore(request.getfixturevalue("tmp_path") / "store"),
+    "redis": lambda request: RedisStore(request.getfixturevalue("redis_server").emptied()),
+}
 
 
 @pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SlateStore:
-    return STORES[request.param](tmp_path / "store")
+def store(request: pytest.FixtureRequest) -> SlateStore:
+    return STORES[request.param](request)
 
 
 def test_what_goes_in_comes_out(store: SlateStore) -> None:
@@ -155,6 +159,34 @@ def test_a_reader_outlives_its_generation(store: SlateStore) -> None:
     slate = reader.get("a")
     assert slate is not None
     assert slate.track_ids[0] == "g1/a/0"
+
+
+def test_an_erased_user_is_in_no_generation_and_everybody_else_is(store: SlateStore) -> None:
+    for name in ("g1", "g2"):
+        publish(store, name)
+    publish(store, "g3", ["a", "c"])
+    kept = store.get(SURFACE, "c")
+    assert store.erase(SURFACE, ["b", "nobody"], {}) == {"g1": 1, "g2": 1}
+    for name, others in (("g1", 2), ("g2", 2), ("g3", 2)):
+        reader = store.reader(SURFACE, name)
+        assert (len(reader), reader.generation.num_users) == (others, others)
+        assert reader.get("b") is None
+        assert reader.get("a") is not None
+    left = store.get(SURFACE, "c")
+    assert kept is not None
+    assert left is not None
+    assert left.track_ids == kept.track_ids
+    assert store.live(SURFACE) == "g3"
+    assert store.rollback(SURFACE) == "g2"
+    assert store.erase(SURFACE, ["b"], {}) == {}
+
+
+def test_generations_name_the_bundle_that_replaced_theirs(store: SlateStore) -> None:
+    publish(store, "g1")
+    old = store.reader(SURFACE).generation.bundle
+    assert store.erase(SURFACE, [], {old: "new"}) == {"g1": 0}
+    assert store.reader(SURFACE).generation == replace(generation("g1"), bundle="new")
+    assert len(store.reader(SURFACE)) == 3
 
 
 def test_publishing_a_name_again_replaces_it(store: SlateStore) -> None:

@@ -230,7 +230,7 @@ def test_a_disk_that_gives_back_something_else_is_noticed(store: EmbeddedStore) 
 
     writer = EmbeddedWriter(generation("g1"), Forgetful())
     with pytest.raises(
-        IntegrityError, match=r"gives back other slates than were written to g1; check the disk"
+        IntegrityError, match=r"gives back other values than were written to g1; check the disk"
     ):
         writer.put_many(slates("g1", ["a"]))
 

@@ -148,7 +148,14 @@ def week(root: Path, listened: Dataset | None = None, trained: Dataset | None = 
     return Week(workspace, root / "dataset", write_bundle(workspace.bundles, fill, {"window": {"end": END}}))
 
 
-SETTINGS = WeeklySettings(users_per_shard=5, batch_users=2, keep_generations=2, max_short_share=0.5)
+SETTINGS = WeeklySettings(
+    users_per_shard=5,
+    batch_users=2,
+    keep_generations=2,
+    max_short_share=0.5,
+    store_url="",
+    expire_hours=24,
+)
 WEEKLY = Surface.DISCOVER_WEEKLY
 
 

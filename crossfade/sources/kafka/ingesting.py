@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from crossfade.lake.lake import BRONZE, QUARANTINE
+from crossfade.schema.lake_settings import StreamSettings
 from crossfade.schema.metrics import (
     INGEST_BUFFERED,
     INGEST_BYTES,
@@ -15,7 +16,6 @@ from crossfade.schema.metrics import (
     Recorder,
     Unrecorded,
 )
-from crossfade.schema.settings import StreamSettings
 from crossfade.sources.kafka.batch import Buffer
 from crossfade.sources.kafka.landing import Landing
 from crossfade.sources.kafka.reader import KafkaSource, Reader

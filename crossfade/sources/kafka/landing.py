@@ -8,8 +8,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossfade.lake.lake import BRONZE, QUARANTINE, Lake, unwritten
+from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
 from crossfade.lake.layout import QUARANTINE_SCHEMA, bronze_schema
+from crossfade.lake.messages import unwritten
 from crossfade.lake.streams import ATTEMPTS, Span, StreamTable
 from crossfade.schema import columns as c
 from crossfade.schema.tables import EVENTS, TIMESTAMP_TYPE

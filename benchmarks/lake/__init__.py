@@ -1,0 +1,147 @@
+"""Silver and gold of millions of listens against a script by hand, and what validation adds to silver."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import duckdb
+
+from benchmarks.harness import Bar, Options, Result, Run, median_and_spread, run_measured
+from benchmarks.lake.script import BOTS, MADE
+from benchmarks.lake.world import lake_of
+from crossfade.lake.build import refresh
+from crossfade.lake.lake import BRONZE, GOLD, SILVER, Lake
+from crossfade.schema.settings import default_settings
+
+READS: Final = ("num_listens",)
+LISTENS: Final = 20_000_000
+QUICK_LISTENS: Final = 1_000_000
+MOST_OVER_SCRIPT: Final = 2.0
+MOST_PEAK_GIB: Final = 8.0
+MOST_VALIDATION_SHARE: Final = 0.2
+REFRESH: Final = (
+    "import sys; from crossfade.cli.main import main; main(['lake', 'refresh', '--lake', sys.argv[1]])"
+)
+GIB: Final = 1024**3
+Sides = Mapping[str, Callable[[], Run]]
+
+
+def run(options: Options) -> Result:
+    """Refresh a lake and run the script in turn, each as a process of its own; both must have made the same rows."""
+    listens = options.num_listens or (QUICK_LISTENS if options.quick else LISTENS)
+    repeats = 1 if options.quick else 3
+    with TemporaryDirectory() as folder:
+        lake = lake_of(Path(folder), listens, default_settings())
+        out = Path(folder) / "script"
+        out.mkdir()
+        sides = {"refresh": lambda: _refreshed(lake), "script": lambda: _scripted(lake, out)}
+        runs = _in_turn(sides, repeats)
+        _require_equal(lake, out)
+        silver_seconds = _silver_seconds(lake)
+        validation = _ran("-m", "benchmarks.lake.validation", str(lake.path))
+        events = lake.num_rows(BRONZE, "events")
+    return _result(
+        runs, silver_seconds, float(validation.output.splitlines()[-1]), events, quick=options.quick
+    )
+
+
+def _ran(*command: str) -> Run:
+    found = run_measured([sys.executable, *command])
+    assert found.exit_code == 0, found.output
+    return found
+
+
+def _refreshed(lake: Lake) -> Run:
+    _forget(lake)
+    return _ran("-c", REFRESH, str(lake.path))
+
+
+def _scripted(lake: Lake, out: Path) -> Run:
+    return _ran("-m", "benchmarks.lake.script", str(lake.path), str(out))
+
+
+def _forget(lake: Lake) -> None:
+    for layer in (SILVER, GOLD):
+        shutil.rmtree(lake.path / layer, ignore_errors=True)
+
+
+def _in_turn(sides: Sides, repeats: int) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            runs[name].append(side())
+    return runs
+
+
+def _require_equal(lake: Lake, out: Path) -> None:
+    """Compare number and hash of the rows of every table that both sides made."""
+    for table in MADE:
+        ours = _digest(lake.files(*table.split("/")))
+        theirs = _digest([out / f"{table.replace('/', '-')}.parquet"])
+        assert ours == theirs, f"{table}: {ours} by refresh, {theirs} by script"
+
+
+def _digest(files: list[Path]) -> tuple[int, int]:
+    listed = ", ".join(f"'{file}'" for file in files)
+    rows = duckdb.connect().execute(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+    columns = ", ".join(sorted(f'"{about[0]}"' for about in rows.description))
+    found = duckdb.connect().execute(
+        f"SELECT count(*), sum(hash({columns})) FROM read_parquet([{listed}], union_by_name = true)"
+    )
+    number, digest = found.fetchone() or (0, 0)
+    return int(number), int(digest or 0)
+
+
+def _silver_seconds(lake: Lake) -> dict[str, float]:
+    """Return the seconds that each table takes, in this process."""
+    _forget(lake)
+    begun: list[tuple[str, float]] = []
+    refresh(lake, default_settings(), lambda table: begun.append((table, time.perf_counter())))
+    begun.append(("end", time.perf_counter()))
+    return {table: begun[place + 1][1] - start for place, (table, start) in enumerate(begun[:-1])}
+
+
+def _result(
+    runs: Mapping[str, list[Run]],
+    seconds: Mapping[str, float],
+    validation_seconds: float,
+    events: int,
+    *,
+    quick: bool,
+) -> Result:
+    taken = {name: median_and_spread([each.seconds for each in found]) for name, found in runs.items()}
+    peaks = {name: max(each.peak_bytes for each in found) / GIB for name, found in runs.items()}
+    silver = sum(each for table, each in seconds.items() if table.startswith(SILVER))
+    over = taken["refresh"][0] / taken["script"][0]
+    figures: dict[str, float | int | str | bool] = {
+        "quick": quick,
+        "events": events,
+        "runs": len(runs["refresh"]),
+    }
+    for name in runs:
+        figures[f"{name}_seconds"] = round(taken[name][0], 1)
+        figures[f"{name}_spread_seconds"] = round(taken[name][1], 1)
+        figures[f"{name}_peak_gib"] = round(peaks[name], 2)
+    figures |= {
+        "refresh_over_script": round(over, 2),
+        "bots_seconds": round(seconds[BOTS], 1),
+        "silver_seconds": round(silver, 1),
+        "validation_seconds": round(validation_seconds, 1),
+        "validation_share_of_silver": round(validation_seconds / silver, 3),
+    }
+    bars = {
+        "refresh_over_script": Bar(over, at_most=MOST_OVER_SCRIPT),
+        "refresh_peak_gib": Bar(peaks["refresh"], at_most=MOST_PEAK_GIB),
+        "validation_share_of_silver": Bar(validation_seconds / silver, at_most=MOST_VALIDATION_SHARE),
+    }
+    notes = [
+        "`crossfade lake refresh`, the search for bots included, in turn with a script by hand that is given who is a bot; each",
+        "is a process of its own, and every table equal by number and hash of its rows. Validation is timed without its imports.",
+        "",
+    ]
+    notes += [f"{table:<24}{each:8.1f} s" for table, each in seconds.items()]
+    return Result(figures, bars, notes)

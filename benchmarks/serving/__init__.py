@@ -1,0 +1,282 @@
+"""Latency and saturation of the services: the radio, stored playlists, a hot swap; load from a second process."""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from benchmarks.harness import Bar, Options, Result
+from benchmarks.serving.load import Outcome, Plan
+from benchmarks.serving.services import (
+    RedisProcess,
+    Service,
+    bare_route,
+    finished,
+    gateway,
+    loaded,
+    loading,
+    publish,
+    recommender,
+    redis_server,
+    saturated,
+)
+from benchmarks.worlds import QUICK_TRAINING, twin_world
+from crossfade.evaluation.trained import trained_bundle
+from crossfade.evaluation.trial import Trial
+from crossfade.recommender.answers import answer
+from crossfade.recommender.asking import Ask, requests_of
+from crossfade.recommender.manifest import DIGEST, MANIFEST, read_manifest, write_manifest
+from crossfade.recommender.recommend import Recommender
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema.settings import load_settings
+from crossfade.schema.tables import Surface
+from crossfade.store.opening import opened
+
+Figures = dict[str, float | int | str | bool]
+
+NEXT_TRACKS: Final = 10
+SESSION: Final = 6
+CANDIDATES: Final = 300
+LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on
+PREDICT: Final = "/v1/models/crossfade:predict"
+
+
+def run(options: Options) -> Result:
+    """Train or take a bundle, then measure each part.
+
+    Args:
+        options: `directory` names a demo's directory, whose champion answers; else a twin's is trained.
+
+    Raises:
+        NotFoundError: The directory has no workspace with a champion, or there is no redis-server.
+    """
+    seconds = 3.0 if options.quick else 10.0
+    with TemporaryDirectory() as scratch:
+        workspace = _workspace(options, Path(scratch))
+        known = Recommender.load(workspace.champion())
+        users = [str(user) for user in known.dataset.users.ids.ids[:2000].to_pylist()]
+        asks = _radio_asks(known, users)
+        figures: Figures = {
+            "quick": options.quick,
+            "tracks": len(known.catalogue),
+            "users": len(known.dataset.users),
+        }
+        figures |= _pure(known, asks) | _reranked(known, users)
+        publish(opened("", workspace), known, users)
+        with recommender(workspace) as service, redis_server(Path(scratch)) as server:
+            url = service.url
+            publish(opened(server.url, workspace), known, users)
+            figures |= _radio(service, asks, seconds)
+            figures |= _stored(workspace, url, "", users, seconds)
+            figures |= _stored(workspace, url, server.url, users, seconds)
+            figures |= _redis_killed(workspace, url, server, users, seconds)
+            figures |= _swapped(workspace, f"{url}{PREDICT}", asks, figures, seconds)
+    return Result({name: _rounded(value) for name, value in figures.items()}, _bars(figures), [_NOTE])
+
+
+_NOTE: Final = (
+    "Services, Redis and load share this machine's cores; latency counts from when a request was due. The radio's pure "
+    "compute is `recommend` in words for one request at a time in this process."
+)
+
+
+def _rounded(value: float | int | str | bool) -> float | int | str | bool:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def _workspace(options: Options, scratch: Path) -> Workspace:
+    """Return a workspace of our own with the bundle to be measured as champion."""
+    workspace = Workspace.create(scratch / "workspace")
+    if options.directory is not None:
+        bundle = Workspace.open(options.directory / "workspace").champion()
+    else:
+        settings = load_settings(None, QUICK_TRAINING)
+        world = twin_world(options, scratch, settings)
+        bundle = trained_bundle(Trial.of(world.dataset), scratch / "training", settings)
+    shutil.copytree(bundle, workspace.bundles / bundle.name)
+    workspace.promote(bundle.name, reason="Measured.", run_id="bench", evaluation={})
+    return workspace
+
+
+def _radio_asks(known: Recommender, users: Sequence[str]) -> list[Ask]:
+    """Return a radio request of each user, with the tracks that it played last as its session."""
+    asks = []
+    for user in users:
+        rows = known.dataset.users.ids.rows([user])
+        last = known.dataset.queries(rows, known.as_of).track_rows[-SESSION:]
+        session = tuple(str(track) for track in known.catalogue.tracks.names(last))
+        asks.append(Ask(request_id=user, surface=Surface.RADIO, user_id=user, session=session))
+    return asks
+
+
+def _bodies(asks: Sequence[Ask]) -> tuple[str, ...]:
+    """Return requests without ids, so that none is answered from memory."""
+    values = [ask.model_dump(mode="json", exclude_defaults=True, exclude={"request_id"}) for ask in asks]
+    return tuple(
+        json.dumps({"instances": [{**each, "surface": "radio", "k": NEXT_TRACKS}]}) for each in values
+    )
+
+
+def _pure(known: Recommender, asks: Sequence[Ask]) -> Figures:
+    """Time the recommender alone, one request at a time."""
+    taken = []
+    for ask in asks[:220]:
+        started = time.process_time()
+        answer(known, [ask], NEXT_TRACKS, with_reasons=False)
+        taken.append(time.process_time() - started)
+    median = float(np.median(taken[20:]))
+    return {"radio_pure_compute_ms": 1000 * median, "radio_pure_requests_per_second": 1 / median}
+
+
+def _reranked(known: Recommender, users: Sequence[str]) -> Figures:
+    """Time features, ranker and policy on 300 given candidates of one user."""
+    sources = known.settings.sources.model_copy(update={"candidates": CANDIDATES})
+    narrow = replace(known, settings=known.settings.model_copy(update={"sources": sources}))
+    asks = [Ask(surface=Surface.HOME, user_id=user) for user in users[:220]]
+    taken = []
+    for ask in asks:
+        requests, _ = requests_of([ask], narrow.dataset, narrow.as_of, 30, lake=narrow.settings.lake)
+        excluded, ranker = narrow.exclusions(requests), narrow.ranker_of(requests.surface)
+        candidates = narrow.sources.retrieve(requests.taste, sources, excluded, ranker.task.sources)
+        started = time.perf_counter()
+        narrow.rerank(requests, narrow.score(requests, candidates))
+        taken.append(1000 * (time.perf_counter() - started))
+    p50, p99 = np.percentile(taken[20:], [50, 99])
+    return {"rerank_300_p50_ms": float(p50), "rerank_300_p99_ms": float(p99)}
+
+
+def _radio(service: Service, asks: Sequence[Ask], seconds: float) -> Figures:
+    """Find saturation, then measure at half of it and near it."""
+    bodies, url = _bodies(asks), f"{service.url}{PREDICT}"
+    most, worked = saturated(service, Plan(url, bodies, connections=24, seconds=seconds))
+    figures: Figures = {
+        "radio_processor_ms_per_request": 1000 * worked,
+        # Fallbacks cost next to nothing, so they are no throughput.
+        "radio_saturation_requests_per_second": most.requests_per_second - most.fallbacks / (seconds + 1),
+        "radio_saturation_p99_ms": most.p99_ms,
+        "radio_saturation_fallbacks": most.fallbacks,
+    }
+    for share in (50, 95):
+        rate = most.requests_per_second * share / 100
+        outcome = loaded(Plan(url, bodies, connections=64, rate=rate, seconds=seconds))
+        figures |= _told(f"radio_at_{share}", outcome)
+    return figures
+
+
+def _told(name: str, outcome: Outcome) -> Figures:
+    return {
+        f"{name}_p50_ms": outcome.p50_ms,
+        f"{name}_p99_ms": outcome.p99_ms,
+        f"{name}_failed": outcome.failed,
+        f"{name}_fallbacks": outcome.fallbacks,
+    }
+
+
+def _stored(workspace: Workspace, url: str, store: str, users: Sequence[str], seconds: float) -> Figures:
+    """Measure the gateway's stored playlists in turn with the bare route."""
+    name = "stored_redis" if store else "stored_embedded"
+    paths = tuple(f"/v1/users/{user}/playlists/discover-weekly" for user in users)
+    bare_paths = tuple(f"/{user}" for user in users)
+    with gateway(workspace, url, store) as ours, bare_route(workspace, store) as bare:
+        rates: dict[str, list[float]] = {"gateway": [], "bare": []}
+        work: dict[str, list[float]] = {"gateway": [], "bare": []}
+        for _ in range(3):  # in turn, since the machine changes
+            for side, asked, wanted in (("gateway", ours, paths), ("bare", bare, bare_paths)):
+                plan = Plan(asked.url, paths=wanted, connections=16, seconds=seconds / 3)
+                outcome, worked = saturated(asked, plan)
+                rates[side].append(outcome.requests_per_second)
+                work[side].append(1000 * worked)
+        most, least = float(np.median(rates["gateway"])), float(np.median(rates["bare"]))
+        half = loaded(Plan(ours.url, paths=paths, connections=64, rate=most / 2, seconds=seconds))
+    return {
+        f"{name}_saturation_requests_per_second": most,
+        f"{name}_bare_requests_per_second": least,
+        f"{name}_share_of_bare": most / least,
+        f"{name}_processor_ms_per_request": float(np.median(work["gateway"])),
+        f"{name}_bare_processor_ms_per_request": float(np.median(work["bare"])),
+        **_told(f"{name}_at_50", half),
+    }
+
+
+def _redis_killed(
+    workspace: Workspace, url: str, server: RedisProcess, users: Sequence[str], seconds: float
+) -> Figures:
+    """Stop Redis under load and start it again; count errors, and time how long fallbacks go on."""
+    paths = tuple(f"/v1/users/{user}/playlists/discover-weekly" for user in users)
+    with gateway(workspace, url, server.url) as ours:
+        load = loading(Plan(ours.url, paths=paths, connections=32, rate=50, seconds=3 + seconds))
+        time.sleep(2)
+        server.stop()
+        time.sleep(seconds / 2)
+        server.start()
+        started = time.monotonic()
+        recovered = loaded(Plan(ours.url, paths=paths, connections=1, rate=20, seconds=2.0))
+        outcome = finished(load)
+        again = loaded(Plan(ours.url, paths=paths, connections=1, rate=20, seconds=1.0))
+    return {
+        "redis_killed_failed": outcome.failed,
+        "redis_killed_fallbacks_or_online": outcome.bundles > 0,
+        "redis_back_fallbacks_in_3_seconds": recovered.fallbacks,
+        "redis_back_fallbacks_after": again.fallbacks,
+        "redis_back_watched_seconds": time.monotonic() - started,
+    }
+
+
+def _swapped(
+    workspace: Workspace, url: str, asks: Sequence[Ask], figures: Mapping[str, object], seconds: float
+) -> Figures:
+    """Promote another bundle under load."""
+    rate = float(str(figures["radio_saturation_requests_per_second"])) * 0.3
+    before = loaded(Plan(url, _bodies(asks), connections=32, rate=rate, seconds=seconds))
+    another = _renamed_copy(workspace)
+    load = loading(Plan(url, _bodies(asks), connections=32, rate=rate, seconds=2 * seconds + LOADING_SECONDS))
+    time.sleep(2)
+    workspace.promote(another, reason="Swapped.", run_id="bench", evaluation={})
+    outcome = finished(load)
+    return {
+        "swap_failed": outcome.failed,
+        "swap_fallbacks": outcome.fallbacks,
+        "swap_bundles_seen": outcome.bundles,
+        "swap_p99_before_ms": before.p99_ms,
+        "swap_worst_second_p99_ms": outcome.worst_second_p99_ms,
+        "swap_slow_seconds": outcome.slow_seconds,
+    }
+
+
+def _renamed_copy(workspace: Workspace) -> str:
+    """Copy the champion under another lineage, and so another digest."""
+    champion = workspace.champion()
+    partial = workspace.bundles / ".bench"
+    shutil.copytree(champion, partial)
+    about = {key: value for key, value in read_manifest(champion).items() if key not in (DIGEST, "files")}
+    (partial / MANIFEST).unlink()
+    digest = write_manifest(partial, {**about, "parents": [champion.name]})
+    partial.rename(workspace.bundles / digest)
+    return digest
+
+
+def _bars(figures: Mapping[str, float | int | str | bool]) -> dict[str, Bar]:
+    value = {name: float(each) for name, each in figures.items() if not isinstance(each, str)}
+    share = value["radio_saturation_requests_per_second"] / value["radio_pure_requests_per_second"]
+    return {
+        "radio_at_50_p99_ms": Bar(value["radio_at_50_p99_ms"], at_most=20),
+        "radio_at_95_p99_ms": Bar(value["radio_at_95_p99_ms"], at_most=500),
+        "radio_saturation_share_of_pure_compute": Bar(share, at_least=0.5),
+        "stored_embedded_at_50_p99_ms": Bar(value["stored_embedded_at_50_p99_ms"], at_most=2),
+        "stored_redis_at_50_p99_ms": Bar(value["stored_redis_at_50_p99_ms"], at_most=2),
+        "stored_embedded_share_of_bare": Bar(value["stored_embedded_share_of_bare"], at_least=0.5),
+        "stored_redis_share_of_bare": Bar(value["stored_redis_share_of_bare"], at_least=0.5),
+        "rerank_300_p50_ms": Bar(value["rerank_300_p50_ms"], at_most=5),
+        "rerank_300_p99_ms": Bar(value["rerank_300_p99_ms"], at_most=10),
+        "swap_failed": Bar(value["swap_failed"], at_most=0),
+        "swap_bundles_seen": Bar(value["swap_bundles_seen"], at_least=2),
+        "swap_slow_seconds": Bar(value["swap_slow_seconds"], at_most=2),
+        "redis_killed_failed": Bar(value["redis_killed_failed"], at_most=0),
+        "redis_back_fallbacks_after": Bar(value["redis_back_fallbacks_after"], at_most=0),
+    }

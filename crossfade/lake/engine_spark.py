@@ -1,0 +1,161 @@
+"""The lake's transformations on Spark: it reads and writes the tables' Parquet files itself, and delta-rs keeps their log.
+
+Rows go from the executors to the files and never through this process; what passes it are the files' names and row counts.
+Spark's own Delta package is not needed (docs/decisions/0017).
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from crossfade.lake.engine import BATCH_ROWS, Engine
+from crossfade.lake.lake import Lake
+from crossfade.schema.errors import MissingExtraError, NotFoundError
+
+try:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.pandas.types import from_arrow_schema
+except ImportError as error:
+    raise MissingExtraError("pyspark", "spark") from error
+
+LOCAL: Final = "local"
+# Of each session of ours, whatever the cluster's defaults are.
+SESSION: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # as Delta has them
+    "spark.sql.ansi.enabled": "true",  # what DuckDB would answer otherwise (a division by zero) fails loudly
+}
+# Of a Spark that this process starts for itself.
+STARTED: Final = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+class SparkEngine:
+    """One Spark session."""
+
+    def __init__(self, session: SparkSession, scratch: Path) -> None:
+        self._spark = session.newSession()  # settings and views of its own, on the same executors
+        for key, value in SESSION.items():
+            self._spark.conf.set(key, value)
+        self._ibis = ibis.pyspark.connect(self._spark)
+        self._scratch = scratch
+        self._num_views = 0
+        self._kept: dict[str, ir.Table] = {}
+
+    def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
+        """See `Engine.table`."""
+        typed = from_arrow_schema(schema)
+        if not files:
+            return self._view(self._spark.createDataFrame([], typed))
+        return self._view(self._spark.read.schema(typed).parquet(*(_uri(file) for file in files)))
+
+    def kept(self, name: str, expression: ir.Table) -> ir.Table:
+        """See `Engine.kept`."""
+        if name not in self._kept:
+            directory = self._scratch / f"kept-{name}"
+            self._frame(expression).write.parquet(_uri(directory))
+            self._kept[name] = self._view(self._spark.read.parquet(_uri(directory)))
+        return self._kept[name]
+
+    def count(self, expression: ir.Table) -> int:
+        """See `Engine.count`."""
+        return int(self._frame(expression).count())
+
+    def rows(self, expression: ir.Table) -> pa.Table:
+        """See `Engine.rows`."""
+        return self._frame(expression).toArrow()
+
+    def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
+        """See `Engine.batches`; the rows are computed into files first, which are then streamed through this process."""
+        files = self._written(expression, schema)
+        found = ds.dataset([str(file) for file in files], schema=schema).to_batches(batch_size=BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(schema, found)
+
+    def overwrite(
+        self,
+        lake: Lake,
+        table: str,
+        expression: ir.Table,
+        schema: pa.Schema,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """See `Engine.overwrite`."""
+        layer, _, name = table.partition("/")
+        lake.overwrite_by_files(layer, name, self._written(expression, schema), schema, about)
+
+    def _frame(self, expression: ir.Table) -> DataFrame:
+        return self._spark.sql(self._ibis.compile(expression))
+
+    def _view(self, frame: DataFrame) -> ir.Table:
+        self._num_views += 1
+        name = f"crossfade_{self._num_views}"
+        frame.createOrReplaceTempView(name)
+        return self._ibis.table(name)
+
+    def _written(self, expression: ir.Table, schema: pa.Schema) -> list[Path]:
+        """Compute an expression into new Parquet files of a schema, in scratch."""
+        self._num_views += 1
+        directory = self._scratch / f"written-{self._num_views}"
+        frame = self._frame(expression.select(schema.names))
+        typed = [frame[field.name].cast(field.dataType) for field in from_arrow_schema(schema)]
+        frame.select(*typed).toDF(*schema.names).write.parquet(_uri(directory))
+        return sorted(directory.glob("*.parquet"))
+
+
+@contextmanager
+def spark_engine(scratch: Path, master: str) -> Iterator[Engine]:
+    """Use the Spark session that is active in this process, or one that is started for the block.
+
+    Args:
+        scratch: See `chosen_engine`.
+        master: For example "local[2]" or "k8s://https://host"; only read where a session is started. A local one binds
+            loopback only; for any other, `spark-defaults.conf` says what executors reach and how large they are.
+
+    Raises:
+        NotFoundError: There is no Java, or Spark does not start.
+    """
+    active = SparkSession.getActiveSession()
+    session = active or _started(master, scratch)
+    try:
+        yield SparkEngine(session, scratch)
+    finally:
+        if active is None:
+            session.stop()
+
+
+def _started(master: str, scratch: Path) -> SparkSession:
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java", path=f"{home}/bin" if home else None) is None:
+        raise NotFoundError(
+            "lake.engine is spark, but there is no java on the PATH or in JAVA_HOME; install Java 17, or set lake.engine to "
+            "duckdb."
+        )
+    builder = SparkSession.builder.appName("crossfade").master(master)
+    builder = builder.config("spark.sql.warehouse.dir", _uri(scratch / "warehouse"))
+    for key, value in STARTED.items() if master.startswith(LOCAL) else ():
+        builder = builder.config(key, value)
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, Py4JError) as error:
+        raise NotFoundError(
+            f"Spark does not start at lake.spark_master {master!r}: {error}; see its output above."
+        ) from error
+
+
+def _uri(path: Path) -> str:
+    """Return a path as Spark takes it, whatever file system is its default."""
+    return f"file://{path.absolute()}"

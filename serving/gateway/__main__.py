@@ -1,0 +1,94 @@
+"""Start the gateway: `python -m serving.gateway --workspace DIR --recommender URL`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import CrossfadeError
+from crossfade.schema.exposition import Exposition
+from crossfade.schema.metrics import SERVING_METRICS
+from crossfade.schema.serving_settings import ServingSettings
+from crossfade.schema.settings import load_settings
+from crossfade.schema.user_keys import keys_near
+from crossfade.store.opening import opened
+from serving.gateway.app import Parts, app_of
+from serving.gateway.champion import Champion
+from serving.gateway.exposures import Exposures
+from serving.gateway.online import Online
+from serving.gateway.stored import Stored
+from serving.ports import require_free
+
+EXPOSURES = "exposures.jsonl"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options."""
+    options = argparse.ArgumentParser("serving.gateway", description=__doc__)
+    options.add_argument("--workspace", type=Path, required=True, help="Has the store and the champion.")
+    options.add_argument("--bundle", type=Path, help="Draw popular tracks from this bundle instead.")
+    options.add_argument("--recommender", required=True, help="Address of the recommender service.")
+    options.add_argument("--store", default="", help="redis://HOST:PORT/DB; else the workspace's own store.")
+    options.add_argument(
+        "--exposures", type=Path, help="File to log to; else exposures.jsonl in the workspace."
+    )
+    options.add_argument("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 in a container.")
+    options.add_argument("--port", type=int, default=8080, help="Port to listen on.")
+    options.add_argument("--settings", type=Path, help="YAML file; what it leaves out keeps its default.")
+    options.add_argument("--set", action="append", default=[], help="Change one setting; repeatable.")
+    return options
+
+
+def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
+    """Open what the gateway is made of.
+
+    Raises:
+        NotFoundError: There is no workspace, bundle or champion.
+    """
+    workspace = Workspace.open(chosen.workspace)
+    exposition = Exposition(SERVING_METRICS)
+    champion = Champion(chosen.bundle, None if chosen.bundle else workspace)
+    path = chosen.exposures or workspace.path / EXPOSURES
+    store = opened(chosen.store, workspace, timeout_ms=settings.store_timeout_ms)
+    return Parts(
+        Online(chosen.recommender, settings),
+        Stored(
+            store,
+            is_remote=bool(chosen.store),
+            retry_ms=settings.retry_ms,
+            keys=keys_near(workspace.path),
+        ),
+        champion,
+        Exposures(path, settings.exposure_queue, exposition),
+        exposition,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open, serve, drain; return the exit code."""
+    chosen = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    try:
+        settings = load_settings(chosen.settings, chosen.set).serving
+        require_free(chosen.host, chosen.port)
+        app = app_of(parts_of(chosen, settings), settings)
+    except CrossfadeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    uvicorn.run(
+        app,
+        host=chosen.host,
+        port=chosen.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

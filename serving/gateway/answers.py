@@ -1,0 +1,144 @@
+"""What a client gets: the online answer, else a stored slate, else what is popular; never nothing."""
+
+import logging
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, Final
+
+from crossfade.schema import columns as c
+from crossfade.schema.metrics import FALLBACKS, Recorder
+from crossfade.schema.serving_settings import ServingSettings
+from crossfade.schema.tables import Surface
+from crossfade.store.contract import StoredSlate
+from serving.gateway.exposures import Exposures
+from serving.gateway.listeners import user_of
+from serving.gateway.online import AwayError, Online
+from serving.gateway.stored import Stored, tracks_of
+from serving.popular import PopularSlates
+from serving.recommender.wire import REQUEST_ID, Asked, asked_of, slate_of
+
+logger = logging.getLogger(__name__)
+
+STORED: Final = "stored"
+POPULAR: Final = "popular"
+
+
+class Answers:
+    """Answers requests from the parts that are well.
+
+    Args:
+        online: The recommender service.
+        stored: Published slates.
+        popular: Returns the popular slates in force.
+        exposures: Told of what was shown.
+        settings: Limits of requests.
+        recorder: Told of fallbacks.
+    """
+
+    def __init__(
+        self,
+        online: Online,
+        stored: Stored,
+        popular: Callable[[], PopularSlates],
+        *,
+        exposures: Exposures,
+        settings: ServingSettings,
+        recorder: Recorder,
+    ) -> None:
+        self._online, self._stored, self._popular = online, stored, popular
+        self._exposures, self._settings, self._recorder = exposures, settings, recorder
+
+    async def recommend(self, values: object) -> dict[str, Any]:
+        """Answer one request: online, else stored, else popular, marked by `fallback`.
+
+        Args:
+            values: JSON values as the recommender service reads them.
+
+        Raises:
+            InputError: The request is wrong.
+        """
+        asked = asked_of(values, "request", self._settings)
+        listener = None if asked.ask.user_id is None else user_of(asked.ask.user_id)
+        assert isinstance(values, dict), "asked_of refuses all else"
+        slate = await self._online_slate({**values, REQUEST_ID: asked.ask.request_id})
+        if slate is None:
+            slate = await self._stand_in(asked, listener)
+        return self._shown(slate, listener)
+
+    async def playlist(self, user: str, surface: Surface, country: str | None) -> dict[str, Any]:
+        """Answer with the published slate; a user without one gets an online one, else what is popular.
+
+        Raises:
+            InputError: The user id cannot be one.
+        """
+        listener = user_of(user)
+        slate = await self._stored_slate(surface, listener)
+        if slate is not None:
+            return self._shown(_published(slate, surface), listener)
+        values = {c.USER_ID: user, c.SURFACE: str(surface)} | (
+            {} if country is None else {c.COUNTRY: country}
+        )
+        return await self.recommend(values)
+
+    async def why(self, user: str, track: str, surface: Surface) -> dict[str, Any]:
+        """Account for one track.
+
+        Raises:
+            AwayError: The recommender service does not answer.
+            NotFoundError: User or track is unknown.
+        """
+        listener = user_of(user)
+        return {**await self._online.why(listener, track, surface), c.USER_ID: listener}
+
+    async def _online_slate(self, values: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the recommender's own answer, None where it has none."""
+        try:
+            slate = await self._online.slate(values)
+        except AwayError as error:
+            logger.info("No online answer: %s.", error)
+            return None
+        return slate if slate["fallback"] is None else None
+
+    async def _stored_slate(self, surface: Surface, listener: str) -> StoredSlate | None:
+        try:
+            return await self._stored.get(surface, listener)
+        except AwayError as error:
+            logger.info("No stored slate: %s.", error)
+            return None
+
+    async def _stand_in(self, asked: Asked, listener: str | None) -> dict[str, Any]:
+        """Return a stored slate without what the request leaves out, else popular tracks."""
+        popular, surface = self._popular(), asked.ask.surface
+        k = asked.k or popular.lengths[surface]
+        if listener is not None:
+            # A weekly playlist stands in for any surface but that of new releases.
+            weekly = () if surface == Surface.RELEASE_RADAR else (Surface.DISCOVER_WEEKLY,)
+            for published in dict.fromkeys((surface, *weekly)):
+                found = await self._stored_slate(published, listener)
+                kept = [] if found is None else tracks_of(found)
+                tracks = [track for track in kept if track[c.TRACK_ID] not in asked.left_out]
+                if found is not None and tracks:
+                    self._recorder.record(FALLBACKS, 1, answer=STORED)
+                    return slate_of(asked, found.generation, tracks[:k], STORED)
+        self._recorder.record(FALLBACKS, 1, answer=POPULAR)
+        return slate_of(asked, popular.bundle, popular.slate(asked.ask.country, k, asked.left_out), POPULAR)
+
+    def _shown(self, slate: dict[str, Any], listener: str | None) -> dict[str, Any]:
+        """Log the exposure and return the slate under the name that the client knows."""
+        if listener is None:
+            return slate
+        self._exposures.log(listener, slate)
+        return {**slate, c.USER_ID: listener}
+
+
+def _published(slate: StoredSlate, surface: Surface) -> dict[str, Any]:
+    told = f"{slate.generation}\0{slate.playlist_id}"
+    return {
+        c.USER_ID: slate.user_id,
+        c.PLAYLIST_ID: slate.playlist_id,
+        c.SURFACE: str(surface),
+        c.SLATE_ID: blake2b(told.encode(), digest_size=12).hexdigest(),
+        "generation": slate.generation,
+        "fallback": None,
+        "tracks": tracks_of(slate),
+    }

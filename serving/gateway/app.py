@@ -1,0 +1,164 @@
+"""The gateway's routes, on Starlette; docs/decisions/0018 says why not on KServe's server."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from crossfade.recommender.surfaces import surface_of
+from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.exposition import Exposition
+from crossfade.schema.serving_settings import ServingSettings
+from serving.asgi import Guard
+from serving.gateway.answers import Answers
+from serving.gateway.champion import Champion
+from serving.gateway.exposures import Exposures
+from serving.gateway.online import AwayError, Online
+from serving.gateway.openapi import document
+from serving.gateway.rate import Rates
+from serving.gateway.stored import Stored
+from serving.recommender.wire import sentence
+
+logger = logging.getLogger(__name__)
+
+# The one table of exceptions and status codes; everything else is our own fault, a 500 that tells nothing.
+STATUS: Final = {NotFoundError: 404, InputError: 400, AwayError: 503}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the gateway is made of; it closes them when it ends."""
+
+    online: Online
+    stored: Stored
+    champion: Champion
+    exposures: Exposures
+    exposition: Exposition
+
+
+def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
+    """Return the gateway's application."""
+    answers = Answers(
+        parts.online,
+        parts.stored,
+        lambda: parts.champion.popular,
+        exposures=parts.exposures,
+        settings=settings,
+        recorder=parts.exposition,
+    )
+    routes = _Routes(answers, parts, Rates(settings))
+    guard = Middleware(
+        Guard, max_body_kib=settings.max_body_kib, recorder=parts.exposition, route_of=route_of
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        following = asyncio.create_task(parts.champion.follow(settings.watch_seconds))
+        yield
+        following.cancel()
+        await parts.online.close()
+        await asyncio.to_thread(parts.exposures.close)
+
+    handlers: dict[Any, Any] = {kind: _told(status) for kind, status in STATUS.items()}
+    handlers |= {HTTPException: _http_error, Exception: _own_fault}
+    return Starlette(routes=routes.all(), middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
+
+
+class _Routes:
+    """The endpoints; each takes a token of its client's first."""
+
+    def __init__(self, answers: Answers, parts: Parts, rates: Rates) -> None:
+        self._answers, self._parts, self._rates = answers, parts, rates
+
+    def all(self) -> list[Route]:
+        return [
+            Route("/v1/recommend", self._limited(self.recommend), methods=["POST"]),
+            Route("/v1/users/{user}/playlists/{surface}", self._limited(self.playlist)),
+            Route("/v1/users/{user}/why/{track}", self._limited(self.why)),
+            Route("/healthz", self.health),
+            Route("/readyz", self.ready),
+            Route("/metrics", self.metrics),
+            Route("/openapi.json", self.openapi),
+        ]
+
+    def _limited(self, endpoint: Endpoint) -> Endpoint:
+        async def limited(request: Request) -> Response:
+            client = request.client.host if request.client else ""
+            if not self._rates.allows(client):
+                return _json({"error": "Too many requests; slow down."}, 429, {"retry-after": "1"})
+            return await endpoint(request)
+
+        return limited
+
+    async def recommend(self, request: Request) -> Response:
+        try:
+            values = orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            raise InputError(f"The body is not JSON: {error}.") from error
+        return _json(await self._answers.recommend(values))
+
+    async def playlist(self, request: Request) -> Response:
+        surface = surface_of(request.path_params["surface"].replace("-", "_"))
+        country = request.query_params.get("country") or None
+        return _json(await self._answers.playlist(request.path_params["user"], surface, country))
+
+    async def why(self, request: Request) -> Response:
+        surface = surface_of(request.query_params.get("surface", "discover_weekly").replace("-", "_"))
+        path = request.path_params
+        return _json(await self._answers.why(path["user"], path["track"], surface))
+
+    async def health(self, _: Request) -> Response:
+        return _json({"status": "alive"})
+
+    async def ready(self, _: Request) -> Response:
+        """Ready whenever it runs: without its parts it answers by fallbacks."""
+        parts = {"recommender": self._parts.online.is_well, "store": self._parts.stored.is_well}
+        return _json({"status": "ready", "bundle": self._parts.champion.popular.bundle, "well": parts})
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._parts.exposition.text(), media_type="text/plain; version=0.0.4")
+
+    async def openapi(self, _: Request) -> Response:
+        return _json(document())
+
+
+def route_of(path: str) -> str:
+    """Name the route of a path; the names are few."""
+    words = path.split("/")
+    if path == "/v1/recommend":
+        return "recommend"
+    if len(words) == 6 and path.startswith("/v1/users/"):
+        return {"playlists": "playlist", "why": "why"}.get(words[4], "other")
+    return words[1] if path in ("/healthz", "/readyz", "/metrics", "/openapi.json") else "other"
+
+
+def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+def _told(status: int) -> Any:
+    async def handler(_: Request, error: Exception) -> Response:
+        return _json({"error": sentence(error)}, status)
+
+    return handler
+
+
+async def _http_error(_: Request, error: HTTPException) -> Response:
+    return _json({"error": error.detail}, error.status_code, dict(error.headers or {}))
+
+
+async def _own_fault(_: Request, error: Exception) -> Response:
+    logger.error("A request failed.", exc_info=error)
+    return _json({"error": "The gateway failed; it has noted why."}, 500)

@@ -1,0 +1,87 @@
+"""Reads published slates without holding up the event loop, and without waiting for a store that is away."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from crossfade.schema import columns as c
+from crossfade.schema.errors import CrossfadeError, NotFoundError
+from crossfade.schema.user_keys import UserKeys
+from crossfade.store.contract import SlateStore, StoredSlate
+from serving.gateway.breaker import Breaker
+from serving.gateway.online import AwayError
+
+THREADS = 8
+
+
+class Stored:
+    """The store as the gateway sees it.
+
+    Args:
+        store: Where slates are published.
+        is_remote: It is read over the network, so in threads; the embedded one is a memory map and read at once.
+        retry_ms: How long a store that failed is left alone.
+        keys: Of the pseudonyms that the store knows users by; None where it knows them by their own ids.
+    """
+
+    def __init__(
+        self, store: SlateStore, *, is_remote: bool, retry_ms: int, keys: UserKeys | None = None
+    ) -> None:
+        self._store, self._keys = store, keys
+        self._pool = ThreadPoolExecutor(THREADS, "store") if is_remote else None
+        self._breaker = Breaker(retry_ms)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the store answered lately."""
+        return not self._breaker.is_open
+
+    async def get(self, surface: str, user: str) -> StoredSlate | None:
+        """Return the slate of the live generation of a user, named by their own id; None without one.
+
+        Raises:
+            AwayError: The store does not answer, or its answer is damaged.
+        """
+        if not self._breaker.may_try():
+            raise AwayError("the store failed a moment ago")
+        try:
+            slate = await self._read(surface, user)
+        except NotFoundError:  # nothing is published yet
+            slate = None
+        except CrossfadeError as error:
+            self._breaker.note(succeeded=False)
+            raise AwayError(str(error)) from error
+        self._breaker.note(succeeded=True)
+        return slate
+
+    async def _read(self, surface: str, user: str) -> StoredSlate | None:
+        if self._pool is None:
+            return self._found(surface, user)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, surface, user)
+
+    def _found(self, surface: str, user: str) -> StoredSlate | None:
+        for name in self._keys.names(user) if self._keys else [user]:
+            if slate := self._store.get(surface, name):
+                return slate
+        return None
+
+
+def tracks_of(slate: StoredSlate) -> list[dict[str, Any]]:
+    """Return a stored slate's tracks as JSON-able objects."""
+    columns = (
+        slate.track_ids,
+        slate.scores.tolist(),
+        slate.sources,
+        slate.propensities.tolist(),
+        slate.reasons,
+    )
+    return [
+        {
+            c.TRACK_ID: track,
+            "score": round(score, 6),
+            c.SOURCE: source,
+            c.PROPENSITY: round(propensity, 6),
+            c.REASON: reason or None,
+        }
+        for track, score, source, propensity, reason in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""KServe's server, bound where we say, quiet on the hot path, and without an exception's text for its own faults."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fastapi
+from grpc import aio
+from kserve import ModelRepository, ModelServer
+from kserve.errors import (
+    InvalidInput,
+    ModelNotFound,
+    ModelNotReady,
+    ServerNotLive,
+    ServerNotReady,
+    UnsupportedProtocol,
+)
+from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc
+from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
+from kserve.protocol.grpc.servicer import InferenceServicer
+from kserve.protocol.rest.server import RESTServer
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.exposition import Exposition
+from crossfade.schema.serving_settings import ServingSettings
+from serving.asgi import Guard
+from serving.recommender.held import Holder
+from serving.recommender.model import RecommenderModel
+from serving.recommender.wire import sentence
+
+logger = logging.getLogger(__name__)
+
+APP: Final = "kserve.model_server:app"
+# The one table of exceptions and status codes; everything else is our own fault, a 500 that tells nothing.
+STATUS: Final[Mapping[type[Exception], int]] = {
+    InvalidInput: 400,
+    UnsupportedProtocol: 400,
+    InputError: 400,
+    NotFoundError: 404,
+    ModelNotFound: 404,
+    NotImplementedError: 501,
+    ModelNotReady: 503,
+    ServerNotReady: 503,
+    ServerNotLive: 503,
+}
+ROUTES: Final = ("predict", "explain", "infer", "ready", "live", "load", "metrics", "bundle")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens; loopback unless told otherwise."""
+
+    host: str
+    http_port: int
+    grpc_port: int
+
+
+class BundleRepository(ModelRepository):  # type: ignore[misc]
+    """KServe's model repository over one holder: `load` takes up the champion, `unload` is refused.
+
+    KServe's base saves us the registry of names.
+    """
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__()
+        self._holder = holder
+
+    async def load(self, name: str) -> bool:  # noqa: ARG002 (KServe's signature)
+        """Look for another champion and take it up; True where the wanted bundle answers.
+
+        Raises:
+            ServerNotReady: The wanted bundle is refused; the old one goes on answering.
+        """
+        if not await asyncio.to_thread(self._holder.retry):
+            raise ServerNotReady(f"The bundle is refused: {self._holder.refused}.")
+        return True
+
+    def unload(self, name: str) -> None:
+        """Refuse: a bundle gives way to another, never to nothing.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f"{name} cannot be unloaded; a new champion replaces its bundle.")
+
+
+class RecommenderServer(ModelServer):  # type: ignore[misc]
+    """REST and gRPC around one model; drains on SIGTERM. The base class saves us KServe's data plane.
+
+    Args:
+        address: Where to listen.
+        holder: Whose bundle answers.
+        settings: Limits and the time to drain.
+        exposition: Shown at `/metrics`.
+    """
+
+    def __init__(
+        self, address: Address, holder: Holder, settings: ServingSettings, exposition: Exposition
+    ) -> None:
+        super().__init__(
+            http_port=address.http_port,
+            grpc_port=address.grpc_port,
+            workers=1,
+            registered_models=BundleRepository(holder),
+            enable_latency_logging=False,
+            grace_period=settings.drain_seconds,
+        )
+        self._address, self._holder, self._settings = address, holder, settings
+        self._exposition = exposition
+
+    def start(self, models: list[RecommenderModel]) -> None:
+        """Serve until SIGTERM or SIGINT; what is in flight then is answered."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn takes them while it serves, and raises them again when it has drained: gRPC drains after that.
+            signal.signal(number, lambda *_: None)
+        for model in models:
+            self.register_model(model)
+        rest = _Rest(self, self._address.host, self._address.http_port)
+        asyncio.run(self._run(rest))
+
+    async def _run(self, rest: "_Rest") -> None:
+        """Run both servers; uvicorn takes SIGTERM and ends first, then gRPC drains."""
+        grpc = _grpc_server(self)
+        await grpc.start()
+        watch = asyncio.create_task(self._watch())
+        try:
+            await rest.start()
+        finally:
+            watch.cancel()
+            await grpc.stop(self._settings.drain_seconds)
+
+    async def _watch(self) -> None:
+        """Take up a new champion within `watch_seconds`."""
+        while True:
+            await asyncio.sleep(self._settings.watch_seconds)
+            await asyncio.to_thread(self._holder.refresh)
+
+    def guarded(self, app: fastapi.FastAPI) -> None:
+        """Put limits, counts and our own routes around KServe's app."""
+        app.add_middleware(
+            Guard,
+            max_body_kib=self._settings.max_body_kib,
+            recorder=self._exposition,
+            route_of=route_of,
+        )
+        app.add_api_route("/v1/bundle", self._bundle, methods=["GET"])
+        app.router.routes.insert(0, fastapi.routing.APIRoute("/metrics", self._metrics, methods=["GET"]))
+
+    async def _bundle(self) -> dict[str, Any]:
+        return self._holder.as_json()
+
+    async def _metrics(self) -> Response:
+        return Response(self._exposition.text(), media_type="text/plain; version=0.0.4")
+
+
+class _Rest(RESTServer):  # type: ignore[misc]
+    """KServe's REST server with our address, errors and guard; the base class saves us its routes."""
+
+    def __init__(self, server: RecommenderServer, host: str, port: int) -> None:
+        super().__init__(
+            APP,
+            server.dataplane,
+            server.model_repository_extension,
+            port,
+            grace_period=server.grace_period,
+        )
+        self._owner = server
+        self.config.host, self.config.access_log = host, False
+
+    def _add_middlewares(self, app: fastapi.FastAPI) -> None:
+        self._owner.guarded(app)
+
+    def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
+        for kind, status in STATUS.items():
+            app.add_exception_handler(kind, _told(status))
+        app.add_exception_handler(HTTPException, _http_error)
+        app.add_exception_handler(fastapi.exceptions.RequestValidationError, _told(400))
+        app.add_exception_handler(Exception, _own_fault)
+
+
+def _grpc_server(server: RecommenderServer) -> Any:
+    """Return KServe's gRPC service bound to our host; requests are bounded as REST bodies are."""
+    bound = aio.server(
+        interceptors=(ExceptionToStatusInterceptor(),),
+        options=[("grpc.max_receive_message_length", server._settings.max_body_kib * 1024)],
+    )
+    servicer = InferenceServicer(server.dataplane, server.model_repository_extension)
+    grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, bound)
+    bound.add_insecure_port(f"{server._address.host}:{server._address.grpc_port}")
+    return bound
+
+
+def route_of(path: str) -> str:
+    """Name the route of a path by its last word, "other" where it is none of ours."""
+    word = path.replace(":", "/").rstrip("/").rpartition("/")[2]
+    return word if word in ROUTES else "other"
+
+
+def _told(status: int) -> Any:
+    async def handler(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": sentence(error)}, status)
+
+    return handler
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException), "registered for it alone"
+    return JSONResponse({"error": error.detail}, error.status_code)
+
+
+async def _own_fault(_: Request, error: Exception) -> JSONResponse:
+    logger.error("A request failed.", exc_info=error)
+    return JSONResponse({"error": "The server failed; it has noted why."}, 500)

@@ -1,0 +1,51 @@
+"""The load generator counts what it is told, from when each request was due."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from benchmarks.serving import load
+from benchmarks.serving.load import Plan
+
+
+def test_an_outcome_is_made_of_latencies_and_marks() -> None:
+    # Second 0: 99 of 10 ms and one of 1 s; seconds 1 and 2: all of 10 ms.
+    done = [(moment + i / 100, 0.01) for moment in range(3) for i in range(100)]
+    done[5] = (0.05, 1.0)
+    seen: Counter[str] = Counter()
+    load._note(seen, 200, b'{"fallback":"popular","bundle":"0123456789abcdef"}')
+    load._note(seen, 500, b'{"fallback":null,"bundle":"fedcba9876543210"}')
+    outcome = load._outcome(done, seen, 3.0)
+    assert (outcome.requests_per_second, outcome.p50_ms) == (100, pytest.approx(10))
+    assert (outcome.worst_second_p99_ms, outcome.slow_seconds) == (pytest.approx(1000), 1)
+    assert (outcome.failed, outcome.fallbacks, outcome.bundles) == (1, 1, 2)
+
+
+def test_a_server_that_stalls_is_not_spared_what_would_have_come() -> None:
+    async def run() -> load.Outcome:
+        answered = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal answered
+            while await reader.readline():
+                await reader.readuntil(b"\r\n\r\n")
+                answered += 1
+                if answered == 30:
+                    await asyncio.sleep(0.3)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            writer.close()
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        found = await load.run(Plan(f"http://127.0.0.1:{port}/x", connections=1, rate=20, seconds=1))
+        server.close()
+        await server.wait_closed()
+        return found
+
+    outcome = asyncio.run(run())
+    assert outcome.requests_per_second == 20
+    assert outcome.p99_ms > 250  # the stalled one
+    assert outcome.p50_ms < 250
+    assert outcome.failed == 0

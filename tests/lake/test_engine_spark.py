@@ -1,0 +1,143 @@
+"""Spark gives the rows that DuckDB gives, table by table, and leaves Delta tables that either reads."""
+
+import builtins
+import importlib
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pytest
+
+from crossfade.lake import bot_intruders, bot_rules, bots
+from crossfade.lake.build import STEPS, refresh
+from crossfade.lake.engine import engine
+from crossfade.lake.lake import BRONZE, SILVER, Lake
+from crossfade.lake.layout import BOTS
+from crossfade.quality.validate import validate
+from crossfade.schema import columns as c
+from crossfade.schema.errors import MissingExtraError, NotFoundError
+from crossfade.schema.settings import parse_settings
+from tests.lake.flawed import ALLOWED, flawed_lake
+
+# py4j leaves its sockets to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+BY_DAYS: Final = ("lake.rebuild_rows=0", "lake.reopen_share=1")
+SETTINGS: Final = parse_settings("", BY_DAYS)
+ON_SPARK: Final = parse_settings("", [*BY_DAYS, "lake.engine=spark", "lake.spark_master=local[2]"])
+RULES: Final = {
+    bot_rules.LOOP, bot_rules.METRONOME, bot_rules.ROUND_THE_CLOCK, bot_intruders.INTRUDER, bot_intruders.IMPOSSIBLE_TRAVEL,
+    bots.ODD, bots.MOSTLY, bots.DENIED,
+}  # fmt: skip
+
+
+def rows_of(lake: Lake, table: str) -> list[str]:
+    """Return the rows of a table as text, which shows floats to their last bit, in an order of their own."""
+    return sorted(map(repr, lake.read(*table.split("/")).to_pylist()))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # half a minute where nothing else runs
+def test_all_tables_are_equal_row_by_row(spark: Any, tmp_path: Path) -> None:
+    ours = flawed_lake(tmp_path / "duckdb")
+    theirs = Lake(Path(shutil.copytree(ours.path, tmp_path / "spark")))
+    by_duckdb, by_spark = refresh(ours, SETTINGS), refresh(theirs, ON_SPARK)
+    assert {row[c.RULE] for row in ours.read(SILVER, BOTS).to_pylist()} == RULES
+    assert {
+        row[c.IS_FLAGGED] for row in ours.read(SILVER, BOTS).to_pylist() if row[c.USER_ID] == ALLOWED
+    } == {False}
+    assert by_spark.tables == by_duckdb.tables
+    for step in STEPS:
+        assert theirs.read(*step.target.split("/")).schema.equals(ours.read(*step.target.split("/")).schema)
+        assert rows_of(theirs, step.target) == rows_of(ours, step.target), step.target
+    assert refresh(theirs, SETTINGS).written == ()  # which engine made a table is not what it was made from
+    now = datetime.now(UTC)
+    found, same = validate(ours, SETTINGS, now=now), validate(theirs, ON_SPARK, now=now)
+    assert [(each.name, each.observed, each.examples) for each in same.results] == [
+        (each.name, each.observed, each.examples) for each in found.results
+    ]
+    _later_commits(ours, theirs)
+
+
+def _later_commits(ours: Lake, theirs: Lake) -> None:
+    """Check that what Spark wrote can be read as of before, and that days are replaced alike, by Spark and then by DuckDB."""
+    more = ours.read(BRONZE, "events").slice(0, 1)
+    for number, settings in enumerate((ON_SPARK, SETTINGS)):
+        new = more.set_column(0, c.EVENT_ID, pa.array([f"new-{number}"]))
+        for lake, used in ((ours, SETTINGS), (theirs, settings)):
+            lake.append(BRONZE, "events", new)
+            before = lake.read(SILVER, "events")
+            assert {"silver/bot_hours", "silver/events"} <= set(refresh(lake, used).updated)
+            newest = lake.version(SILVER, "events")
+            assert newest is not None
+            assert lake.read(SILVER, "events", newest - 1).num_rows == before.num_rows
+        for step in STEPS:
+            assert rows_of(ours, step.target) == rows_of(theirs, step.target), step.target
+
+
+def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:
+    from crossfade.lake.engine_spark import spark_engine
+
+    schema = pa.schema([("key", pa.string()), ("whole", pa.int64())])
+    rows = pa.table({"key": ["a", "b", None], "whole": [1, None, 3]}, schema=schema)
+    lake = Lake.create(tmp_path / "lake")
+    lake.append(BRONZE, "rows", rows)
+    for opened in (engine(tmp_path / "here"), spark_engine(tmp_path / "there", "local[2]")):
+        with opened as session:
+            assert session.count(session.table([], schema)) == 0
+            table = session.table(lake.files(BRONZE, "rows"), schema)
+            kept = session.kept("some", table.filter(table.key.notnull()))
+            assert session.kept("some", table).equals(kept)
+            assert session.rows(kept.order_by("key")).to_pylist() == rows.slice(0, 2).to_pylist()
+            assert session.batches(table, schema).read_all().sort_by("whole").equals(rows.take([0, 2, 1]))
+            session.overwrite(lake, "silver/rows", kept, schema, {"why": "test"})
+            assert lake.history(SILVER, "rows")[0]["why"] == "test"
+            session.overwrite(lake, "silver/rows", kept.filter(kept.key == "c"), schema)
+            assert lake.num_rows(SILVER, "rows") == 0
+            assert lake.read(SILVER, "rows").schema.equals(schema)
+
+
+def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crossfade.lake import engine_spark
+
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(NotFoundError, match=r"there is no java on the PATH or in JAVA_HOME; install Java 17"):
+        engine_spark._started("local[2]", tmp_path)
+
+
+def test_a_spark_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyspark.errors import PySparkRuntimeError
+
+    from crossfade.lake import engine_spark
+
+    class Builder:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: self
+
+        def getOrCreate(self) -> None:  # noqa: N802 (Spark's name)
+            raise PySparkRuntimeError("gateway exited")
+
+    monkeypatch.setattr(engine_spark.SparkSession, "builder", Builder())
+    with pytest.raises(
+        NotFoundError, match=r"does not start at lake.spark_master 'local\[2\]': .*gateway exited"
+    ):
+        engine_spark._started("local[2]", tmp_path)
+
+
+def test_without_pyspark(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *arguments: Any, **keywords: Any) -> Any:
+        if name.startswith("pyspark"):
+            raise ImportError(name)
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.delitem(sys.modules, "crossfade.lake.engine_spark", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"pyspark is needed .* 'crossfade\[spark\]'"):
+        importlib.import_module("crossfade.lake.engine_spark")
