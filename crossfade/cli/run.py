@@ -12,6 +12,7 @@ from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.schema.settings import Settings
 
 if TYPE_CHECKING:
+    from crossfade.lake.lake import Lake
     from crossfade.recommender.workspace import Workspace
 
 
@@ -41,7 +42,7 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
 
     opened = Lake.open(lake)
     place = Workspace.create(workspace.resolve())
-    _tell_of_keys(opened.path, settings, console)
+    _tell_of_keys(opened, settings, console)
     point_to_keys(place.path, opened.path)
     arguments = {
         "lake": str(opened.path.resolve()),
@@ -57,12 +58,12 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
     return run.run_id
 
 
-def _tell_of_keys(lake: Path, settings: Settings, console: Console) -> None:
-    """Say so where the run is going to make the key of a lake."""
+def _tell_of_keys(lake: "Lake", settings: Settings, console: Console) -> None:
+    """Say so where the run is going to make the key of a lake, which it does where something was imported."""
     from crossfade.schema.user_keys import key_file, lake_keys
 
-    if settings.privacy.pseudonymise and lake_keys(lake) is None:
-        told = f"users are named by a key from here on; keep it, but not with copies of the lake: {key_file(lake)}"
+    if settings.privacy.pseudonymise and lake.versions() and lake_keys(lake.path) is None:
+        told = f"users are named by a key from here on; keep it, but not with copies of the lake: {key_file(lake.path)}"
         console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 

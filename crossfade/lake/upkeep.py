@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
 from crossfade.lake.changes import NOTES, REPLACED
+from crossfade.lake.forgetting import delete_rows
 from crossfade.lake.lake import BRONZE, FILE_BYTES, GOLD, SILVER, Lake
 from crossfade.lake.messages import unwritten
 from crossfade.schema import columns as c
@@ -92,21 +94,26 @@ def _table(lake: Lake, name: str, settings: UpkeepSettings, pinned: Collection[i
 def _expired(lake: Lake, settings: UpkeepSettings) -> int:
     """Delete events past their age, counted from the newest; return how many."""
     newest = pc.max(lake.dataset(BRONZE, EVENTS.name).to_table(columns=[c.TIMESTAMP]).column(0)).as_py()
-    conditions = _conditions(newest, settings) if newest else []
-    table = _handle(lake, BRONZE, EVENTS.name)
-    return sum(int(table.delete(condition)["num_deleted_rows"]) for condition in conditions)
+    if newest is None or not (settings.bronze_days or settings.exposure_days):
+        return 0
+
+    def is_kept(rows: pa.Table) -> pa.ChunkedArray:
+        return _is_young(rows, newest, settings)
+
+    return delete_rows(lake, BRONZE, EVENTS.name, (c.TIMESTAMP, c.EVENT_TYPE), is_kept)
 
 
-def _conditions(newest: datetime, settings: UpkeepSettings) -> list[str]:
-    ages = (
-        (settings.bronze_days, ""),
-        (settings.exposure_days, f" AND {c.EVENT_TYPE} = '{EventType.EXPOSURE}'"),
-    )
-    return [
-        f"{c.TIMESTAMP} < '{(newest - timedelta(days=days)).isoformat()}'{kind}"
-        for days, kind in ages
-        if days
-    ]
+def _is_young(rows: pa.Table, newest: datetime, settings: UpkeepSettings) -> pa.ChunkedArray:
+    """Return [n] bool: events that have not reached their age, and those without a time, which have none."""
+    kept = pa.chunked_array([pa.repeat(True, len(rows))])
+    if c.TIMESTAMP not in rows.column_names:  # of a file from before there was one
+        return kept
+    is_exposure = pc.equal(rows.column(c.EVENT_TYPE), str(EventType.EXPOSURE))
+    for days, concerned in ((settings.bronze_days, True), (settings.exposure_days, is_exposure)):
+        if days:
+            is_old = pc.less(rows.column(c.TIMESTAMP), newest - timedelta(days=days))
+            kept = pc.and_(kept, pc.invert(pc.fill_null(pc.and_(is_old, concerned), False)))
+    return kept
 
 
 def _handle(lake: Lake, layer: str, name: str) -> DeltaTable:

@@ -14,7 +14,7 @@ from tests.lake.flawed import flawed_lake
 
 
 def test_both_sides_are_equal_and_a_lost_row_is_told(tmp_path: Path) -> None:
-    lake, settings = flawed_lake(tmp_path / "lake"), default_settings()
+    lake, settings = flawed_lake(tmp_path / "lake"), default_settings().with_own_ids()
     refresh(lake, settings)
     build(lake, tmp_path, settings.lake)
     bench._require_equal(lake, tmp_path)

@@ -16,6 +16,7 @@ from crossfade.lake.lake import GOLD, Lake
 from crossfade.lake.layout import CATALOGUE, GOLD_SCHEMAS, INTERACTIONS, USER_PROFILES
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.columns import RETRIEVAL_SOURCES
 from crossfade.schema.settings import parse_settings
 from tests.cli.small import SET
 from tests.evaluation.planted import Planted, planted_bundle
@@ -70,7 +71,7 @@ def test_one_table_with_intervals(lake: Lake, test_start: int, tmp_path: Path) -
     lines = found.output.splitlines()
     assert lines[0] == f"Bundle {bundle.name}, 10 test users, 95 % intervals in brackets."
     assert lines[2].split() == ["recall@30", "ndcg@30", "hit_rate@30", "precision@30"]
-    assert len(lines) == 11
+    assert len(lines) == 7 + len(RETRIEVAL_SOURCES)
     # t8 of t8 and t9, at the first place: recall 1/2, NDCG 1 / (1 + 1 / log2(3)).
     assert lines[-1].split("  ")[0] == "Whole recommender"
     assert "0.5000 [0.5000, 0.5000]" in lines[-1]

@@ -7,6 +7,7 @@ import pytest
 
 from crossfade.cli.main import main
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.columns import RANKING_FEATURES
 from tests.features.gold import gold_lake
 from tests.recommender import world
 
@@ -87,7 +88,7 @@ def test_why_accounts_for_a_track(bundle: Path, ran) -> None:  # type: ignore[no
 def test_why_says_why_not(bundle: Path, ran) -> None:  # type: ignore[no-untyped-def]
     code, text, _ = ran("why", "u01", "r00", "--bundle", bundle, "--surface", "release_radar")
     assert code == 0
-    assert "Not shown: not released in the last 28 days." in text
+    assert "Not shown: not released in the last 14 days." in text
 
 
 def test_picks_answer_strangers_and_unknown_ones_are_one_line(bundle: Path, tmp_path: Path, ran) -> None:  # type: ignore[no-untyped-def]
@@ -165,11 +166,11 @@ def test_a_replay_that_differs_says_where_and_fails(bundle: Path, tmp_path: Path
     places = ("--lake", tmp_path / "lake", "--workspace", workspace)
     code, out, _ = ran("features", "replay", log, *places, "--rows", 1)
     assert code == 1
-    assert out.startswith("1 requests, 72 features, ")
+    assert out.startswith(f"1 requests, {2 * len(RANKING_FEATURES)} features, ")
     assert out.splitlines()[1].startswith("  u00  r")
     code, out, _ = ran("features", "replay", log, *places, "--json")
     told = json.loads(out)
-    assert (code, told["requests"], told["values"]) == (1, 1, 72)
+    assert (code, told["requests"], told["values"]) == (1, 1, 2 * len(RANKING_FEATURES))
     assert len(told["differences"]) == min(told["different"], 20)
     assert {"request", "track_id", "feature", "logged", "recomputed"} == set(told["differences"][0])
 
