@@ -54,7 +54,7 @@ def run(options: Options) -> Result:
     repeats = QUICK_REPEATS if options.quick else REPEATS
     with TemporaryDirectory() as folder, ExitStack() as servers:
         why_not = redis_server.why_not()
-        port = None if why_not else servers.enter_context(redis_server.running(Path(folder)))
+        port = None if why_not else servers.enter_context(redis_server.running(Path(folder))).port
         sides = _sides(Path(folder), num_tracks, port)
         seconds = in_turn(sides, repeats)
     figures = {"quick": options.quick, "tracks": num_tracks, "repeats": repeats}

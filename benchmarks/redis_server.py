@@ -7,51 +7,77 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import redis
 
-PATIENCE_SECONDS = 10
+LOOPBACK: Final = "127.0.0.1"
+START_SECONDS: Final = 10
 
 
 def why_not() -> str | None:
     """Return why no server can run here, None if one can."""
-    return None if shutil.which("redis-server") else "redis-server is not installed"
+    return None if shutil.which("redis-server") else "redis-server is not installed; run: make system"
+
+
+class RedisServer:
+    """A Redis that can be stopped and started with its data.
+
+    Args:
+        directory: Keeps its data.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            self.port = int(probe.getsockname()[1])
+        self.directory = directory
+        self.url = f"redis://{LOOPBACK}:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [
+            "--port",
+            str(self.port),
+            "--bind",
+            LOOPBACK,
+            "--dir",
+            str(self.directory),
+            "--save",
+            "3600 1",
+        ]
+        self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"redis-server does not answer on port {self.port}.")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it; it saves what it holds."""
+        self._process.terminate()
+        self._process.wait(START_SECONDS)
+
+    def emptied(self) -> str:
+        """Remove all keys and return its address."""
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+        return self.url
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[int]:
-    """Run a server without persistence and yield its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        "redis-server",
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--dir",
-        str(directory),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def running(directory: Path) -> Iterator[RedisServer]:
+    """Run a server for the block; the directory keeps its data."""
+    server = RedisServer(directory)
+    server.start()
     try:
-        _wait(port)
-        yield port
+        yield server
     finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(port: int) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    with redis.Redis(port=port) as client:
-        while True:
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
+        server.stop()

@@ -11,10 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks import redis_server
 from benchmarks.harness import Bar, Options, Result
+from benchmarks.redis_server import RedisServer
 from benchmarks.serving.load import Outcome, Plan
 from benchmarks.serving.services import (
-    RedisProcess,
     Service,
     bare_route,
     finished,
@@ -23,7 +24,6 @@ from benchmarks.serving.services import (
     loading,
     publish,
     recommender,
-    redis_server,
     saturated,
 )
 from benchmarks.worlds import QUICK_TRAINING, twin_world
@@ -34,6 +34,7 @@ from crossfade.recommender.asking import Ask, requests_of
 from crossfade.recommender.manifest import DIGEST, MANIFEST, read_manifest, write_manifest
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import load_settings
 from crossfade.schema.tables import Surface
 from crossfade.store.opening import opened
@@ -56,6 +57,8 @@ def run(options: Options) -> Result:
     Raises:
         NotFoundError: The directory has no workspace with a champion, or there is no redis-server.
     """
+    if reason := redis_server.why_not():
+        raise NotFoundError(f"This benchmark needs Redis: {reason}.")
     seconds = 3.0 if options.quick else 10.0
     with TemporaryDirectory() as scratch:
         workspace = _workspace(options, Path(scratch))
@@ -69,7 +72,7 @@ def run(options: Options) -> Result:
         }
         figures |= _pure(known, asks) | _reranked(known, users)
         publish(opened("", workspace), known, users)
-        with recommender(workspace) as service, redis_server(Path(scratch)) as server:
+        with recommender(workspace) as service, redis_server.running(Path(scratch)) as server:
             url = service.url
             publish(opened(server.url, workspace), known, users)
             figures |= _radio(service, asks, seconds)
@@ -205,7 +208,7 @@ def _stored(workspace: Workspace, url: str, store: str, users: Sequence[str], se
 
 
 def _redis_killed(
-    workspace: Workspace, url: str, server: RedisProcess, users: Sequence[str], seconds: float
+    workspace: Workspace, url: str, server: RedisServer, users: Sequence[str], seconds: float
 ) -> Figures:
     """Stop Redis under load and start it again; count errors, and time how long fallbacks go on."""
     paths = tuple(f"/v1/users/{user}/playlists/discover-weekly" for user in users)

@@ -2,12 +2,11 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,6 @@ from typing import Final
 import httpx
 import numpy as np
 import pyarrow as pa
-import redis
 
 from benchmarks.serving import load
 from benchmarks.serving.load import Outcome, Plan
@@ -105,51 +103,6 @@ def bare_route(workspace: Workspace, store: str) -> Iterator[Service]:
         ["-m", "benchmarks.serving.bare", str(workspace.path), store, str(port)], f"{url}/nobody"
     ) as process:
         yield Service(url, process.pid)
-
-
-@contextmanager
-def redis_server(folder: Path) -> Iterator["RedisProcess"]:
-    """Run a Redis.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    if shutil.which("redis-server") is None:
-        raise NotFoundError("This benchmark needs redis-server; run: make system.")
-    with ExitStack() as stack:
-        server = RedisProcess(folder)
-        server.start()
-        stack.callback(server.stop)
-        yield server
-
-
-class RedisProcess:
-    """A Redis that can be stopped and started with its data.
-
-    Args:
-        folder: Keeps its data.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port(HOST)
-        self.url = f"redis://{HOST}:{self._port}/0"
-
-    def start(self) -> None:
-        """Start it and wait for it."""
-        options = ["--port", str(self._port), "--bind", HOST, "--dir", str(self._folder), "--save", "3600 1"]
-        self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-        with redis.Redis(port=self._port) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.RedisError:
-                    time.sleep(0.02)
-
-    def stop(self) -> None:
-        """End it; it saves what it holds."""
-        self._process.terminate()
-        self._process.wait(10)
 
 
 def loaded(plan: Plan) -> Outcome:

@@ -40,15 +40,16 @@ def list_command(*, as_json: bool) -> None:
     """
     from crossfade.features.ranking_definitions import FEATURES
 
-    for each in FEATURES:
-        if as_json:
+    if as_json:
+        for each in FEATURES:
             click.echo(json.dumps(each.as_json()))
-            continue
+        return
+    told = [("feature", "entity", "type", "window", "age", "owner", "what it says")]
+    for each in FEATURES:
         age = f"{each.freshness_hours} h" if each.is_stored else "request"
-        told = (
-            f"{each.name:<28}{each.entity.name:<14}{each.kind:<8} {each.window:<16}{age:<8}{each.owner:<10}"
-        )
-        click.echo(f"{told}{each.description}")
+        told.append((each.name, each.entity.name, each.kind, each.window, age, each.owner, each.description))
+    for name, entity, kind, window, age, owner, description in told:
+        click.echo(f"{name:<28}{entity:<14}{kind:<9}{window:<16}{age:<8}{owner:<10}{description}")
 
 
 @features_group.command("materialise")

@@ -1,8 +1,7 @@
 """Who asks: the one place where the gateway takes a user's own id off the wire."""
 
 from crossfade.schema.errors import InputError
-
-LONGEST_BYTES = 511  # a store's longest key
+from crossfade.store.encoding import LONGEST_USER_BYTES
 
 
 def user_of(name: object) -> str:
@@ -14,6 +13,6 @@ def user_of(name: object) -> str:
     if not isinstance(name, str):
         raise InputError(f"user_id must be a text, got {type(name).__name__}.")
     num_bytes = len(name.encode("utf-8", "surrogatepass"))
-    if not 0 < num_bytes <= LONGEST_BYTES:
-        raise InputError(f"user_id must have 1 to {LONGEST_BYTES} bytes, got {num_bytes}.")
+    if not 0 < num_bytes <= LONGEST_USER_BYTES:
+        raise InputError(f"user_id must have 1 to {LONGEST_USER_BYTES} bytes, got {num_bytes}.")
     return name

@@ -38,7 +38,9 @@ def test_every_feature_is_listed(ran: Ran) -> None:
     assert [json.loads(line) for line in out.splitlines()] == [feature.as_json() for feature in FEATURES]
     code, out, _ = ran("features", "list")
     assert code == 0
-    lines = {line.split()[0]: line for line in out.splitlines()}
+    header, *rows = out.splitlines()
+    assert header.split()[:3] == ["feature", "entity", "type"]
+    lines = {line.split()[0]: line for line in rows}
     assert set(lines) == {feature.name for feature in FEATURES}
     assert lines["track_trend"].split()[1:6] == ["track", "float32", "28", "days", "request"]
     assert lines["user_plays"].split()[1:6] == ["user", "float32", "all", "192", "h"]

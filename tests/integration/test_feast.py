@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from benchmarks import redis_server
 from benchmarks.feature_store import definitions
 from crossfade.features.as_of import as_of
 from crossfade.features.definitions import STORED_ENTITIES, Entity, stored_of
@@ -27,6 +26,7 @@ from crossfade.store.features import FeatureStore
 from crossfade.store.materialise import materialise
 from tests import builders
 from tests.features.gold import gold_lake
+from tests.redis_server import running_redis
 
 SETTINGS: Final = parse_settings("skips: {correct: false}\n")
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -145,10 +145,8 @@ def test_sqlite_online_gives_what_our_store_gives(sqlite: Any, lake: Lake, onlin
 def test_redis_online_gives_what_our_store_gives(
     feast: Callable[..., Any], lake: Lake, online: FeatureStore, tmp_path: Path
 ) -> None:
-    if reason := redis_server.why_not():
-        pytest.skip(reason)
-    with redis_server.running(tmp_path) as port:
-        same_values(feast(f"127.0.0.1:{port}"), lake, online)
+    with running_redis(tmp_path) as server:
+        same_values(feast(f"127.0.0.1:{server.port}"), lake, online)
 
 
 def same_values(store: Any, lake: Lake, online: FeatureStore) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from crossfade.lake import bots
 from crossfade.lake.activity import HOUR_KEY
-from crossfade.lake.bot_score import account_scores
+from crossfade.lake.bot_score import DECIMALS, account_scores
 from crossfade.lake.layout import BOT_LISTS_SCHEMA, BOTS_SCHEMA
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings
@@ -126,7 +126,7 @@ def test_the_score_adds_up_robust_distances_in_the_odd_direction() -> None:
         spread = max(1.4826 * np.median(np.abs(off)), least)
         weight = listens[kept] / (listens[kept] + settings.score_prior_plays)
         expected += np.clip(direction * off * weight / spread, 0, settings.score_cap)
-    np.testing.assert_allclose(found["score"].to_numpy(), expected, rtol=0, atol=5.1e-7)  # six decimals
+    np.testing.assert_allclose(found["score"].to_numpy(), np.round(expected, DECIMALS), rtol=1e-9)
     assert found[c.USER_ID][int(np.argmax(expected))].as_py() == "u07"
 
 
