@@ -36,6 +36,8 @@ RECIPES: Final = (
     "silver_steps.py",
     "gold_steps.py",
     "reopened.py",
+    "open_sessions.py",
+    "repeats.py",
     "arrivals.py",
     "days.py",
     "silver.py",

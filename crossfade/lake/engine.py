@@ -66,14 +66,16 @@ class DuckDbEngine:
     def __init__(self, connection: ibis.BaseBackend) -> None:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}
+        self._tables: dict[tuple[str, ...], ir.Table] = {}
 
     def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
         """See `Engine.table`."""
         if not files:
             return _without_zones(ibis.memtable(schema.empty_table()))
-        return _without_zones(
-            self._connection.read_parquet([str(path) for path in files], union_by_name=True)
-        )
+        paths = tuple(map(str, files))
+        if paths not in self._tables:  # files never change
+            self._tables[paths] = self._connection.read_parquet(paths, union_by_name=True)
+        return _without_zones(self._tables[paths])
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""

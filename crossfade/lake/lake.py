@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Final, TypeAlias
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -17,6 +16,7 @@ from deltalake.exceptions import DeltaError
 from crossfade.lake.messages import refuse_newer, unwritten
 from crossfade.lake.parquet_commit import overwrite_by_files
 from crossfade.lake.place import ABOUT_FILE, LOCK_FILE, SCRATCH, refuse_foreign, refuse_unusable
+from crossfade.lake.versions import Chosen, as_of, live_files
 from crossfade.schema.durable import locked_or_refused, replace_file
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
@@ -215,13 +215,15 @@ class Lake:
         """
         return self._delta(layer, name, version).to_pyarrow_dataset()
 
-    def files(self, layer: str, name: str, version: int | None = None) -> list[Path]:
+    def files(
+        self, layer: str, name: str, version: int | None = None, chosen: Chosen = live_files
+    ) -> list[Path]:
         """Return the Parquet files of a version, for an engine that reads them better itself; empty if it has no row.
 
         Raises:
             NotFoundError: No such table or version.
         """
-        return [Path(unquote(uri)) for uri in self._delta(layer, name, version).file_uris()]
+        return chosen(self._delta(layer, name, version))
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""
@@ -286,8 +288,7 @@ class Lake:
             raise NotFoundError(
                 f"The lake at {self.path} has no version {version} of {layer}/{name}; its newest is {newest.version()}."
             )
-        newest.load_as_version(version)
-        return newest
+        return as_of(newest, version, f"{layer}/{name} in the lake at {self.path}")
 
     def _table_path(self, layer: str, name: str) -> Path:
         return self.path / layer / name

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +12,15 @@ import pyarrow as pa
 
 from crossfade.lake import layout
 from crossfade.lake.changes import added_files, note, replaced_days
-from crossfade.lake.days import Days, day_of
+from crossfade.lake.days import Days, day_of, midnight, within
 from crossfade.lake.engine import Engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.pseudonyms import Pseudonyms
 from crossfade.lake.typed import complete
+from crossfade.lake.versions import Chosen, files_of_days, live_files
 from crossfade.schema import columns as c
+from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import TABLES
 
@@ -53,29 +56,56 @@ class Making:
     since: Mapping[str, int | None] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
-    def table(self, name: str) -> ir.Table:
-        """Return a table as it is now; one that was never written has no rows."""
-        layer, _, short = name.partition("/")
-        files = self.lake.files(layer, short) if self.lake.has(layer, short) else []
-        return self._rows(name, files)
+    def table(self, name: str, days: Days | None = None) -> ir.Table:
+        """Return a table as it is now, or its rows of some days; one that was never written has no rows."""
+        return self.named(name, self.own(name, days))
 
-    def before(self, name: str) -> ir.Table | None:
-        """Return a table as it was when this one was last made; None where its files are gone."""
-        layer, _, short = name.partition("/")
-        version = self.since[name]
-        files = [] if version is None else self.lake.files(layer, short, version)
-        return self._rows(name, files) if all(file.exists() for file in files) else None
+    def own(self, name: str, days: Days | None = None) -> ir.Table:
+        """Return the same, of bronze with users under their own ids."""
+        if days is None:
+            return self._read(name, self._files(name))
+        time = time_of(name)
+        files = self._files(name, chosen=files_of_days(time, ((day, day) for day in days)))
+        return within(self._read(name, files), days, time)
+
+    def later(self, name: str, first: date, time: str) -> ir.Table:
+        """Return the rows of a table whose time is of a day or of later ones, of bronze with users under their own ids."""
+        rows = self._read(name, self._files(name, chosen=files_of_days(time, [(first, date.max)])))
+        return rows.filter(rows[time] >= midnight(first))
+
+    def named(self, name: str, rows: ir.Table) -> ir.Table:
+        """Return rows of a table as silver knows them: those of bronze enter under pseudonyms."""
+        is_of_people = name.startswith(f"{BRONZE}/") and c.USER_ID in rows.columns
+        return self.people.of(rows) if self.people and is_of_people else rows
+
+    def before(self, name: str, days: Days | None = None) -> ir.Table | None:
+        """Return a table below bronze as it was when this one was last made; None where its files are gone."""
+        version, time = self.since[name], time_of(name)
+        if version is None:
+            return self._read(name, [])
+        chosen = live_files if days is None else files_of_days(time, ((day, day) for day in days))
+        try:
+            rows = self._read(name, self._files(name, version, chosen))
+        except NotFoundError:
+            return None
+        return rows if days is None else within(rows, days, time)
 
     def fresh(self, name: str) -> ir.Table | None:
         """Return the rows that were appended since this table was last made; None where rows were removed, too."""
-        files = added_files(self.lake, name, self.since[name])
-        return None if files is None else self._rows(name, files)
+        rows = self.own_fresh(name)
+        return None if rows is None else self.named(name, rows)
 
-    def _rows(self, name: str, files: Sequence[Path]) -> ir.Table:
-        """Return the rows of a table's files; those of bronze enter under pseudonyms."""
-        rows = complete(self.session.table(files, schema_of(name)), schema_of(name))
-        is_of_people = name.startswith(f"{BRONZE}/") and c.USER_ID in rows.columns
-        return self.people.of(rows) if self.people and is_of_people else rows
+    def own_fresh(self, name: str) -> ir.Table | None:
+        """Return the same with users under their own ids."""
+        files = added_files(self.lake, name, self.since[name])
+        return None if files is None else self._read(name, files)
+
+    def _files(self, name: str, version: int | None = None, chosen: Chosen = live_files) -> list[Path]:
+        layer, _, short = name.partition("/")
+        return self.lake.files(layer, short, version, chosen) if self.lake.has(layer, short) else []
+
+    def _read(self, name: str, files: Sequence[Path]) -> ir.Table:
+        return complete(self.session.table(files, schema_of(name)), schema_of(name))
 
     def replaced(self, name: str) -> Days | None:
         """Return the days that were replaced since this table was last made; None where all may have been."""
@@ -113,6 +143,12 @@ class Making:
 
 
 EVENTS_TABLE: Final = f"{BRONZE}/events"
+SILVER_EVENTS: Final = f"{SILVER}/events"
+
+
+def time_of(table: str) -> str:
+    """Return the column of "layer/name" that has the day of a row, or its moment."""
+    return c.DAY if c.DAY in schema_of(table).names else c.TIMESTAMP
 
 
 def schema_of(table: str) -> pa.Schema:

@@ -4,11 +4,13 @@ from typing import Final
 
 import ibis.expr.types as ir
 
-from crossfade.lake import activity, arrivals, bot_intruders, bot_rules, bots, reopened, silver
+from crossfade.lake import activity, arrivals, bot_intruders, bot_rules, bots, reopened, repeats, silver
 from crossfade.lake.changes import note
-from crossfade.lake.days import UNTIMED, Days, day_of, with_day, within
+from crossfade.lake.days import UNTIMED, Days, day_of, with_day
 from crossfade.lake.layout import BOT_HOURS, BOT_HOURS_SCHEMA, BOT_LISTS, BOTS, SILVER_SCHEMAS
-from crossfade.lake.making import EVENTS_TABLE, Making, Update
+from crossfade.lake.making import EVENTS_TABLE, SILVER_EVENTS, Making, Update
+from crossfade.lake.open_sessions import days_of, stretches_of
+from crossfade.lake.portable import instant
 from crossfade.lake.reopened import CELL
 from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
@@ -18,7 +20,6 @@ DROPPED: Final = "crossfade.rows_dropped"
 HOURS_TABLE: Final = f"silver/{BOT_HOURS}"
 BOTS_TABLE: Final = f"silver/{BOTS}"
 LISTS_TABLE: Final = f"bronze/{BOT_LISTS}"
-SILVER_EVENTS: Final = "silver/events"
 TRACKS_TABLE: Final = "bronze/tracks"
 _DAY_RULES: Final = (bot_rules.LOOP, bot_rules.METRONOME)
 
@@ -30,25 +31,39 @@ def _dropped(making: Making) -> ir.Table:
 
 
 def _touched(making: Making) -> tuple[ir.Table, Days] | None:
-    """Return the cells that new events touch, and their days; None where bronze has not only grown."""
-    fresh = making.fresh(EVENTS_TABLE)
+    """Return the cells whose clean rows may be others now, and their days; None where bronze has not only grown.
+
+    They are those of new rows, of older rows with the id of a new one (of which another may be the fullest now), and of rows
+    that were imported after the first of the new ones (of which more was known, so that they may be back-fills now).
+    """
+    fresh = making.own_fresh(EVENTS_TABLE)
     if fresh is None:
         return None
+    what = (c.USER_ID, c.TIMESTAMP)
+    rows = fresh.select(*what)
     first = making.session.rows(fresh.agg(first=fresh[c.IMPORTED_AT].min())).column("first")[0].as_py()
-    if first is None:
-        none = making.kept("touched", reopened.cells(fresh))
-        return none, frozenset()
-    bronze = making.table(EVENTS_TABLE)
-    found = making.kept("touched", reopened.touched(bronze, fresh, first, making.kept, "touched"))
+    if first is not None:
+        since = making.later(EVENTS_TABLE, first.date(), c.IMPORTED_AT)
+        since = since.filter(since[c.IMPORTED_AT] > instant(first))
+        shared = repeats.repeats(making, making.days(fresh), "touched").semi_join(fresh, c.EVENT_ID)
+        older = making.own(EVENTS_TABLE, making.days(shared)).semi_join(shared, c.EVENT_ID)
+        rows = rows.union(since.select(*what)).union(older.select(*what))
+    found = making.kept("touched", reopened.cells(making.named(EVENTS_TABLE, rows)))
     return found, making.days(found)
 
 
 def _plays(making: Making, cells: ir.Table, days: Days) -> ir.Table:
     """Return the plays of cells, each once."""
-    bronze = making.table(EVENTS_TABLE)
-    rows = making.kept("touched_rows", reopened.rows_of(bronze, cells, days))
-    once = rows.anti_join(reopened.dropped(rows, bronze, making.kept, "touched_rows"), silver.ROW)
+    bronze = making.table(EVENTS_TABLE, days)
+    rows = making.kept("touched_rows", with_day(bronze).semi_join(cells, CELL).select(bronze.columns))
+    once = rows.anti_join(_repeated(making, rows, days, "touched_rows"), silver.ROW)
     return making.kept("touched_plays", activity.plays(once))
+
+
+def _repeated(making: Making, rows: ir.Table, days: Days, name: str) -> ir.Table:
+    """Return which rows of whole cells are repeats, as `silver.ROW`; exact repeats lie in one cell."""
+    same = repeats.same_ids(making, days, name)
+    return same.union(making.kept(f"{name}_exact", silver.exact_repeats(rows, same)))
 
 
 def bot_hours(making: Making) -> ir.Table:
@@ -65,7 +80,7 @@ def bot_hours_update(making: Making) -> Update | None:
         return None
     cells, days = found
     hours = activity.hours(_plays(making, cells, days), making.settings.lake, making.settings.bots)
-    rest = within(earlier, days - {UNTIMED}, c.DAY).anti_join(cells, CELL)
+    rest = making.table(HOURS_TABLE, days - {UNTIMED}).anti_join(cells, CELL)
     return Update(days - {UNTIMED}, typed(rest, BOT_HOURS_SCHEMA).union(typed(hours, BOT_HOURS_SCHEMA)))
 
 
@@ -94,7 +109,7 @@ def updated_bots(making: Making) -> ir.Table | None:
     lake, rules = making.settings.lake, making.settings.bots
     tracks, plays = silver.newest(making.table(TRACKS_TABLE), TRACKS), _plays(making, cells, days)
     hours = making.table(HOURS_TABLE)
-    cell_hours = within(hours, days - {UNTIMED}, c.DAY).semi_join(cells, CELL)
+    cell_hours = making.table(HOURS_TABLE, days - {UNTIMED}).semi_join(cells, CELL)
     old = earlier.filter(earlier[c.HOUR].notnull())
     old_cells = old.mutate(**{c.DAY: day_of(old[c.HOUR])}).filter(old[c.RULE].isin(_DAY_RULES))
     by_day = bots.day_rules(plays, cell_hours, tracks, lake, rules).union(
@@ -135,18 +150,18 @@ def _renames_artists(making: Making) -> bool:
 
 def events(making: Making) -> ir.Table:
     """Return all clean events."""
-    repeats = _dropped(making)
-    making.notes[DROPPED] = str(making.session.count(repeats))
-    return _clean(making, making.table(EVENTS_TABLE), repeats)
+    dropped = _dropped(making)
+    making.notes[DROPPED] = str(making.session.count(dropped))
+    return _clean(making, making.table(EVENTS_TABLE), dropped)
 
 
-def _clean(making: Making, rows: ir.Table, repeats: ir.Table) -> ir.Table:
+def _clean(making: Making, rows: ir.Table, dropped: ir.Table) -> ir.Table:
     live = making.session.kept(
         "live_imports", arrivals.live_imports(making.table(EVENTS_TABLE), making.settings.lake)
     )
     arrived = arrivals.with_arrival(rows, live, making.settings.lake)
-    sessions = silver.sessions(rows, repeats, making.settings.lake)
-    return silver.events(arrived, repeats, sessions, making.table(BOTS_TABLE))
+    sessions = silver.sessions(rows, dropped, making.settings.lake)
+    return silver.events(arrived, dropped, sessions, making.table(BOTS_TABLE))
 
 
 def events_update(making: Making) -> Update | None:
@@ -159,29 +174,26 @@ def events_update(making: Making) -> Update | None:
     cells = making.kept("event_cells", found[0].union(marked, distinct=True))
     if not making.are_few(making.days(cells), earlier):
         return None
-    stretches = making.kept("stretches", reopened.stretches(cells, earlier))
-    written = making.kept("written", cells.union(reopened.reached(earlier, stretches), distinct=True))
+    stretches, written = stretches_of(making, cells)
     days = making.days(written)
     if not making.are_few(days, earlier):
         return None
-    first = making.session.rows(stretches.agg(first=stretches.first_day.min())).column("first")[0].as_py()
-    bronze = making.table(EVENTS_TABLE)
-    rows = making.kept(
-        "open_rows", reopened.rows_of_stretches(bronze, stretches, cells, first or max(days, default=UNTIMED))
-    )
-    repeats = reopened.dropped(rows, bronze, making.kept, "open_rows")
-    clean = with_day(_clean(making, rows, repeats)).semi_join(written, CELL)
-    old = with_day(within(earlier, days))
-    making.notes[DROPPED] = str(_num_dropped(making, rows, repeats, old, written))
+    read = days_of(making, stretches, days)
+    rows = reopened.rows_of_stretches(making.table(EVENTS_TABLE, read), stretches, cells)
+    rows = making.kept("open_rows", rows)
+    dropped = _repeated(making, rows, read, "open_rows")
+    clean = with_day(_clean(making, rows, dropped)).semi_join(written, CELL)
+    old = with_day(making.table(SILVER_EVENTS, days))
+    making.notes[DROPPED] = str(_num_dropped(making, rows, dropped, old, written))
     schema = SILVER_SCHEMAS["events"]
     return Update(days, typed(old.anti_join(written, CELL), schema).union(typed(clean, schema)))
 
 
-def _num_dropped(making: Making, rows: ir.Table, repeats: ir.Table, old: ir.Table, written: ir.Table) -> int:
+def _num_dropped(making: Making, rows: ir.Table, dropped: ir.Table, old: ir.Table, written: ir.Table) -> int:
     """Return how many rows of bronze are repeats: as before, but for the cells that are written."""
     count, fresh = making.session.count, making.fresh(EVENTS_TABLE)
     there = with_day(rows).semi_join(written, CELL)
     num_fresh = 0 if fresh is None else count(fresh)
     were_dropped = count(there) - num_fresh - count(old.semi_join(written, CELL))
     before = int(note(making.lake, SILVER_EVENTS, DROPPED) or 0)
-    return before - were_dropped + count(there.semi_join(repeats, silver.ROW))
+    return before - were_dropped + count(there.semi_join(dropped, silver.ROW))

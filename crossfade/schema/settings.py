@@ -31,8 +31,8 @@ from crossfade.schema.model_settings import (
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 from crossfade.schema.serving_settings import ServingSettings
 
-# Where tables are computed; the rows are the same.
-OF_MACHINE = {"lake": {"engine", "spark_master"}}
+# Where and how tables are computed; the rows are the same.
+OF_MACHINE = {"lake": {"engine", "spark_master", "reopen_share", "rebuild_rows"}}
 OF_MODEL = (
     "seed",
     "split",

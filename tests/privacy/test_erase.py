@@ -130,6 +130,10 @@ def test_neither_replaced_days_nor_pinned_versions_survive(world: Places) -> Non
     erase(world, PERSON, settings)
     assert hits(NAMES, *everything(world)) == []
     assert len(lake.history(GOLD, "interactions")) == 1
+    with pytest.raises(
+        NotFoundError, match=rf"^Version {pinned} of gold/interactions .* is gone: an erasure"
+    ):
+        lake.read(GOLD, "interactions", pinned)
     compact(lake, upkeep, pins)
     assert refresh(lake, settings).written == ()
 
