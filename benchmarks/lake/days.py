@@ -28,8 +28,8 @@ Int64s = npt.NDArray[np.int64]
 def events_of_days(rng: np.random.Generator, users: int, first: int, days: int) -> pa.Table:
     """Return the events of some days as bronze has them, imported just after the last of them.
 
-    Six in ten listeners are active on a day, with some twenty plays in a few sessions on one of two devices; event ids are random,
-    so that no order of theirs helps to find one; one event in a hundred is up to two days late, one in two hundred comes twice.
+    Six in ten listeners are active on a day, with some twenty plays in a few sessions on one of two devices. Event ids are random
+    so that no order of theirs helps to find one. One event in a hundred is up to two days late, one in two hundred comes twice.
 
     Args:
         rng: Says what happens.

@@ -62,6 +62,11 @@ def predicate(days: Iterable[date], time: str, *, is_date: bool) -> str:
     return " OR ".join(parts) or "false"
 
 
+def days_between(first: date, last: date) -> Iterator[date]:
+    """Yield the days from a first to a last one."""
+    return (first + timedelta(days=number) for number in range((last - first).days + 1))
+
+
 def _stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
     """Yield first day and the day after the last of each run of days; `UNTIMED` is a run of its own."""
     first = end = None

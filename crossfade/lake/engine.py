@@ -74,8 +74,12 @@ class DuckDbEngine:
             return _without_zones(ibis.memtable(schema.empty_table()))
         paths = tuple(map(str, files))
         if paths not in self._tables:  # files never change
-            self._tables[paths] = self._connection.read_parquet(paths, union_by_name=True)
-        return _without_zones(self._tables[paths])
+            rows = _without_zones(self._connection.read_parquet(paths, union_by_name=True))
+            view = self._connection.create_view(f"crossfade_{len(self._tables)}", rows)
+            self._tables[paths] = (
+                view.op().copy(schema=rows.schema()).to_expr()
+            )  # the same types, short expressions
+        return self._tables[paths]
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""

@@ -33,7 +33,7 @@ def interactions(making: Making) -> ir.Table:
 def interactions_update(making: Making) -> Update | None:
     """Return the interactions of replaced days, and of days with a track whose length is another now."""
     days = _days(making, EVENTS, c.DURATION_MS)
-    if days is None or not making.are_few(days, making.table(INTERACTIONS)):
+    if days is None or not making.are_few(days, INTERACTIONS):
         return None
     events = within(making.table(EVENTS), days)
     return Update(days, gold.interactions(events, making.table(TRACKS), making.settings.lake))
@@ -59,7 +59,7 @@ def track_days(making: Making) -> ir.Table:
 def track_days_update(making: Making) -> Update | None:
     """Return `gold.track_days` of replaced days."""
     days = making.replaced(INTERACTIONS)
-    if days is None or not making.are_few(days, making.table("gold/track_days")):
+    if days is None or not making.are_few(days, "gold/track_days"):
         return None
     return Update(days - {UNTIMED}, gold.track_days(within(making.table(INTERACTIONS), days - {UNTIMED})))
 
@@ -72,7 +72,7 @@ def artist_days(making: Making) -> ir.Table:
 def artist_days_update(making: Making) -> Update | None:
     """Return `gold.artist_days` of replaced days, and of days with a track whose artist is another now."""
     days = _days(making, INTERACTIONS, c.ARTIST_ID)
-    if days is None or not making.are_few(days, making.table("gold/artist_days")):
+    if days is None or not making.are_few(days, "gold/artist_days"):
         return None
     acts = within(making.table(INTERACTIONS), days - {UNTIMED})
     return Update(days - {UNTIMED}, gold.artist_days(acts, making.table(TRACKS)))
@@ -86,7 +86,7 @@ def user_days(making: Making) -> ir.Table:
 def user_days_update(making: Making) -> Update | None:
     """Return `gold.user_days` of replaced days."""
     events, acts = making.replaced(EVENTS), making.replaced(INTERACTIONS)
-    if events is None or acts is None or not making.are_few(events | acts, making.table("gold/user_days")):
+    if events is None or acts is None or not making.are_few(events | acts, "gold/user_days"):
         return None
     days = events | acts
     rows = gold.user_days(within(making.table(EVENTS), days), within(making.table(INTERACTIONS), days))

@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError
 from crossfade.lake.messages import refuse_newer, unwritten
 from crossfade.lake.parquet_commit import overwrite_by_files
 from crossfade.lake.place import ABOUT_FILE, LOCK_FILE, SCRATCH, refuse_foreign, refuse_unusable
-from crossfade.lake.versions import Chosen, as_of, live_files
+from crossfade.lake.versions import as_of, live_files
 from crossfade.schema.durable import locked_or_refused, replace_file
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
@@ -213,25 +213,23 @@ class Lake:
         Raises:
             NotFoundError: No such table or version.
         """
-        return self._delta(layer, name, version).to_pyarrow_dataset()
+        return self.delta(layer, name, version).to_pyarrow_dataset()
 
-    def files(
-        self, layer: str, name: str, version: int | None = None, chosen: Chosen = live_files
-    ) -> list[Path]:
+    def files(self, layer: str, name: str, version: int | None = None) -> list[Path]:
         """Return the Parquet files of a version, for an engine that reads them better itself; empty if it has no row.
 
         Raises:
             NotFoundError: No such table or version.
         """
-        return chosen(self._delta(layer, name, version))
+        return live_files(self.delta(layer, name, version))
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""
-        return int(self._delta(layer, name).count()) if self.has(layer, name) else 0
+        return int(self.delta(layer, name).count()) if self.has(layer, name) else 0
 
     def version(self, layer: str, name: str) -> int | None:
         """Return the newest version, None where the table has not been written."""
-        return int(self._delta(layer, name).version()) if self.has(layer, name) else None
+        return int(self.delta(layer, name).version()) if self.has(layer, name) else None
 
     def versions(self) -> dict[str, int]:
         """Return the newest version of every table as {"layer/name": version}."""
@@ -276,9 +274,14 @@ class Lake:
 
     def history(self, layer: str, name: str) -> list[dict[str, object]]:
         """Return the commits of a table, newest first, with what each was told `about`."""
-        return list(self._delta(layer, name).history())
+        return list(self.delta(layer, name).history())
 
-    def _delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+    def delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+        """Return Delta's own handle of a table, to read its log; the newest version must not be changed by it.
+
+        Raises:
+            NotFoundError: No such table or version.
+        """
         if not self.has(layer, name):
             raise NotFoundError(f"The lake at {self.path} has no table {layer}/{name}; {_MEND[layer]}")
         newest = DeltaTable(str(self._table_path(layer, name)))

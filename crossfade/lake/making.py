@@ -1,14 +1,15 @@
 """What the making of a table has at hand: its inputs, what is new in them since it was last made, and what was kept."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import ibis.expr.types as ir
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from crossfade.lake import layout
 from crossfade.lake.changes import added_files, note, replaced_days
@@ -18,7 +19,7 @@ from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.pseudonyms import Pseudonyms
 from crossfade.lake.typed import complete
-from crossfade.lake.versions import Chosen, files_of_days, live_files
+from crossfade.lake.versions import days_of_files, files_of_days, live_files
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
@@ -26,6 +27,7 @@ from crossfade.schema.tables import TABLES
 
 MADE_FROM: Final = "crossfade.made_from"
 INPUTS: Final = "inputs"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Making:
         people: Pseudonyms of all users; None where users keep their own ids.
         since: The versions of its inputs from which the table was last made; empty where it has to be made whole.
         notes: Kept in the commit.
+        known: What `once` found out, for all tables of one refresh.
     """
 
     lake: Lake
@@ -55,6 +58,7 @@ class Making:
     people: Pseudonyms | None = None
     since: Mapping[str, int | None] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    known: dict[tuple[str, int | None], Any] = field(default_factory=dict)
 
     def table(self, name: str, days: Days | None = None) -> ir.Table:
         """Return a table as it is now, or its rows of some days; one that was never written has no rows."""
@@ -62,15 +66,12 @@ class Making:
 
     def own(self, name: str, days: Days | None = None) -> ir.Table:
         """Return the same, of bronze with users under their own ids."""
-        if days is None:
-            return self._read(name, self._files(name))
-        time = time_of(name)
-        files = self._files(name, chosen=files_of_days(time, ((day, day) for day in days)))
-        return within(self._read(name, files), days, time)
+        return self._rows(name, self._delta(name), days)
 
     def later(self, name: str, first: date, time: str) -> ir.Table:
         """Return the rows of a table whose time is of a day or of later ones, of bronze with users under their own ids."""
-        rows = self._read(name, self._files(name, chosen=files_of_days(time, [(first, date.max)])))
+        table = self._delta(name)
+        rows = self._read(name, [] if table is None else files_of_days(table, time, [(first, date.max)]))
         return rows.filter(rows[time] >= midnight(first))
 
     def named(self, name: str, rows: ir.Table) -> ir.Table:
@@ -80,15 +81,12 @@ class Making:
 
     def before(self, name: str, days: Days | None = None) -> ir.Table | None:
         """Return a table below bronze as it was when this one was last made; None where its files are gone."""
-        version, time = self.since[name], time_of(name)
-        if version is None:
-            return self._read(name, [])
-        chosen = live_files if days is None else files_of_days(time, ((day, day) for day in days))
+        version = self.since[name]
         try:
-            rows = self._read(name, self._files(name, version, chosen))
+            table = None if version is None else self._delta(name, version)
         except NotFoundError:
             return None
-        return rows if days is None else within(rows, days, time)
+        return self._rows(name, table, days)
 
     def fresh(self, name: str) -> ir.Table | None:
         """Return the rows that were appended since this table was last made; None where rows were removed, too."""
@@ -100,9 +98,15 @@ class Making:
         files = added_files(self.lake, name, self.since[name])
         return None if files is None else self._read(name, files)
 
-    def _files(self, name: str, version: int | None = None, chosen: Chosen = live_files) -> list[Path]:
+    def _delta(self, name: str, version: int | None = None) -> DeltaTable | None:
         layer, _, short = name.partition("/")
-        return self.lake.files(layer, short, version, chosen) if self.lake.has(layer, short) else []
+        return self.lake.delta(layer, short, version) if self.lake.has(layer, short) else None
+
+    def _rows(self, name: str, table: DeltaTable | None, days: Days | None) -> ir.Table:
+        if table is None or days is None:
+            return self._read(name, [] if table is None else live_files(table))
+        time = time_of(name)
+        return within(self._read(name, files_of_days(table, time, [(day, day) for day in days])), days, time)
 
     def _read(self, name: str, files: Sequence[Path]) -> ir.Table:
         return complete(self.session.table(files, schema_of(name)), schema_of(name))
@@ -127,9 +131,20 @@ class Making:
         found = self.session.rows(rows.select(**{c.DAY: day_of(moment)}).distinct())
         return frozenset(found.column(c.DAY).to_pylist())
 
-    def are_few(self, days: Days, table: ir.Table) -> bool:
+    def are_few(self, days: Days, name: str) -> bool:
         """Return whether so few of a table's days are re-opened that replacing them is worth it."""
-        return len(days) <= self.settings.lake.reopen_share * len(days | self.days(table))
+        table = self._delta(name)
+        known = None if table is None else days_of_files(table, time_of(name))
+        all_days = self.days(self.table(name)) if known is None else known
+        return len(days) <= self.settings.lake.reopen_share * len(days | all_days)
+
+    def once(self, name: str, find: Callable[[], Found]) -> Found:
+        """Return what is found out of bronze events and what is new in them; for several tables, it is looked for once."""
+        key = (name, self.since.get(EVENTS_TABLE))
+        if key not in self.known:
+            self.known[key] = find()
+        found: Found = self.known[key]
+        return found
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """Return `Engine.kept`, apart for what is new since different versions of the events."""

@@ -1,14 +1,13 @@
 """Which days' sessions new events re-open, looking at no more of silver than where a session may reach into a touched day."""
 
 import math
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
 import ibis.expr.types as ir
 
 from crossfade.lake import reopened
-from crossfade.lake.days import UNTIMED, Days
+from crossfade.lake.days import UNTIMED, Days, days_between
 from crossfade.lake.making import EVENTS_TABLE, SILVER_EVENTS, Making
 from crossfade.schema import columns as c
 
@@ -38,13 +37,9 @@ def days_of(making: Making, stretches: ir.Table, written: Days) -> Days:
     found = {
         day
         for first, last in zip(*(column.to_pylist() for column in pairs.columns), strict=True)
-        for day in _days(first, min(last, newest))
+        for day in days_between(first, min(last, newest))
     }
     return frozenset(found) | (written & {UNTIMED})
-
-
-def _days(first: date, last: date) -> Iterable[date]:
-    return (first + number * _DAY for number in range((last - first).days + 1))
 
 
 def _starts(making: Making, spans: ir.Table) -> ir.Table:

@@ -82,8 +82,9 @@ def starts(spans: ir.Table, events: ir.Table) -> ir.Table:
 def stretches(spans: ir.Table, starts: ir.Table, later: ir.Table) -> ir.Table:
     """Return for each user of timed cells the days whose sessions have to be made again.
 
-    Sessions follow from the event before. What precedes the last start before the first cell stays as it is, and all that precedes
-    that cell where no session can reach into it; and so does what follows the first start after the next event behind the last cell.
+    Sessions follow from the event before. What precedes the last start before the first cell stays as it is (all that precedes
+    the cell, where no session can reach into it), and so does what follows the first start after the next event behind the last
+    cell.
 
     Args:
         spans: What `spans` returned.

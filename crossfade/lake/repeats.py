@@ -25,8 +25,7 @@ def repeats(making: Making, days: Days, name: str) -> ir.Table:
         days: Those around the days of new events cost nothing more, since they are looked at in any case.
         name: Of what is kept for the other days.
     """
-    near = _near(making)
-    found = _repeats(making, near, "near")
+    near, found = making.once("near", lambda: _near(making))
     return found.union(_repeats(making, days - near, name)) if days - near else found
 
 
@@ -37,11 +36,12 @@ def same_ids(making: Making, days: Days, name: str) -> ir.Table:
     return making.kept(f"{name}_same", silver.same_ids(making.named(EVENTS_TABLE, rows)))
 
 
-def _near(making: Making) -> Days:
-    """Return the days of new events and the ones beside them, on which sessions go on."""
+def _near(making: Making) -> tuple[Days, ir.Table]:
+    """Return the days of new events and the ones beside them, on which sessions go on, and what `_repeats` finds of these."""
     fresh = making.own_fresh(EVENTS_TABLE)
     days = frozenset() if fresh is None else making.days(fresh)
-    return frozenset(day + around for day in days - {UNTIMED} for around in _AROUND) | (days & {UNTIMED})
+    near = frozenset(day + around for day in days - {UNTIMED} for around in _AROUND) | (days & {UNTIMED})
+    return near, _repeats(making, near, "near")
 
 
 def _repeats(making: Making, days: Days, name: str) -> ir.Table:

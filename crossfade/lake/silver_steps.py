@@ -31,6 +31,10 @@ def _dropped(making: Making) -> ir.Table:
 
 
 def _touched(making: Making) -> tuple[ir.Table, Days] | None:
+    return making.once("touched", lambda: _found_touched(making))
+
+
+def _found_touched(making: Making) -> tuple[ir.Table, Days] | None:
     """Return the cells whose clean rows may be others now, and their days; None where bronze has not only grown.
 
     They are those of new rows, of older rows with the id of a new one (of which another may be the fullest now), and of rows
@@ -53,6 +57,10 @@ def _touched(making: Making) -> tuple[ir.Table, Days] | None:
 
 
 def _plays(making: Making, cells: ir.Table, days: Days) -> ir.Table:
+    return making.once("plays", lambda: _found_plays(making, cells, days))
+
+
+def _found_plays(making: Making, cells: ir.Table, days: Days) -> ir.Table:
     """Return the plays of cells, each once."""
     bronze = making.table(EVENTS_TABLE, days)
     rows = making.kept("touched_rows", with_day(bronze).semi_join(cells, CELL).select(bronze.columns))
@@ -75,8 +83,7 @@ def bot_hours(making: Making) -> ir.Table:
 def bot_hours_update(making: Making) -> Update | None:
     """Return the hours of the days that new events touch."""
     found = _touched(making)
-    earlier = making.table(HOURS_TABLE)
-    if found is None or not making.are_few(found[1] - {UNTIMED}, earlier):
+    if found is None or not making.are_few(found[1] - {UNTIMED}, HOURS_TABLE):
         return None
     cells, days = found
     hours = activity.hours(_plays(making, cells, days), making.settings.lake, making.settings.bots)
@@ -172,11 +179,11 @@ def events_update(making: Making) -> Update | None:
     earlier = making.table(SILVER_EVENTS)
     marked = reopened.flag_cells(earlier, flags, making.table(BOTS_TABLE))
     cells = making.kept("event_cells", found[0].union(marked, distinct=True))
-    if not making.are_few(making.days(cells), earlier):
+    if not making.are_few(making.days(cells), SILVER_EVENTS):
         return None
     stretches, written = stretches_of(making, cells)
     days = making.days(written)
-    if not making.are_few(days, earlier):
+    if not making.are_few(days, SILVER_EVENTS):
         return None
     read = days_of(making, stretches, days)
     rows = reopened.rows_of_stretches(making.table(EVENTS_TABLE, read), stretches, cells)

@@ -30,10 +30,11 @@ class StillLake(Lake):
         """Return whether the table had been written."""
         return f"{layer}/{name}" in self._still if layer in STREAMED else super().has(layer, name)
 
-    def _delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+    def delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+        """Return Delta's own handle of a table as it stood, or stands now in layers that do not stream."""
         key = (layer, name, self._still.get(f"{layer}/{name}") if version is None else version)
         if key not in self._opened:
-            self._opened[key] = super()._delta(*key)
+            self._opened[key] = super().delta(*key)
         return self._opened[key]
 
     @contextmanager

@@ -1,8 +1,8 @@
 """Which files a Delta table has: of an earlier version, as far as that is still there, and of some days."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -11,11 +11,10 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from crossfade.lake.days import UNTIMED
+from crossfade.lake.days import UNTIMED, Days, days_between
 from crossfade.schema.errors import NotFoundError
 
 Span = tuple[date, date]
-Chosen = Callable[[DeltaTable], list[Path]]
 _CUT: Final = timedelta(milliseconds=1)  # the log keeps moments in whole milliseconds
 
 
@@ -24,45 +23,63 @@ def live_files(table: DeltaTable) -> list[Path]:
     return [Path(unquote(uri)) for uri in table.file_uris()]
 
 
-def files_of_days(column: str, spans: Iterable[Span]) -> Chosen:
-    """Choose the files that may hold rows of some days, by the least and greatest value that Delta's log keeps of each file.
+def files_of_days(table: DeltaTable, column: str, spans: Sequence[Span]) -> list[Path]:
+    """Return the files that may hold rows of some days, by the least and greatest value that Delta's log keeps of each file.
 
-    Those of which it keeps nothing are chosen, too.
+    Those of which it keeps nothing are returned, too.
 
     Args:
+        table: Not partitioned.
         column: Of moments or days.
         spans: First and last day of each stretch; rows without a value are of the day `UNTIMED`.
     """
-    return partial(_files_of_days, column, tuple(spans))
+    files = {file.name: file for file in live_files(table)}
+    return [files[name] for name, known in _known(table, column) if known is None or _holds(known, spans)]
 
 
-def _files_of_days(column: str, spans: Sequence[Span], table: DeltaTable) -> list[Path]:
+def days_of_files(table: DeltaTable, column: str) -> Days | None:
+    """Return the days from the first to the last of each file; None where the log does not say so of each."""
+    found: set[date] = set()
+    for _, known in _known(table, column):
+        if known is None:
+            return None
+        found |= {UNTIMED} if known.has_untimed else set()
+        found |= set(days_between(*known.span)) if known.span else set()
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the log says of one column of one file."""
+
+    span: Span | None
+    has_untimed: bool
+
+
+def _known(table: DeltaTable, column: str) -> Iterator[tuple[str, _Known | None]]:
+    """Yield name and what is known of each file."""
     actions = pa.table(table.get_add_actions(flatten=True))
-    names = (f"min.{column}", f"max.{column}", f"null_count.{column}")
-    if not set(names) <= set(actions.column_names):
-        return live_files(table)
-    root = live_files(table)[0].parent if len(actions) else Path()
-    about = zip(*(actions.column(name).to_pylist() for name in ("path", "num_records", *names)), strict=True)
-    return [root / unquote(path) for path, *known in about if _may_hold(spans, *known)]
+    names = ("num_records", f"min.{column}", f"max.{column}", f"null_count.{column}")
+    none = pa.nulls(len(actions))
+    columns = [actions.column(name) if name in actions.column_names else none for name in ("path", *names)]
+    for path, number, least, most, num_nulls in zip(*(each.to_pylist() for each in columns), strict=True):
+        if number is None or num_nulls is None or (least is None and num_nulls < number):
+            yield Path(unquote(path)).name, None
+        else:
+            span = None if least is None else (_day(least), _day(most, _CUT))
+            yield Path(unquote(path)).name, _Known(span, num_nulls > 0)
 
 
-def _may_hold(
-    spans: Iterable[Span],
-    number: int | None,
-    least: date | None,
-    most: date | None,
-    num_nulls: int | None,
-) -> bool:
-    if number is None or num_nulls is None or ((least is None or most is None) and num_nulls < number):
-        return True
-    first, last = _day(least), _day(most, _CUT)
+def _holds(known: _Known, spans: Sequence[Span]) -> bool:
     return any(
-        num_nulls > 0 if start == UNTIMED else first is not None and last is not None and start <= last and first <= end
-        for start, end in spans
-    )  # fmt: skip
+        known.has_untimed
+        if first == UNTIMED
+        else known.span is not None and first <= known.span[1] and known.span[0] <= last
+        for first, last in spans
+    )
 
 
-def _day(moment: date | None, more: timedelta = timedelta()) -> date | None:
+def _day(moment: date, more: timedelta = timedelta()) -> date:
     return (moment + more).date() if isinstance(moment, datetime) else moment
 
 

@@ -34,7 +34,7 @@ main(sys.argv[2:])
 """
 
 
-class Died(Exception):
+class DiedError(Exception):
     """What stands for the end of a process."""
 
 
@@ -52,7 +52,7 @@ def test_every_commit_may_be_the_last_one(tmp_path: Path, monkeypatch: pytest.Mo
     def dying(self: Lake, layer: str, name: str, *arguments: Any, **keywords: Any) -> None:
         commit(self, layer, name, *arguments, **keywords)
         if f"{layer}/{name}" in TABLES:
-            raise Died
+            raise DiedError
 
     deaths = 0
     with monkeypatch.context() as patch:
@@ -61,7 +61,7 @@ def test_every_commit_may_be_the_last_one(tmp_path: Path, monkeypatch: pytest.Mo
             try:
                 refresh(lake, EAGER)
                 break
-            except Died:
+            except DiedError:
                 deaths += 1
             if deaths in (1, 3):  # after the first commit, and after that of silver/events
                 arrive(lake, rng, deaths + 1)
