@@ -154,9 +154,10 @@ STEPS: Final = (
         c.DAY,
     ),
     _Step(
-        "gold/user_profiles",
+        gold_steps.PROFILES,
         ("gold/user_days", "gold/interactions", "silver/users"),
         gold_steps.user_profiles,
+        gold_steps.user_profiles_update,
     ),
     _Step("gold/catalogue", ("silver/tracks",), gold_steps.catalogue),
 )

@@ -33,8 +33,16 @@ def within(rows: ir.Table, days: Iterable[date], time: str = c.TIMESTAMP) -> ir.
         days: Which, in any order.
         time: The column's name; of days, there is no untimed one.
     """
+    return rows.filter(_is_within(rows[time], days))
+
+
+def outside(rows: ir.Table, days: Iterable[date], time: str = c.TIMESTAMP) -> ir.Table:
+    """Return the other rows than `within`."""
+    return rows.filter(~_is_within(rows[time], days).fill_null(False))
+
+
+def _is_within(column: ir.TimestampColumn | ir.DateColumn, days: Iterable[date]) -> ir.BooleanValue:
     condition: ir.BooleanValue = ibis.literal(False)
-    column = rows[time]
     for first, end in _stretches(days):
         if first == UNTIMED:
             condition |= column.isnull()
@@ -42,7 +50,7 @@ def within(rows: ir.Table, days: Iterable[date], time: str = c.TIMESTAMP) -> ir.
             condition |= (column >= ibis.literal(first)) & (column < ibis.literal(end))
         else:
             condition |= (column >= midnight(first)) & (column < midnight(end))
-    return rows.filter(condition)
+    return condition
 
 
 def midnight(day: date) -> ir.TimestampScalar:

@@ -140,6 +140,17 @@ def engine(scratch: Path) -> Iterator[DuckDbEngine]:
     """Open DuckDB, spilling into a directory what does not fit into memory."""
     connection = ibis.duckdb.connect(temp_directory=str(scratch / "spill"))  # ibis itself sets UTC
     try:
-        yield DuckDbEngine(connection)
+        with _compiling_fast():
+            yield DuckDbEngine(connection)
     finally:
         connection.disconnect()
+
+
+@contextmanager
+def _compiling_fast() -> Iterator[None]:
+    """Let DuckDB merge nested selects: it plans them alike, and ibis takes a third of its time for it."""
+    fused, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, False
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = fused

@@ -13,6 +13,7 @@ SAVES = (EventType.SAVE, EventType.LIKE, EventType.ADD_TO_PLAYLIST)
 INTERACTIONS = (EventType.LISTEN, *SAVES, EventType.DISLIKE)
 # Of a play whose share alone is known, this much counts as an early skip (the 2 s of a track of 100 s).
 EARLY_SHARE = 0.02
+_PAIR = (c.USER_ID, c.TRACK_ID)
 
 
 def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> ir.Table:
@@ -106,13 +107,13 @@ def user_days(events: ir.Table, interactions: ir.Table) -> ir.Table:
     return rows.mutate(**counts, **{c.DAY: day}).select(GOLD_SCHEMAS[USER_DAYS].names)
 
 
-def user_profiles(days: ir.Table, interactions: ir.Table, users: ir.Table) -> ir.Table:
+def user_profiles(days: ir.Table, num_tracks: ir.Table, users: ir.Table) -> ir.Table:
     """Return one row per user of the events or the users table, by user id.
 
     Args:
         days: What `user_days` returned; the country of a user's first event there counts where the users table has none, since
             later ones would tell a training run what it may not know yet.
-        interactions: Gold interactions.
+        num_tracks: What `num_tracks` returned.
         users: Silver users.
 
     Returns:
@@ -127,7 +128,7 @@ def user_profiles(days: ir.Table, interactions: ir.Table, users: ir.Table) -> ir
     )
     ids = days.select(c.USER_ID).union(users.select(c.USER_ID)).distinct()
     profiles = _joined(_joined(_joined(ids, users), _countries(days), "_heard"), sums)
-    profiles = _joined(profiles, _num_tracks(interactions))
+    profiles = _joined(profiles, num_tracks)
     country = profiles[c.COUNTRY].coalesce(profiles[f"{c.COUNTRY}_heard"])
     counts = {name: profiles[name].fill_null(0) for name in ("num_listens", "num_tracks", "num_saves")}
     listens = (profiles.num_listens > 0).ifelse(profiles.num_listens, ibis.null("int64"))
@@ -146,9 +147,41 @@ def _countries(days: ir.Table) -> ir.Table:
     return known.mutate(place=first).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
 
 
-def _num_tracks(acts: ir.Table) -> ir.Table:
-    listens = acts.filter(acts[c.EVENT_TYPE] == str(EventType.LISTEN))
+def num_tracks(interactions: ir.Table) -> ir.Table:
+    """Return how many tracks each user has listened to: user_id, num_tracks."""
+    listens = _listens(interactions)
     return listens.group_by(c.USER_ID).agg(num_tracks=listens[c.TRACK_ID].nunique())
+
+
+def turned(before: ir.Table, now: ir.Table) -> ir.Table:
+    """Return which users listened to which tracks on some days that they did not on these days before (1), or the reverse (-1).
+
+    Args:
+        before: Interactions of the days as they were.
+        now: ... and as they are.
+
+    Returns:
+        user_id, track_id, change; each user and track once.
+    """
+    old, new = (_listens(acts).select(*_PAIR).distinct() for acts in (before, now))
+    come, gone = new.difference(old), old.difference(new)
+    return come.mutate(change=ibis.literal(1, "int64")).union(gone.mutate(change=ibis.literal(-1, "int64")))
+
+
+def still_heard(turned: ir.Table, others: ir.Table) -> ir.Table:
+    """Return the users and tracks of `turned` that are among the interactions of other days, too: user_id, track_id."""
+    return _listens(others).select(*_PAIR).semi_join(turned, _PAIR).distinct()
+
+
+def num_tracks_by_turns(earlier: ir.Table, turned: ir.Table, heard: ir.Table) -> ir.Table:
+    """Return `num_tracks` from earlier profiles, what `turned` returned since then, and what `still_heard` returned of it."""
+    changes = turned.anti_join(heard, _PAIR).select(c.USER_ID, num_tracks="change")
+    both = earlier.select(c.USER_ID, "num_tracks").union(changes)
+    return both.group_by(c.USER_ID).agg(num_tracks=both.num_tracks.sum())
+
+
+def _listens(acts: ir.Table) -> ir.Table:
+    return acts.filter(acts[c.EVENT_TYPE] == str(EventType.LISTEN))
 
 
 def _habits(acts: ir.Table) -> ir.Table:

@@ -5,7 +5,7 @@ from typing import Final
 import ibis.expr.types as ir
 
 from crossfade.lake import gold, silver
-from crossfade.lake.days import UNTIMED, Days, within
+from crossfade.lake.days import UNTIMED, Days, outside
 from crossfade.lake.making import Making, Update
 from crossfade.schema import columns as c
 
@@ -13,6 +13,7 @@ IMPLIED: Final = "crossfade.rows_implied"
 EVENTS: Final = "silver/events"
 TRACKS: Final = "silver/tracks"
 INTERACTIONS: Final = "gold/interactions"
+PROFILES: Final = "gold/user_profiles"
 
 
 def tracks(making: Making) -> ir.Table:
@@ -35,7 +36,7 @@ def interactions_update(making: Making) -> Update | None:
     days = _days(making, EVENTS, c.DURATION_MS)
     if days is None or not making.are_few(days, INTERACTIONS):
         return None
-    events = within(making.table(EVENTS), days)
+    events = making.table(EVENTS, days)
     return Update(days, gold.interactions(events, making.table(TRACKS), making.settings.lake))
 
 
@@ -61,7 +62,7 @@ def track_days_update(making: Making) -> Update | None:
     days = making.replaced(INTERACTIONS)
     if days is None or not making.are_few(days, "gold/track_days"):
         return None
-    return Update(days - {UNTIMED}, gold.track_days(within(making.table(INTERACTIONS), days - {UNTIMED})))
+    return Update(days - {UNTIMED}, gold.track_days(making.table(INTERACTIONS, days - {UNTIMED})))
 
 
 def artist_days(making: Making) -> ir.Table:
@@ -74,7 +75,7 @@ def artist_days_update(making: Making) -> Update | None:
     days = _days(making, INTERACTIONS, c.ARTIST_ID)
     if days is None or not making.are_few(days, "gold/artist_days"):
         return None
-    acts = within(making.table(INTERACTIONS), days - {UNTIMED})
+    acts = making.table(INTERACTIONS, days - {UNTIMED})
     return Update(days - {UNTIMED}, gold.artist_days(acts, making.table(TRACKS)))
 
 
@@ -89,15 +90,30 @@ def user_days_update(making: Making) -> Update | None:
     if events is None or acts is None or not making.are_few(events | acts, "gold/user_days"):
         return None
     days = events | acts
-    rows = gold.user_days(within(making.table(EVENTS), days), within(making.table(INTERACTIONS), days))
+    rows = gold.user_days(making.table(EVENTS, days), making.table(INTERACTIONS, days))
     return Update(days, rows)
 
 
 def user_profiles(making: Making) -> ir.Table:
-    """Return `gold.user_profiles`, always of all users."""
-    return gold.user_profiles(
-        making.table("gold/user_days"), making.table(INTERACTIONS), making.table("silver/users")
-    )
+    """Return `gold.user_profiles` of all users."""
+    return _profiles(making, gold.num_tracks(making.table(INTERACTIONS)))
+
+
+def user_profiles_update(making: Making) -> ir.Table | None:
+    """Return the same; tracks are counted from the earlier number on, by those of replaced days that are on no other day."""
+    days = making.replaced(INTERACTIONS)
+    before = None if days is None else making.before(INTERACTIONS, days)
+    if days is None or before is None:
+        return None
+    kept = making.session.kept
+    turned = kept("turned_tracks", gold.turned(before, making.table(INTERACTIONS, days)))
+    others = outside(making.table(INTERACTIONS), days)
+    heard = kept("still_heard", gold.still_heard(turned, others))
+    return _profiles(making, gold.num_tracks_by_turns(making.table(PROFILES), turned, heard))
+
+
+def _profiles(making: Making, num_tracks: ir.Table) -> ir.Table:
+    return gold.user_profiles(making.table("gold/user_days"), num_tracks, making.table("silver/users"))
 
 
 def catalogue(making: Making) -> ir.Table:
