@@ -23,10 +23,11 @@ def stretches_of(making: Making, cells: ir.Table) -> tuple[ir.Table, ir.Table]:
         cells: `reopened.CELL`.
     """
     spans = making.kept("spans", reopened.spans(cells))
-    edges = making.session.rows(spans.agg(most=spans.most.min())).column("most")
-    later = making.later(SILVER_EVENTS, edges[0].as_py() or date.max, c.TIMESTAMP)
-    stretches = making.kept("stretches", reopened.stretches(spans, _starts(making, spans), later))
-    written = cells.union(reopened.reached(later, stretches), distinct=True)
+    first = making.session.rows(spans.agg(first=spans.least.min())).column("first")[0].as_py()
+    later = making.later(SILVER_EVENTS, first or date.max, c.TIMESTAMP)
+    behind = making.kept("behind", reopened.behind(cells, later))
+    stretches = making.kept("stretches", reopened.stretches(spans, _starts(making, spans), behind))
+    written = cells.union(reopened.reached(later, behind), distinct=True)
     return stretches, making.kept("written", written)
 
 

@@ -79,8 +79,31 @@ def starts(spans: ir.Table, events: ir.Table) -> ir.Table:
     return before.group_by(c.USER_ID).agg(start=before[c.TIMESTAMP].max())
 
 
-def stretches(spans: ir.Table, starts: ir.Table, later: ir.Table) -> ir.Table:
-    """Return for each user of timed cells the days whose sessions have to be made again.
+def behind(cells: ir.Table, later: ir.Table) -> ir.Table:
+    """Return how far behind each timed cell sessions have to be made again: up to the first start after the next event behind it.
+
+    Args:
+        cells: `CELL`.
+        later: Silver events as they were, from the day of the first cell on.
+
+    Returns:
+        user_id, cell_day, `after`, the moment of the next event behind the cell, and last_day (`NEVER` where there is no later
+        start); cells without an event behind them are absent.
+    """
+    timed = cells.filter(cells[c.DAY] != ibis.literal(UNTIMED)).select(c.USER_ID, cell_day=c.DAY)
+    acts = later.inner_join(timed, c.USER_ID)
+    acts = acts.filter(acts[c.TIMESTAMP].date() > acts.cell_day)
+    key = [c.USER_ID, "cell_day"]
+    edges = acts.group_by(key).agg(after=acts[c.TIMESTAMP].min())
+    ends = acts.filter(acts[c.SESSION_POSITION] == 0).inner_join(edges, key)
+    ends = ends.filter(ends[c.TIMESTAMP] > ends.after)
+    ends = ends.group_by(key).agg(end=ends[c.TIMESTAMP].min())
+    rows = edges.left_join(ends, key)
+    return rows.select(*key, "after", last_day=rows.end.date().coalesce(ibis.literal(NEVER)))
+
+
+def stretches(spans: ir.Table, starts: ir.Table, behind: ir.Table) -> ir.Table:
+    """Return for each user of timed cells the days that have to be read to make sessions again: user_id, first_day, last_day.
 
     Sessions follow from the event before. What precedes the last start before the first cell stays as it is (all that precedes
     the cell, where no session can reach into it), and so does what follows the first start after the next event behind the last
@@ -89,35 +112,21 @@ def stretches(spans: ir.Table, starts: ir.Table, later: ir.Table) -> ir.Table:
     Args:
         spans: What `spans` returned.
         starts: What `starts` returned, of those users whose sessions may reach into their span.
-        later: Silver events as they were, from the day of the least `most` on.
-
-    Returns:
-        user_id, first_day, last_day (`NEVER` where there is no later start), and `after`, the moment of the next event behind
-        the last cell, null where there is none.
+        behind: What `behind` returned.
     """
-    acts = later.inner_join(spans, c.USER_ID)
-    acts = acts.filter(acts[c.TIMESTAMP].date() > acts.most)
-    edges = acts.group_by(c.USER_ID).agg(after=acts[c.TIMESTAMP].min())
-    ends = acts.filter(acts[c.SESSION_POSITION] == 0).inner_join(edges, c.USER_ID)
-    ends = ends.filter(ends[c.TIMESTAMP] > ends.after)
-    ends = ends.group_by(c.USER_ID).agg(end=ends[c.TIMESTAMP].min())
+    ends = behind.group_by(c.USER_ID).agg(end=behind.last_day.max())
     rows = spans
-    for more in (starts, edges, ends):
+    for more in (starts, ends):
         rows = rows.left_join(more, c.USER_ID).drop(f"{c.USER_ID}_right")
-    last = rows.after.isnull().ifelse(rows.most, rows.end.date().coalesce(ibis.literal(NEVER)))
-    return rows.select(
-        c.USER_ID, first_day=rows.start.date().coalesce(rows.least), last_day=last, after=rows.after
-    )
+    first, last = rows.start.date().coalesce(rows.least), rows.end.coalesce(rows.most)
+    return rows.select(c.USER_ID, first_day=first, last_day=(last > rows.most).ifelse(last, rows.most))
 
 
-def reached(events: ir.Table, stretches: ir.Table) -> ir.Table:
+def reached(later: ir.Table, behind: ir.Table) -> ir.Table:
     """Return the cells behind those that are touched, up to where sessions may be others: `CELL`."""
-    acts = with_day(events.select(c.USER_ID, c.TIMESTAMP)).inner_join(stretches, c.USER_ID)
-    return (
-        acts.filter((acts[c.TIMESTAMP] >= acts.after) & (acts[c.DAY] <= acts.last_day))
-        .select(*CELL)
-        .distinct()
-    )
+    acts = with_day(later.select(c.USER_ID, c.TIMESTAMP)).inner_join(behind, c.USER_ID)
+    is_reached = (acts[c.TIMESTAMP] >= acts.after) & (acts[c.DAY] <= acts.last_day)
+    return acts.filter(is_reached).select(*CELL).distinct()
 
 
 def rows_of_stretches(bronze: ir.Table, stretches: ir.Table, cells: ir.Table) -> ir.Table:

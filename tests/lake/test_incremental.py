@@ -86,6 +86,25 @@ def test_few_new_events_replace_their_days_only_and_many_rebuild(tmp_path: Path)
     assert lake.num_rows("silver", "events") == 19
 
 
+def test_a_day_between_two_re_opened_ones_is_made_again_where_a_session_reaches_it(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    settings = parse_settings("", ["lake.rebuild_rows=0", "lake.reopen_share=1"])
+
+    def play(name: str, day: int, session: str | None) -> Row:
+        about: Row = {c.EVENT_ID: name, c.SOURCE_FILE: name, c.SESSION_ID: session}
+        return about | {c.USER_ID: "u", c.TRACK_ID: name, c.TIMESTAMP: minute(day * DAY)}
+
+    lake.append(
+        BRONZE, EVENTS.name, bronze([play("first", 0, "s"), play("third", 2, "s"), play("other", 4, None)])
+    )
+    refresh(lake, settings)
+    lake.append(BRONZE, EVENTS.name, bronze([play("second", 1, "s"), play("last", 5, None)]))
+    assert "silver/events" in refresh(lake, settings).updated
+    rows = lake.read("silver", "events").to_pylist()
+    places = {row[c.EVENT_ID]: row[c.SESSION_POSITION] for row in rows}
+    assert places == {"first": 0, "second": 1, "third": 2, "other": 0, "last": 0}
+
+
 def test_what_arrives_long_after_it_happened_is_known_by_its_arrival(tmp_path: Path) -> None:
     lake = Lake.create(tmp_path / "lake")
 
