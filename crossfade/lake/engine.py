@@ -84,7 +84,7 @@ class DuckDbEngine:
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
         if name not in self._kept:
-            self._kept[name] = self._connection.create_table(name, expression)
+            self._kept[name] = _of_one_precision(self._connection.create_table(name, expression))
         return self._kept[name]
 
     def count(self, expression: ir.Table) -> int:
@@ -128,6 +128,13 @@ def _without_zones(table: ir.Table) -> ir.Table:
     """Return timestamps as UTC without a zone: DuckDB asks a calendar for each value that has one, at forty times the cost."""
     zoned = [name for name, kind in table.schema().items() if kind.is_timestamp() and kind.timezone]
     return table.mutate(**{name: make_timestamp(epoch_us(table[name])) for name in zoned}) if zoned else table
+
+
+def _of_one_precision(stored: ir.Table) -> ir.Table:
+    """Return a stored table with timestamps of no stated precision, as expressions have them, to put both together."""
+    kinds = {name: dt.timestamp if kind.is_timestamp() else kind for name, kind in stored.schema().items()}
+    rows: ir.Table = stored.op().copy(schema=ibis.schema(kinds)).to_expr()
+    return rows
 
 
 def _with_zone(field: pa.Field) -> pa.Field:
