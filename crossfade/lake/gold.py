@@ -165,7 +165,7 @@ def turned(before: ir.Table, now: ir.Table) -> ir.Table:
     """
     old, new = (_listens(acts).select(*_PAIR).distinct() for acts in (before, now))
     come, gone = new.difference(old), old.difference(new)
-    return come.mutate(change=ibis.literal(1, "int64")).union(gone.mutate(change=ibis.literal(-1, "int64")))
+    return come.mutate(change=ibis.literal(1)).union(gone.mutate(change=ibis.literal(-1)))
 
 
 def still_heard(turned: ir.Table, others: ir.Table) -> ir.Table:
@@ -175,7 +175,7 @@ def still_heard(turned: ir.Table, others: ir.Table) -> ir.Table:
 
 def num_tracks_by_turns(earlier: ir.Table, turned: ir.Table, heard: ir.Table) -> ir.Table:
     """Return `num_tracks` from earlier profiles, what `turned` returned since then, and what `still_heard` returned of it."""
-    changes = turned.anti_join(heard, _PAIR).select(c.USER_ID, num_tracks="change")
+    changes = turned.anti_join(heard, _PAIR).select(c.USER_ID, num_tracks=turned.change.cast("int64"))
     both = earlier.select(c.USER_ID, "num_tracks").union(changes)
     return both.group_by(c.USER_ID).agg(num_tracks=both.num_tracks.sum())
 
