@@ -277,11 +277,7 @@ class Lake:
         return list(self.delta(layer, name).history())
 
     def delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
-        """Return Delta's own handle of a table, to read its log; the newest version must not be changed by it.
-
-        Raises:
-            NotFoundError: No such table or version.
-        """
+        """Return Delta's own handle of a version, by default the newest, to read its log; raises as `dataset` does."""
         if not self.has(layer, name):
             raise NotFoundError(f"The lake at {self.path} has no table {layer}/{name}; {_MEND[layer]}")
         newest = DeltaTable(str(self._table_path(layer, name)))
