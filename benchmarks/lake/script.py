@@ -18,7 +18,12 @@ from crossfade.schema.tables import TABLES
 
 HERE: Final = Path(__file__).parent
 BOTS: Final = "silver/bots"
-MADE: Final = tuple(step.target for step in STEPS if step.target != BOTS)
+OWN: Final = (
+    BOTS,
+    "silver/bot_hours",
+    "gold/user_days",
+)  # what only a refresh needs, to find bots and to go on by days
+MADE: Final = tuple(step.target for step in STEPS if step.target not in OWN)
 
 
 def build(lake: Lake, out: Path, settings: LakeSettings) -> None:
@@ -28,7 +33,11 @@ def build(lake: Lake, out: Path, settings: LakeSettings) -> None:
     for name in TABLES:
         _view(connection, f"bronze_{name}", lake.files(BRONZE, name))
     _view(connection, "bots", lake.files(SILVER, "bots"))
-    numbers = settings.model_dump() | {"gap_us": settings.session_gap_minutes * 60_000_000}
+    spans = {
+        "gap_us": settings.session_gap_minutes * 60_000_000,
+        "lateness_us": settings.lateness_days * 86_400_000_000,
+    }
+    numbers = settings.model_dump() | spans
     for layer in ("silver", "gold"):
         connection.execute(Template((HERE / f"{layer}.sql").read_text("utf-8")).substitute(numbers))
     for table in MADE:
