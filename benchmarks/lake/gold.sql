@@ -15,7 +15,7 @@ SELECT user_id, track_id, "timestamp",
       (known_ms - $late_skip_ms) / ($late_skip_ms - $early_skip_ms)::DOUBLE,
       (played_share - $positive_share) / ($positive_share - 0.02::DOUBLE))))
   END)::FLOAT AS strength,
-  session_id, event_type, device, shuffle, context
+  session_id, event_type, device, shuffle, context, arrived_at
 FROM acts;
 
 CREATE TEMP TABLE timed AS

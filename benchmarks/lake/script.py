@@ -31,7 +31,11 @@ def build(lake: Lake, out: Path, settings: LakeSettings) -> None:
     for name in TABLES:
         _view(connection, f"bronze_{name}", lake.files(BRONZE, name))
     _view(connection, "bots", lake.files(SILVER, "bots"))
-    numbers = settings.model_dump() | {"gap_us": settings.session_gap_minutes * 60_000_000}
+    spans = {
+        "gap_us": settings.session_gap_minutes * 60_000_000,
+        "lateness_us": settings.lateness_days * 86_400_000_000,
+    }
+    numbers = settings.model_dump() | spans
     for layer in ("silver", "gold"):
         connection.execute(Template((HERE / f"{layer}.sql").read_text("utf-8")).substitute(numbers))
     for table in MADE:

@@ -26,6 +26,17 @@ CREATE TEMP TABLE spots AS
 SELECT DISTINCT user_id, epoch_us(hour) // 3600000000 AS hour, session_id, device, country
 FROM bots WHERE is_flagged AND hour IS NOT NULL;
 
+CREATE TEMP TABLE live_imports AS
+WITH moments AS (
+  SELECT imported_at, max("timestamp") AS newest FROM bronze_events GROUP BY ALL
+), placed AS (
+  SELECT imported_at, min(imported_at) OVER () AS first_import,
+    max(newest) OVER (ORDER BY imported_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS known
+  FROM moments
+)
+SELECT imported_at AS live_at FROM placed
+WHERE epoch_us(imported_at) > epoch_us(first_import) + $lateness_us AND epoch_us(imported_at) <= epoch_us(known) + $lateness_us;
+
 CREATE TEMP TABLE events AS
 WITH steps AS (
   SELECT *,
@@ -51,8 +62,10 @@ SELECT r.event_id, event_type, r.user_id, track_id, artist_id, "timestamp", play
     THEN r.user_id || '@' || strftime(make_timestamp(epoch_us(begun)), '%Y-%m-%dT%H:%M:%SZ') END AS session_id,
   r.country, r.device, shuffle, context, surface, slate_id, "position", propensity, experiment, variant,
   CASE WHEN "timestamp" IS NOT NULL THEN (place - first_place)::INTEGER END AS session_position,
-  a.user_id IS NOT NULL OR s.user_id IS NOT NULL AS is_bot
+  a.user_id IS NOT NULL OR s.user_id IS NOT NULL AS is_bot,
+  CASE WHEN epoch_us(live_at) > epoch_us("timestamp") + $lateness_us THEN live_at END AS arrived_at
 FROM runs r LEFT JOIN accounts a USING (user_id)
+LEFT JOIN live_imports ON imported_at = live_at
 LEFT JOIN spots s ON s.user_id = r.user_id AND s.hour = epoch_us("timestamp") // 3600000000
   AND s.session_id = coalesce(r.session_id, '') AND s.device = coalesce(r.device, '') AND s.country = coalesce(r.country, '');
 

@@ -1,9 +1,8 @@
 """`crossfade lake`: look after a lake."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,12 +12,19 @@ from crossfade.cli.options import chosen_settings, settings_options
 LAKE = click.option(
     "--lake", "lake_path", type=click.Path(path_type=Path), required=True, help="Directory of the lake."
 )
+WORKSPACES = click.option(
+    "--workspace",
+    "workspaces",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A workspace that learns from the lake; may be repeated.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 
 
 @click.group("lake")
 def lake_group() -> None:
-    """Look after a lake: bring it up to date, see what was imported, refused and marked."""
+    """Look after a lake: bring it up to date, keep it small, see what was imported, refused and marked."""
 
 
 lake_group.add_command(bots_command)
@@ -28,7 +34,9 @@ lake_group.add_command(bots_command)
 @LAKE
 @settings_options
 def refresh_command(lake_path: Path, settings_file: Path | None, assignments: tuple[str, ...]) -> None:
-    """Rebuild what has changed from what was imported: clean events, catalogue, statistics.
+    """Bring what is made from imports up to date: clean events, catalogue, statistics.
+
+    New events re-open the days that they touch; other settings, or another version of Crossfade, rebuild everything.
 
     Pipelines do this by themselves. A second call without new imports writes nothing.
 
@@ -70,39 +78,62 @@ def rotate_key_command(lake_path: Path, settings_file: Path | None, assignments:
     click.echo(f"{keys.place}: users are named by key {keys.current.id}; {len(keys.keys) - 1} older kept")
 
 
-@lake_group.command("history")
+@lake_group.command("compact")
 @LAKE
-@JSON
-def history_command(lake_path: Path, *, as_json: bool) -> None:
-    """List every table's versions, newest first: when each was written and with how many rows.
+@WORKSPACES
+@settings_options
+def compact_command(
+    lake_path: Path, workspaces: tuple[Path, ...], settings_file: Path | None, assignments: tuple[str, ...]
+) -> None:
+    """Remove events past their age, merge small files, and remove files that no version in use needs.
+
+    Ages and sizes are the settings upkeep.*. Name every workspace that learns from the lake: versions that its bundles and runs
+    have pinned stay readable. Events are only removed if upkeep.bronze_days or upkeep.exposure_days says so.
 
     \b
     Example:
-      crossfade lake history --lake lake
+      crossfade lake compact --lake lake --workspace workspace
+      crossfade lake compact --lake lake --workspace workspace --set upkeep.exposure_days=90
     """
+    from crossfade.lake.lake import Lake
+    from crossfade.lake.upkeep import compact
+
+    lake = Lake.open(lake_path)
+    settings = chosen_settings(settings_file, assignments)
+    for done in compact(lake, settings.upkeep, _pinned(workspaces, lake.id)):
+        click.echo(str(done))
+
+
+@lake_group.command("history")
+@LAKE
+@WORKSPACES
+@JSON
+def history_command(lake_path: Path, *, workspaces: tuple[Path, ...], as_json: bool) -> None:
+    """List every table's versions, newest first: when and how each was written, with how many rows, from what, and who pins it.
+
+    \b
+    Example:
+      crossfade lake history --lake lake --workspace workspace
+    """
+    from crossfade.lake.history import versions
     from crossfade.lake.lake import Lake
 
     lake = Lake.open(lake_path)
-    for table in lake.versions():
-        for commit in lake.history(*table.split("/")):
-            about = _commit(table, commit)
-            text = "{table}  version {version}  {written_at}  {operation}  {rows_added:,} rows".format(
-                **about
-            )
-            click.echo(json.dumps(about) if as_json else text)
+    for version in versions(lake, _pinned(workspaces, lake.id)):
+        click.echo(json.dumps(asdict(version)) if as_json else str(version))
 
 
-def _commit(table: str, commit: dict[str, Any]) -> dict[str, Any]:
-    written_at = datetime.fromtimestamp(commit["timestamp"] / 1000, UTC).isoformat(timespec="seconds")
-    rows_added = commit.get("operationMetrics", {}).get("num_added_rows", 0)
-    mode = commit.get("operationParameters", {}).get("mode", commit["operation"])
-    return {
-        "table": table,
-        "version": commit["version"],
-        "written_at": written_at,
-        "operation": str(mode).lower(),
-        "rows_added": rows_added,
-    }
+def _pinned(workspaces: tuple[Path, ...], lake_id: str) -> dict[str, dict[int, list[str]]]:
+    """Return who pins which version of which table, over all workspaces."""
+    from crossfade.recommender.pins import pinned_by
+    from crossfade.recommender.workspace import Workspace
+
+    merged: dict[str, dict[int, list[str]]] = {}
+    for path in workspaces:
+        for table, versions in pinned_by(Workspace.open(path), lake_id).items():
+            for version, names in versions.items():
+                merged.setdefault(table, {}).setdefault(version, []).extend(names)
+    return merged
 
 
 @lake_group.command("quarantine")

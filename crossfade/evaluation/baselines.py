@@ -59,7 +59,7 @@ def popular_in_country_and_genre(dataset: Dataset, as_of: int) -> Recommend:
 def _listeners_by_country(dataset: Dataset, as_of: int) -> Scores:
     """Return distinct listeners [num_countries + 1, num_tracks] float32; the last row counts everybody."""
     acts, num_tracks = dataset.interactions, len(dataset.catalogue)
-    known = acts.where(acts.seconds < as_of)
+    known = acts.where(acts.known_before(as_of))
     pairs = np.unique(known.user_rows.astype(np.int64) * num_tracks + known.track_rows)
     users, tracks = pairs // num_tracks, pairs % num_tracks
     counts = np.zeros((len(dataset.users.countries) + 1, num_tracks), np.float32)

@@ -35,7 +35,7 @@ class Popularity:
     def of(cls, dataset: Dataset, as_of: int) -> "Popularity":
         """Count the interactions before `as_of` (UTC seconds)."""
         acts = dataset.interactions
-        known = acts.seconds < as_of
+        known = acts.known_before(as_of)
         num_tracks = len(dataset.catalogue)
         pairs = np.unique(
             acts.user_rows[known].astype(np.int64) * max(num_tracks, 1) + acts.track_rows[known]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.follows import Follows
-from crossfade.features.interactions import Codes, Int64s, Interactions, Queries
+from crossfade.features.interactions import ON_TIME, Codes, Int64s, Interactions, Queries
 from crossfade.features.playlists import Playlists
 from crossfade.features.traits import TRAITS, UNKNOWN_YEAR, age_codes, unknown, vocabulary
 from crossfade.schema import columns as c
@@ -22,6 +22,7 @@ from crossfade.schema.ids import IdMap, Rows
 
 USER_ROWS: Final = "user_rows"
 COLUMNS: Final = (USER_ROWS, "track_rows", "seconds", "strengths", "sessions")
+ARRIVALS: Final = "arrivals"
 TRAITS_FILE: Final = "traits.arrow"
 USERS_FILE: Final = "users.arrow"
 LISTENS_FILE: Final = "interactions.arrow"
@@ -95,10 +96,22 @@ class Dataset:
     follows: Follows = field(default_factory=Follows.none)
 
     def until(self, end: int) -> "Dataset":
-        """Return the dataset as it was known just before a moment: later interactions, playlists and follows are gone."""
-        known = self.interactions.where(self.interactions.seconds < end)
+        """Return the dataset as it was known just before a moment: what happened or arrived later is gone."""
+        known = self.interactions.where(self.interactions.known_before(end))
         playlists, follows = self.playlists.before(end), self.follows.before(end)
         return replace(self, interactions=known, playlists=playlists, follows=follows)
+
+    @cached_property
+    def on_time(self) -> "Dataset":
+        """The dataset without back-fills, for examples at many moments: none of them sees what arrived after it.
+
+        Nor do those see a back-fill that came after its arrival, which costs a little and is simple.
+        """
+        acts = self.interactions
+        if acts.arrivals is None:
+            return self
+        came = replace(acts.where(acts.arrivals == ON_TIME), arrivals=None)
+        return replace(self, interactions=came)
 
     @cached_property
     def user_offsets(self) -> npt.NDArray[np.int64]:
@@ -107,7 +120,7 @@ class Dataset:
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     def queries(self, user_rows: Rows, as_of: int) -> Queries:
-        """Cut queries: each user's history strictly before `as_of`.
+        """Cut queries: each user's history strictly before `as_of`, as far as it had arrived by then.
 
         Args:
             user_rows: [n] int32; -1 gives an empty history.
@@ -128,7 +141,7 @@ class Dataset:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
         acts = self.interactions
-        return Queries(
+        queries = Queries(
             np.asarray(user_rows, np.int32),
             np.full(len(user_rows), as_of, np.int64),
             np.where(has_user, self.users.country_rows[known], -1).astype(np.int32)
@@ -145,6 +158,7 @@ class Dataset:
             self.profiles(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
             self.follows.followed(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
         )
+        return queries if acts.arrivals is None else queries.keep(acts.arrivals[places] <= as_of)
 
     def profiles(self, user_rows: Rows, seconds: Int64s) -> Codes | None:
         """Return what is known of users [n] (-1 unknown) at moments [n]: traits [n, 6], None where nothing is."""
@@ -170,6 +184,8 @@ class Dataset:
         write_table(self.users.table, directory / USERS_FILE)
         acts = self.interactions
         columns = {name: getattr(acts, name) for name in COLUMNS}
+        if acts.arrivals is not None:
+            columns[ARRIVALS] = acts.arrivals
         if acts.situations is not None:
             columns |= {name: acts.situations[:, i].copy() for i, name in enumerate(c.SITUATION)}
         write_table(pa.table(columns), directory / LISTENS_FILE)
@@ -184,9 +200,12 @@ class Dataset:
         """Read what `save` wrote."""
         about = json.loads((directory / "split.json").read_text("utf-8"))
         table = read_table(directory / LISTENS_FILE)
-        situations = [table.column(name).to_numpy() for name in table.column_names[len(COLUMNS) :]]
+        situations = [table.column(name).to_numpy() for name in table.column_names if name in c.SITUATION]
         acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))
-        acts = replace(acts, situations=np.stack(situations, axis=1) if situations else None)
+        arrivals = table.column(ARRIVALS).to_numpy() if ARRIVALS in table.column_names else None
+        acts = replace(
+            acts, situations=np.stack(situations, axis=1) if situations else None, arrivals=arrivals
+        )
         traits = IdMap(read_table(directory / TRAITS_FILE).column(0).combine_chunks())
         users = Users(read_table(directory / USERS_FILE))
         split, versions = Split(**about["split"]), about["lake_versions"]

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.follows import Follows
-from crossfade.features.interactions import Interactions
+from crossfade.features.interactions import ON_TIME, Floats, Int64s, Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.traits import encoded, situations
 from crossfade.lake.lake import GOLD, SILVER, Lake
@@ -129,24 +128,30 @@ def _read_lake(
         parts.append(_rows(batch, users, tracks, pinned))
         sessions.append(batch.column(c.SESSION_ID).dictionary_encode())
         situated.append(situations(batch))
-    user_rows, track_rows, seconds, strengths = (
+    user_rows, track_rows, seconds, strengths, arrivals = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return Interactions(user_rows, track_rows, seconds, strengths, _codes(sessions)), situated
+    acts = Interactions(user_rows, track_rows, seconds, strengths, _codes(sessions))
+    return (replace(acts, arrivals=arrivals) if (arrivals != ON_TIME).any() else acts), situated
 
 
 def _rows(
     batch: pa.RecordBatch, users: IdMap, tracks: IdMap, pinned: Versions
-) -> tuple[Rows, Rows, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+) -> tuple[Rows, Rows, Int64s, Floats, Int64s]:
     user_rows, track_rows = users.rows(batch.column(c.USER_ID)), tracks.rows(batch.column(c.TRACK_ID))
     if min(user_rows.min(initial=0), track_rows.min(initial=0)) < 0:
         raise IntegrityError(
             f"gold/{INTERACTIONS} names users or tracks that the other tables lack: the versions {dict(pinned)} do not belong "
             "together; pin versions of one refresh, or none."
         )
-    microseconds = pc.fill_null(batch.column(c.TIMESTAMP).cast(pa.int64()), int(NO_TIME)).to_numpy()
-    seconds = np.where(microseconds == NO_TIME, NO_TIME, microseconds // MICROSECONDS)
-    return user_rows, track_rows, seconds, batch.column(c.STRENGTH).to_numpy()
+    seconds, arrivals = (_seconds(batch.column(name)) for name in (c.TIMESTAMP, c.ARRIVED_AT))
+    return user_rows, track_rows, seconds, batch.column(c.STRENGTH).to_numpy(), arrivals
+
+
+def _seconds(moments: pa.Array) -> Int64s:
+    """Return UTC seconds, `NO_TIME` (which is `ON_TIME`, too) where there is none."""
+    microseconds = pc.fill_null(moments.cast(pa.int64()), int(NO_TIME)).to_numpy()
+    return np.where(microseconds == NO_TIME, NO_TIME, microseconds // MICROSECONDS)
 
 
 def _codes(batches: list[pa.DictionaryArray]) -> Rows:

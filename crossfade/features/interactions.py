@@ -10,6 +10,7 @@ import numpy.typing as npt
 from crossfade.schema.ids import Rows
 
 SECONDS_PER_DAY: Final = 86_400
+ON_TIME: Final = np.iinfo(np.int64).min
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -30,6 +31,8 @@ class Interactions:
         sessions: [n] int32, numbered within the table; equal within a session of one user.
         situations: [n, 3] int8 device, shuffle and context, as places in the dataset's `traits`, -1 unknown; None
             where nothing is known of any.
+        arrivals: [n] int64 UTC seconds at which the lake learnt of a back-fill, `ON_TIME` of what came on time; None where
+            everything did.
     """
 
     user_rows: Rows
@@ -38,6 +41,7 @@ class Interactions:
     strengths: Floats
     sessions: Rows
     situations: Codes | None = None
+    arrivals: Int64s | None = None
 
     def __len__(self) -> int:
         """Return the number of interactions."""
@@ -52,7 +56,13 @@ class Interactions:
             self.strengths[mask],
             self.sessions[mask],
             None if self.situations is None else self.situations[mask],
+            None if self.arrivals is None else self.arrivals[mask],
         )
+
+    def known_before(self, moment: int) -> npt.NDArray[np.bool_]:
+        """Return [n] bool: what happened before a moment (UTC seconds) and had arrived by then."""
+        happened = np.asarray(self.seconds < moment)
+        return happened if self.arrivals is None else happened & (self.arrivals <= moment)
 
     def between(self, start: int, end: int) -> "Interactions":
         """Return the interactions with start <= seconds < end."""

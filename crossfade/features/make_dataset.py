@@ -69,7 +69,7 @@ def make_dataset(
     follows = read_follows(lake, users.ids, catalogue, pinned) if has_time else Follows.none()
     acts = numbered(acts)
     if settings.skips.correct:
-        acts = SkipHabits.of(acts.where(acts.seconds < split.validation_start)).corrected(acts)
+        acts = SkipHabits.of(acts.where(acts.known_before(split.validation_start))).corrected(acts)
     return Dataset(catalogue, users, acts, split, pinned, lake.id, playlists, traits, follows)
 
 

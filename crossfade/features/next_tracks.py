@@ -59,6 +59,7 @@ class NextTracks:
         Raises:
             TrainingError: No session of the period has a positive listen after its first.
         """
+        dataset = dataset.on_time
         acts = dataset.interactions
         begins, ends = _session_begins(acts), _moment_begins(acts)
         inside = (acts.seconds[begins] >= start) & (acts.seconds < end)

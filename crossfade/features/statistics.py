@@ -64,8 +64,8 @@ class Statistics:
 
     @classmethod
     def of(cls, dataset: Dataset, as_of: int) -> "Statistics":
-        """Count all interactions of the dataset before a moment in UTC seconds."""
-        known = dataset.interactions.where(dataset.interactions.seconds < as_of)
+        """Count all interactions of the dataset known before a moment in UTC seconds."""
+        known = dataset.interactions.where(dataset.interactions.known_before(as_of))
         return cls(
             np.array([as_of], np.int64),
             np.array([dataset.split.has_time]),

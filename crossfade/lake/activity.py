@@ -5,7 +5,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from crossfade.lake.portable import first_of
+from crossfade.lake.portable import first_of, milliseconds
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
 from crossfade.schema.tables import EventType
@@ -14,6 +14,11 @@ from crossfade.schema.tables import EventType
 PLACE: Final = (c.SESSION_ID, c.DEVICE, c.COUNTRY)
 HOUR_KEY: Final = (c.USER_ID, c.HOUR, *PLACE)
 VISIT_KEY: Final = (c.USER_ID, c.DAY, *PLACE)
+
+# The country of a play, or its device where the country is not known.
+SPOT: Final = "spot"
+IS_COUNTRY: Final = "is_country"
+SPOT_KEY: Final = (c.USER_ID, SPOT)
 
 
 def hour_key(events: ir.Table) -> dict[str, ir.Value]:
@@ -43,20 +48,46 @@ def is_just_over(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.B
 def hours(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
     """Sum up listens by account, hour and place: the one pass over all of them that the rules share.
 
+    A jump is a play that begins at another spot while the account's play before it, on the same UTC day, is still going on; a
+    travel is one between countries sooner than `travel_minutes` after its end.
+
     Args:
-        plays: What `plays` returned.
+        plays: What `plays` returned; an account's day whole or not at all.
         lake: `positive_ms` is read.
-        bots: `just_over_ms` is read.
+        bots: `just_over_ms` and `travel_minutes` are read.
 
     Returns:
-        `HOUR_KEY`, day, listens, timed (of known length), just_over, cut (not longer than `positive_ms`).
+        `HOUR_KEY`, day, listens, timed (of known length), just_over, cut (not longer than `positive_ms`), jumps, travels.
     """
-    return plays.group_by([*HOUR_KEY, c.DAY]).agg(
-        listens=plays.count(),
-        timed=plays[c.PLAYED_MS].count(),
-        just_over=is_just_over(plays, lake, bots).sum(),
-        cut=(plays[c.PLAYED_MS] <= lake.positive_ms).fill_null(False).sum(),
+    spotted = with_spot(plays)
+    jumps = _is_jump(spotted, [c.USER_ID, c.DAY], minutes=0)
+    travels = spotted[IS_COUNTRY] & _is_jump(
+        spotted, [c.USER_ID, c.DAY, IS_COUNTRY], minutes=bots.travel_minutes
     )
+    rows = spotted.mutate(is_jump=jumps, is_travel=travels)
+    return rows.group_by([*HOUR_KEY, c.DAY]).agg(
+        listens=rows.count(),
+        timed=rows[c.PLAYED_MS].count(),
+        just_over=is_just_over(rows, lake, bots).sum(),
+        cut=(rows[c.PLAYED_MS] <= lake.positive_ms).fill_null(False).sum(),
+        jumps=rows.is_jump.sum(),
+        travels=rows.is_travel.sum(),
+    )
+
+
+def with_spot(rows: ir.Table) -> ir.Table:
+    """Add `spot`, the country of a play or, where it is not known, its device; and `is_country`, which of them it is."""
+    is_country = rows[c.COUNTRY] != ""
+    return rows.mutate(**{SPOT: is_country.ifelse(rows[c.COUNTRY], rows[c.DEVICE]), IS_COUNTRY: is_country})
+
+
+def _is_jump(plays: ir.Table, among: list[str], *, minutes: int) -> ir.BooleanValue:
+    """Return whether a play begins elsewhere sooner than so many minutes after the end of the one before it in its group."""
+    order = [plays[name] for name in (c.TIMESTAMP, c.TRACK_ID, SPOT, c.PLAYED_MS)]
+    before = ibis.window(group_by=[plays[name] for name in among], order_by=order)
+    since_ms = milliseconds(plays[c.TIMESTAMP]) - milliseconds(plays[c.TIMESTAMP].lag().over(before))
+    least_ms = plays[c.PLAYED_MS].lag().over(before).fill_null(0) + 60_000 * minutes
+    return ((plays[SPOT] != plays[SPOT].lag().over(before)) & (since_ms < least_ms)).fill_null(False)
 
 
 def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:

@@ -9,11 +9,13 @@ from typing import Final
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from crossfade.lake import activity, bot_intruders, bot_rules
 from crossfade.lake.activity import HOUR_KEY
 from crossfade.lake.bot_score import account_scores
-from crossfade.lake.layout import BOTS, SILVER_SCHEMAS
+from crossfade.lake.layout import BOTS, BOTS_SCHEMA, SILVER_SCHEMAS
+from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
 
@@ -25,50 +27,64 @@ ALLOW: Final = "allow"
 DENY: Final = "deny"
 FORGET: Final = "forget"  # neither list any more: the rules decide again
 
-_COLUMNS: Final = (*HOUR_KEY, c.RULE, c.MEASURE, "listens")
+HELD: Final = (*HOUR_KEY, c.RULE, c.MEASURE, c.LISTENS)
+_HELD_SCHEMA: Final = pa.schema([BOTS_SCHEMA.field(name) for name in HELD])
 
 Keep = Callable[[str, ir.Table], ir.Table]
 
 
+def day_rules(
+    plays: ir.Table, hours: ir.Table, tracks: ir.Table, lake: LakeSettings, bots: BotSettings
+) -> ir.Table:
+    """Return what is held against accounts by the rules that look at one UTC day of an account alone.
+
+    Args:
+        plays: What `activity.plays` returned; an account's day whole or not at all.
+        hours: What `activity.hours` made of them.
+        tracks: The catalogue, each track once.
+        lake: `positive_ms` is read.
+        bots: The keys of the rules.
+
+    Returns:
+        `HELD`.
+    """
+    loops = bot_rules.loops(plays, hours, tracks, lake, bots)
+    return as_held(loops).union(as_held(bot_rules.metronomes(plays, hours, bots)))
+
+
+def as_held(rows: ir.Table) -> ir.Table:
+    """Return the columns of what a rule found or of `silver/bots`, as all of these can be put together: `HELD`."""
+    return typed(rows, _HELD_SCHEMA)
+
+
 def flags(
-    events: ir.Table,
-    tracks: ir.Table,
-    lists: ir.Table,
-    settings: tuple[LakeSettings, BotSettings],
-    kept: Keep,
+    hours: ir.Table, by_day: ir.Table, intruded: ir.Table, lists: ir.Table, bots: BotSettings, *, kept: Keep
 ) -> ir.Table:
     """Return what is held against accounts: a row for an hour at a place, or for a whole account, and a rule.
 
     Args:
-        events: Bronze events, each once.
-        tracks: The catalogue, each track once.
+        hours: What `activity.hours` returned, of all accounts: the score compares them with each other.
+        by_day: What `day_rules` returned.
+        intruded: What `bot_intruders.intruders` returned.
         lists: What people decided, newest counts: user_id, list, imported_at.
-        settings: `positive_ms` of the lake, and all of the bots'.
+        bots: The keys of the rules and of the score.
         kept: Computes a table that several expressions read (see `Engine.kept`).
 
     Returns:
         `HOUR_KEY` (null but for the user where the whole account is meant), rule, measure, listens, is_flagged (false where
         the account stands on the allow list).
     """
-    lake, bots = settings
-    plays = activity.plays(events)
-    hours = kept("bot_hours", activity.hours(plays, lake, bots))
-    machine = bot_rules.loops(plays, hours, tracks, lake, bots)
-    for rule in (
-        bot_rules.metronomes(plays, hours, bots),
-        bot_rules.round_the_clock(hours, bots),
-        bot_intruders.impossible_travel(plays, hours, bots),
-    ):
-        machine = machine.union(rule.select(machine.columns))
+    machine = as_held(by_day)
+    for rule in (bot_rules.round_the_clock(hours, bots), bot_intruders.impossible_travel(hours, bots)):
+        machine = machine.union(as_held(rule))
     machine = kept("bot_machine_hours", machine)
-    intruded = kept("bot_intruded_hours", bot_intruders.intruders(plays, hours, tracks, bots))
-    held = machine.union(intruded.select(machine.columns))
-    rest = hours.anti_join(held, HOUR_KEY)
-    found = held.select(*_COLUMNS)
+    found = kept("bot_held_hours", as_held(machine).union(as_held(intruded)))
+    rest = hours.anti_join(found, HOUR_KEY)
+    whole = found
     for accounts in (_odd(rest, bots), _mostly(hours, machine, bots), _denied(hours, newest_lists(lists))):
-        found = found.union(_whole(accounts, found))
+        whole = whole.union(_whole(accounts, found))
     allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(allowed=c.USER_ID)
-    judged = found.left_join(allowed, found[c.USER_ID] == allowed.allowed)
+    judged = whole.left_join(allowed, whole[c.USER_ID] == allowed.allowed)
     return judged.mutate(**{c.IS_FLAGGED: judged.allowed.isnull()}).select(SILVER_SCHEMAS[BOTS].names)
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -37,14 +37,34 @@ def delete_user(lake: Lake, layer: str, name: str, user_id: str) -> int:
         name: Of a table with `user_id`, not partitioned.
         user_id: As it stands in the table.
     """
+
+    def is_other(rows: pa.Table) -> pa.ChunkedArray:
+        return pc.fill_null(pc.not_equal(rows.column(c.USER_ID), user_id), True)
+
+    return delete_rows(lake, layer, name, (c.USER_ID,), is_other)
+
+
+def delete_rows(
+    lake: Lake, layer: str, name: str, columns: Sequence[str], is_kept: Callable[[pa.Table], pa.ChunkedArray]
+) -> int:
+    """Delete rows and return their number; only files that hold some are rewritten, as one commit.
+
+    Args:
+        lake: With its writer lock held.
+        layer: One of `LAYERS`.
+        name: Of a table that is not partitioned.
+        columns: What `is_kept` reads.
+        is_kept: Tells of the rows of one file [n], of which older ones may lack columns, which of them stay: [n] bool.
+    """
     path, count = lake.path / layer / name, 0
     actions: list[AddAction | RemoveAction] = []
     for file in lake.files(layer, name):
-        rows = pq.ParquetFile(file).read()
-        kept = rows.filter(pc.fill_null(pc.not_equal(rows.column(c.USER_ID), user_id), True))
-        if len(kept) < len(rows):
-            count += len(rows) - len(kept)
-            actions += [RemoveAction(file.name, True, _now_ms(), file.stat().st_size), _added(file, kept)]
+        kept = is_kept(pq.ParquetFile(file).read(columns=list(columns)))
+        gone = len(kept) - int(pc.sum(kept).as_py() or 0)
+        if gone:
+            count += gone
+            rows = pq.ParquetFile(file).read().filter(kept)
+            actions += [RemoveAction(file.name, True, _now_ms(), file.stat().st_size), _added(file, rows)]
     if actions:
         _changed(path, lambda table: table.create_write_transaction(actions, "append", table.schema()))
     return count

@@ -3,6 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.days import UNTIMED, with_day
+from crossfade.lake.layout import GOLD_SCHEMAS, USER_DAYS
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import USERS, EventType
@@ -11,6 +13,7 @@ SAVES = (EventType.SAVE, EventType.LIKE, EventType.ADD_TO_PLAYLIST)
 INTERACTIONS = (EventType.LISTEN, *SAVES, EventType.DISLIKE)
 # Of a play whose share alone is known, this much counts as an early skip (the 2 s of a track of 100 s).
 EARLY_SHARE = 0.02
+_PAIR = (c.USER_ID, c.TRACK_ID)
 
 
 def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> ir.Table:
@@ -27,7 +30,7 @@ def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> 
         settings: Lengths in ms, shares and the strength of a save.
 
     Returns:
-        user_id, track_id, timestamp, strength (float32), session_id, event_type, device, shuffle, context.
+        user_id, track_id, timestamp, strength (float32), session_id, event_type, device, shuffle, context, arrived_at.
     """
     wanted = events[c.EVENT_TYPE].isin([str(kind) for kind in INTERACTIONS])
     acts = events.filter(wanted & ~events[c.IS_BOT] & events[c.TRACK_ID].notnull())
@@ -39,7 +42,8 @@ def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> 
         (kind == str(EventType.DISLIKE), -settings.save_strength),
         else_=_listen_strength(acts, settings),
     )
-    columns = (c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.STRENGTH, c.SESSION_ID, c.EVENT_TYPE, *c.SITUATION)
+    what = (c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.STRENGTH, c.SESSION_ID, c.EVENT_TYPE)
+    columns = (*what, *c.SITUATION, c.ARRIVED_AT)
     return acts.mutate(**{c.STRENGTH: strength.cast("float32")}).select(*columns)
 
 
@@ -82,24 +86,53 @@ def _days(acts: ir.Table, key: str) -> ir.Table:
     return days.order_by([key, c.DAY])
 
 
-def user_profiles(events: ir.Table, interactions: ir.Table, users: ir.Table) -> ir.Table:
+def user_days(events: ir.Table, interactions: ir.Table) -> ir.Table:
+    """Return one row per user and UTC day on which anything of theirs but bots' was seen; `day` is null without a time.
+
+    Args:
+        events: Silver events, days whole or not at all.
+        interactions: Gold interactions of the same days.
+
+    Returns:
+        user_id, day, listens, skips (of them early), saves, first_listen, last_listen, and the country of the day's first event
+        that names one.
+    """
+    people = with_day(events.filter(~events[c.IS_BOT]))
+    order = [people[c.COUNTRY].isnull(), people[c.TIMESTAMP], people[c.EVENT_ID]]
+    place = ibis.row_number().over(group_by=[people[c.USER_ID], people[c.DAY]], order_by=order)
+    days = people.mutate(place=place).filter(lambda t: t.place == 0).select(c.USER_ID, c.DAY, c.COUNTRY)
+    rows = days.left_join(_habits(with_day(interactions)), [c.USER_ID, c.DAY])
+    counts = {name: rows[name].fill_null(0) for name in ("listens", "skips", "saves")}
+    day = (rows[c.DAY] == ibis.literal(UNTIMED)).ifelse(ibis.null("date"), rows[c.DAY])
+    return rows.mutate(**counts, **{c.DAY: day}).select(GOLD_SCHEMAS[USER_DAYS].names)
+
+
+def user_profiles(days: ir.Table, num_tracks: ir.Table, users: ir.Table) -> ir.Table:
     """Return one row per user of the events or the users table, by user id.
 
     Args:
-        events: Silver events; the country of a user's first one there counts where the users table has none, since later ones
-            would tell a training run what it may not know yet.
-        interactions: Gold interactions.
+        days: What `user_days` returned; the country of a user's first event there counts where the users table has none, since
+            later ones would tell a training run what it may not know yet.
+        num_tracks: What `num_tracks` returned.
         users: Silver users.
 
     Returns:
         The canonical user columns and num_listens, num_tracks, first_listen, last_listen, skip_share (of listens), num_saves.
     """
-    people = events.filter(~events[c.IS_BOT])
-    ids = people.select(c.USER_ID).union(users.select(c.USER_ID)).distinct()
-    profiles = _joined(_joined(_joined(ids, users), _countries(people), "_heard"), _habits(interactions))
+    sums = days.group_by(c.USER_ID).agg(
+        num_listens=days.listens.sum(),
+        skips=days.skips.sum(),
+        num_saves=days.saves.sum(),
+        first_listen=days.first_listen.min(),
+        last_listen=days.last_listen.max(),
+    )
+    ids = days.select(c.USER_ID).union(users.select(c.USER_ID)).distinct()
+    profiles = _joined(_joined(_joined(ids, users), _countries(days), "_heard"), sums)
+    profiles = _joined(profiles, num_tracks)
     country = profiles[c.COUNTRY].coalesce(profiles[f"{c.COUNTRY}_heard"])
     counts = {name: profiles[name].fill_null(0) for name in ("num_listens", "num_tracks", "num_saves")}
-    filled = profiles.mutate(**{c.COUNTRY: country}, **counts)
+    listens = (profiles.num_listens > 0).ifelse(profiles.num_listens, ibis.null("int64"))
+    filled = profiles.mutate(**{c.COUNTRY: country}, **counts, skip_share=profiles.skips / listens)
     habits = ("num_listens", "num_tracks", "first_listen", "last_listen", "skip_share", "num_saves")
     return filled.select(*USERS.schema.names, *habits).order_by(c.USER_ID)
 
@@ -108,22 +141,57 @@ def _joined(left: ir.Table, right: ir.Table, suffix: str = "_right") -> ir.Table
     return left.left_join(right, c.USER_ID, rname="{name}" + suffix).drop(f"{c.USER_ID}{suffix}")
 
 
-def _countries(events: ir.Table) -> ir.Table:
-    known = events.filter(events[c.COUNTRY].notnull())
-    order = [known[c.TIMESTAMP].asc(nulls_first=False), known[c.EVENT_ID].asc()]
-    first = ibis.row_number().over(group_by=c.USER_ID, order_by=order)
+def _countries(days: ir.Table) -> ir.Table:
+    known = days.filter(days[c.COUNTRY].notnull())
+    first = ibis.row_number().over(group_by=c.USER_ID, order_by=known[c.DAY].asc(nulls_first=False))
     return known.mutate(place=first).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
+
+
+def num_tracks(interactions: ir.Table) -> ir.Table:
+    """Return how many tracks each user has listened to: user_id, num_tracks."""
+    listens = _listens(interactions)
+    return listens.group_by(c.USER_ID).agg(num_tracks=listens[c.TRACK_ID].nunique())
+
+
+def turned(before: ir.Table, now: ir.Table) -> ir.Table:
+    """Return which users listened to which tracks on some days that they did not on these days before (1), or the reverse (-1).
+
+    Args:
+        before: Interactions of the days as they were.
+        now: ... and as they are.
+
+    Returns:
+        user_id, track_id, change; each user and track once.
+    """
+    old, new = (_listens(acts).select(*_PAIR).distinct() for acts in (before, now))
+    come, gone = new.difference(old), old.difference(new)
+    return come.mutate(change=ibis.literal(1)).union(gone.mutate(change=ibis.literal(-1)))
+
+
+def still_heard(turned: ir.Table, others: ir.Table) -> ir.Table:
+    """Return the users and tracks of `turned` that are among the interactions of other days, too: user_id, track_id."""
+    return _listens(others).select(*_PAIR).semi_join(turned, _PAIR).distinct()
+
+
+def num_tracks_by_turns(earlier: ir.Table, turned: ir.Table, heard: ir.Table) -> ir.Table:
+    """Return `num_tracks` from earlier profiles, what `turned` returned since then, and what `still_heard` returned of it."""
+    changes = turned.anti_join(heard, _PAIR).select(c.USER_ID, num_tracks=turned.change.cast("int64"))
+    both = earlier.select(c.USER_ID, "num_tracks").union(changes)
+    return both.group_by(c.USER_ID).agg(num_tracks=both.num_tracks.sum())
+
+
+def _listens(acts: ir.Table) -> ir.Table:
+    return acts.filter(acts[c.EVENT_TYPE] == str(EventType.LISTEN))
 
 
 def _habits(acts: ir.Table) -> ir.Table:
     is_listen = acts[c.EVENT_TYPE] == str(EventType.LISTEN)
-    return acts.group_by(c.USER_ID).agg(
-        num_listens=is_listen.sum(),
-        num_tracks=acts[c.TRACK_ID].nunique(where=is_listen),
+    return acts.group_by([c.USER_ID, c.DAY]).agg(
+        listens=is_listen.sum(),
+        skips=(is_listen & (acts[c.STRENGTH] < 0)).sum(),
+        saves=_is_save(acts).sum(),
         first_listen=acts[c.TIMESTAMP].min(where=is_listen),
         last_listen=acts[c.TIMESTAMP].max(where=is_listen),
-        skip_share=(acts[c.STRENGTH] < 0).mean(where=is_listen),
-        num_saves=_is_save(acts).sum(),
     )
 
 

@@ -7,17 +7,18 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Final, TypeAlias
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from crossfade.lake.messages import schema_version_of, unwritten
+from crossfade.lake.messages import refuse_newer, unwritten
 from crossfade.lake.parquet_commit import overwrite_by_files
+from crossfade.lake.place import ABOUT_FILE, LOCK_FILE, SCRATCH, refuse_foreign, refuse_unusable
+from crossfade.lake.versions import as_of, live_files
 from crossfade.schema.durable import locked_or_refused, replace_file
-from crossfade.schema.errors import InputError, IntegrityError, NotFoundError
+from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
 
 BRONZE: Final = "bronze"  # as received, typed, with where each row came from
@@ -27,17 +28,11 @@ QUARANTINE: Final = "quarantine"  # refused rows with their reasons
 LAYERS: Final = (BRONZE, SILVER, GOLD, QUARANTINE)
 
 FEATURES_SUFFIX: Final = "_features"  # of gold tables that hold stored features
-
-ABOUT_FILE: Final = "lake.json"
 ID: Final = "id"
-LOCK_FILE: Final = ".lock"
 STREAMS_LOCK: Final = ".lock-streams"
-SCRATCH: Final = ".scratch"
-# A lake killed while it was made holds at most these; anything else means that the directory is in other use.
-OWN_FILES: Final = (ABOUT_FILE, LOCK_FILE, SCRATCH, f".{ABOUT_FILE}.")
 
-# delta-rs 1.6 cannot write below such a path, or DuckDB would read it as a pattern.
-UNUSABLE: Final = frozenset("%[]^|\\*?")
+# Small enough that replacing a day copies few rows of others; `crossfade lake compact` merges what has become too many.
+FILE_BYTES: Final = 8 << 20
 
 ArrowRows: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -56,25 +51,10 @@ class Lake:
             InputError: The path is a file, or a directory that holds other things, or has characters that Delta cannot write.
             IntegrityError: As `open`.
         """
-        unusable = sorted(set(str(path.absolute())) & UNUSABLE)
-        if unusable:
-            raise InputError(
-                f"A lake's path must not contain {' '.join(unusable)}, got {path.absolute()}; name another path."
-            )
+        refuse_unusable(path)
         if (path / ABOUT_FILE).exists():
             return cls.open(path)
-        if path.exists() and not path.is_dir():
-            raise InputError(f"A lake is a directory, but {path} is a file; name another path.")
-        foreign = (
-            [entry.name for entry in path.iterdir() if not entry.name.startswith(OWN_FILES)]
-            if path.exists()
-            else []
-        )
-        if foreign:
-            raise InputError(
-                f"{path} is not a lake (it has no {ABOUT_FILE}) and is not empty: it holds {sorted(foreign)[0]}"
-                f"{' and more' if len(foreign) > 1 else ''}; name a new directory or an existing lake."
-            )
+        refuse_foreign(path)
         about = {"schema_version": SCHEMA_VERSION, ID: secrets.token_hex(4)}
         replace_file(path / ABOUT_FILE, json.dumps(about).encode())
         return cls(path)
@@ -92,12 +72,7 @@ class Lake:
             raise NotFoundError(
                 f"There is no lake at {path} (no {ABOUT_FILE}); make one with: crossfade import events FILE --lake {path}"
             )
-        version = schema_version_of(about)
-        if version > SCHEMA_VERSION:
-            raise IntegrityError(
-                f"The lake at {path} has schema version {version}, but this Crossfade knows versions up to "
-                f"{SCHEMA_VERSION}; use a newer Crossfade. Nothing was changed."
-            )
+        refuse_newer(about)
         return cls(path)
 
     @contextmanager
@@ -158,6 +133,23 @@ class Lake:
         """Replace all rows, and the columns, as one commit; earlier versions stay readable."""
         self._write(layer, name, rows, "overwrite", about)
 
+    def replace(
+        self, layer: str, name: str, rows: ArrowRows, predicate: str, about: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace the rows that meet a predicate, as one commit; files that hold none of them are not touched.
+
+        Args:
+            layer: One of `LAYERS`.
+            name: The table's name.
+            rows: What stands in their place; all of it meets the predicate.
+            predicate: A condition on columns, in SQL.
+            about: As `append`.
+
+        Raises:
+            CrossfadeError: The disk is full or cannot be written; the table is as it was.
+        """
+        self._write(layer, name, rows, "overwrite", about, predicate)
+
     def overwrite_by_files(
         self,
         layer: str,
@@ -171,26 +163,35 @@ class Lake:
         Raises:
             CrossfadeError: The disk is full or cannot be written; the table is as it was.
         """
-        path = self._table_path(layer, name)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
+        with self._written(layer, name) as path:
             overwrite_by_files(path, files, schema, about)
-        except (OSError, DeltaError) as error:
-            raise unwritten(path, error) from error
 
     def _write(
-        self, layer: str, name: str, rows: ArrowRows, mode: str, about: Mapping[str, str] | None
+        self,
+        layer: str,
+        name: str,
+        rows: ArrowRows,
+        mode: str,
+        about: Mapping[str, str] | None,
+        predicate: str | None = None,
     ) -> None:
-        path = self._table_path(layer, name)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
+        with self._written(layer, name) as path:
             write_deltalake(
                 str(path),
                 rows,
                 mode=mode,
-                schema_mode="overwrite" if mode == "overwrite" else "merge",
+                schema_mode="overwrite" if mode == "overwrite" and predicate is None else "merge",
+                predicate=predicate,
+                target_file_size=FILE_BYTES,
                 commit_properties=CommitProperties(custom_metadata=dict(about or {})),
             )
+
+    @contextmanager
+    def _written(self, layer: str, name: str) -> Iterator[Path]:
+        path = self._table_path(layer, name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            yield path
         except (OSError, DeltaError) as error:
             raise unwritten(path, error) from error
 
@@ -212,7 +213,7 @@ class Lake:
         Raises:
             NotFoundError: No such table or version.
         """
-        return self._delta(layer, name, version).to_pyarrow_dataset()
+        return self.delta(layer, name, version).to_pyarrow_dataset()
 
     def files(self, layer: str, name: str, version: int | None = None) -> list[Path]:
         """Return the Parquet files of a version, for an engine that reads them better itself; empty if it has no row.
@@ -220,15 +221,15 @@ class Lake:
         Raises:
             NotFoundError: No such table or version.
         """
-        return [Path(unquote(uri)) for uri in self._delta(layer, name, version).file_uris()]
+        return live_files(self.delta(layer, name, version))
 
     def num_rows(self, layer: str, name: str) -> int:
         """Return the number of rows of the newest version, 0 where the table has not been written."""
-        return int(self._delta(layer, name).count()) if self.has(layer, name) else 0
+        return int(self.delta(layer, name).count()) if self.has(layer, name) else 0
 
     def version(self, layer: str, name: str) -> int | None:
         """Return the newest version, None where the table has not been written."""
-        return int(self._delta(layer, name).version()) if self.has(layer, name) else None
+        return int(self.delta(layer, name).version()) if self.has(layer, name) else None
 
     def versions(self) -> dict[str, int]:
         """Return the newest version of every table as {"layer/name": version}."""
@@ -273,9 +274,10 @@ class Lake:
 
     def history(self, layer: str, name: str) -> list[dict[str, object]]:
         """Return the commits of a table, newest first, with what each was told `about`."""
-        return list(self._delta(layer, name).history())
+        return list(self.delta(layer, name).history())
 
-    def _delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+    def delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
+        """Return Delta's own handle of a version, by default the newest, to read its log; raises as `dataset` does."""
         if not self.has(layer, name):
             raise NotFoundError(f"The lake at {self.path} has no table {layer}/{name}; {_MEND[layer]}")
         newest = DeltaTable(str(self._table_path(layer, name)))
@@ -285,8 +287,7 @@ class Lake:
             raise NotFoundError(
                 f"The lake at {self.path} has no version {version} of {layer}/{name}; its newest is {newest.version()}."
             )
-        newest.load_as_version(version)
-        return newest
+        return as_of(newest, version, f"{layer}/{name} in the lake at {self.path}")
 
     def _table_path(self, layer: str, name: str) -> Path:
         return self.path / layer / name

@@ -54,24 +54,40 @@ BOTS_SCHEMA: Final = pa.schema(
         (c.IS_FLAGGED, pa.bool_()),
     ]
 )
+# What accounts play by hour and place: all that most rules look at.
+BOT_HOURS: Final = "bot_hours"
+BOT_HOURS_SCHEMA: Final = pa.schema(
+    [
+        *(BOTS_SCHEMA.field(name) for name in (c.USER_ID, c.HOUR, c.SESSION_ID, c.DEVICE, c.COUNTRY)),
+        (c.DAY, pa.date32()),
+        *((name, pa.int64()) for name in (c.LISTENS, "timed", "just_over", "cut", "jumps", "travels")),
+    ]
+)
 BOT_LISTS_SCHEMA: Final = pa.schema(
     [(c.USER_ID, pa.string()), (c.LIST, pa.string()), (c.IMPORTED_AT, TIMESTAMP_TYPE)]
 )
 
 SILVER_SCHEMAS: Final = MappingProxyType(
     {
-        EVENTS.name: _with(EVENTS.schema, (c.SESSION_POSITION, pa.int32()), (c.IS_BOT, pa.bool_())),
+        EVENTS.name: _with(
+            EVENTS.schema,
+            (c.SESSION_POSITION, pa.int32()),
+            (c.IS_BOT, pa.bool_()),
+            (c.ARRIVED_AT, TIMESTAMP_TYPE),
+        ),
         TRACKS.name: _with(TRACKS.schema, (c.ARTIST_ID, pa.string())),
         ARTISTS.name: ARTISTS.schema,
         PLAYLISTS.name: PLAYLISTS.schema,
         USERS.name: USERS.schema,
         BOTS: BOTS_SCHEMA,
+        BOT_HOURS: BOT_HOURS_SCHEMA,
     }
 )
 
 INTERACTIONS: Final = "interactions"
 TRACK_DAYS: Final = "track_days"
 ARTIST_DAYS: Final = "artist_days"
+USER_DAYS: Final = "user_days"
 USER_PROFILES: Final = "user_profiles"
 CATALOGUE: Final = "catalogue"
 
@@ -88,10 +104,23 @@ GOLD_SCHEMAS: Final = MappingProxyType(
                 (c.DEVICE, pa.string()),
                 (c.SHUFFLE, pa.bool_()),
                 (c.CONTEXT, pa.string()),
+                (c.ARRIVED_AT, TIMESTAMP_TYPE),
             ]
         ),
         TRACK_DAYS: pa.schema([(c.TRACK_ID, pa.string()), (c.DAY, pa.date32()), *_DAY_COUNTS]),
         ARTIST_DAYS: pa.schema([(c.ARTIST_ID, pa.string()), (c.DAY, pa.date32()), *_DAY_COUNTS]),
+        USER_DAYS: pa.schema(
+            [
+                (c.USER_ID, pa.string()),
+                (c.DAY, pa.date32()),
+                ("listens", pa.int64()),
+                ("skips", pa.int64()),
+                ("saves", pa.int64()),
+                ("first_listen", TIMESTAMP_TYPE),
+                ("last_listen", TIMESTAMP_TYPE),
+                (c.COUNTRY, pa.string()),
+            ]
+        ),
         USER_PROFILES: _with(
             USERS.schema,
             ("num_listens", pa.int64()),

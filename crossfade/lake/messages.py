@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from crossfade.schema.errors import CrossfadeError, IntegrityError
+from crossfade.schema.tables import SCHEMA_VERSION
 
 
 def unwritten(path: Path, error: Exception) -> CrossfadeError:
@@ -14,15 +15,23 @@ def unwritten(path: Path, error: Exception) -> CrossfadeError:
     )
 
 
-def schema_version_of(about: Path) -> int:
-    """Return what a lake's own file says of its schema.
+def refuse_newer(about: Path) -> None:
+    """Refuse a lake of a schema that this release does not know yet.
+
+    Args:
+        about: The lake's own file.
 
     Raises:
-        IntegrityError: It says nothing of it.
+        IntegrityError: It is of a newer schema version, or says nothing of it.
     """
     try:
-        return int(json.loads(about.read_text("utf-8"))["schema_version"])
+        version = int(json.loads(about.read_text("utf-8"))["schema_version"])
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"{about} must say the lake's schema_version as a number, but it does not: {error!r}."
         ) from error
+    if version > SCHEMA_VERSION:
+        raise IntegrityError(
+            f"The lake at {about.parent} has schema version {version}, but this Crossfade knows versions up to "
+            f"{SCHEMA_VERSION}; use a newer Crossfade. Nothing was changed."
+        )

@@ -1,7 +1,14 @@
 """Expressions that every engine reads alike, for what they disagree on; the list of such things is in docs/decisions/0017."""
 
+from datetime import UTC, datetime
+
 import ibis
 import ibis.expr.types as ir
+
+
+def instant(moment: datetime) -> ir.TimestampScalar:
+    """Return a moment that has a zone as expressions have it: in UTC and without one (see `Engine.table`)."""
+    return ibis.literal(moment.astimezone(UTC).replace(tzinfo=None), "timestamp")
 
 
 def milliseconds(moment: ir.TimestampValue) -> ir.IntegerValue:

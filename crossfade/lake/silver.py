@@ -87,16 +87,16 @@ def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table, flags: ir.Ta
     """Return events without repeats, in sessions, marked where they are not a listener's.
 
     Args:
-        bronze: Bronze events.
+        bronze: Bronze events with `arrived_at` (`arrivals.with_arrival`).
         dropped: What `same_ids` and `exact_repeats` found.
         sessions: What `sessions` made.
         flags: What `bots.flags` found.
 
     Returns:
-        The canonical columns, `session_position` and `is_bot`.
+        The canonical columns, `session_position`, `is_bot` and `arrived_at`.
     """
     own = [name for name in EVENTS.schema.names if name != c.SESSION_ID]
-    once = marked(bronze.anti_join(dropped, ROW), flags).select(*own, c.IS_BOT)
+    once = marked(bronze.anti_join(dropped, ROW), flags).select(*own, c.IS_BOT, c.ARRIVED_AT)
     return once.inner_join(sessions, c.EVENT_ID)
 
 
@@ -115,19 +115,18 @@ def newest(bronze: ir.Table, table: Table) -> ir.Table:
     return bronze.mutate(place=last).filter(lambda t: t.place == 0).select(table.schema.names)
 
 
-def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, playlists: ir.Table) -> ir.Table:
+def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Table) -> ir.Table:
     """Return the catalogue: imported tracks, and implied ones that only events or playlists name.
 
     Args:
         bronze: Bronze tracks.
         artists: Silver artists.
         events: Silver events; their artist fills in where the catalogue names none.
-        playlists: Silver playlists.
+        implied: What `implied_tracks` returned.
 
     Returns:
         The canonical columns and `artist_id`, the first of `artist_ids`; `artist_name` comes from the artists where missing.
     """
-    implied = implied_tracks(bronze, events, playlists)
     known = newest(bronze, TRACKS)
     missing = [name for name in TRACKS.schema.names if name != c.TRACK_ID]
     rows = known.union(

@@ -94,7 +94,8 @@ class Examples:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Examples":
-        """Cut the examples of a dataset; without real times, age weighs nothing."""
+        """Cut the examples of a dataset; without real times, age weighs nothing. Back-fills are no part."""
+        dataset = dataset.on_time
         acts = dataset.interactions
         novel = first_encounters(acts, len(dataset.catalogue))[acts.positive]
         chosen = acts.where(acts.positive)

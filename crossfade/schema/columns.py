@@ -66,6 +66,7 @@ EXTRAS: Final = (
 # Added by silver and gold.
 SESSION_POSITION: Final = "session_position"
 IS_BOT: Final = "is_bot"
+ARRIVED_AT: Final = "arrived_at"  # of a back-fill: when the lake learnt of it; null where it came on time
 STRENGTH: Final = "strength"
 DAY: Final = "day"
 HOUR: Final = "hour"

@@ -17,9 +17,21 @@ class LakeSettings(Section):
     late_skip_ms: Amount
     save_strength: Positive
     future_tolerance_minutes: Amount
+    lateness_days: Count
+    reopen_share: Share
+    rebuild_rows: Amount
     engine: Literal["duckdb", "spark"]
     spark_master: Annotated[str, Field(min_length=1)]
     memory_gib: Positive
+
+
+class UpkeepSettings(Section):
+    """What is kept of a lake, and in files of which size."""
+
+    bronze_days: Amount
+    exposure_days: Amount
+    version_days: Count
+    file_mib: Count
 
 
 class StreamSettings(Section):

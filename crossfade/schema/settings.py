@@ -17,6 +17,7 @@ from crossfade.schema.lake_settings import (
     PrivacySettings,
     QualitySettings,
     StreamSettings,
+    UpkeepSettings,
 )
 from crossfade.schema.model_settings import (
     AlsSettings,
@@ -30,8 +31,8 @@ from crossfade.schema.model_settings import (
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 from crossfade.schema.serving_settings import ServingSettings
 
-# Where tables are computed; the rows are the same.
-OF_MACHINE = {"lake": {"engine", "spark_master", "memory_gib"}}
+# Where and how tables are computed; the rows are the same.
+OF_MACHINE = {"lake": {"engine", "spark_master", "memory_gib", "reopen_share", "rebuild_rows"}}
 OF_MODEL = (
     "seed",
     "split",
@@ -145,6 +146,7 @@ class Settings(Section):
     split: SplitSettings
     lake: LakeSettings
     stream: StreamSettings
+    upkeep: UpkeepSettings
     bots: BotSettings
     privacy: PrivacySettings
     skips: SkipSettings

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from crossfade.cli.main import main
+from crossfade.lake.lake import Lake
+from crossfade.recommender.manifest import MANIFEST
+from crossfade.recommender.workspace import Workspace
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def test_a_refresh_prints_counts_and_a_second_one_has_nothing_to_do(
     assert main(["lake", "refresh", "--lake", lake]) == 0
     output = capsys.readouterr()
     assert "events: 4 rows in = 1 silver + 3 quarantined + 0 duplicates" in output.out
-    assert "written: silver/bots, silver/events, " in output.out
+    assert "written: silver/bot_hours, silver/bots, silver/events, " in output.out
     assert "building gold/catalogue" in output.err
     assert main(["lake", "refresh", "--lake", lake]) == 0
     assert "nothing to do: all tables are up to date" in capsys.readouterr().out
@@ -40,6 +43,21 @@ def test_history_lists_every_version(lake: str, capsys: pytest.CaptureFixture[st
         ("bronze/events", 0, "append", 1),
         ("quarantine/events", 0, "append", 3),
     ]
+
+
+def test_a_compaction_says_what_it_did_and_history_who_pins_a_version(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = Workspace.create(tmp_path / "workspace")
+    about = {"lake": Lake.open(Path(lake)).id, "lake_versions": {"bronze/events": 0}}
+    (workspace.bundles / "digest").mkdir()
+    (workspace.bundles / "digest" / MANIFEST).write_text(json.dumps(about), "utf-8")
+    place = ["--lake", lake, "--workspace", str(workspace.path)]
+    capsys.readouterr()
+    assert main(["lake", "compact", *place]) == 0
+    assert "bronze/events: 1 files are now 1; 0 removed from disk" in capsys.readouterr().out
+    assert main(["lake", "history", *place]) == 0
+    assert "append  1 rows  pinned by bundle digest" in capsys.readouterr().out
 
 
 def test_quarantine_lists_reasons_with_their_first_rows(
@@ -63,6 +81,6 @@ def test_a_clean_lake_says_so_and_a_missing_one_too(
     capsys.readouterr()
     assert main(["lake", "quarantine", "--lake", str(tmp_path / "lake")]) == 0
     assert capsys.readouterr().out == "No row was refused.\n"
-    for command in ("refresh", "history", "quarantine"):
+    for command in ("refresh", "compact", "history", "quarantine"):
         assert main(["lake", command, "--lake", str(tmp_path / "none")]) == 2
         assert "error: There is no lake at" in capsys.readouterr().err

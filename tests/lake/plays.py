@@ -7,7 +7,7 @@ from pathlib import Path
 import ibis
 import pyarrow as pa
 
-from crossfade.lake import bots
+from crossfade.lake import activity, bot_intruders, bots
 from crossfade.lake.engine import engine
 from crossfade.lake.layout import BOT_LISTS_SCHEMA
 from crossfade.schema import columns as c
@@ -48,13 +48,18 @@ def flags(
 ) -> pa.Table:
     """Return what is held against the accounts of some events."""
     used = settings or default_settings()
+    catalogue = table(list(tracks), TRACKS.schema)
     with engine(scratch) as session:
+        plays = activity.plays(ibis.memtable(bronze(rows)))
+        hours = activity.hours(plays, used.lake, used.bots)
+        suspects = bot_intruders.suspects(hours, used.bots)
         found = bots.flags(
-            ibis.memtable(bronze(rows)),
-            table(list(tracks), TRACKS.schema),
+            hours,
+            bots.day_rules(plays, hours, catalogue, used.lake, used.bots),
+            bot_intruders.intruders(plays, hours, suspects, catalogue, used.bots),
             ibis.memtable(arrow(list(lists), BOT_LISTS_SCHEMA)),
-            (used.lake, used.bots),
-            session.kept,
+            used.bots,
+            kept=session.kept,
         )
         return session.rows(found)
 

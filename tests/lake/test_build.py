@@ -179,4 +179,5 @@ def test_a_killed_refresh_run_again_ends_in_the_same_state(lake: Lake, tmp_path:
 
 
 def test_the_events_schema_is_the_canonical_one_with_session_and_bot() -> None:
-    assert SILVER_SCHEMAS["events"].names == [*EVENTS.schema.names, c.SESSION_POSITION, c.IS_BOT]
+    more = [c.SESSION_POSITION, c.IS_BOT, c.ARRIVED_AT]
+    assert SILVER_SCHEMAS["events"].names == [*EVENTS.schema.names, *more]

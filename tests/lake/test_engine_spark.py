@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from crossfade.lake import bot_intruders, bot_rules, bots
@@ -19,7 +20,7 @@ from crossfade.lake.layout import BOTS
 from crossfade.quality.validate import validate
 from crossfade.schema import columns as c
 from crossfade.schema.errors import MissingExtraError, NotFoundError
-from crossfade.schema.settings import default_settings, parse_settings
+from crossfade.schema.settings import parse_settings
 from crossfade.schema.user_keys import new_key, write_keys
 from tests.lake.flawed import ALLOWED, flawed_lake
 
@@ -28,8 +29,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-SETTINGS: Final = default_settings()
-ON_SPARK: Final = parse_settings("", ["lake.engine=spark", "lake.spark_master=local[2]"])
+BY_DAYS: Final = ("lake.rebuild_rows=0", "lake.reopen_share=1")
+SETTINGS: Final = parse_settings("", BY_DAYS)
+ON_SPARK: Final = parse_settings("", [*BY_DAYS, "lake.engine=spark", "lake.spark_master=local[2]"])
 RULES: Final = {
     bot_rules.LOOP, bot_rules.METRONOME, bot_rules.ROUND_THE_CLOCK, bot_intruders.INTRUDER, bot_intruders.IMPOSSIBLE_TRAVEL,
     bots.ODD, bots.MOSTLY, bots.DENIED,
@@ -69,16 +71,20 @@ def test_all_tables_are_equal_row_by_row(spark: Any, tmp_path: Path) -> None:
 
 
 def _later_commits(ours: Lake, theirs: Lake) -> None:
-    """Check that what Spark wrote can be read as of before, and that DuckDB goes on from there."""
-    more = ours.read(BRONZE, "events").slice(0, 1)
-    for lake in (ours, theirs):
-        lake.append(BRONZE, "events", more.set_column(0, c.EVENT_ID, pa.array(["new"])))
-        before = lake.read(SILVER, "events")
-        refresh(lake, SETTINGS)
-        newest = lake.version(SILVER, "events")
-        assert newest is not None
-        assert lake.read(SILVER, "events", newest - 1).num_rows == before.num_rows
-    assert rows_of(ours, "silver/events") == rows_of(theirs, "silver/events")
+    """Check that what Spark wrote can be read as of before, and that days are replaced alike, by Spark and then by DuckDB."""
+    events = ours.read(BRONZE, "events")
+    more = events.filter(pc.is_valid(events.column(c.TIMESTAMP))).slice(0, 1)
+    for number, settings in enumerate((ON_SPARK, SETTINGS)):
+        new = more.set_column(0, c.EVENT_ID, pa.array([f"new-{number}"]))
+        for lake, used in ((ours, SETTINGS), (theirs, settings)):
+            lake.append(BRONZE, "events", new)
+            before = lake.read(SILVER, "events")
+            assert {"silver/bot_hours", "silver/events"} <= set(refresh(lake, used).updated)
+            newest = lake.version(SILVER, "events")
+            assert newest is not None
+            assert lake.read(SILVER, "events", newest - 1).num_rows == before.num_rows
+        for step in STEPS:
+            assert rows_of(ours, step.target) == rows_of(theirs, step.target), step.target
 
 
 def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_profiles_hold_everybody_with_country_and_habits() -> None:
         {c.USER_ID: "heard", c.EVENT_TYPE: "like", c.STRENGTH: 5.0, c.TIMESTAMP: minute(9)},
     )
     found = (
-        gold.user_profiles(seen, done, table(people, USERS.schema))
+        gold.user_profiles(gold.user_days(seen, done), gold.num_tracks(done), table(people, USERS.schema))
         .to_pyarrow()
         .cast(GOLD_SCHEMAS["user_profiles"])
     )

@@ -1,10 +1,10 @@
 """Repeats go, sessions break at pauses, the last import of a key wins, and tracks that nobody described are implied."""
 
 import ibis
-import ibis.expr.types as ir
 import pytest
 
 from crossfade.lake import silver
+from crossfade.lake.arrivals import live_imports, with_arrival
 from crossfade.lake.layout import BOTS_SCHEMA, SILVER_SCHEMAS
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings
@@ -19,8 +19,9 @@ def silver_events(rows: list[Row]) -> dict[str, Row]:
     raw = ibis.memtable(bronze(rows))
     same = ibis.memtable(silver.same_ids(raw).to_pyarrow())
     dropped = same.union(ibis.memtable(silver.exact_repeats(raw, same).to_pyarrow()))
+    arrived = with_arrival(raw, live_imports(raw, SETTINGS), SETTINGS)
     clean = silver.events(
-        raw, dropped, silver.sessions(raw, dropped, SETTINGS), table([], BOTS_SCHEMA)
+        arrived, dropped, silver.sessions(raw, dropped, SETTINGS), table([], BOTS_SCHEMA)
     ).to_pyarrow()
     assert set(clean.column_names) == set(SILVER_SCHEMAS["events"].names)
     return {row[c.EVENT_ID]: row for row in clean.to_pylist()}
@@ -121,13 +122,10 @@ def catalogue(
     artists: tuple[Row, ...] = (),
     lists: tuple[Row, ...] = (),
 ) -> dict[str, Row]:
-    inputs: tuple[ir.Table, ...] = (
-        ibis.memtable(bronze(tracks, TRACKS)),
-        table(list(artists), ARTISTS.schema),
-        table(list(events), SILVER_SCHEMAS["events"]),
-        table(list(lists), PLAYLISTS.schema),
-    )
-    return {str(row[c.TRACK_ID]): row for row in silver.tracks(*inputs).to_pyarrow().to_pylist()}
+    known, heard = ibis.memtable(bronze(tracks, TRACKS)), table(list(events), SILVER_SCHEMAS["events"])
+    implied = silver.implied_tracks(known, heard, table(list(lists), PLAYLISTS.schema))
+    found = silver.tracks(known, table(list(artists), ARTISTS.schema), heard, implied)
+    return {str(row[c.TRACK_ID]): row for row in found.to_pyarrow().to_pylist()}
 
 
 def test_the_primary_artist_is_the_first_and_its_name_is_filled_in_where_missing() -> None:

@@ -9,17 +9,22 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 import pytest
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.build import refresh
+from crossfade.lake.lake import BRONZE, GOLD
+from crossfade.lake.upkeep import compact
 from crossfade.privacy import lake_traces
 from crossfade.privacy.erase import Places, erase
 from crossfade.privacy.receipt import Receipt
 from crossfade.recommender import redaction
+from crossfade.recommender.pins import pinned_by
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.settings import parse_settings
 from crossfade.schema.user_keys import UserKeys, lake_keys
 from crossfade.store.own_slates import own_slate
 from crossfade.store.weekly import store_of
@@ -103,6 +108,34 @@ def test_everybody_else_stays_and_the_next_training_does_not_know_the_person(
     for user in OTHERS:
         assert own_slate(reader, user, workspace_of(erased).path) is not None
     assert Dataset.load(workspace_of(erased).champion()).users.ids.rows(others).min() >= 0
+
+
+def test_neither_replaced_days_nor_pinned_versions_survive(world: Places) -> None:
+    settings = parse_settings(
+        SETTINGS.dumps(), ["lake.rebuild_rows=0", "lake.reopen_share=1", "upkeep.bronze_days=26"]
+    )
+    upkeep = settings.upkeep.model_copy(update={"version_days": 0})  # as if a week had passed
+    lake, pins = world.lake, pinned_by(workspace_of(world), world.lake.id)
+    refresh(lake, settings)
+    rows = lake.read(BRONZE, "events")
+    for number in range(3):
+        rows = rows.slice(0, 1).set_column(0, "event_id", pa.array([f"{PERSON}/{number}"]))
+        lake.append(BRONZE, "events", rows)
+        assert {"silver/bot_hours", "silver/events", "gold/user_days"} <= set(refresh(lake, settings).updated)
+    expired = {done.name: done.rows_expired for done in compact(lake, upkeep, pins)}
+    assert expired["bronze/events"] > 0
+    pinned = min(pins["gold/interactions"])
+    assert lake.read(GOLD, "interactions", pinned).num_rows == 7 * 28
+    assert "silver/bot_hours" in "\n".join(hits(NAMES, lake.path))
+    erase(world, PERSON, settings)
+    assert hits(NAMES, *everything(world)) == []
+    assert len(lake.history(GOLD, "interactions")) == 1
+    with pytest.raises(
+        NotFoundError, match=rf"^Version {pinned} of gold/interactions .* is gone: an erasure"
+    ):
+        lake.read(GOLD, "interactions", pinned)
+    compact(lake, upkeep, pins)
+    assert refresh(lake, settings).written == ()
 
 
 def test_an_unknown_person_is_told_and_nothing_is_changed(world: Places) -> None:

@@ -48,6 +48,7 @@ def good_tables() -> dict[str, Rows]:
         "silver/tracks": known,
         "silver/artists": [{"artist_id": "a0", "name": "Band"}],
         "silver/playlists": [],
+        "silver/bot_hours": [],
         "silver/bots": [],
         "silver/users": [{"user_id": "u0", "birth_year": 1990}],
         "gold/interactions": acts,

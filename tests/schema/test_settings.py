@@ -15,6 +15,12 @@ def test_settings_round_trip() -> None:
     assert settings.two_tower.dim == 8
 
 
+def test_what_only_the_machine_is_told_shapes_no_model() -> None:
+    ways = ["lake.engine=spark", "lake.spark_master=local[1]", "lake.reopen_share=1", "lake.rebuild_rows=0"]
+    assert parse_settings("", ways).of_model() == default_settings().of_model()
+    assert parse_settings("", ["lake.lateness_days=4"]).of_model() != default_settings().of_model()
+
+
 def test_every_key_of_the_manual_says_what_it_means() -> None:
     keys = [line for line in default_text().splitlines() if ":" in line and not line.lstrip().startswith("#")]
     silent = [line for line in keys if "#" not in line and not line.endswith(":")]

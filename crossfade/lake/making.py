@@ -1,0 +1,176 @@
+"""What the making of a table has at hand: its inputs, what is new in them since it was last made, and what was kept."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import ibis.expr.types as ir
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from crossfade.lake import layout
+from crossfade.lake.changes import added_files, note, replaced_days
+from crossfade.lake.days import Days, day_of, midnight, within
+from crossfade.lake.engine import Engine
+from crossfade.lake.lake import BRONZE, SILVER, Lake
+from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
+from crossfade.lake.pseudonyms import Pseudonyms
+from crossfade.lake.typed import complete
+from crossfade.lake.versions import days_of_files, files_of_days, live_files
+from crossfade.schema import columns as c
+from crossfade.schema.errors import NotFoundError
+from crossfade.schema.settings import Settings
+from crossfade.schema.tables import TABLES
+
+MADE_FROM: Final = "crossfade.made_from"
+INPUTS: Final = "inputs"
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Update:
+    """Rows that replace those of some days, and of these days only; without days, nothing has to be written."""
+
+    days: Days
+    rows: ir.Table
+
+
+@dataclass(frozen=True)
+class Making:
+    """The making of one table.
+
+    Args:
+        lake: Where inputs are read.
+        session: The engine.
+        settings: Only the sections that the table's step names may be read.
+        people: Pseudonyms of all users; None where users keep their own ids.
+        since: The versions of its inputs from which the table was last made; empty where it has to be made whole.
+        notes: Kept in the commit.
+        known: What `once` found out, for all tables of one refresh.
+    """
+
+    lake: Lake
+    session: Engine
+    settings: Settings
+    people: Pseudonyms | None = None
+    since: Mapping[str, int | None] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    known: dict[tuple[str, int | None], Any] = field(default_factory=dict)
+
+    def table(self, name: str, days: Days | None = None) -> ir.Table:
+        """Return a table as it is now, or its rows of some days; one that was never written has no rows."""
+        return self.named(name, self.own(name, days))
+
+    def own(self, name: str, days: Days | None = None) -> ir.Table:
+        """Return the same, of bronze with users under their own ids."""
+        return self._rows(name, self._delta(name), days)
+
+    def later(self, name: str, first: date, time: str) -> ir.Table:
+        """Return the rows of a table whose time is of a day or of later ones, of bronze with users under their own ids."""
+        table = self._delta(name)
+        rows = self._read(name, [] if table is None else files_of_days(table, time, [(first, date.max)]))
+        return rows.filter(rows[time] >= midnight(first))
+
+    def named(self, name: str, rows: ir.Table) -> ir.Table:
+        """Return rows of a table as silver knows them: those of bronze enter under pseudonyms."""
+        is_of_people = name.startswith(f"{BRONZE}/") and c.USER_ID in rows.columns
+        return self.people.of(rows) if self.people and is_of_people else rows
+
+    def before(self, name: str, days: Days | None = None) -> ir.Table | None:
+        """Return a table below bronze as it was when this one was last made; None where its files are gone."""
+        version = self.since[name]
+        try:
+            table = None if version is None else self._delta(name, version)
+        except NotFoundError:
+            return None
+        return self._rows(name, table, days)
+
+    def fresh(self, name: str) -> ir.Table | None:
+        """Return the rows that were appended since this table was last made; None where rows were removed, too."""
+        rows = self.own_fresh(name)
+        return None if rows is None else self.named(name, rows)
+
+    def own_fresh(self, name: str) -> ir.Table | None:
+        """Return the same with users under their own ids."""
+        files = added_files(self.lake, name, self.since[name])
+        return None if files is None else self._read(name, files)
+
+    def _delta(self, name: str, version: int | None = None) -> DeltaTable | None:
+        layer, _, short = name.partition("/")
+        return self.lake.delta(layer, short, version) if self.lake.has(layer, short) else None
+
+    def _rows(self, name: str, table: DeltaTable | None, days: Days | None) -> ir.Table:
+        if table is None or days is None:
+            return self._read(name, [] if table is None else live_files(table))
+        time = time_of(name)
+        return within(self._read(name, files_of_days(table, time, [(day, day) for day in days])), days, time)
+
+    def _read(self, name: str, files: Sequence[Path]) -> ir.Table:
+        return complete(self.session.table(files, schema_of(name)), schema_of(name))
+
+    def replaced(self, name: str) -> Days | None:
+        """Return the days that were replaced since this table was last made; None where all may have been."""
+        return replaced_days(self.lake, name, self.since[name])
+
+    def is_unchanged(self, name: str) -> bool:
+        """Return whether a table has the rows that it had when this one was last made, perhaps in other files."""
+        layer, _, short = name.partition("/")
+        since = self.since[name]
+        if since == self.lake.version(layer, short):
+            return True
+        if layer == BRONZE:
+            return added_files(self.lake, name, since) == []
+        return replaced_days(self.lake, name, since) == frozenset()
+
+    def days(self, rows: ir.Table) -> Days:
+        """Return the distinct days of rows, by their `timestamp` or, if they have it, their `day`."""
+        moment = rows[c.DAY if c.DAY in rows.columns else c.TIMESTAMP]
+        found = self.session.rows(rows.select(**{c.DAY: day_of(moment)}).distinct())
+        return frozenset(found.column(c.DAY).to_pylist())
+
+    def are_few(self, days: Days, name: str) -> bool:
+        """Return whether so few of a table's days are re-opened that replacing them is worth it."""
+        table = self._delta(name)
+        known = None if table is None else days_of_files(table, time_of(name))
+        all_days = self.days(self.table(name)) if known is None else known
+        return len(days) <= self.settings.lake.reopen_share * len(days | all_days)
+
+    def once(self, name: str, find: Callable[[], Found]) -> Found:
+        """Return what is found out of bronze events and what is new in them; for several tables, it is looked for once."""
+        key = (name, self.since.get(EVENTS_TABLE))
+        if key not in self.known:
+            self.known[key] = find()
+        found: Found = self.known[key]
+        return found
+
+    def kept(self, name: str, expression: ir.Table) -> ir.Table:
+        """Return `Engine.kept`, apart for what is new since different versions of the events."""
+        since = self.since.get(EVENTS_TABLE)
+        return self.session.kept(name if since is None else f"{name}_since_{since}", expression)
+
+    def is_as_of(self, name: str, source: str) -> bool:
+        """Return whether a table was last made from that version of a source from which this one was."""
+        made_from = note(self.lake, name, MADE_FROM)
+        return made_from is not None and json.loads(made_from)[INPUTS].get(source) == self.since[source]
+
+
+EVENTS_TABLE: Final = f"{BRONZE}/events"
+SILVER_EVENTS: Final = f"{SILVER}/events"
+
+
+def time_of(table: str) -> str:
+    """Return the column of "layer/name" that has the day of a row, or its moment."""
+    return c.DAY if c.DAY in schema_of(table).names else c.TIMESTAMP
+
+
+def schema_of(table: str) -> pa.Schema:
+    """Return the schema of "layer/name"."""
+    layer, _, name = table.partition("/")
+    if name == BOT_LISTS:
+        return BOT_LISTS_SCHEMA
+    if layer == BRONZE:
+        return layout.bronze_schema(TABLES[name])
+    return layout.SILVER_SCHEMAS[name] if layer == SILVER else layout.GOLD_SCHEMAS[name]
