@@ -32,8 +32,8 @@ demo: install ## Run the whole loop on simulated listeners, down to a playlist a
 demo-real: install ## Run the same loop on real listening data: make demo-real DATA=DIR.
 	$(BIN)/crossfade demo --directory demo-real --data $(DATA)
 
-test: install ## Run the tests, by three workers: some wait for servers and processes of theirs.
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+test: install ## Run the tests.
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: install ## Check format, lint, types and layers, as CI does.
 	$(BIN)/ruff format --check .
