@@ -4,7 +4,7 @@ import gc
 from typing import Final
 
 # New objects until a look (Python: 700). Importing TensorFlow, ibis or Great Expectations makes a million that all stay, and
-# looking at them again and again takes a fifth of the time of the import.
+# looking at them again and again takes up to a fifth of the time of the import.
 NEW_OBJECTS: Final = 50_000
 
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from crossfade.experiments.spec import CONTROL, ExperimentSpec, Guardrail, Metric
+from crossfade.experiments.assignment import CONTROL
+from crossfade.experiments.spec import ExperimentSpec, Guardrail, Metric
 from crossfade.experiments.statistics import sample_ratio
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.guardrails import Verdict, verdict

@@ -2,18 +2,18 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 import yaml
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
+from crossfade.experiments.assignment import CONTROL
 from crossfade.schema.errors import InputError
 from crossfade.schema.section import Count, Positive, Share
 from crossfade.schema.tables import Surface
 
-CONTROL: Final = "control"
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
 

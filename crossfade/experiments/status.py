@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from crossfade.experiments.assignment import CONTROL
 from crossfade.experiments.decision import Observations, decide, effect
-from crossfade.experiments.spec import CONTROL, Experiment, ExperimentSpec
+from crossfade.experiments.spec import Experiment, ExperimentSpec
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.multiple import adjusted_p_values
 from crossfade.experiments.statistics.sequential import always_valid_p_values
