@@ -5,6 +5,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.composing import composed
 from crossfade.lake.portable import first_of, milliseconds
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
@@ -27,6 +28,7 @@ def hour_key(events: ir.Table) -> dict[str, ir.Value]:
     return {c.USER_ID: events[c.USER_ID], c.HOUR: events[c.TIMESTAMP].truncate("h"), **places}
 
 
+@composed
 def plays(events: ir.Table) -> ir.Table:
     """Return the listens that have a time: `HOUR_KEY`, day, timestamp, track_id, artist_id, played_ms.
 
@@ -45,6 +47,7 @@ def is_just_over(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.B
     return ((over_ms > 0) & (over_ms <= bots.just_over_ms)).fill_null(False)
 
 
+@composed
 def hours(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
     """Sum up listens by account, hour and place: the one pass over all of them that the rules share.
 
@@ -75,6 +78,7 @@ def hours(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
     )
 
 
+@composed
 def with_spot(rows: ir.Table) -> ir.Table:
     """Add `spot`, the country of a play or, where it is not known, its device; and `is_country`, which of them it is."""
     is_country = rows[c.COUNTRY] != ""
@@ -90,6 +94,7 @@ def _is_jump(plays: ir.Table, among: list[str], *, minutes: int) -> ir.BooleanVa
     return ((plays[SPOT] != plays[SPOT].lag().over(before)) & (since_ms < least_ms)).fill_null(False)
 
 
+@composed
 def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:
     """Add `artist`: the one that the event names, or else the catalogue's first, or else the track.
 
@@ -102,6 +107,7 @@ def with_artist(plays: ir.Table, tracks: ir.Table) -> ir.Table:
     return rows.mutate(artist=rows[c.ARTIST_ID].coalesce(rows.listed, rows[c.TRACK_ID])).drop("listed")
 
 
+@composed
 def held(hours: ir.Table, rule: str) -> ir.Table:
     """Return what a rule holds against accounts: `HOUR_KEY`, listens, measure, rule."""
     return hours.select(*HOUR_KEY, "listens", c.MEASURE).mutate(**{c.RULE: ibis.literal(rule)})

@@ -3,10 +3,12 @@
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.composing import composed
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import LakeSettings
 
 
+@composed
 def live_imports(bronze: ir.Table, settings: LakeSettings) -> ir.Table:
     """Return the moments of import at which the lake was fed as things happened: `imported_at`.
 
@@ -30,6 +32,7 @@ def live_imports(bronze: ir.Table, settings: LakeSettings) -> ir.Table:
     return moments.filter(is_live.fill_null(False)).select(c.IMPORTED_AT)
 
 
+@composed
 def with_arrival(bronze: ir.Table, live: ir.Table, settings: LakeSettings) -> ir.Table:
     """Add `arrived_at` to bronze events: the import's moment where it was live and the event older than `lateness_days` then."""
     moments = live.select(live_at=live[c.IMPORTED_AT])

@@ -9,6 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.activity import IS_COUNTRY, SPOT, SPOT_KEY, held, with_artist, with_spot
+from crossfade.lake.composing import composed
 from crossfade.lake.portable import milliseconds
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings
@@ -17,6 +18,7 @@ INTRUDER: Final = "intruder"
 IMPOSSIBLE_TRAVEL: Final = "impossible_travel"
 
 
+@composed
 def suspects(hours: ir.Table, bots: BotSettings) -> ir.Table:
     """Return the foreign spots that are worth a look at what is played there: `SPOT_KEY`.
 
@@ -29,6 +31,7 @@ def suspects(hours: ir.Table, bots: BotSettings) -> ir.Table:
     return foreign.filter(is_elsewhere).select(*SPOT_KEY)
 
 
+@composed
 def intruders(
     plays: ir.Table, hours: ir.Table, suspects: ir.Table, tracks: ir.Table, bots: BotSettings
 ) -> ir.Table:
@@ -54,6 +57,7 @@ def intruders(
     return held(with_spot(hours).inner_join(found.select(*SPOT_KEY, "measure"), SPOT_KEY), INTRUDER)
 
 
+@composed
 def impossible_travel(hours: ir.Table, bots: BotSettings) -> ir.Table:
     """Find days on which an account is in one country and again in another sooner than anybody gets there.
 

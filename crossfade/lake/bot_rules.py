@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.activity import VISIT_KEY, held, is_just_over, with_artist
+from crossfade.lake.composing import composed
 from crossfade.lake.portable import milliseconds, spread
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
@@ -21,6 +22,7 @@ ROUND_THE_CLOCK: Final = "round_the_clock"
 _DAY: Final = (c.USER_ID, c.DAY)
 
 
+@composed
 def loops(
     plays: ir.Table, hours: ir.Table, tracks: ir.Table, lake: LakeSettings, bots: BotSettings
 ) -> ir.Table:
@@ -43,6 +45,7 @@ def loops(
     return held(hours.inner_join(odd.select(*VISIT_KEY, "measure"), VISIT_KEY), LOOP)
 
 
+@composed
 def metronomes(plays: ir.Table, hours: ir.Table, bots: BotSettings) -> ir.Table:
     """Find days on which plays start at even intervals that no music explains.
 
@@ -71,6 +74,7 @@ def metronomes(plays: ir.Table, hours: ir.Table, bots: BotSettings) -> ir.Table:
     return held(hours.inner_join(even.select(*_DAY, "measure"), _DAY), METRONOME)
 
 
+@composed
 def round_the_clock(hours: ir.Table, bots: BotSettings) -> ir.Table:
     """Find runs of hours, each with plays, that are longer than anybody stays awake; `measure` is the run's hours."""
     days = hours.group_by(list(_DAY)).agg(most_hours=hours.count())  # one is several rows at several places

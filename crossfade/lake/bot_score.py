@@ -5,6 +5,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.composing import composed
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings
 
@@ -20,6 +21,7 @@ DECIMALS: Final = 6  # of the score; the last bits of a logarithm are the engine
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution (Rousseeuw and Croux 1993)
 
 
+@composed
 def account_scores(hours: ir.Table, bots: BotSettings) -> ir.Table:
     """Score accounts by robust distances from the median account, added up over what is odd about them.
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from crossfade.lake import activity, bot_intruders, bot_rules
 from crossfade.lake.activity import HOUR_KEY
 from crossfade.lake.bot_score import account_scores
+from crossfade.lake.composing import composed
 from crossfade.lake.layout import BOTS, BOTS_SCHEMA, SILVER_SCHEMAS
 from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
@@ -33,6 +34,7 @@ _HELD_SCHEMA: Final = pa.schema([BOTS_SCHEMA.field(name) for name in HELD])
 Keep = Callable[[str, ir.Table], ir.Table]
 
 
+@composed
 def day_rules(
     plays: ir.Table, hours: ir.Table, tracks: ir.Table, lake: LakeSettings, bots: BotSettings
 ) -> ir.Table:
@@ -52,6 +54,7 @@ def day_rules(
     return as_held(loops).union(as_held(bot_rules.metronomes(plays, hours, bots)))
 
 
+@composed
 def as_held(rows: ir.Table) -> ir.Table:
     """Return the columns of what a rule found or of `silver/bots`, as all of these can be put together: `HELD`."""
     return typed(rows, _HELD_SCHEMA)
@@ -88,6 +91,7 @@ def flags(
     return judged.mutate(**{c.IS_FLAGGED: judged.allowed.isnull()}).select(SILVER_SCHEMAS[BOTS].names)
 
 
+@composed
 def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
     """Add `is_bot` to bronze events: all of a flagged account's, and what else was done at a flagged hour and place."""
     counted = flags.filter(flags[c.IS_FLAGGED])
@@ -101,6 +105,7 @@ def marked(events: ir.Table, flags: ir.Table) -> ir.Table:
     return rows.mutate(**{c.IS_BOT: is_bot}).select(*events.columns, c.IS_BOT)
 
 
+@composed
 def newest_lists(lists: ir.Table) -> ir.Table:
     """Return the newest decision on each user that anybody decided on: user_id, list."""
     order = [lists[c.IMPORTED_AT].desc(), lists[c.LIST]]

@@ -8,6 +8,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.composing import composed
 from crossfade.lake.portable import instant
 from crossfade.schema import columns as c
 
@@ -20,6 +21,7 @@ def day_of(moment: ir.TimestampValue | ir.DateValue) -> ir.DateValue:
     return moment.cast("date").coalesce(ibis.literal(UNTIMED))
 
 
+@composed
 def with_day(rows: ir.Table) -> ir.Table:
     """Add `day`, that of `timestamp`."""
     return rows.mutate(**{c.DAY: day_of(rows[c.TIMESTAMP])})

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -69,11 +71,12 @@ class DuckDbEngine:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}
         self._tables: dict[tuple[str, ...], ir.Table] = {}
+        self._num_empty = 0
 
     def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
         """See `Engine.table`."""
         if not files:
-            return _without_zones(ibis.memtable(schema.empty_table()))
+            return self._empty(schema)
         paths = tuple(map(str, files))
         if paths not in self._tables:  # files never change
             rows = _without_zones(self._connection.read_parquet(paths, union_by_name=True))
@@ -86,22 +89,27 @@ class DuckDbEngine:
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
         if name not in self._kept:
-            self._kept[name] = _of_one_precision(self._connection.create_table(name, expression))
+            table = self._connection.create_table(name, schema=expression.schema())
+            self._connection.raw_sql(f'INSERT INTO "{name}" {self._sql(expression)}')
+            self._kept[name] = _of_one_precision(table)
         return self._kept[name]
 
     def count(self, expression: ir.Table) -> int:
         """See `Engine.count`."""
-        return int(self._connection.to_pyarrow(expression.count()).as_py())
+        (found,) = self._connection.raw_sql(self._sql(expression.count().as_table())).fetchone()
+        return int(found)
 
     def rows(self, expression: ir.Table) -> pa.Table:
         """See `Engine.rows`."""
-        found = self._connection.to_pyarrow(expression)
-        return found.cast(pa.schema([_with_zone(field) for field in found.schema]))
+        found = self._connection.raw_sql(self._sql(expression)).to_arrow_table()
+        typed = expression.schema().to_pyarrow()
+        return found.cast(pa.schema([_with_zone(field) for field in typed]))
 
     def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
         """See `Engine.batches`."""
-        found = self._connection.to_pyarrow_batches(expression.select(schema.names), chunk_size=BATCH_ROWS)
-        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
+        found = self._connection.raw_sql(self._sql(expression.select(schema.names)))
+        batches = found.to_arrow_reader(BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
 
     def overwrite(
         self,
@@ -114,6 +122,28 @@ class DuckDbEngine:
         """See `Engine.overwrite`."""
         layer, _, name = table.partition("/")
         lake.overwrite(layer, name, self.batches(expression, schema), about)
+
+    def _empty(self, schema: pa.Schema) -> ir.Table:
+        self._num_empty += 1
+        columns = ibis.schema(schema)
+        return _without_zones(self._connection.create_table(f"empty_{self._num_empty}", schema=columns))
+
+    def _sql(self, expression: ir.Table) -> str:
+        if expression.op().find(ops.InMemoryTable):
+            self._connection._run_pre_execute_hooks(expression)
+            sql: str = self._connection.compile(expression)
+            return sql
+        return _compiled(self._connection, expression.op())
+
+
+@lru_cache(maxsize=256)
+def _compiled(connection: ibis.BaseBackend, rows: ops.Relation) -> str:
+    """Compile an expression, once in a process: a refresh composes the same for every lake, and ibis takes long over it.
+
+    Sessions whose tables have equal names and columns are equal here.
+    """
+    sql: str = connection.compile(rows.to_expr())
+    return sql
 
 
 @ibis.udf.scalar.builtin(signature=((dt.timestamp,), dt.int64))  # type: ignore[untyped-decorator]
@@ -152,8 +182,11 @@ def engine(scratch: Path, memory_gib: float = FEW_GIB) -> Iterator[DuckDbEngine]
         scratch: For what is spilled.
         memory_gib: GiB that DuckDB may hold; the default is for few rows.
     """
-    about = {"temp_directory": str(scratch / "spill"), "memory_limit": f"{memory_gib * KIB_PER_GIB:.0f}KiB"}
-    connection = ibis.duckdb.connect(**about)  # ibis itself sets UTC
+    connection = ibis.duckdb.connect()  # ibis itself sets UTC
+    spill = str(scratch / "spill").replace("'", "''")
+    connection.raw_sql(
+        f"SET temp_directory = '{spill}'; SET memory_limit = '{memory_gib * KIB_PER_GIB:.0f}KiB'"
+    )
     try:
         with _compiling_fast():
             yield DuckDbEngine(connection)

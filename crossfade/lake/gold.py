@@ -3,6 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.composing import composed
 from crossfade.lake.days import UNTIMED, with_day
 from crossfade.lake.layout import GOLD_SCHEMAS, USER_DAYS
 from crossfade.schema import columns as c
@@ -16,6 +17,7 @@ EARLY_SHARE = 0.02
 _PAIR = (c.USER_ID, c.TRACK_ID)
 
 
+@composed
 def interactions(events: ir.Table, tracks: ir.Table, settings: LakeSettings) -> ir.Table:
     """Return what people did with tracks, with how much they wanted it.
 
@@ -61,11 +63,13 @@ def _listen_strength(listens: ir.Table, settings: LakeSettings) -> ir.FloatingVa
     return (is_long | unknown).ifelse(1.0, skipped)
 
 
+@composed
 def track_days(interactions: ir.Table) -> ir.Table:
     """Return one row per track and UTC day: listens, listeners, positives, early_skips, saves."""
     return _days(interactions, c.TRACK_ID)
 
 
+@composed
 def artist_days(interactions: ir.Table, tracks: ir.Table) -> ir.Table:
     """Like `track_days`, per primary artist."""
     known = interactions.inner_join(tracks.select(c.TRACK_ID, c.ARTIST_ID), c.TRACK_ID)
@@ -86,6 +90,7 @@ def _days(acts: ir.Table, key: str) -> ir.Table:
     return days.order_by([key, c.DAY])
 
 
+@composed
 def user_days(events: ir.Table, interactions: ir.Table) -> ir.Table:
     """Return one row per user and UTC day on which anything of theirs but bots' was seen; `day` is null without a time.
 
@@ -107,6 +112,7 @@ def user_days(events: ir.Table, interactions: ir.Table) -> ir.Table:
     return rows.mutate(**counts, **{c.DAY: day}).select(GOLD_SCHEMAS[USER_DAYS].names)
 
 
+@composed
 def user_profiles(days: ir.Table, num_tracks: ir.Table, users: ir.Table) -> ir.Table:
     """Return one row per user of the events or the users table, by user id.
 
@@ -147,12 +153,14 @@ def _countries(days: ir.Table) -> ir.Table:
     return known.mutate(place=first).filter(lambda t: t.place == 0).select(c.USER_ID, c.COUNTRY)
 
 
+@composed
 def num_tracks(interactions: ir.Table) -> ir.Table:
     """Return how many tracks each user has listened to: user_id, num_tracks."""
     listens = _listens(interactions)
     return listens.group_by(c.USER_ID).agg(num_tracks=listens[c.TRACK_ID].nunique())
 
 
+@composed
 def turned(before: ir.Table, now: ir.Table) -> ir.Table:
     """Return which users listened to which tracks on some days that they did not on these days before (1), or the reverse (-1).
 
@@ -168,11 +176,13 @@ def turned(before: ir.Table, now: ir.Table) -> ir.Table:
     return come.mutate(change=ibis.literal(1)).union(gone.mutate(change=ibis.literal(-1)))
 
 
+@composed
 def still_heard(turned: ir.Table, others: ir.Table) -> ir.Table:
     """Return the users and tracks of `turned` that are among the interactions of other days, too: user_id, track_id."""
     return _listens(others).select(*_PAIR).semi_join(turned, _PAIR).distinct()
 
 
+@composed
 def num_tracks_by_turns(earlier: ir.Table, turned: ir.Table, heard: ir.Table) -> ir.Table:
     """Return `num_tracks` from earlier profiles, what `turned` returned since then, and what `still_heard` returned of it."""
     changes = turned.anti_join(heard, _PAIR).select(c.USER_ID, num_tracks=turned.change.cast("int64"))

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crossfade.lake.composing import composed
 from crossfade.lake.engine import Engine
 from crossfade.schema import columns as c
 from crossfade.schema.user_keys import UserKey
@@ -58,6 +59,7 @@ class Pseudonyms:
         return self.session.table([path], PAIRS)
 
 
+@composed
 def pseudonymised(rows: ir.Table, pairs: ir.Table) -> ir.Table:
     """Put pseudonyms in the place of own ids.
 

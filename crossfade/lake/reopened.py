@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.activity import HOUR_KEY
+from crossfade.lake.composing import composed
 from crossfade.lake.days import UNTIMED, day_of, with_day
 from crossfade.schema import columns as c
 
@@ -17,11 +18,13 @@ CELL: Final = (c.USER_ID, c.DAY)
 NEVER: Final = date(9999, 12, 31)
 
 
+@composed
 def cells(rows: ir.Table) -> ir.Table:
     """Return the cells of rows that have a user and a timestamp: `CELL`, each once."""
     return with_day(rows).select(*CELL).distinct()
 
 
+@composed
 def flag_cells(events: ir.Table, before: ir.Table, after: ir.Table) -> ir.Table:
     """Return the cells whose marks may be others with other flags: days of hours, and all days of whole accounts.
 
@@ -39,12 +42,14 @@ def flag_cells(events: ir.Table, before: ir.Table, after: ir.Table) -> ir.Table:
     return hours.distinct().union(cells(theirs), distinct=True)
 
 
+@composed
 def spans(cells: ir.Table) -> ir.Table:
     """Return the first and last day of each user's timed cells: user_id, least, most."""
     timed = cells.filter(cells[c.DAY] != ibis.literal(UNTIMED))
     return timed.group_by(c.USER_ID).agg(least=timed[c.DAY].min(), most=timed[c.DAY].max())
 
 
+@composed
 def going_on(spans: ir.Table, events: ir.Table, gap_minutes: int) -> ir.Table:
     """Return the users whose last event before their span may be near enough for its session to go on: user_id.
 
@@ -60,6 +65,7 @@ def going_on(spans: ir.Table, events: ir.Table, gap_minutes: int) -> ir.Table:
     return near.select(c.USER_ID).distinct()
 
 
+@composed
 def resumed(spans: ir.Table, events: ir.Table, named: ir.Table) -> ir.Table:
     """Return the users whose source names a session that they were in before their span: user_id.
 
@@ -72,6 +78,7 @@ def resumed(spans: ir.Table, events: ir.Table, named: ir.Table) -> ir.Table:
     return acts.filter(acts[c.TIMESTAMP] < acts.least.cast("timestamp")).select(c.USER_ID).distinct()
 
 
+@composed
 def starts(spans: ir.Table, events: ir.Table) -> ir.Table:
     """Return the last start of a session before each user's span, where events have one: user_id, start."""
     acts = events.filter(events[c.SESSION_POSITION] == 0).inner_join(spans, c.USER_ID)
@@ -79,6 +86,7 @@ def starts(spans: ir.Table, events: ir.Table) -> ir.Table:
     return before.group_by(c.USER_ID).agg(start=before[c.TIMESTAMP].max())
 
 
+@composed
 def behind(cells: ir.Table, later: ir.Table) -> ir.Table:
     """Return how far behind each timed cell sessions have to be made again: up to the first start after the next event behind it.
 
@@ -102,6 +110,7 @@ def behind(cells: ir.Table, later: ir.Table) -> ir.Table:
     return rows.select(*key, "after", last_day=rows.end.date().coalesce(ibis.literal(NEVER)))
 
 
+@composed
 def stretches(spans: ir.Table, starts: ir.Table, behind: ir.Table) -> ir.Table:
     """Return for each user of timed cells the days that have to be read to make sessions again: user_id, first_day, last_day.
 
@@ -122,6 +131,7 @@ def stretches(spans: ir.Table, starts: ir.Table, behind: ir.Table) -> ir.Table:
     return rows.select(c.USER_ID, first_day=first, last_day=(last > rows.most).ifelse(last, rows.most))
 
 
+@composed
 def reached(later: ir.Table, behind: ir.Table) -> ir.Table:
     """Return the cells behind those that are touched, up to where sessions may be others: `CELL`."""
     acts = with_day(later.select(c.USER_ID, c.TIMESTAMP)).inner_join(behind, c.USER_ID)
@@ -129,6 +139,7 @@ def reached(later: ir.Table, behind: ir.Table) -> ir.Table:
     return acts.filter(is_reached).select(*CELL).distinct()
 
 
+@composed
 def rows_of_stretches(bronze: ir.Table, stretches: ir.Table, cells: ir.Table) -> ir.Table:
     """Return the bronze rows of the stretches, and the untimed ones of untimed cells.
 

@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.bots import marked
+from crossfade.lake.composing import composed
 from crossfade.lake.portable import first_of
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import LakeSettings
@@ -12,6 +13,7 @@ from crossfade.schema.tables import EVENTS, TRACKS, Table
 ROW = (c.SOURCE_FILE, c.SOURCE_ROW, c.IMPORTED_AT)  # what tells bronze rows apart
 
 
+@composed
 def same_ids(bronze: ir.Table) -> ir.Table:
     """Return the rows, as `ROW`, whose event id stands in another row too, all but the fullest of each id."""
     ids = bronze.group_by(c.EVENT_ID).agg(num_rows=bronze.count())
@@ -19,6 +21,7 @@ def same_ids(bronze: ir.Table) -> ir.Table:
     return _all_but_fullest(among, [among[c.EVENT_ID]])
 
 
+@composed
 def exact_repeats(bronze: ir.Table, dropped: ir.Table) -> ir.Table:
     """Return the rows, as `ROW`, that repeat another one's user, track, second, type and slate, all but the fullest of each.
 
@@ -47,6 +50,7 @@ def _all_but_fullest(rows: ir.Table, key: list[ir.Value]) -> ir.Table:
     return rows.mutate(place=place).filter(lambda t: t.place > 0).select(*ROW)
 
 
+@composed
 def sessions(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.Table:
     """Put every timed event into a session, the source's own or else a new one after a pause, at a position.
 
@@ -83,6 +87,7 @@ def sessions(bronze: ir.Table, dropped: ir.Table, settings: LakeSettings) -> ir.
     return rows.select(c.EVENT_ID, **{c.SESSION_ID: session, c.SESSION_POSITION: position})
 
 
+@composed
 def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table, flags: ir.Table) -> ir.Table:
     """Return events without repeats, in sessions, marked where they are not a listener's.
 
@@ -100,6 +105,7 @@ def events(bronze: ir.Table, dropped: ir.Table, sessions: ir.Table, flags: ir.Ta
     return once.inner_join(sessions, c.EVENT_ID)
 
 
+@composed
 def newest(bronze: ir.Table, table: Table) -> ir.Table:
     """Return the row of each key that was imported last; of one import's, the last of its file.
 
@@ -115,6 +121,7 @@ def newest(bronze: ir.Table, table: Table) -> ir.Table:
     return bronze.mutate(place=last).filter(lambda t: t.place == 0).select(table.schema.names)
 
 
+@composed
 def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Table) -> ir.Table:
     """Return the catalogue: imported tracks, and implied ones that only events or playlists name.
 
@@ -145,6 +152,7 @@ def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Ta
     return named.mutate(**{c.ARTIST_NAME: named[c.ARTIST_NAME].coalesce(named[c.NAME])}).drop(c.NAME)
 
 
+@composed
 def implied_tracks(bronze: ir.Table, events: ir.Table, playlists: ir.Table) -> ir.Table:
     """Return the ids of tracks that events or playlists name and no import described, as `track_id`."""
     listed = playlists.select(**{c.TRACK_ID: playlists[c.TRACK_IDS].unnest()})

@@ -5,12 +5,16 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from crossfade.lake.composing import composed
 
+
+@composed
 def typed(rows: ir.Table, schema: pa.Schema) -> ir.Table:
     """Return the columns of a schema, in its order and of its types; timestamps have no zone (see `Engine.table`)."""
     return rows.select(schema.names).cast(_kinds(schema))
 
 
+@composed
 def complete(rows: ir.Table, schema: pa.Schema) -> ir.Table:
     """Add the columns of a schema that rows lack, since their files are older than these; all are null."""
     absent = {name: ibis.null(kind) for name, kind in _kinds(schema).items() if name not in rows.columns}

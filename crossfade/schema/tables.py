@@ -43,7 +43,7 @@ class Table:
     name: str
     schema: pa.Schema
     required: tuple[str, ...]
-    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 # An exposure is one line for each track of the slate; its lines share the slate id.

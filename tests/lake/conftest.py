@@ -25,6 +25,7 @@ def spark() -> Iterator[Any]:
         "spark.default.parallelism": "1",
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     for key, value in (STARTED | quick).items():
         builder = builder.config(key, value)
