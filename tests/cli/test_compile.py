@@ -1,5 +1,7 @@
 """Compiling: YAML for Kubeflow, objects for Kubernetes, the image in both."""
 
+import contextlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 import yaml
 
 from components import image
-from crossfade.cli.compile import PIPELINES, compiled, version_name
+from crossfade.cli.compile import PIPELINES, _short_stacks, compiled, version_name
 from crossfade.cli.kubeflow import connect
 from crossfade.cli.main import main
 from crossfade.schema.errors import MissingExtraError
@@ -62,3 +64,16 @@ def test_a_missing_kfp_is_told_with_the_extra(
         connect("http://localhost", None, None),
     ):
         pass
+
+
+def test_kfp_is_told_who_calls_it() -> None:
+    """KFP names the method that was called on a task that runs no container, and looks like itself afterwards."""
+    from kfp.dsl import pipeline_task
+
+    task = object.__new__(pipeline_task.PipelineTask)
+    task.container_spec, task.state = None, pipeline_task.TaskState.FUTURE
+    for quick in (True, False):
+        with _short_stacks() if quick else contextlib.nullcontext():
+            assert (pipeline_task.inspect is inspect) is not quick
+            with pytest.raises(ValueError, match="set_cpu_limit can only be used on single-step components"):
+                task.set_cpu_limit("1")
