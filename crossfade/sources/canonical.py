@@ -91,11 +91,12 @@ def _csv(path: Path, table: Table) -> Iterator[Chunk]:
         )
         done, told = 0, 0
         for batch in batches:
+            known = invalid[:]  # the reader goes on meanwhile, and finds more
             columns, repaired = _texts(batch, kinds)
-            numbers = _row_numbers(done, len(batch), np.array([row.number for row in invalid], np.int64))
-            refused = _wrong_widths(invalid[told:])
+            numbers = _row_numbers(done, len(batch), np.array([row.number for row in known], np.int64))
+            refused = _wrong_widths(known[told:])
             yield Chunk(table, columns, numbers, refused=refused, repaired=repaired, ignored=ignored)
-            done, told = done + len(batch), len(invalid)
+            done, told = done + len(batch), len(known)
         if told < len(invalid) or not done:
             none = pa.table({name: pa.array([], pa.string()) for name in names})
             refused = _wrong_widths(invalid[told:])

@@ -4,8 +4,10 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -115,6 +117,26 @@ def test_csv_rows_know_their_numbers_across_blocks_quotes_and_broken_rows(
     good, refused = read(tmp_path / "f.csv")
     assert all(row[c.TRACK_ID] == f"t\n{row[c.SOURCE_ROW]}" for row in good)
     assert refused == [(n, canonical.WRONG_WIDTH) for n in range(5, 101, 5)]
+
+
+def test_rows_that_are_refused_while_others_are_told_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f.csv").write_text("user_id,track_id\nu,t\n", "utf-8")
+    options, told, handlers = pa.csv.ParseOptions, canonical._wrong_widths, []
+
+    def kept(**chosen: Any) -> pa.csv.ParseOptions:
+        handlers.append(chosen["invalid_row_handler"])
+        return options(**chosen)
+
+    def told_while_the_reader_reads_ahead(found: list[pa.csv.InvalidRow]) -> pa.Table:
+        while handlers:
+            handlers.pop()(pa.csv.InvalidRow(2, 1, number=3, text="u"))
+        return told(found)
+
+    monkeypatch.setattr(pa.csv, "ParseOptions", kept)
+    monkeypatch.setattr(canonical, "_wrong_widths", told_while_the_reader_reads_ahead)
+    assert read(tmp_path / "f.csv")[1] == [(2, canonical.WRONG_WIDTH)]
 
 
 def test_csv_lists_are_parted_by_bars_and_names_may_be_windows_1252(tmp_path: Path) -> None:
