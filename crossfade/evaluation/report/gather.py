@@ -66,8 +66,7 @@ def report_run(parts: Parts, workspace: Workspace, run_id: str, page: Path) -> P
         steps=_steps(workspace.runs / run_id / TIMINGS),
     )
     kept = workspace.reports / f"{run_id}.html"
-    for path in (page, kept):
-        write_report(inputs, path)
+    write_report(inputs, page, kept)
     return kept
 
 

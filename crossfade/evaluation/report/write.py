@@ -37,17 +37,19 @@ SECTIONS: Final = (
 )
 
 
-def write_report(inputs: ReportInputs, path: Path) -> None:
+def write_report(inputs: ReportInputs, *paths: Path) -> None:
     """Write the report, whole or not at all; what the inputs lack is left out with a note.
 
     Args:
         inputs: What there is to show.
-        path: The HTML file; its directory is made if missing.
+        paths: The HTML files, which are equal; their directories are made if missing.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    replace_file(path, _page(inputs, [section(inputs) for section in SECTIONS]).encode())
+    page = _page(inputs, [section(inputs) for section in SECTIONS]).encode()
+    for path in paths:
+        replace_file(path, page)
 
 
 def _page(inputs: ReportInputs, sections: list[Section]) -> str:
