@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crossfade.schema import columns as c
 from tests.lake.plays import flags, listens, told
 from tests.lake.rows import Row
@@ -105,6 +107,25 @@ def test_the_usual_place_is_the_one_used_over_the_longest_time_not_for_most_play
     rows = listens("u", DAYS, artists=("a", "b"), country="DE")
     rows += listens("u", [ABROAD[0] + 300 * play for play in range(60)], artists=("x", "y"), country="BR")
     assert set(flags(rows, tmp_path)[c.COUNTRY].to_pylist()) == {"BR"}
+
+
+def test_the_usual_place_is_where_the_user_lives_if_that_is_known_and_they_play_there(tmp_path: Path) -> None:
+    rows = listens("u", [ABROAD[0] + 300 * play for play in range(20)], artists=("a", "b"), country="DE")
+    rows += listens("u", DAYS, artists=("x", "y"), country="BR")
+    homes = {"DE": {"BR"}, None: {"DE"}, "SE": {"DE"}}
+    for home, foreign in homes.items():
+        found = flags(rows, tmp_path, users=[{c.USER_ID: "u", c.COUNTRY: home}])
+        assert set(found[c.COUNTRY].to_pylist()) == foreign
+
+
+def test_who_seldom_plays_an_artist_again_does_so_abroad_too(tmp_path: Path) -> None:
+    explored = [artist for place in range(0, 16, 2) for artist in (*MANY[place : place + 2], "a")]
+    rows = []
+    for user, home in (("explorer", explored), ("faithful", ["a", MANY[0]])):
+        rows += listens(user, DAYS, artists=home, country="DE")
+        rows += listens(user, ABROAD, artists=("a", *MANY[20:23]), country="BR")
+    # Of the explorer's 24 plays at home 8 are of an artist of other days, too; of the faithful one's all are.
+    assert told(flags(rows, tmp_path)) == {("faithful", "intruder"): pytest.approx(0.3)}
 
 
 def test_a_traveller_takes_their_taste_along_and_a_few_plays_tell_nothing(tmp_path: Path) -> None:
