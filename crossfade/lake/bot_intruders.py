@@ -37,7 +37,9 @@ def intruders(
 
     Who travels takes their taste along, as far as they have one: it is compared with how much of what is played at the usual
     place is of artists that are played there on other days, too, so that who always looks for something new is not taken
-    for somebody else abroad. `measure` is the share of the foreign place's plays whose artist the account plays at its
+    for somebody else abroad. Where the usual place was in use all the while, two people are likelier than where the account was
+    at one place after the other, as on a journey, on which people also play what they do not at home; there hardly anything
+    may be known. `measure` is the share of the foreign place's plays whose artist the account plays at its
     usual one, over that share.
 
     Args:
@@ -45,7 +47,7 @@ def intruders(
         habits: Of all accounts.
         suspects: What `suspects` returned, or some of its accounts.
         tracks: The catalogue, each track once.
-        bots: `intruder_known_share` is read.
+        bots: `intruder_known_share` and `journey_known_share` are read.
     """
     spots = habits.spots
     theirs = with_artist(with_spot(plays.semi_join(suspects, c.USER_ID)), tracks)
@@ -58,11 +60,24 @@ def intruders(
     )
     known = heard.select(c.USER_ID, "artist", is_known=True)
     abroad = theirs.semi_join(suspects, SPOT_KEY).left_join(known, [c.USER_ID, "artist"])
-    tastes = abroad.group_by(list(SPOT_KEY)).agg(known=abroad.is_known.fill_null(False).mean())
-    tastes = tastes.inner_join(again, c.USER_ID)
-    found = tastes.filter(tastes.known <= bots.intruder_known_share * tastes.again)
+    stays = abroad.group_by(list(SPOT_KEY)).agg(
+        known=abroad.is_known.fill_null(False).mean(),
+        begins=abroad[c.TIMESTAMP].min(),
+        ends=abroad[c.TIMESTAMP].max(),
+    )
+    tastes = _with_meanwhile(stays, usual).inner_join(again, c.USER_ID)
+    most = tastes.is_meanwhile.ifelse(bots.intruder_known_share, bots.journey_known_share)
+    found = tastes.filter(tastes.known <= most * tastes.again)
     found = found.mutate(measure=(found.again > 0).ifelse(found.known / found.again, 0.0))
     return held(with_spot(habits.hours).inner_join(found.select(*SPOT_KEY, "measure"), SPOT_KEY), INTRUDER)
+
+
+def _with_meanwhile(stays: ir.Table, usual: ir.Table) -> ir.Table:
+    """Add `is_meanwhile`: whether the usual place was played at between the first and the last play of a stay elsewhere."""
+    acts = stays.inner_join(usual.select(c.USER_ID, at=usual[c.TIMESTAMP]), c.USER_ID)
+    between = acts.filter((acts.at > acts.begins) & (acts.at < acts.ends)).select(*SPOT_KEY).distinct()
+    rows = stays.left_join(between.mutate(is_there=True), SPOT_KEY)
+    return rows.mutate(is_meanwhile=rows.is_there.fill_null(False)).select(*stays.columns, "is_meanwhile")
 
 
 def impossible_travel(habits: Habits, bots: BotSettings) -> ir.Table:

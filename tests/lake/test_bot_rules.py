@@ -82,12 +82,12 @@ def test_a_metronome_starts_evenly_without_music_that_explains_it(tmp_path: Path
     assert {user for user, _ in found} == set(METRONOMES)
 
 
-def test_nobody_is_awake_18_hours_with_plays_in_each(tmp_path: Path) -> None:
-    hours = [3600.0 * (20 + number) for number in range(18)]  # over midnight
-    rows = listens("awake", hours, artists=MANY) + listens("asleep", hours[:17], artists=MANY)
-    rows += listens("napping", hours[:9] + [hour + 3600 for hour in hours[9:]], artists=MANY)
+def test_nobody_is_awake_24_hours_with_plays_in_each(tmp_path: Path) -> None:
+    hours = [3600.0 * (12 + number) for number in range(24)]  # over midnight, half of them before
+    rows = listens("awake", hours, artists=MANY) + listens("asleep", hours[:23], artists=MANY)
+    rows += listens("napping", hours[:12] + [hour + 3600 for hour in hours[12:]], artists=MANY)
     found = told(flags(rows, tmp_path))
-    assert found == {("awake", "round_the_clock"): 18.0, ("awake", "mostly"): 1.0}
+    assert found == {("awake", "round_the_clock"): 24.0, ("awake", "mostly"): 1.0}
 
 
 DAYS = [86_400 * day + 400 * play for day in range(3) for play in range(8)]
@@ -123,9 +123,19 @@ def test_who_seldom_plays_an_artist_again_does_so_abroad_too(tmp_path: Path) -> 
     rows = []
     for user, home in (("explorer", explored), ("faithful", ["a", MANY[0]])):
         rows += listens(user, DAYS, artists=home, country="DE")
-        rows += listens(user, ABROAD, artists=("a", *MANY[20:23]), country="BR")
+        rows += listens(user, ABROAD, artists=(*MANY[20:24], "a"), country="BR")
     # Of the explorer's 24 plays at home 8 are of an artist of other days, too; of the faithful one's all are.
-    assert told(flags(rows, tmp_path)) == {("faithful", "intruder"): pytest.approx(0.3)}
+    assert told(flags(rows, tmp_path)) == {("faithful", "intruder"): pytest.approx(0.2)}
+
+
+def test_on_a_journey_people_may_play_something_else_but_not_while_somebody_plays_at_home(
+    tmp_path: Path,
+) -> None:
+    rows = []
+    for user, at_home in (("away", []), ("two", [ABROAD[4] + 100])):
+        rows += listens(user, DAYS + at_home, artists=("a",), country="DE")
+        rows += listens(user, ABROAD, artists=(*MANY[20:23], "a", "a"), country="BR")
+    assert told(flags(rows, tmp_path)) == {("two", "intruder"): pytest.approx(0.4)}
 
 
 def test_a_traveller_takes_their_taste_along_and_a_few_plays_tell_nothing(tmp_path: Path) -> None:
