@@ -84,12 +84,19 @@ class DuckDbEngine:
             return self._empty(schema)
         paths = tuple(map(str, files))
         if paths not in self._tables:  # files never change
-            rows = _without_zones(self._connection.read_parquet(paths, union_by_name=True))
-            view = self._connection.create_view(f"crossfade_{len(self._tables)}", rows)
-            self._tables[paths] = (
-                view.op().copy(schema=rows.schema()).to_expr()
-            )  # the same types, short expressions
+            self._tables[paths] = self._view(self._connection.read_parquet(paths, union_by_name=True))
         return self._tables[paths]
+
+    def _view(self, rows: ir.Table) -> ir.Table:
+        """Return `_without_zones` as a view, of which expressions stay short; written by hand, since ibis takes longer for it."""
+        name, schema = f"crossfade_{len(self._tables)}", rows.schema()
+        zoned = [each for each, kind in schema.items() if _is_zoned(kind)]
+        moments = ", ".join(f'make_timestamp(epoch_us("{each}")) AS "{each}"' for each in zoned)
+        listed = f"* REPLACE ({moments})" if zoned else "*"
+        self._connection.raw_sql(f'CREATE TEMP VIEW "{name}" AS SELECT {listed} FROM "{rows.get_name()}"')
+        kinds = {each: dt.timestamp if each in zoned else kind for each, kind in schema.items()}
+        view: ir.Table = ops.DatabaseTable(name, ibis.schema(kinds), self._connection).to_expr()
+        return view
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
@@ -155,6 +162,10 @@ def _compiled(connection: ibis.BaseBackend, rows: ops.Relation) -> str:
     return sql
 
 
+def _is_zoned(kind: dt.DataType) -> bool:
+    return bool(kind.is_timestamp() and kind.timezone)
+
+
 def all_counts(expressions: Sequence[ir.Table]) -> ir.Table:
     """Return one row for each expression: its place and its number of rows, as `num_rows`."""
     counts = [
@@ -181,7 +192,7 @@ def make_timestamp(microseconds: object) -> object:
 
 def _without_zones(table: ir.Table) -> ir.Table:
     """Return timestamps as UTC without a zone: DuckDB asks a calendar for each value that has one, at forty times the cost."""
-    zoned = [name for name, kind in table.schema().items() if kind.is_timestamp() and kind.timezone]
+    zoned = [name for name, kind in table.schema().items() if _is_zoned(kind)]
     return table.mutate(**{name: make_timestamp(epoch_us(table[name])) for name in zoned}) if zoned else table
 
 
