@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.pairs import Pairs, at
+from crossfade.features.lookups import of_pairs
+from crossfade.features.pairs import Pairs
 from crossfade.schema.ids import Rows
 
 Columns = dict[str, npt.NDArray[np.floating]]
@@ -33,24 +34,28 @@ def artist_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, *, has
     kept = history >= 0
     entries = queries.keep(kept)
     pairs = Pairs.of(entries.owners, history[kept], len(catalogue.artists))
-    places = pairs.places(catalogue.artist_rows[rows])
     days = (queries.as_of[pairs.owners] - pairs.latest(entries.seconds)) / SECONDS_PER_DAY
-    played = at(pairs.total(entries.strengths > 0), places, 0)
-    listens = np.diff(queries.positives.offsets)[:, None]
-    return {
+    played = pairs.total(entries.strengths > 0).astype(np.float32)
+    listens = np.diff(queries.positives.offsets)[pairs.owners]
+    columns = {
         "user_artist_listens_log": np.log1p(played),
-        "user_artist_strength": at(pairs.total(entries.strengths), places, 0),
+        "user_artist_strength": pairs.total(entries.strengths),
         "user_artist_share": played / np.maximum(listens, 1),
-        "user_artist_days_since_last": at(days if has_time else np.full(len(days), np.nan), places, np.nan),
-        "user_artist_in_last_session": at(pairs.total(queries.in_last_session[kept]) > 0, places, 0),
-        "user_album_listens_log": np.log1p(_album_listens(queries.positives, rows, catalogue)),
+        "user_artist_days_since_last": days if has_time else np.full(len(days), np.nan),
+        "user_artist_in_last_session": pairs.total(queries.in_last_session[kept]) > 0,
     }
+    values = np.stack(list(columns.values()), axis=1).astype(np.float32)
+    missing = np.array([0, 0, 0, np.nan, 0], np.float32)
+    found = of_pairs(pairs, values, missing, catalogue.artist_rows[rows])
+    return {**dict(zip(columns, found, strict=True)), **_of_albums(queries.positives, rows, catalogue)}
 
 
-def _album_listens(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
+def _of_albums(liked: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
     albums = catalogue.album_rows[liked.track_rows]
     pairs = Pairs.of(liked.owners[albums >= 0], albums[albums >= 0], len(catalogue.albums))
-    return at(pairs.total(np.ones(len(pairs.members))), pairs.places(catalogue.album_rows[rows]), 0)
+    listens = np.log1p(pairs.total(np.ones(len(pairs.members))).astype(np.float32))
+    found = of_pairs(pairs, listens[:, None], np.zeros(1, np.float32), catalogue.album_rows[rows])
+    return {"user_album_listens_log": found[0]}
 
 
 def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
@@ -60,11 +65,9 @@ def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Colu
     """
     liked = queries.positives
     session = liked.keep(liked.in_last_session)
-    genres = catalogue.genre_rows[rows]
-    num_genres = len(catalogue.genres)
     return {
-        "user_genre_affinity": _genre_cosine(liked, genres, catalogue.genre_rows, num_genres),
-        "session_genre_affinity": _genre_cosine(session, genres, catalogue.genre_rows, num_genres),
+        "user_genre_affinity": _genre_cosine(liked, rows, catalogue),
+        "session_genre_affinity": _genre_cosine(session, rows, catalogue),
     }
 
 
@@ -73,36 +76,41 @@ def typicality(genres: Rows) -> npt.NDArray[np.float64]:
     return np.where(genres >= 0, 1 / (1 + np.arange(genres.shape[-1])), 0.0)
 
 
-def _genre_cosine(liked: Queries, genres: Rows, genre_rows: Rows, num_genres: int) -> Floats:
-    """Compare genre profiles of histories with genres [n, c, g] of candidates."""
+def _genre_cosine(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
+    """Compare genre profiles of histories with the genres of candidates [n, c]."""
+    genre_rows, num_genres = catalogue.genre_rows, len(catalogue.genres)
     played = genre_rows[liked.track_rows]
     known = played >= 0
     owners = np.repeat(liked.owners, played.shape[1])[known.ravel()]
     pairs = Pairs.of(owners, played[known], num_genres)
     profile = pairs.total(typicality(played)[known])
     norms = np.sqrt(np.bincount(pairs.owners, profile**2, len(liked)))
-    places = pairs.places(genres)
-    cosines = np.full(genres.shape[:2], np.nan, np.float32)
-    _profile_cosines((genres, places), (profile, norms), cosines)
+    # Pairs stand in the order of their entries, so those of a query stand together.
+    offsets = np.searchsorted(pairs.owners, np.arange(len(liked) + 1))
+    profiles = (offsets, pairs.keys % max(num_genres, 1), profile, norms)
+    cosines = np.full(rows.shape, np.nan, np.float32)
+    _profile_cosines((rows, genre_rows), profiles, np.zeros(num_genres), cosines)
     return cosines
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile_cosines(tracks, profiles, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [n, c] of genres [n, c, g], whose places in the profiles are given, where both have a length."""
-    (genres, places), (profile, norms) = tracks, profiles
-    for query in range(len(genres)):
-        for track in range(genres.shape[1]):
+def _profile_cosines(tracks, profiles, mass, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [n, c] of tracks' genres with profiles where both have a length; mass [num_genres] is 0 before and after."""
+    (rows, genre_rows), (offsets, genres, profile, norms) = tracks, profiles
+    for query in range(len(rows)):
+        for pair in range(offsets[query], offsets[query + 1]):
+            mass[genres[pair]] = profile[pair]
+        for track in range(rows.shape[1] if norms[query] > 0 else 0):
             product, squares = 0.0, 0.0
-            for i in range(genres.shape[2]):
-                weight = 1.0 / (1 + i)  # as `typicality`
-                if genres[query, track, i] >= 0:
+            for i in range(genre_rows.shape[1]):
+                genre, weight = genre_rows[rows[query, track], i], 1.0 / (1 + i)  # as `typicality`
+                if genre >= 0:
                     squares += weight * weight
-                if places[query, track, i] >= 0:
-                    product += profile[places[query, track, i]] * weight
-            length = norms[query] * np.sqrt(squares)
-            if length > 0:
-                cosines[query, track] = product / length
+                    product += mass[genre] * weight
+            if squares > 0:
+                cosines[query, track] = product / (norms[query] * np.sqrt(squares))
+        for pair in range(offsets[query], offsets[query + 1]):
+            mass[genres[pair]] = 0.0
 
 
 def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Columns:
