@@ -124,10 +124,9 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Co
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     means = means / np.where(lengths > 0, lengths, np.nan)
     last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
-    return {
-        "user_track_vector_cosine": products(track_vectors, rows.astype(np.int32), means.astype(np.float32)),
-        "session_track_vector_cosine": _largest_cosines(track_vectors, rows.astype(np.int32), last),
-    }
+    found = np.empty((2, *rows.shape), np.float32)
+    _cosines(track_vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
+    return {"user_track_vector_cosine": found[0], "session_track_vector_cosine": found[1]}
 
 
 def products(track_vectors: Floats, rows: Rows, vectors: Floats) -> Floats:
@@ -148,22 +147,28 @@ def _multiply(track_vectors, rows, vectors, found):  # type: ignore[no-untyped-d
 
 
 # Compiled, since a stack of small matrix products keeps BLAS' threads waiting for each other: seconds a batch on a
-# machine with other work.
+# machine with other work. Both products in one pass, since a track's vector is far away in memory.
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _largest_cosines(track_vectors, rows, history):  # type: ignore[no-untyped-def]
-    """Return each track's largest cosine [n, c] with the padded history [n, h] of its query, NaN without any."""
-    largest = np.full(rows.shape, np.nan, np.float32)
+def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-def]
+    """Fill found [2, n, c] with each track's cosine with its query's mean [n, dim], and the largest with its history's.
+
+    Histories are padded rows [n, h]; the largest of none is NaN.
+    """
+    means, histories_rows = histories
     for query in range(len(rows)):
-        played = track_vectors[history[query][history[query] >= 0]]
-        for place in range(rows.shape[1] if len(played) else 0):
-            best = np.float32(-np.inf)
+        played = track_vectors[histories_rows[query][histories_rows[query] >= 0]]
+        for place in range(rows.shape[1]):
+            row, product = rows[query, place], np.float32(0)
+            for i in range(track_vectors.shape[1]):
+                product += track_vectors[row, i] * means[query, i]
+            found[0, query, place] = product
+            best = np.float32(-np.inf) if len(played) else np.float32(np.nan)
             for other in range(len(played)):
                 cosine = np.float32(0)
                 for i in range(track_vectors.shape[1]):
-                    cosine += track_vectors[rows[query, place], i] * played[other, i]
+                    cosine += track_vectors[row, i] * played[other, i]
                 best = max(best, cosine)
-            largest[query, place] = best
-    return largest
+            found[1, query, place] = best
 
 
 def _vectors(rows: Rows, track_vectors: Floats) -> Floats:
