@@ -120,7 +120,8 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Co
     last 20 positives.
     """
     liked = queries.positives
-    means = _vectors(liked.last_tracks(LAST_POSITIVES), track_vectors).sum(axis=1)
+    means = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
+    _add_up(track_vectors, liked.last_tracks(LAST_POSITIVES), means)
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     means = means / np.where(lengths > 0, lengths, np.nan)
     last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
@@ -171,6 +172,10 @@ def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-
             found[1, query, place] = best
 
 
-def _vectors(rows: Rows, track_vectors: Floats) -> Floats:
-    """Return the vectors [n, k, d] of padded rows [n, k], zeros where padded."""
-    return np.asarray(track_vectors[np.maximum(rows, 0)] * (rows >= 0)[..., None], np.float32)
+@numba.njit(cache=True, nogil=True)
+def _add_up(track_vectors, rows, sums):  # type: ignore[no-untyped-def]
+    """Add the vectors of padded rows [n, h] to sums [n, dim]."""
+    for query in range(len(rows)):
+        for row in rows[query]:
+            for i in range(track_vectors.shape[1] if row >= 0 else 0):
+                sums[query, i] += track_vectors[row, i]

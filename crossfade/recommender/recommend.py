@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,8 @@ from crossfade.schema.tasks import DISCOVERY
 Bools = npt.NDArray[np.bool_]
 
 
+# Where more of the candidates is there than this, scoring padding costs less than leaving it out.
+MOSTLY: Final = 0.9
 Watch = Callable[[Ranked, Slates], None]
 
 
@@ -242,7 +244,12 @@ class Recommender:
         )
         if muted_popular is not None:
             mute_popularity(features, muted_popular)
-        scores = np.where(candidates.rows >= 0, ranker.predict(features), np.float32(-np.inf))
+        filled = candidates.rows >= 0
+        if filled.mean() > MOSTLY:
+            scores = np.where(filled, ranker.predict(features), np.float32(-np.inf))
+        else:
+            scores = np.full(filled.shape, -np.inf, np.float32)
+            scores[filled] = ranker.predict(features[filled])
         return Ranked(candidates, features, scores)
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:

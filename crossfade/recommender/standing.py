@@ -100,15 +100,17 @@ class Claimed:
 @numba.njit(cache=True, nogil=True)
 def _order(scores, ranks, said):  # type: ignore[no-untyped-def]
     """Fill said [n, s, depth] from scores and ranks [n, c, s]."""
+    last = np.empty(said.shape[1], np.int64)
     for query in range(said.shape[0]):
-        for source in range(said.shape[1]):
-            last = -1
-            for place in range(ranks.shape[1]):
+        last[:] = -1
+        for place in range(ranks.shape[1]):
+            for source in range(said.shape[1]):
                 if not np.isnan(ranks[query, place, source]):
                     rank = int(ranks[query, place, source])
                     said[query, source, rank] = scores[query, place, source]
-                    last = max(last, rank)
-            for rank in range(1, last):
+                    last[source] = max(last[source], rank)
+        for source in range(said.shape[1]):
+            for rank in range(1, last[source]):
                 if said[query, source, rank] == -np.inf:
                     said[query, source, rank] = said[query, source, rank - 1]
 
