@@ -120,10 +120,10 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Co
     last 20 positives.
     """
     liked = queries.positives
-    means = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
-    _add_up(track_vectors, liked.last_tracks(LAST_POSITIVES), means)
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    means = means / np.where(lengths > 0, lengths, np.nan)
+    sums = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
+    _add_up(track_vectors, liked.last_tracks(LAST_POSITIVES), sums)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    means = sums / np.where(lengths > 0, lengths, np.nan)
     last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
     found = np.empty((2, *rows.shape), np.float32)
     _cosines(track_vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)

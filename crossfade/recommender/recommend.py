@@ -165,8 +165,13 @@ class Recommender:
 
     def explain(self, requests: Requests, slates: Slates) -> Slates:
         """Give slates their likeliest reasons."""
-        known = {"catalogue": self.catalogue, "statistics": self.statistics, "sources": self.sources}
-        return explain(slates, requests.queries, **known)
+        return explain(
+            slates,
+            requests.queries,
+            catalogue=self.catalogue,
+            statistics=self.statistics,
+            sources=self.sources,
+        )
 
     def rescore(self, requests: Requests, ranked: Ranked, slates: Slates) -> Slates:
         """Leave slates those reasons that hold when tracks are scored without them; the radio's sources cannot, and verify."""
