@@ -79,7 +79,7 @@ class Claims:
 
 
 def verified(recommender: Recommends, requests: Requests, slates: Slates) -> Slates:
-    """Return the slates with true reasons only, as `verify` judges; about eight times the cost of the slates themselves."""
+    """Return the slates with true reasons only, as `verify` judges; about ten times the cost of the slates themselves."""
     return with_true_reasons(requests, slates, partial(verify, recommender, requests))
 
 

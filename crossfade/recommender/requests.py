@@ -28,7 +28,7 @@ class Requests:
         seed_rows: [n] int32 track that the slate starts from, -1 without; never in the slate itself.
         excluded_offsets: [n + 1] int64; request i excludes excluded_rows[offsets[i]:offsets[i + 1]].
         excluded_rows: [m] int32 tracks.
-        verify_reasons: Show only reasons that were seen to hold, at eight times the cost; else the likely ones.
+        verify_reasons: Show only reasons that were seen to hold, at about ten times the cost; else the likely ones.
         picks: What they picked when signing up; None is nothing.
         rescore_reasons: Show only reasons without whose evidence the track falls behind its rivals as they stand, at a
             fraction of that cost (`rescoring`). Where both are set, reasons are verified.
