@@ -64,7 +64,7 @@ def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Colu
     NaN where the track has no genres or the history has none.
     """
     liked = queries.positives
-    session = liked.keep(liked.in_last_session)
+    session = liked.last_sessions
     return {
         "user_genre_affinity": _genre_cosine(liked, rows, catalogue),
         "session_genre_affinity": _genre_cosine(session, rows, catalogue),
@@ -124,7 +124,7 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Co
     _add_up(track_vectors, liked.last_tracks(LAST_POSITIVES), sums)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     means = sums / np.where(lengths > 0, lengths, np.nan)
-    last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
+    last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
     found = np.empty((2, *rows.shape), np.float32)
     _cosines(track_vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
     return {"user_track_vector_cosine": found[0], "session_track_vector_cosine": found[1]}

@@ -14,11 +14,12 @@ from crossfade.recommender.recommend import Recommender
 from crossfade.schema.columns import PAIR_SOURCES, RETRIEVAL_SOURCES
 
 NUM_TRACKS, NUM_USERS = 2000, 120
+SETTINGS = settings_of(bench.MODEL, "ranking.num_trees=10")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return world_of(tmp_path_factory.mktemp("world"), NUM_TRACKS, NUM_USERS, settings_of(bench.MODEL))
+    return world_of(tmp_path_factory.mktemp("world"), NUM_TRACKS, NUM_USERS, SETTINGS)
 
 
 def test_a_world_has_listeners_with_histories_and_playlists_with_reasons(world: World) -> None:
