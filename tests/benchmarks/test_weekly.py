@@ -40,13 +40,14 @@ def test_a_world_has_listeners_with_histories_and_playlists_with_reasons(world: 
 @pytest.mark.parametrize(("seconds", "peak", "holds"), [(5.0, 3, True), (9.0, 5, False)])
 def test_bars(world: World, seconds: float, peak: int, holds: bool) -> None:
     size = bench.Size("tiny", NUM_TRACKS, NUM_USERS, 8000, 1500)
-    one = {"users": 8000, "seconds": seconds, "peak_bytes": peak * bench.GIB}
+    one = {"users": 8000, "seconds": seconds, "cpu_seconds": 4.0, "peak_bytes": peak * bench.GIB}
     second = one if holds else {**one, "seconds": 3 * seconds}
     runs = {"one": [one], "two": [one, second], "implicit": [{"users": 1000, "seconds": 1.0}]}
     figures, bars, notes = bench.described(
         size, world, {"rank": 100.0, "write": 350.0 if holds else 30.0}, runs
     )
     assert figures["tiny_playlists_per_second_per_core"] == round(8000 / seconds, 1)
+    assert figures["tiny_cpu_microseconds"] == 500
     assert figures["tiny_stages_microseconds"] == (450 if holds else 130)
     # Playlists a second times the seconds of their stages alone: 1600 x 450 µs, and 889 x 130 µs.
     assert figures["tiny_of_stages"] == (0.72 if holds else 0.116)
