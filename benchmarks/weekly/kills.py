@@ -9,14 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from benchmarks.weekly.stages import SURFACE
 from benchmarks.weekly.world import World
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.settings import default_settings
-from crossfade.store.plan import plan_shards
-from crossfade.store.shards import generate_shard
 
-USERS_PER_SHARD: Final = 500
 MOST_SECONDS: Final = (
     8.0  # a kill comes at most so long after the start, so that most fall into the making of a shard
 )
@@ -53,20 +48,7 @@ def _run(world: World, workspace: Path) -> "subprocess.Popen[bytes]":
     command = [
         sys.executable,
         "-m",
-        "benchmarks.weekly.kills",
+        "benchmarks.weekly.batch",
         *map(str, (world.dataset, world.bundle, workspace)),
     ]
     return subprocess.Popen(command, env=os.environ)
-
-
-def main() -> None:
-    """Plan and make every shard of a batch in this process."""
-    dataset, bundle, home = map(Path, sys.argv[1:])
-    settings = default_settings().weekly.model_copy(update={"users_per_shard": USERS_PER_SHARD})
-    workspace = Workspace.create(home)
-    for spec in plan_shards(dataset, bundle, workspace, settings, SURFACE):
-        generate_shard(dataset, bundle, workspace, settings, spec)
-
-
-if __name__ == "__main__":
-    main()
