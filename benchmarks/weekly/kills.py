@@ -12,9 +12,8 @@ from typing import Final
 from benchmarks.weekly.world import World
 from crossfade.recommender.workspace import Workspace
 
-MOST_SECONDS: Final = (
-    8.0  # a kill comes at most so long after the start, so that most fall into the making of a shard
-)
+# A kill comes at most so long after the start, so that most fall into the making of a shard.
+MOST_SECONDS: Final = 8.0
 
 
 def kills(world: World, folder: Path, number: int) -> dict[str, float | int]:
