@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         exposition = Exposition(SERVING_METRICS)
         address = Address(chosen.host, chosen.rest_port, chosen.rpc_port)
         server = RecommenderServer(address, holder, settings, exposition)
-        server.start([RecommenderModel(holder, settings, exposition)])
+        server.start(RecommenderModel(holder, settings, exposition))
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
