@@ -1,6 +1,8 @@
 """The recommender's server over a model that answers at once: `python -m benchmarks.serving.echo REST_PORT RPC_PORT`."""
 
+import logging
 import sys
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,7 +47,9 @@ class Echo(Model):
 
 
 def main(rest_port: int, rpc_port: int) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM, as quietly as the service itself."""
+    logging.basicConfig(level=logging.WARNING)
+    warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")
     holder = SimpleNamespace(refresh=lambda: True, as_json=dict)
     address = Address("127.0.0.1", rest_port, rpc_port)
     server = RecommenderServer(address, holder, default_settings().serving, Exposition(SERVING_METRICS))
