@@ -42,7 +42,7 @@ from crossfade.twin.spec import TwinSpec
 
 Figures = dict[str, float | int | str | bool]
 
-LARGE: Final = TwinSpec(num_users=2000, num_tracks=100_000)  # the catalogue that the bars are meant for
+LARGE: Final = TwinSpec(num_users=1000, num_tracks=100_000)  # the catalogue that the bars are meant for
 NEXT_TRACKS: Final = 10
 SESSION: Final = 6
 CANDIDATES: Final = 300

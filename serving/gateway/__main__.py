@@ -17,6 +17,7 @@ from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
+from serving.collecting import settle
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink, Sink
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(chosen.settings, chosen.set).serving
         require_free(chosen.host, chosen.port)
         app = app_of(parts_of(chosen, settings), settings)
+        settle()
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
