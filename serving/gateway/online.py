@@ -41,9 +41,14 @@ class Online:
         url: Its address, for example grpc://127.0.0.1:8082; of several servers behind one name each is asked in turn.
         settings: `retry_ms`, `hedge_ms` and `hedge_share` are read.
         recorder: Told of hedges.
+
+    Raises:
+        InputError: The address is none of gRPC's.
     """
 
     def __init__(self, url: str, settings: ServingSettings, recorder: Recorder = NOBODY) -> None:
+        if not url.startswith(SCHEME):
+            raise InputError(f"{url!r} is no address of a recommender; it must be grpc://HOST:PORT.")
         self._target = url.removeprefix(SCHEME)
         self._hedge_seconds, self._recorder = settings.hedge_ms / 1000, recorder
         self._breaker, self._hedges = Breaker(settings.retry_ms), HedgeBudget(settings.hedge_share)

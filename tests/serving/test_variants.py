@@ -183,3 +183,10 @@ def test_a_treatment_without_a_service_cannot_be_served(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(told), "utf-8")
     with pytest.raises(InputError, match=r"variant 'b' of experiment 'louder' needs a service"):
         served_experiments(path)
+
+
+def test_an_address_that_is_not_grpc_s_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"'http://a:1' is no address of a recommender; it must be grpc://HOST:PORT"
+    ):
+        Variants("http://a:1", [], chosen())
