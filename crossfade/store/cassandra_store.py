@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import Final
 
-from crossfade.schema.errors import CrossfadeError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.store.cassandra_generation import GET, CassandraReader, CassandraWriter, bucket_of
 from crossfade.store.cassandra_link import Command, Link
 from crossfade.store.cassandra_state import Leftover, State
@@ -54,6 +54,7 @@ class CassandraStore:
         """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
 
         Raises:
+            IntegrityError: It took longer than a day, and another writer took it for one that was killed.
             CrossfadeError: Cassandra does not answer; the live generation is untouched.
         """
         self.link.make_tables()
@@ -65,8 +66,7 @@ class CassandraStore:
         except BaseException:
             self._delete(surface, {writer.writing: noted})
             raise
-        due = _now() + self.expire_seconds
-        self._change(surface, lambda state: state.finished(writer.written, due))
+        self._change(surface, lambda state: self._finished(state, writer))
 
     def reader(self, surface: str, generation: str | None = None) -> CassandraReader:
         """Open a generation; None takes the live one.
@@ -151,7 +151,8 @@ class CassandraStore:
         Nobody reads them from then on; their bytes leave the disks when Cassandra compacts its files, `gc_grace_seconds` later.
 
         Raises:
-            CrossfadeError: Cassandra does not answer; generations that are done stay so.
+            CrossfadeError: Cassandra does not answer; generations that are done stay so. One that is stopped on the way
+                tells of more slates than it has, and nothing else of it is wrong.
         """
         removed: dict[str, int] = {}
         for about in self.generations(surface):
@@ -191,6 +192,15 @@ class CassandraStore:
         after = self._change(surface, lambda state: state.pruned(keep, due))
         self._sweep(surface, after)
         return sorted(set(before.whole) - set(after.whole))
+
+    def _finished(self, state: State, writer: CassandraWriter) -> State:
+        about = writer.generation
+        if writer.writing not in state.leftovers:
+            raise IntegrityError(
+                f"Generation {about.name} of {about.surface} took longer than {WRITING_SECONDS} s to write, and was removed "
+                "meanwhile as that of a writer that was killed; publish it again."
+            )
+        return state.finished(writer.written, _now() + self.expire_seconds)
 
     def _sweep(self, surface: str, state: State) -> None:
         """Delete what is due."""

@@ -70,6 +70,21 @@ def test_what_a_killed_or_failed_writer_leaves_behind_goes(
     assert (known(store).leftovers, [*known(store).whole]) == ({}, ["g1"])
 
 
+def test_a_writer_that_was_taken_for_dead_is_told(
+    store: CassandraStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cassandra_store, "WRITING_SECONDS", 0)
+    writing = store.begin(generation("g1"))
+    writing.__enter__().put_many(slates("g1", ["a"]))
+    monkeypatch.undo()
+    publish(store, "g2")
+    with pytest.raises(
+        IntegrityError, match=r"g1 of discover_weekly took longer than .* was removed meanwhile"
+    ):
+        writing.__exit__(None, None, None)
+    assert [each.name for each in store.generations(SURFACE)] == ["g2"]
+
+
 def write_and_fail(store: CassandraStore) -> None:
     with store.begin(generation("g2")) as writer:
         writer.put_many(slates("g2", ["a"]))
