@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import RoundRobinPolicy
+from cassandra.query import tuple_factory
+
 from benchmarks.maven import fetched
 
 VERSION: Final = "5.0.6"
@@ -102,29 +106,35 @@ def artefacts() -> tuple[Path | None, str]:
 @contextmanager
 def running(jars: Path, directory: Path) -> Iterator[CassandraServer]:
     """Run a server for the block; the directory keeps its data."""
-    from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-    from cassandra.policies import RoundRobinPolicy
-    from cassandra.query import tuple_factory
+    port, storage = free_ports()
+    with listening(jars, directory, port, storage), connected(port) as session:
+        made_keyspace(port)
+        yield CassandraServer(port, session)
 
-    port, storage = _free_ports(2)
-    with _process(jars, directory, port, storage) as process:
-        _wait_for(port, process)
-        profile = ExecutionProfile(RoundRobinPolicy(), row_factory=tuple_factory, request_timeout=60)
-        cluster = Cluster(
-            [LOOPBACK], port, execution_profiles={EXEC_PROFILE_DEFAULT: profile}, protocol_version=5
-        )
-        try:
-            session = cluster.connect()
-            session.execute(
-                f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-            )
-            yield CassandraServer(port, session)
-        finally:
-            cluster.shutdown()
+
+def made_keyspace(port: int) -> None:
+    """Make the keyspace."""
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    with connected(port) as session:
+        session.execute(f"CREATE KEYSPACE {KEYSPACE} WITH replication = {replication}")
 
 
 @contextmanager
-def _process(jars: Path, directory: Path, port: int, storage: int) -> Iterator["subprocess.Popen[bytes]"]:
+def connected(port: int) -> Iterator[Any]:
+    """Yield a session of the driver, patient with a server that has just been started."""
+    profile = ExecutionProfile(RoundRobinPolicy(), row_factory=tuple_factory, request_timeout=60)
+    cluster = Cluster(
+        [LOOPBACK], port, execution_profiles={EXEC_PROFILE_DEFAULT: profile}, protocol_version=5
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+@contextmanager
+def listening(jars: Path, directory: Path, port: int, storage: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server for the block once it listens, with whatever data the directory has; errors as in `_wait_for`."""
     config, logging = directory / "cassandra.yaml", directory / "logback.xml"
     config.write_text(CONFIG.format(port=port, storage=storage, directory=directory), "utf-8")
     logging.write_text(LOGGING, "utf-8")
@@ -149,6 +159,7 @@ def _process(jars: Path, directory: Path, port: int, storage: int) -> Iterator["
     with (directory / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log)
     try:
+        _wait_for(port, process)
         yield process
     finally:
         process.kill()
@@ -167,11 +178,9 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise TimeoutError(f"Cassandra does not listen on port {port}; its exit code: {process.poll()}")
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind((LOOPBACK, 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+def free_ports() -> tuple[int, int]:
+    """Return two ports that nobody listens on now: a server's own, and that of its peers."""
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind((LOOPBACK, 0))
+        return int(first.getsockname()[1]), int(second.getsockname()[1])
