@@ -29,6 +29,7 @@ ALLOWED = {
 }
 # Heavy libraries, and the only places that need them.
 HOMES = {
+    "cassandra": ("crossfade/store",),
     "catboost": ("crossfade/ranking",),
     "confluent_kafka": ("crossfade/sources",),
     "deltalake": ("crossfade/lake",),

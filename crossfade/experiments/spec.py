@@ -33,12 +33,14 @@ class Variant(_Part):
         bundle: Digest of the model.
         policy: Name of a policy file; None is the bundle's own.
         image: Of the variant's server; None is the release's own.
+        service: Address of the variant's recommender, as the gateway reaches it; control's is the gateway's own.
     """
 
     name: Name
     bundle: Digest
     policy: str | None = None
     image: str | None = None
+    service: Annotated[str, Field(pattern="^grpc://.")] | None = None
 
 
 class RampStep(_Part):
@@ -109,7 +111,7 @@ class ExperimentSpec(_Part):
         owner: Who is asked.
         surface: Where it is shown.
         salt: Of the assignment; None is the experiment's name. Another salt draws independently of all others.
-        layer: Experiments of one layer share no users; None is a layer of its own.
+        layer: Experiments of one layer share no users, so that one of them runs at a time; None is a layer of its own.
         holdout: Share of all users who never take part in any experiment of the layer.
         variants: Control first, then one treatment or more.
         ramp: Shares, which never fall; the last step decides.
@@ -141,6 +143,8 @@ class ExperimentSpec(_Part):
         names = [variant.name for variant in self.variants]
         if names[0] != CONTROL or len(set(names)) < len(names):
             raise ValueError(f"variants must be {CONTROL!r} first and have different names, got {names}")
+        if self.variants[0].service is not None:
+            raise ValueError("variants.0.service: control is answered by the gateway's own recommender")
         before = dict.fromkeys(self.treatments, 0.0)
         for place, step in enumerate(self.ramp):
             if set(step.shares) != set(self.treatments):
@@ -169,6 +173,16 @@ class Metadata(_Part):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
+class Status(_Part):
+    """Where it stands.
+
+    Args:
+        step: Of the ramp that runs, from 1.
+    """
+
+    step: Count = 1
+
+
 class Experiment(_Part):
     """The manifest."""
 
@@ -176,6 +190,18 @@ class Experiment(_Part):
     kind: Literal["Experiment"]
     metadata: Metadata
     spec: ExperimentSpec
+    status: Status = Status()
+
+    @pydantic.model_validator(mode="after")
+    def _has_the_step(self) -> Self:
+        if self.status.step > len(self.spec.ramp):
+            raise ValueError(f"status.step={self.status.step}, but the ramp has {len(self.spec.ramp)} steps")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of the running step."""
+        return self.spec.ramp[self.status.step - 1].shares
 
     @property
     def salt(self) -> str:

@@ -130,6 +130,7 @@ class WeeklySettings(Section):
     max_short_share: Share
     store_url: str
     expire_hours: Positive
+    variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
 
 
 class TrackingSettings(Section):
