@@ -49,7 +49,7 @@ def drift_command(
     """
     from crossfade.lake.lake import Lake
     from crossfade.recommender.workspace import Workspace
-    from monitoring.drift.report import PAGE, lines
+    from monitoring.drift.report import lines
     from monitoring.drift.stage import find_drift
 
     settings = chosen_settings(settings_file, assignments)
@@ -61,4 +61,4 @@ def drift_command(
         return
     for line in lines(drift):
         click.echo(line)
-    click.echo(f"report: {workspace.drift / PAGE}")
+    click.echo(f"report: {workspace.drift_page}")

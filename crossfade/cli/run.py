@@ -77,7 +77,7 @@ def results(workspace: "Workspace", run_id: str) -> list[str]:
     """Tell what a run decided and where its report is; a weekly run has neither."""
     words = {"promote": "promoted", "refuse": "not promoted", "rollback": "rolled back to"}
     decided = [line for line in workspace.promotions.lines() if line.run_id == run_id]
-    report = workspace.reports / f"{run_id}.html"
+    report = workspace.drift_page if run_id.startswith("drift-") else workspace.reports / f"{run_id}.html"
     lines = [f"{words[line.action]}: bundle {line.digest}. {line.reason}" for line in decided]
     return [*lines, *([f"report: {report}"] if report.is_file() else [])]
 

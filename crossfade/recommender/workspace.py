@@ -91,6 +91,11 @@ class Workspace:
         return self.path / "drift"
 
     @property
+    def drift_page(self) -> Path:
+        """The page on it."""
+        return self.drift / "drift.html"
+
+    @property
     def retraining(self) -> Path:
         """What the retraining receiver decided and started."""
         return self.path / "retraining"

@@ -73,7 +73,7 @@ NUMBERS: Final = (
     Measure(
         "listens_per_listener",
         Kind.NUMBER,
-        "listens of a listener on a day",
+        "listens of a listener on a day and device",
         (2, 3, 5, 8, 12, 18, 27, 40, 60, 90),
     ),
 )
@@ -93,7 +93,7 @@ RATES: Final = (
 )
 VOLUMES: Final = (
     Measure("listens", Kind.VOLUME, "listens of a day"),
-    Measure("listeners", Kind.VOLUME, "listeners of a day"),
+    Measure("listeners", Kind.VOLUME, "listeners of a day, once for each device"),
 )
 OF_LISTENING: Final = (*MIXES, *NUMBERS, *RATES, *VOLUMES)
 

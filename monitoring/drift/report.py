@@ -1,19 +1,18 @@
 """The drift report: lines for a terminal, JSON for machines, and a page with pictures."""
 
 import json
-from pathlib import Path
 from typing import Final
 
 from crossfade.evaluation.report.blocks import Card, Cell, Figure, Head, Row, Section, Table, decimal
 from crossfade.evaluation.report.charts import strays_chart
 from crossfade.evaluation.report.page import page
+from crossfade.recommender.workspace import Workspace
 from crossfade.schema.durable import replace_file
 from monitoring.drift.judging import Moved, Verdict
 from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
 from monitoring.drift.run import Drift
 
 FILE: Final = "drift.json"
-PAGE: Final = "drift.html"
 PANELS: Final = 6
 FOOTER: Final = (
     "A score is a distance in standard deviations of days without drift; above the line it is an alarm."
@@ -21,14 +20,14 @@ FOOTER: Final = (
 MEANINGS: Final = {measure.name: measure.meaning for measure in (*OF_LISTENING, *OF_CHAMPION)}
 
 
-def write(drift: Drift, directory: Path) -> None:
-    """Write `drift.json` and `drift.html`, which needs nothing else.
+def write(drift: Drift, workspace: Workspace) -> None:
+    """Write `drift.json` and `drift.html`, which needs nothing else, into the workspace.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    replace_file(directory / PAGE, html(drift).encode())
-    replace_file(directory / FILE, json.dumps(drift.as_json(), indent=1).encode())
+    replace_file(workspace.drift_page, html(drift).encode())
+    replace_file(workspace.drift / FILE, json.dumps(drift.as_json(), indent=1).encode())
 
 
 def lines(drift: Drift) -> list[str]:

@@ -36,7 +36,7 @@ def find_drift(
         MissingExtraError: jinja2, matplotlib or what the champion needs is not installed.
     """
     drift = look_for_drift(lake, workspace, settings, until=until, with_champion=with_champion)
-    write(drift, workspace.drift)
+    write(drift, workspace)
     return drift
 
 

@@ -6,25 +6,30 @@ tests/evaluation/test_gate.py).
 """
 
 import json
-import re
-import shutil
-import socket
-import subprocess
 import sys
 import threading
-import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
 
 from benchmarks.drift.planting import KINDS
+from benchmarks.monitoring_servers import (
+    HOST,
+    TOKEN,
+    alertmanager,
+    answers,
+    asked,
+    firing,
+    free_port,
+    prometheus,
+    wait_for,
+    why_not,
+)
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.exposition import Exposition, Fresh, served
 from crossfade.schema.metrics import (
@@ -43,11 +48,7 @@ from monitoring.receiver.ledger import JOURNAL, Ledger
 from monitoring.receiver.worker import Worker
 from tests.monitoring.drift import lakes
 
-ROOT = Path(__file__).parents[2]
-TOKEN = "token-of-the-loop"
-HOST = "127.0.0.1"
 SETTINGS = default_settings().receiver.model_copy(update={"recheck_seconds": 0.1})
-NEEDED = ("prometheus", "prometheus-alertmanager")
 # Nothing was published here, and no weekly batch ran.
 WITHOUT = {
     query
@@ -65,51 +66,7 @@ from tests.monitoring.drift.lakes import promote
 promote(Workspace.open(Path(sys.argv[1])), Lake.open(Path(sys.argv[2])), trigger=sys.argv[3])
 """
 
-pytestmark = pytest.mark.skipif(
-    any(shutil.which(name) is None for name in NEEDED), reason=f"{NEEDED} are not installed; run: make system"
-)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(what: str, is_there: Callable[[], bool], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_there():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen in {seconds} s.")
-        time.sleep(0.1)
-
-
-def asked(url: str, body: bytes | None = None) -> Any:
-    headers = {"Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-@contextmanager
-def process(command: Sequence[str], directory: Path, ready: str) -> Iterator[None]:
-    """Run a server for the block, and wait until it answers."""
-    with (directory / f"{command[0]}.log").open("wb") as log:
-        started = subprocess.Popen(command, cwd=directory, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_for(command[0], lambda: answers(ready))
-            yield
-        finally:
-            started.terminate()
-            started.wait(20)
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 
 @contextmanager
@@ -129,51 +86,11 @@ def receiver(workspace: Workspace, command: Callable[[str], Sequence[str]]) -> I
         thread.join(20)
 
 
-@contextmanager
-def alertmanager(directory: Path, receiver_port: int) -> Iterator[str]:
-    """Run Alertmanager with our configuration, only faster; yield its address."""
-    port = free_port()
-    text = (
-        (ROOT / "monitoring" / "alertmanager.yaml").read_text("utf-8").replace(":8090/", f":{receiver_port}/")
-    )
-    text = re.sub(r"(group_wait|group_interval): \S+", r"\1: 1s", text)
-    (directory / "alertmanager.yaml").write_text(text, "utf-8")
-    (directory / "receiver-token").write_text(TOKEN, "utf-8")
-    command = [
-        "prometheus-alertmanager", "--config.file=alertmanager.yaml", "--storage.path=am", "--cluster.listen-address=",
-        f"--web.listen-address={HOST}:{port}",
-    ]  # fmt: skip
-    with process(command, directory, f"http://{HOST}:{port}/-/ready"):
-        yield f"http://{HOST}:{port}"
-
-
-@contextmanager
-def prometheus(directory: Path, ports: dict[int, int]) -> Iterator[str]:
-    """Run Prometheus with our configuration and rules, only faster, on other ports (usual -> ours); yield its address."""
-    port = free_port()
-    text = (ROOT / "monitoring" / "prometheus.yaml").read_text("utf-8")
-    for usual, ours in ports.items():
-        text = text.replace(f":{usual}", f":{ours}")
-    text = re.sub(r"_interval: 15s", "_interval: 1s", text)
-    shutil.copytree(ROOT / "monitoring" / "rules", directory / "rules")
-    (directory / "prometheus.yaml").write_text(text, "utf-8")
-    command = [
-        "prometheus", "--config.file=prometheus.yaml", "--storage.tsdb.path=tsdb", f"--web.listen-address={HOST}:{port}",
-    ]  # fmt: skip
-    with process(command, directory, f"http://{HOST}:{port}/-/ready"):
-        yield f"http://{HOST}:{port}"
-
-
 def journal(workspace: Workspace) -> list[str]:
     path = workspace.retraining / JOURNAL
     return (
         [json.loads(line)["what"] for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
     )
-
-
-def firing(prometheus_url: str) -> set[str]:
-    alerts = asked(f"{prometheus_url}/api/v1/alerts")["data"]["alerts"]
-    return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
 
 def listen(gateway: Exposition) -> None:
@@ -241,7 +158,7 @@ def test_a_storm_of_a_thousand_alerts_starts_one_run(tmp_path: Path) -> None:
         now = datetime.now(UTC).isoformat()
         labels = {"alertname": "CrossfadeDrift", "retrain": "true"}
         storm = [{"labels": labels | {"measure": f"m{number}"}, "startsAt": now} for number in range(1000)]
-        asked(f"{manager}/api/v2/alerts", json.dumps(storm).encode())
+        asked(f"{manager}/api/v2/alerts", storm)
         wait_for(
             "all alerts",
             lambda: sum(what in ("start", "busy", "cooldown") for what in journal(workspace)) >= 1000,
