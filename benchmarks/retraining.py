@@ -91,7 +91,7 @@ class Loop:
 
 
 def run(options: Options) -> Result:
-    """Train a champion, plant a shift of taste, and let the loop go on by itself; then poison the lake, and let a storm break loose.
+    """Train a champion, plant a shift of taste, let the loop go on by itself; then poison the lake, and let a storm break loose.
 
     `--quick` changes nothing: three small trainings take some minutes.
     """

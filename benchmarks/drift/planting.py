@@ -33,27 +33,30 @@ class Planted:
     group: str
 
 
-def taste_shift(events: pa.Table, tracks: pa.Table, random: np.random.Generator) -> Tables:
-    """Let half of one country's plays be of one genre."""
+def taste_shift(
+    events: pa.Table, tracks: pa.Table, random: np.random.Generator, share: float = 0.5
+) -> Tables:
+    """Let a share of one country's plays be of one genre."""
     genres = tracks.column(c.GENRES).to_pylist()
     loved = [
         track for track, of in zip(tracks.column(c.TRACK_ID).to_pylist(), genres, strict=True) if LOVED in of
     ]
     there = pc.equal(events.column(c.COUNTRY), COUNTRY).to_numpy()
-    chosen = there & (random.random(len(events)) < 0.5)
+    chosen = there & (random.random(len(events)) < share)
     return _with_tracks(events, chosen, random.choice(loved, int(chosen.sum()))), tracks
 
 
-def new_genre(events: pa.Table, tracks: pa.Table, random: np.random.Generator) -> Tables:
-    """Let one play in twenty be of tracks of a genre that nobody knew before."""
+def new_genre(events: pa.Table, tracks: pa.Table, random: np.random.Generator, share: float = 0.05) -> Tables:
+    """Let a share of all plays be of tracks of a genre that nobody knew before."""
+    sound = {c.DURATION_MS: 200_000, c.AUDIO_FEATURES[0]: 120.0}
     ids = [f"new-{number:02}" for number in range(NUM_NEW)]
     released = pc.max(tracks.column(c.RELEASE_DATE)).as_py()
     rows = [
         dict.fromkeys(tracks.column_names)
-        | {c.TRACK_ID: name, c.TITLE: name, c.GENRES: [GENRE], c.RELEASE_DATE: released}
+        | {c.TRACK_ID: name, c.TITLE: name, c.GENRES: [GENRE], c.RELEASE_DATE: released, **sound}
         for name in ids
     ]
-    chosen = random.random(len(events)) < 0.05
+    chosen = random.random(len(events)) < share
     more = pa.concat_tables([tracks, pa.Table.from_pylist(rows, schema=tracks.schema)])
     return _with_tracks(events, chosen, random.choice(ids, int(chosen.sum()))), more
 
@@ -90,7 +93,7 @@ def _replaced(events: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -
 
 KINDS: Final = {
     "taste_shift": Planted(taste_shift, ("genres",), f"country {COUNTRY}"),
-    "new_genre": Planted(new_genre, ("genres",), "everybody"),
+    "new_genre": Planted(new_genre, ("genres", "genres_unseen"), "everybody"),
     "broken_client": Planted(broken_client, ("played_seconds", "played_share", "skips"), f"device {DEVICE}"),
     "missing_column": Planted(missing_column, ("missing_context",), "everybody"),
 }

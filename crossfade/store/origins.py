@@ -108,7 +108,7 @@ def _known(digest: str, workspace: Workspace) -> Origin:
 def _bundle(digest: str, workspace: Workspace, seen: set[str]) -> Origin:
     manifest = read_manifest(workspace.bundles / digest)
     told = {key: manifest[key] for key in TOLD if key in manifest and key != "parents"}
-    lines = [asdict(line) for line in workspace.promotions.lines() if digest in (line.digest, line.previous)]
+    lines = [asdict(line) for line in workspace.promotions.lines() if _is_about(line, digest)]
     decisions = [
         {key: line[key] for key in ("time", "action", "digest", "reason", "run_id")} for line in lines
     ]
@@ -121,6 +121,11 @@ def _bundle(digest: str, workspace: Workspace, seen: set[str]) -> Origin:
         if parent not in seen
     ]
     return {"digest": digest, **told, "decisions": decisions, "parents": parents}
+
+
+def _is_about(line: Promotion, digest: str) -> bool:
+    """Return whether a line decided on a bundle, or made another champion in its place."""
+    return digest == line.digest or (digest == line.previous and line.action != "refuse")
 
 
 def _iso(seconds: int) -> str:

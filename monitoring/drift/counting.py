@@ -19,10 +19,10 @@ from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EventType
 from monitoring.drift.measures import (
+    COUNTED,
     EVERYBODY,
     MIXES,
     NUMBERS,
-    OF_LISTENING,
     SAVES,
     SKIPS,
     VOLUMES,
@@ -31,7 +31,6 @@ from monitoring.drift.measures import (
 )
 from monitoring.drift.series import Cell, Series, days_from, series_of
 
-MISSING: Final = "(missing)"
 OTHERS: Final = "(others)"
 NEW_DAYS: Final = 28
 MS: Final = 1000
@@ -94,7 +93,7 @@ def daily_series(
     rows = session.kept(f"drift_{name}", _binned(events, tracks, groups, days, settings))
     genres = session.kept(f"drift_genres_{name}", _genres(tracks))
     found: dict[tuple[str, str], Series] = {}
-    for measure in OF_LISTENING:
+    for measure in COUNTED:
         cells = list(_cells(session.rows(_counted(measure, rows, genres)), measure))
         for series in series_of(measure, cells, days_from(first, number)):
             found[measure.name, series.group] = series
@@ -117,7 +116,7 @@ def _binned(
         **{IS_LISTEN: rows[c.EVENT_TYPE] == str(EventType.LISTEN)},
     )
     numbers = {measure.name: _bin(_number(rows, measure), measure) for measure in NUMBERS[:-1]}
-    mixes = {name: rows[column].fill_null(MISSING) for name, column in _MIX_COLUMNS.items()}
+    mixes = {name: rows[column] for name, column in _MIX_COLUMNS.items()}
     alone = {
         GROUP_OF[name]: rows[name].isin(values).fill_null(False).ifelse(rows[name], OTHERS)
         if values

@@ -23,7 +23,7 @@ PSI_SHARE: Final = 1e-4  # least share of a bin to PSI, which is infinite for em
 def shares(counts: Doubles) -> Doubles:
     """Return counts [..., b] over their sums; NaN where there is nothing."""
     totals = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
+    return np.asarray(np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0))
 
 
 def jensen_shannon(now: Doubles, then: Doubles) -> Doubles:
@@ -120,7 +120,8 @@ def loss(now: Doubles, then: Doubles) -> Doubles:
 
 def _means(sums: Doubles) -> Doubles:
     number = sums[..., :1]
-    return np.divide(sums[..., 1:], number, out=np.full(sums[..., 1:].shape, np.nan), where=number > 0)
+    found = np.divide(sums[..., 1:], number, out=np.full(sums[..., 1:].shape, np.nan), where=number > 0)
+    return np.asarray(found)
 
 
 DISTANCES: Final[Mapping[Kind, Distance]] = MappingProxyType(

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from crossfade.schema.monitoring_settings import DriftSettings
 from monitoring.drift.distances import Doubles, stability_index, wasserstein
-from monitoring.drift.measures import Kind
-from monitoring.drift.series import Series, weekdays
+from monitoring.drift.measures import EVERYBODY, UNSEEN, Kind
+from monitoring.drift.series import Series, unseen, weekdays
 from monitoring.drift.thresholds import profiles, strays, studentised, threshold
 
 FEW: Final = 5  # bins that are named as what moved most
@@ -113,12 +113,20 @@ def judge(
         num_reference: The first of them, whole weeks.
         settings: Least changes, least listens, and the false alarms that are allowed.
     """
-    kept = [each.settled(num_reference) for each in series if _is_enough(each, num_reference, settings)]
+    enough = [each for each in series if _is_enough(each, num_reference, settings)]
+    # Of everybody alone: in a small group rare things are news again and again.
+    mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
+    new = [unseen(each, num_reference) for each in mixes]
+    kept = [*(each.settled(num_reference) for each in enough), *new]
     of_week = weekdays(list(days))
     found = [strays(each, of_week, num_reference) for each in kept]
     least = [least_change(each.measure.kind, settings) for each in kept]
     scored = [studentised(some, change) for some, change in zip(found, least, strict=True)]
-    limit = threshold(_largest([before for before, _ in scored]), settings.false_alarms_per_month)
+    strayed_before = [
+        np.where(some.without_drift >= change, before, -np.inf)
+        for (before, _), some, change in zip(scored, found, least, strict=True)
+    ]
+    limit = threshold(np.stack(strayed_before).max(axis=0), settings.false_alarms_per_month)
     scores = [after for _, after in scored]
     strayed = [
         (score > limit) & (some.later >= change)
@@ -148,13 +156,6 @@ def _is_enough(series: Series, num_reference: int, settings: DriftSettings) -> b
     if series.measure.kind in (Kind.DIRECTION, Kind.LOSS):
         return bool(np.median(totals) >= 1)
     return bool(np.median(totals) >= settings.min_listens)
-
-
-def _largest(scores: list[Doubles]) -> Doubles:
-    """Return [r] the largest score of each reference day over all series."""
-    table = np.stack(scores)
-    known = table[:, ~np.isnan(table).all(axis=0)]
-    return np.asarray(np.nanmax(known, axis=0))
 
 
 def _moved(

@@ -35,6 +35,7 @@ class Measure:
     edges: tuple[float, ...] = ()
 
 
+# What is missing has no part in mixes: it is watched by itself, since it tells of clients and not of listeners.
 # Columns of events, and of the tracks that are listened to, of which the share that is missing is watched.
 WATCHED_COLUMNS: Final = (
     c.PLAYED_MS, c.PLAYED_SHARE, c.COUNTRY, c.DEVICE, c.SHUFFLE, c.CONTEXT,
@@ -95,7 +96,13 @@ VOLUMES: Final = (
     Measure("listens", Kind.VOLUME, "listens of a day"),
     Measure("listeners", Kind.VOLUME, "listeners of a day, once for each device"),
 )
-OF_LISTENING: Final = (*MIXES, *NUMBERS, *RATES, *VOLUMES)
+COUNTED: Final = (*MIXES, *NUMBERS, *RATES, *VOLUMES)
+# Of each mix, the share of what the reference does not have at all; days of the reference are asked by its other weeks.
+UNSEEN: Final = {
+    mix.name: Measure(f"{mix.name}_unseen", Kind.RATE, f"share of {mix.name} that were never there before")
+    for mix in MIXES
+}
+OF_LISTENING: Final = (*COUNTED, *UNSEEN.values())
 
 VECTORS: Final = Measure("user_vectors", Kind.DIRECTION, "where listeners' vectors point")
 NDCG: Final = Measure("ndcg", Kind.LOSS, "NDCG of the champion's ranking on what listeners found on the day")

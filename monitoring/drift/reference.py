@@ -69,7 +69,8 @@ class Reference:
         """Return the version of each table to read: as pinned, or the newest (None) where any of those is gone."""
         try:
             for table in tables:
-                lake.files(*table.split("/"), self.versions.get(table))
+                layer, _, name = table.partition("/")
+                lake.files(layer, name, self.versions.get(table))
         except NotFoundError:
             return dict.fromkeys(tables)
         return {table: self.versions.get(table) for table in tables}

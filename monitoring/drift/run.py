@@ -115,14 +115,12 @@ def _series(
     settings: Settings,
 ) -> list[Series]:
     """Count the reference as it was pinned, and the days since as they stand."""
-    before = [_table(lake, session, table, pinned[table]) for table in TABLES]
-    after = [_table(lake, session, table, None) for table in TABLES]
-    groups = largest_groups(before[0], session, settings.drift.groups)
+    events, tracks = (_table(lake, session, table, pinned[table]) for table in TABLES)
+    groups = largest_groups(events, session, settings.drift.groups)
     common: dict[str, Any] = {"groups": groups, "settings": settings.lake}
-    return joined(
-        daily_series(*before, session, name="reference", days=reference.days, **common),
-        daily_series(*after, session, name="since", days=days, **common),
-    )
+    before = daily_series(events, tracks, session, name="reference", days=reference.days, **common)
+    events, tracks = (_table(lake, session, table, None) for table in TABLES)
+    return joined(before, daily_series(events, tracks, session, name="since", days=days, **common))
 
 
 def _of_champion(

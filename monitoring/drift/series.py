@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitoring.drift.distances import Doubles
-from monitoring.drift.measures import Kind, Measure
+from monitoring.drift.measures import UNSEEN, Kind, Measure
 
 NEW: Final = "(new)"
 REST: Final = "(rest)"
@@ -57,6 +57,35 @@ class Series:
         )
         names = tuple(name for name, is_kept in zip(self.bins, kept, strict=True) if is_kept)
         return replace(self, bins=(*names, REST, NEW), counts=counts)
+
+
+def unseen(series: Series, num_reference: int) -> Series:
+    """Return how much of a mix on each day is in bins that the reference lacks; its own weeks are asked by the other weeks.
+
+    Args:
+        series: A mix that is not settled yet.
+        num_reference: The first days, of the reference, whole weeks.
+    """
+    counts, weeks = series.counts, np.arange(len(series.counts)) // WEEK_DAYS
+    by_week = np.stack(
+        [
+            counts[:num_reference][weeks[:num_reference] == week].sum(axis=0)
+            for week in range(num_reference // WEEK_DAYS)
+        ]
+    )
+    whole = by_week.sum(axis=0)
+    known = np.where(
+        np.arange(len(counts))[:, None] < num_reference,
+        whole - by_week[np.minimum(weeks, len(by_week) - 1)],
+        whole,
+    )
+    new = np.where(known == 0, counts, 0).sum(axis=1)
+    return Series(
+        UNSEEN[series.measure.name],
+        series.group,
+        ("False", "True"),
+        np.column_stack([series.totals - new, new]),
+    )
 
 
 class Cell(NamedTuple):

@@ -8,10 +8,13 @@ Windows without drift come from the reference itself: each of its weeks is left 
 others. That makes
 one distance a day for every series, with all that makes days differ in it: chance, listeners who come and go, slow trends.
 
-One day is judged over all series at once: each distance is studentised by those of the other days, and the largest of them is the
-day's statistic (Westfall and Young 1993), so that the correction for many features knows how far they move together. Its
-distribution without drift is fitted (Gumbel, by moments), and the threshold is its quantile for the false alarms
-that are allowed.
+One day is judged over all series at once: each distance is studentised by those of the other days, and the largest of them is
+the day's statistic (Westfall and Young 1993), so that the correction for many features knows how far they move
+together. Distances
+below the least change that is worth an alarm do not count. A new day passes the k-th largest statistic of r days
+without drift with
+probability k / (r + 1), whatever their distribution (conformal prediction: Vovk, Gammerman and Shafer 2005): that
+gives the threshold.
 """
 
 import math
@@ -26,7 +29,11 @@ from monitoring.drift.measures import Kind
 from monitoring.drift.series import WEEK_DAYS, Series
 
 DAYS_PER_MONTH: Final = 30.4
-EULER: Final = 0.5772156649
+LEAST_SCORE: Final = 3.0  # standard deviations; within them nothing is an alarm
+LEAST_SCALE: Final = 0.5
+FURTHEST: Final = (
+    2.5  # standard deviations from the mean at which the furthest of some weeks' days is expected
+)
 # Least spread of a series' distances, as a share of the least change that is worth an alarm: what never moved has
 # none of its own.
 LEAST_SPREAD: Final = 0.1
@@ -97,32 +104,44 @@ def _to_nearest(
 
 
 def studentised(found: Strays, least_change: float) -> tuple[Doubles, Doubles]:
-    """Return distances in standard deviations of those without drift: [r] of each reference day by the others, [n] of later days.
+    """Return scores: [r] of each reference day by the other ones, [n] of later days by all of them.
+
+    A score is how much further than usual a day strayed, over the spread of days without drift: their standard deviation, or the
+    furthest of them over `FURTHEST`, which tames series that now and then stray far.
 
     Args:
         found: Of one series.
         least_change: That is worth an alarm.
     """
-    known = found.without_drift[~np.isnan(found.without_drift)]
-    least = LEAST_SPREAD * least_change
+    is_known = ~np.isnan(found.without_drift)
+    known, least = found.without_drift[is_known], LEAST_SPREAD * least_change
+    before = np.full(len(found.without_drift), np.nan)
     if len(known) < WEEK_DAYS:
-        return np.full(len(found.without_drift), np.nan), np.full(len(found.later), np.nan)
-    later = (found.later - known.mean()) / max(known.std(ddof=1), least)
-    number, total, squares = len(known), known.sum(), (known**2).sum()
-    mean = (total - found.without_drift) / (number - 1)
-    variance = (squares - found.without_drift**2 - (number - 1) * mean**2) / (number - 2)
-    spread = np.maximum(np.sqrt(np.maximum(variance, 0)), least)
-    return (found.without_drift - mean) / spread, later
+        return before, np.full(len(found.later), np.nan)
+    others = np.broadcast_to(known, (len(known), len(known)))[~np.eye(len(known), dtype=bool)]
+    before[is_known] = _scores(known[:, None], others.reshape(len(known), -1), least)[:, 0]
+    return before, np.asarray(_scores(found.later[None, :], known[None, :], least)[0])
+
+
+def _scores(strayed: Doubles, usual: Doubles, least: float) -> Doubles:
+    """Return scores of distances [n, m] by usual ones [n, r]."""
+    mean, furthest = usual.mean(axis=1), usual.max(axis=1)
+    spread = np.maximum(usual.std(axis=1, ddof=1), (furthest - mean) / FURTHEST)
+    return np.asarray((strayed - mean[:, None]) / np.maximum(spread, least)[:, None])
 
 
 def threshold(largest: Doubles, false_alarms_per_month: float) -> float:
-    """Return the value that a day's largest statistic passes without drift as often as is allowed.
+    """Return the value that a day's largest score passes without drift as often as is allowed, at least `LEAST_SCORE`.
+
+    Where fewer alarms are allowed than so few days can show, the largest of them is raised as a Gumbel distribution's tail rises.
 
     Args:
-        largest: [r] largest studentised distance of each reference day, over all series.
+        largest: [r] largest score of each reference day, over all series that strayed by their least change; -inf for none.
         false_alarms_per_month: Allowed days with an alarm.
     """
-    scale = largest.std(ddof=1) * math.sqrt(6) / math.pi
-    place = largest.mean() - EULER * scale
-    quiet = 1 - false_alarms_per_month / DAYS_PER_MONTH
-    return float(place - scale * math.log(-math.log(quiet)))
+    descending = np.sort(np.maximum(largest, LEAST_SCORE))[::-1]
+    rank = false_alarms_per_month / DAYS_PER_MONTH * (len(descending) + 1)
+    if rank >= 1 - 1 / DAYS_PER_MONTH:  # of four weeks and one alarm a month, the largest
+        return float(np.interp(rank, np.arange(1, len(descending) + 1), descending))
+    scale = max(descending.std(ddof=1) * math.sqrt(6) / math.pi, LEAST_SCALE)
+    return float(descending[0] - scale * math.log(rank))

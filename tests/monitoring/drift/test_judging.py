@@ -53,7 +53,7 @@ def test_a_change_below_the_least_is_no_alarm_however_sure() -> None:
     series[0] = shifted(series[0], slice(-1, None), 0.05)
     assert verdict(series).moved == []
     assert [moved.measure for moved in verdict(series, min_mix=0.0).moved] == ["m0"]
-    assert verdict(series).ratios()["m0"] == pytest.approx(1, abs=1e-5)  # near, and not over
+    assert 0.8 < verdict(series).ratios()["m0"] < 1  # near, and not over
 
 
 def test_groups_with_too_little_are_left_out() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 
 from monitoring.drift.measures import Kind, Measure
-from monitoring.drift.series import NEW, REST, Cell, Series, days_from, joined, series_of, weekdays
+from monitoring.drift.series import NEW, REST, Cell, Series, days_from, joined, series_of, unseen, weekdays
 
 MIX = Measure("genres", Kind.MIX, "")
 MONDAY = date(2026, 1, 5)
@@ -45,3 +45,15 @@ def test_counts_of_two_reads_stand_after_each_other() -> None:
     assert everybody.bins == ("jazz", "rock")
     assert everybody.counts.tolist() == [[1, 0], [2, 0], [0, 5]]
     assert alone.counts.tolist() == [[0], [0], [7]]
+
+
+def test_what_was_never_there_is_counted_against_other_weeks() -> None:
+    # "once" was there in the first week alone, so that week is asked by one that lacks it; "new" only after the reference.
+    counts = np.zeros((15, 3))
+    counts[:, 0] = 9
+    counts[0, 1], counts[14, 1], counts[14, 2] = 1, 1, 4
+    found = unseen(Series(MIX, "everybody", ("rock", "once", "new"), counts), 14)
+    assert (found.measure.name, found.bins) == ("genres_unseen", ("False", "True"))
+    assert found.counts[0].tolist() == [9, 1]
+    assert found.counts[1].tolist() == [9, 0]
+    assert found.counts[14].tolist() == [10, 4]
