@@ -38,10 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.textfile:
             replace_file(chosen.textfile, state.exposition().text())
             return 0
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
         with served(Fresh(state.exposition), chosen.host, chosen.port):
-            ended = threading.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: ended.set())
             ended.wait()
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -36,6 +36,7 @@ from crossfade.schema.metrics import (
     WEEKLY_SHORT,
     WEEKLY_STARTED,
     WEEKLY_USERS,
+    Recorder,
 )
 from crossfade.schema.tables import EVENTS
 from crossfade.store.embedded import CURRENT, EmbeddedStore
@@ -58,9 +59,12 @@ class State:
     lake: Lake | None = None
 
     def exposition(self) -> Exposition:
-        """Return all metrics as they stand now; a part that cannot be read is told, and hides no other."""
-        exposition = Exposition(STATE_METRICS)
-        parts: dict[str, Callable[[Exposition], None]] = {
+        """Return all metrics as they stand now; a part that cannot be read is told, and hides no other.
+
+        What is not known is not shown: a time of 0 would be an alarm.
+        """
+        found = _Values()
+        parts: dict[str, Callable[[Recorder], None]] = {
             "lake": self._lake,
             "validation": self._validation,
             "drift": self._drift,
@@ -70,64 +74,64 @@ class State:
         }
         for name, read in parts.items():
             try:
-                read(exposition)
+                read(found)
             except (CrossfadeError, OSError, ValueError, KeyError):
-                exposition.record(UNREADABLE, 1, part=name)
-        return exposition
+                found.record(UNREADABLE, 1, part=name)
+        return found.exposition()
 
-    def _lake(self, exposition: Exposition) -> None:
+    def _lake(self, recorder: Recorder) -> None:
         if self.lake is not None and self.lake.has(SILVER, EVENTS.name):
             newest = newest_event(self.lake)
             if newest is not None:
-                exposition.record(NEWEST_EVENT, newest.timestamp())
+                recorder.record(NEWEST_EVENT, newest.timestamp())
 
-    def _validation(self, exposition: Exposition) -> None:
+    def _validation(self, recorder: Recorder) -> None:
         if self.lake is not None and (self.lake.path / LAST_CHECK).is_file():
             check = _read(self.lake.path / LAST_CHECK)
-            exposition.record(VALIDATED, _seconds(check["checked_at"]))
-            exposition.record(BROKEN, check["failed"])
+            recorder.record(VALIDATED, _seconds(check["checked_at"]))
+            recorder.record(BROKEN, check["failed"])
 
-    def _drift(self, exposition: Exposition) -> None:
+    def _drift(self, recorder: Recorder) -> None:
         for measure in (*OF_LISTENING, *OF_CHAMPION):
-            exposition.record(DRIFT, 0, measure=measure.name)
+            recorder.record(DRIFT, 0, measure=measure.name)
         path = self.workspace.drift / FILE
         if path.is_file():
             found = _read(path)
-            exposition.record(DRIFT_CHECKED, _seconds(found["checked_at"]))
+            recorder.record(DRIFT_CHECKED, _seconds(found["checked_at"]))
             # What an earlier champion had drifted from says nothing of the one that was trained since.
             if found["verdict"] and found["bundle"] == self.workspace.champion_digest():
-                exposition.record(DRIFT_ALARM_DAYS, sum(number > 0 for number in found["verdict"]["alarms"]))
+                recorder.record(DRIFT_ALARM_DAYS, sum(number > 0 for number in found["verdict"]["alarms"]))
                 for name, ratio in found["ratios"].items():
-                    exposition.record(DRIFT, ratio, measure=name)
+                    recorder.record(DRIFT, ratio, measure=name)
 
-    def _champion(self, exposition: Exposition) -> None:
+    def _champion(self, recorder: Recorder) -> None:
         lines = self.workspace.promotions.lines()
         for line in lines:
-            exposition.record(GATE_DECISIONS, 1, action=line.action)
+            recorder.record(GATE_DECISIONS, 1, action=line.action)
         digest = self.workspace.champion_digest()
         if digest is not None:
             promoted = [line.time for line in lines if line.digest == digest and line.action != "refuse"]
-            exposition.record(PROMOTED, _seconds(promoted[-1]))
+            recorder.record(PROMOTED, _seconds(promoted[-1]))
             recall = read_manifest(self.workspace.bundle(digest))["metrics"].get("index_recall")
             if recall is not None:
-                exposition.record(INDEX_RECALL, recall)
+                recorder.record(INDEX_RECALL, recall)
 
-    def _generations(self, exposition: Exposition) -> None:
+    def _generations(self, recorder: Recorder) -> None:
         store = EmbeddedStore(self.workspace.store)
         for surface in SURFACES:
             live = store.live(surface)
             if live is not None:
                 switched = (self.workspace.store / surface / CURRENT).stat().st_mtime
-                exposition.record(GENERATION_ACTIVATED, switched, surface=surface)
-                exposition.record(GENERATION_USERS, len(store.reader(surface)), surface=surface)
+                recorder.record(GENERATION_ACTIVATED, switched, surface=surface)
+                recorder.record(GENERATION_USERS, len(store.reader(surface)), surface=surface)
 
-    def _batches(self, exposition: Exposition) -> None:
+    def _batches(self, recorder: Recorder) -> None:
         for surface in SURFACES:
             plans = list((self.workspace.weekly / surface).glob(f"*/{PLAN}"))
             if plans:
-                self._batch(exposition, surface, max(plans, key=lambda plan: plan.stat().st_mtime))
+                self._batch(recorder, surface, max(plans, key=lambda plan: plan.stat().st_mtime))
 
-    def _batch(self, exposition: Exposition, surface: str, plan: Path) -> None:
+    def _batch(self, recorder: Recorder, surface: str, plan: Path) -> None:
         receipts = [_read(path) for path in plan.parent.glob("shard-*.json")]
         done = sum(receipt["num_users"] for receipt in receipts)
         short = sum(receipt["short"].get(FEW_CANDIDATES, 0) for receipt in receipts)
@@ -138,7 +142,25 @@ class State:
             WEEKLY_SHORT: short / done if done else 0.0,
         }
         for metric, value in figures.items():
-            exposition.record(metric, value, surface=surface)
+            recorder.record(metric, value, surface=surface)
+
+
+class _Values:
+    """A recorder that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[Metric, float, dict[str, str]]] = []
+
+    def record(self, metric: Metric, value: float, **labels: str) -> None:
+        self._told.append((metric, value, labels))
+
+    def exposition(self) -> Exposition:
+        """Return what was told, and counts of 0 where all labels are known."""
+        told = {metric for metric, _, _ in self._told}
+        exposition = Exposition(metric for metric in STATE_METRICS if metric in told or metric.values)
+        for metric, value, labels in self._told:
+            exposition.record(metric, value, **labels)
+        return exposition
 
 
 def newest_event(lake: Lake) -> datetime | None:

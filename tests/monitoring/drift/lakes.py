@@ -23,7 +23,7 @@ from crossfade.twin.twin import simulate
 SPEC = TwinSpec(num_users=300, num_tracks=600, num_days=30, seed=5, listens_per_day=6.0)
 REFERENCE_DAYS = 28
 SETTINGS: Settings = load_settings(
-    None, ["drift.groups=2", "drift.reference_weeks=4", "privacy.pseudonymise=false"]
+    None, ["drift.groups=3", "drift.reference_weeks=4", "privacy.pseudonymise=false"]
 )
 
 
@@ -56,7 +56,7 @@ def drifted(directory: Path, planted: Planted | None = None, days: Sequence[int]
     return Drifted(lake, workspace)
 
 
-def promote(workspace: Workspace, lake: Lake, **changes: object) -> str:
+def promote(workspace: Workspace, lake: Lake, /, **changes: object) -> str:
     """Make a bundle the champion that learnt from the first weeks of the lake as it stands; it holds nothing else."""
     start = datetime(SPEC.start.year, SPEC.start.month, SPEC.start.day, tzinfo=UTC)
     end = start + timedelta(days=REFERENCE_DAYS)

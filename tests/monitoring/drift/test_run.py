@@ -17,7 +17,7 @@ from monitoring.drift.run import Drift, days_since, look_for_drift
 from monitoring.drift.stage import DRIFTED, QUIET, find_drift, outcome
 from tests.monitoring.drift import lakes
 
-SET = [part for each in ("drift.groups=2", "drift.reference_weeks=4") for part in ("--set", each)]
+SET = [part for each in ("drift.groups=3", "drift.reference_weeks=4") for part in ("--set", each)]
 
 
 @pytest.fixture(scope="module")
