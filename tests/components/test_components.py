@@ -11,7 +11,6 @@ import pytest
 from kfp import dsl
 
 from components.build_bundle.component import build_bundle
-from components.drift.component import drift
 from components.evaluate.component import evaluate
 from components.find_champion.component import find_champion
 from components.find_rival.component import find_rival
@@ -255,23 +254,3 @@ def test_every_user_gets_a_playlist(pipeline: Pipeline) -> None:
     reader = EmbeddedStore(Workspace(Path(pipeline.workspace)).store).reader(Surface.DISCOVER_WEEKLY)
     assert len(reader) == USERS
     assert reader.generation.bundle == pipeline.published
-
-
-def test_drift_is_looked_for_in_listening_and_in_what_the_champion_sees(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
-    """A champion that knows all but the test week, and a parent that knows all but the test and validation weeks."""
-    parent = pipeline.bundle("validation")
-    champion = pipeline.bundle("test", parent)
-    workspace = Workspace.create(tmp_path / "workspace")
-    for name in (parent, champion):
-        shutil.copytree(Path(pipeline.workspace) / "bundles" / name, workspace.bundles / name)
-    workspace.promote(champion, reason="It is new.", run_id="run-d", evaluation={})
-    settings = parse_settings(pipeline.settings, ["drift.users=15", "drift.min_listens=50"]).dumps()
-    found = drift.python_func(pipeline.lake, str(workspace.path), settings, pipeline.artifact("drift-page"))
-    verdict = json.loads((workspace.drift / "drift.json").read_text())["verdict"]
-    assert found == ("drifted" if verdict["moved"] else "quiet")
-    assert len(verdict["days"]) == 7
-    series = {"genres, everybody", "ndcg, everybody", "user_vectors, everybody", "scores, everybody"}
-    assert series | {"score_spread, everybody", "item_knn_score, everybody"} <= set(verdict["scores"])
-    assert pipeline.path("drift-page").read_text() == (workspace.drift / "drift.html").read_text()

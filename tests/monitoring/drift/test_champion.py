@@ -1,11 +1,29 @@
 """What is made of a champion's figures: histograms, spreads and vectors of planted listeners."""
 
+import shutil
+from datetime import date
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from monitoring.drift.champion import SCORES, Seen, _draw, _edges, _features_of, _histograms, _series, _spread
+from crossfade.lake.lake import Lake
+from crossfade.recommender.fit import build_bundle
+from crossfade.recommender.workspace import Workspace
+from monitoring.drift.champion import (
+    SCORES,
+    Seen,
+    _draw,
+    _edges,
+    _features_of,
+    _histograms,
+    _series,
+    _spread,
+    champion_series,
+)
 from monitoring.drift.distances import mean_discrepancy
 from monitoring.drift.measures import NDCG, SPREAD, VECTORS
+from tests.recommender import world
 
 NAN = np.nan
 
@@ -58,3 +76,26 @@ def test_series_hold_resampled_days_and_then_those_since() -> None:
     assert ndcg.counts[:28].tolist() == [pytest.approx([40, 8])] * 28
     assert ndcg.counts[28:].tolist() == [[0, 0], pytest.approx([40, 4])]
     assert found[SCORES].counts[:28].sum(axis=1).tolist() == [400] * 28
+
+
+def test_a_champion_is_seen_through_the_parent_that_was_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lake is a planted data set; days 18 and 19 are the test period, and stand for those since, too."""
+    parent, chosen = world.train(tmp_path), world.settings()
+    places = [tmp_path / name for name in ("dataset", "test", "ranker", "bundles")]
+    champion = build_bundle(*places, until="test", settings=chosen, lineage={"parents": [parent.name]})
+    workspace, lake = Workspace.create(tmp_path), Lake.create(tmp_path / "lake")
+    workspace.promote(champion.name, reason="Planted.", run_id="r", evaluation={})
+    monkeypatch.setattr("monitoring.drift.champion.make_dataset", lambda *_, **__: world.dataset())
+    days = [date(1970, 1, 19), date(1970, 1, 20)]
+    found = {each.measure.name: each for each in champion_series(lake, workspace, days, 28, chosen)}
+    assert {VECTORS.name, NDCG.name, SPREAD.name, SCORES, "track_listens_log", "num_sources"} <= set(found)
+    assert all(len(each.counts) == 30 for each in found.values())
+    listeners = found[NDCG.name].counts[28:, 0]
+    assert (listeners > 5).all()
+    assert found[VECTORS.name].counts[28:, 0].tolist() == listeners.tolist()
+    assert (found[SCORES].counts[28:].sum(axis=1) > 10 * listeners).all()
+    assert champion_series(lake, workspace, [], 28, chosen) == []
+    shutil.rmtree(parent)
+    assert champion_series(lake, workspace, days, 28, chosen) == []

@@ -6,13 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kfp import dsl
 
 from benchmarks.drift.planting import KINDS
+from components.drift.component import drift
 from crossfade.cli.main import main
 from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import InputError, NotFoundError
 from monitoring.drift.reference import Reference, end_of_whole_days
+from monitoring.drift.report import lines
 from monitoring.drift.run import Drift, days_since, look_for_drift
 from monitoring.drift.stage import DRIFTED, QUIET, find_drift, outcome
 from tests.monitoring.drift import lakes
@@ -43,20 +46,13 @@ def test_the_command_tells_what_moved_for_whom_since_when(
     assert "which share of a track is played" in page
     assert "in standard deviations of days without drift" in page
 
-
-def test_json_holds_every_series_and_is_kept(
-    broken: lakes.Drifted, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(command(broken, "--json")) == 0
-    told = json.loads(capsys.readouterr().out)
     kept = json.loads((broken.workspace.drift / "drift.json").read_text("utf-8"))
-    assert {**told, "checked_at": ""} == {**kept, "checked_at": ""}
-    assert told["bundle"] == broken.workspace.champion_digest()
-    assert told["is_pinned"]
-    assert told["verdict"]["days"] == ["2025-06-30", "2025-07-01"]
-    assert told["ratios"]["played_share"] > 1
-    assert told["ratios"]["genres"] < 1
-    assert len(told["verdict"]["scores"]) == told["verdict"]["num_series"] > 50
+    assert kept["bundle"] == broken.workspace.champion_digest()
+    assert kept["is_pinned"]
+    assert kept["verdict"]["days"] == ["2025-06-30", "2025-07-01"]
+    assert kept["ratios"]["played_share"] > 1
+    assert kept["ratios"]["genres"] < 1
+    assert len(kept["verdict"]["scores"]) == kept["verdict"]["num_series"] > 50
 
 
 def test_days_before_the_drift_are_quiet(broken: lakes.Drifted) -> None:
@@ -73,25 +69,31 @@ def test_the_champion_of_today_has_nothing_to_be_held_against(
     start = int(datetime(2025, 6, 2, tzinfo=UTC).timestamp())
     window = {"start": start, "end": end, "split": {"has_time": True}}
     lakes.promote(workspace, broken.lake, window=window)
-    assert main(command(lakes.Drifted(broken.lake, workspace))) == 0
+    since = lakes.Drifted(broken.lake, workspace)
+    assert main(command(since)) == 0
     assert "no whole day since then: nothing to hold against it yet" in capsys.readouterr().out
+    assert main(command(since, "--json")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["ratios"]) == (None, {})
     assert "No whole day has passed" in (workspace.drift / "drift.html").read_text("utf-8")
 
 
-def test_a_pinned_version_that_is_gone_is_replaced_and_told(broken: lakes.Drifted, tmp_path: Path) -> None:
+def test_the_component_tells_drift_by_its_outcome_and_a_pinned_version_that_is_gone(
+    broken: lakes.Drifted, tmp_path: Path
+) -> None:
     workspace = Workspace.create(tmp_path / "workspace")
-    versions = broken.lake.versions() | {"silver/events": 99}
-    lakes.promote(workspace, broken.lake, lake_versions=versions)
-    found = find_drift(broken.lake, workspace, lakes.SETTINGS, with_champion=False)
-    assert not found.is_pinned
-    assert outcome(found) == DRIFTED
-    assert "as it stands now" in (_lines(found))
-
-
-def _lines(found: Drift) -> str:
-    from monitoring.drift.report import lines
-
-    return "\n".join(lines(found))
+    lakes.promote(workspace, broken.lake, lake_versions=broken.lake.versions() | {"silver/events": 99})
+    page = dsl.HTML(name="page", uri=str(tmp_path / "page"))
+    places = (str(broken.lake.path), str(workspace.path))
+    assert drift.python_func(*places, lakes.SETTINGS.dumps(), page) == DRIFTED
+    told = json.loads((workspace.drift / "drift.json").read_text("utf-8"))
+    assert not told["is_pinned"]
+    assert "played_share" in {moved["measure"] for moved in told["verdict"]["moved"]}
+    assert (tmp_path / "page").read_text("utf-8") == workspace.drift_page.read_text("utf-8")
+    found = Drift(
+        told["bundle"], ("a", "b"), told["is_pinned"], told["newest_event"], None, told["checked_at"]
+    )
+    assert lines(found)[0].endswith("(as it stands now: the versions that the bundle pins are gone)")
 
 
 @pytest.mark.parametrize(
