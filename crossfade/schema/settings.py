@@ -28,6 +28,7 @@ from crossfade.schema.model_settings import (
     SessionModelSettings,
     TwoTowerSettings,
 )
+from crossfade.schema.monitoring_settings import DriftSettings, ReceiverSettings
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 from crossfade.schema.serving_settings import ServingSettings
 
@@ -165,6 +166,8 @@ class Settings(Section):
     gate: GateSettings
     weekly: WeeklySettings
     serving: ServingSettings
+    drift: DriftSettings
+    receiver: ReceiverSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:
