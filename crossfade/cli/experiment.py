@@ -1,4 +1,4 @@
-"""`crossfade experiment`: plan an experiment, and see where a running one stands."""
+"""`crossfade experiment`: plan an experiment, see where a running one stands, and take its next step."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from crossfade.cli.experiment_step import schema_command, step_command
 from crossfade.cli.options import chosen_settings, settings_options
 
 FILE = click.argument("manifest", type=click.Path(path_type=Path))
@@ -19,7 +20,11 @@ MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 @click.group("experiment")
 def experiment_group() -> None:
-    """Plan experiments, and see where running ones stand."""
+    """Plan experiments, see where running ones stand, and take their next steps."""
+
+
+experiment_group.add_command(step_command)
+experiment_group.add_command(schema_command)
 
 
 @experiment_group.command("plan")

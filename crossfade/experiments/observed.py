@@ -20,7 +20,7 @@ from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import GOLD_SCHEMAS, INTERACTIONS, SILVER_SCHEMAS
 from crossfade.schema import columns as c
-from crossfade.schema.errors import InputError
+from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EVENTS
 
@@ -54,7 +54,8 @@ def participants_of(
         since: UTC, the beginning of the present step of the ramp; None is the first exposure.
 
     Raises:
-        InputError: Nobody was shown it, or a variant that it does not have was shown.
+        NotFoundError: Nobody was shown it.
+        InputError: A variant that it does not have was shown.
     """
     name = experiment.metadata.name
     with _tables(lake, settings) as (session, events, interactions):
@@ -62,7 +63,7 @@ def participants_of(
         told = session.rows(participants.behaviour(shown, interactions, before=BEFORE))
         last = session.rows(events.agg(last=events[c.TIMESTAMP].max())).column("last")[0].as_py()
     if not len(told):
-        raise InputError(
+        raise NotFoundError(
             f"{lake.path}: nobody was shown experiment {name!r}; import the gateway's exposures, and check the experiment's name."
         )
     once = told.filter(pc.equal(told.column(participants.VARIANTS), 1))

@@ -33,12 +33,14 @@ class Variant(_Part):
         bundle: Digest of the model.
         policy: Name of a policy file; None is the bundle's own.
         image: Of the variant's server; None is the release's own.
+        service: Address of the variant's recommender, as the gateway reaches it; control's is the gateway's own.
     """
 
     name: Name
     bundle: Digest
     policy: str | None = None
     image: str | None = None
+    service: Annotated[str, Field(pattern="^grpc://.")] | None = None
 
 
 class RampStep(_Part):
@@ -80,6 +82,20 @@ class Guardrail(Metric):
     margin: Positive
 
 
+class Alarm(_Part):
+    """What rolls back within minutes, without waiting for a decision: an answer of Prometheus beyond its bound.
+
+    Args:
+        name: For people.
+        query: PromQL; each sample of its answer is compared, and an empty answer is no alarm.
+        at_most: The largest value that is well.
+    """
+
+    name: str
+    query: Annotated[str, Field(min_length=1)]
+    at_most: float
+
+
 class Eligibility(_Part):
     """Who takes part; None is no limit."""
 
@@ -109,13 +125,14 @@ class ExperimentSpec(_Part):
         owner: Who is asked.
         surface: Where it is shown.
         salt: Of the assignment; None is the experiment's name. Another salt draws independently of all others.
-        layer: Experiments of one layer share no users; None is a layer of its own.
+        layer: Experiments of one layer share no users, so that one of them runs at a time; None is a layer of its own.
         holdout: Share of all users who never take part in any experiment of the layer.
         variants: Control first, then one treatment or more.
         ramp: Shares, which never fall; the last step decides.
         primary: The metric that decides.
         guardrails: May only roll back.
         secondary: Told, and corrected for their number; they decide nothing.
+        alarms: Of the treatments' services, looked at every minute; they may only roll back.
     """
 
     owner: str
@@ -129,6 +146,7 @@ class ExperimentSpec(_Part):
     primary: PrimaryMetric
     guardrails: tuple[Guardrail, ...] = ()
     secondary: tuple[Metric, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
     stop: StopRules = StopRules()
 
     @property
@@ -169,6 +187,16 @@ class Metadata(_Part):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
+class Status(_Part):
+    """Where it stands.
+
+    Args:
+        step: Of the ramp that runs, from 1.
+    """
+
+    step: Count = 1
+
+
 class Experiment(_Part):
     """The manifest."""
 
@@ -176,6 +204,18 @@ class Experiment(_Part):
     kind: Literal["Experiment"]
     metadata: Metadata
     spec: ExperimentSpec
+    status: Status = Status()
+
+    @pydantic.model_validator(mode="after")
+    def _has_the_step(self) -> Self:
+        if self.status.step > len(self.spec.ramp):
+            raise ValueError(f"status.step={self.status.step}, but the ramp has {len(self.spec.ramp)} steps")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of the running step."""
+        return self.spec.ramp[self.status.step - 1].shares
 
     @property
     def salt(self) -> str:

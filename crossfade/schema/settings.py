@@ -132,6 +132,15 @@ class WeeklySettings(Section):
     expire_hours: Positive
 
 
+class RolloutSettings(Section):
+    """The services of an experiment's treatments."""
+
+    image: str
+    claim: str
+    mount: str
+    replicas: Count
+
+
 class TrackingSettings(Section):
     """MLflow."""
 
@@ -164,6 +173,7 @@ class Settings(Section):
     gate: GateSettings
     weekly: WeeklySettings
     serving: ServingSettings
+    rollout: RolloutSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:
