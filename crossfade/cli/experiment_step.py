@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     "--rollout",
     "directory",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Directory of objects and history, for example of a Git repository; made if missing.",
+    help="Directory of objects and history, for example of a Git repository; by default in the workspace.",
 )
 @click.option(
     "--workspace", "workspace_dir", type=click.Path(path_type=Path), required=True, help="Has the champion."
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 @settings_options
 def step_command(
     manifest: Path,
-    directory: Path,
+    directory: Path | None,
     workspace_dir: Path,
     *,
     lake_path: Path | None,
@@ -51,9 +50,8 @@ def step_command(
 
     \b
     Example:
-      crossfade experiment step radio-flow.yaml --rollout rollout --workspace workspace --lake lake
-      crossfade experiment step radio-flow.yaml --rollout rollout --workspace workspace \\
-        --guardrails-only --prometheus http://prometheus:9090
+      crossfade experiment step radio-flow.yaml --workspace workspace --rollout rollout --lake lake
+      crossfade experiment step radio-flow.yaml --workspace workspace --guardrails-only --prometheus http://localhost:9090
     """
     from crossfade.experiments.installation import Installation
     from crossfade.experiments.spec import read_experiment
@@ -67,7 +65,8 @@ def step_command(
         raise click.UsageError("--guardrails-only needs --prometheus URL.")
     experiment, settings = read_experiment(manifest), chosen_settings(settings_file, assignments)
     decide = _decide(experiment, settings, lake_path, prometheus_url, reason)
-    rollout = Rollout(directory, Installation(Workspace.open(workspace_dir), settings))
+    workspace = Workspace.open(workspace_dir)
+    rollout = Rollout(directory or workspace.rollout, Installation(workspace, settings))
     line = rollout.step(experiment, decide, datetime.now(UTC), may_begin=lake_path is not None)
     if as_json:
         click.echo(json.dumps(asdict(line) if line else {"action": None}))

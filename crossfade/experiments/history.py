@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from crossfade.experiments.decision import Action
 from crossfade.schema.durable import sync_directory
 from crossfade.schema.errors import IntegrityError
+
+HISTORY: Final = "history"
 
 
 class Phase(StrEnum):
@@ -127,3 +129,8 @@ class History:
             file.flush()
             os.fsync(file.fileno())
         sync_directory(self.path.parent)
+
+
+def history_of(directory: Path, name: str) -> History:
+    """Return the history of an experiment in a rollout's directory."""
+    return History(directory / HISTORY / f"{name}.jsonl")

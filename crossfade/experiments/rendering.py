@@ -14,7 +14,9 @@ from crossfade.experiments.spec import Experiment, Status, Variant
 from crossfade.schema.settings import RolloutSettings
 
 EXPERIMENTS, SERVICES, CHAMPION = "experiments", "inferenceservices", "champion.yaml"
-LABEL: Final = "crossfade.dev/experiment"
+MANAGED: Final = {
+    "app.kubernetes.io/managed-by": "crossfade-rollout"
+}  # by which a rollout knows its own objects again
 CONTAINER: Final = "kserve-container"  # KServe's name of a predictor's own
 RPC_PORT, REST_PORT = 8082, 8081
 
@@ -52,7 +54,8 @@ def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
         for place, variant in enumerate(experiment.spec.variants)
     ]
     spec = experiment.spec.model_copy(update={"variants": tuple(variants)})
-    running = experiment.model_copy(update={"spec": spec, "status": Status(step=step)})
+    metadata = experiment.metadata.model_copy(update={"labels": {**experiment.metadata.labels, **MANAGED}})
+    running = experiment.model_copy(update={"metadata": metadata, "spec": spec, "status": Status(step=step)})
     return running.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -79,9 +82,8 @@ def inference_service(experiment: Experiment, variant: Variant, settings: Rollou
         "containers": [container],
         "volumes": [{"name": "workspace", "persistentVolumeClaim": claim}],
     }
-    metadata = _metadata(
-        experiment, name, {LABEL: experiment.metadata.name, "crossfade.dev/variant": variant.name}
-    )
+    labels = {"crossfade.dev/experiment": experiment.metadata.name, "crossfade.dev/variant": variant.name}
+    metadata = _metadata(experiment, name, labels)
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -100,7 +102,7 @@ def _metadata(experiment: Experiment, name: str, labels: Mapping[str, str]) -> d
     told: dict[str, Any] = {"name": name}
     if experiment.metadata.namespace:
         told["namespace"] = experiment.metadata.namespace
-    return told | ({"labels": dict(labels)} if labels else {})
+    return told | {"labels": {**labels, **MANAGED}}
 
 
 def merged(old: Any, new: Any) -> Any:

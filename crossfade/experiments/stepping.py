@@ -8,20 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from crossfade.experiments import rendering
 from crossfade.experiments.decision import Action, Decision
-from crossfade.experiments.history import Begin, History, Line, Phase, Standing
+from crossfade.experiments.history import HISTORY, Begin, History, Line, Phase, Standing, history_of
 from crossfade.experiments.installation import Installation
 from crossfade.experiments.spec import Experiment, read_experiment
 from crossfade.schema.durable import locked, replace_file, sync_directory
 from crossfade.schema.errors import InputError
 
 Decide = Callable[[Standing], tuple[Decision, dict[str, Any]] | None]
-HISTORY: Final = "history"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Rollout:
 
     def history(self, experiment: Experiment) -> History:
         """Return an experiment's history."""
-        return History(self.directory / HISTORY / f"{experiment.metadata.name}.jsonl")
+        return history_of(self.directory, experiment.metadata.name)
 
     def step(
         self, experiment: Experiment, decide: Decide, now: datetime, *, may_begin: bool = True
@@ -159,6 +158,6 @@ def _require_same(experiment: Experiment, line: Line) -> None:
     for key, value in ours.items():
         if (then := line.identity.get(key)) != value:
             raise InputError(
-                f"{experiment.metadata.name}: {key} was {then!r} when it began and is {value!r} by now; roll it back with the old "
-                "manifest, and begin another experiment under another name."
+                f"{experiment.metadata.name}: {key} was {then!r} when it began and is {value!r} by now; roll it back with the "
+                "old manifest, and begin another experiment under another name."
             )

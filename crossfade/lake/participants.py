@@ -18,7 +18,7 @@ BEFORE: Final = "_before"
 
 
 def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> ir.Table:
-    """Return user_id, variant, first_shown and variants: who was exposed to an experiment, bots left out.
+    """Return user_id, variant, first_shown, variants and country: who was exposed to an experiment, bots left out.
 
     Args:
         events: Silver events.
@@ -26,7 +26,7 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
         since: UTC; users who were first shown it earlier count from their first exposure since then.
 
     Returns:
-        One row a user; `variants` above 1 tells that an assignment was not kept.
+        One row a user; `variants` above 1 tells that an assignment was not kept; `country` is null where no exposure tells it.
     """
     exposures = events.filter(
         (events[c.EVENT_TYPE] == str(EventType.EXPOSURE))
@@ -42,6 +42,7 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
             c.VARIANT: exposures[c.VARIANT].min(),
             FIRST_SHOWN: exposures[c.TIMESTAMP].min(),
             VARIANTS: exposures[c.VARIANT].nunique(),
+            c.COUNTRY: exposures[c.COUNTRY].min(),
         }
     )
 

@@ -1,13 +1,13 @@
 """The report: one self-contained HTML file for people, made of whatever a run can show."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from crossfade.evaluation.decision import Outcome
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation
-from crossfade.evaluation.report.blocks import Card, Section, count, decimal, duration, span
+from crossfade.evaluation.report.blocks import Card, count, decimal, duration, span
 from crossfade.evaluation.report.inputs import ReportInputs
+from crossfade.evaluation.report.page import page
 from crossfade.evaluation.report.quality import (
     cohorts_section,
     exposure_section,
@@ -22,7 +22,6 @@ from crossfade.evaluation.report.running import (
     validation_section,
 )
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import MissingExtraError
 
 SECTIONS: Final = (
     metrics_section,
@@ -35,6 +34,7 @@ SECTIONS: Final = (
     training_section,
     timings_section,
 )
+FOOTNOTE: Final = "Intervals are bootstrap percentile intervals over users."
 
 
 def write_report(inputs: ReportInputs, *paths: Path) -> None:
@@ -47,25 +47,10 @@ def write_report(inputs: ReportInputs, *paths: Path) -> None:
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    page = _page(inputs, [section(inputs) for section in SECTIONS]).encode()
+    sections = [section(inputs) for section in SECTIONS]
+    content = page(inputs.title, inputs.facts, _cards(inputs), sections, footnote=FOOTNOTE)
     for path in paths:
-        replace_file(path, page)
-
-
-def _page(inputs: ReportInputs, sections: list[Section]) -> str:
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report") from error
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    here = files("crossfade.evaluation.report")
-    return environment.from_string(here.joinpath("template.html").read_text("utf-8")).render(
-        title=inputs.title,
-        facts=list(inputs.facts.items()),
-        style=here.joinpath("style.css").read_text("utf-8"),
-        cards=_cards(inputs),
-        sections=sections,
-    )
+        replace_file(path, content)
 
 
 def _cards(inputs: ReportInputs) -> list[Card]:
