@@ -64,8 +64,10 @@ def _of_family(
                 raw[cohort] = effect
     if not raw:
         return
-    pooled = Effect(*(np.array([getattr(each, name) for each in raw.values()]) for name in Effect._fields))
-    effects = shrunk(pooled).effects
+    estimates, variances = (
+        np.array([float(getattr(each, part)) for each in raw.values()]) for part in ("estimate", "variance")
+    )
+    effects = shrunk(Effect(estimates, variances)).effects
     low, high = effects.interval(spec.stop.alpha)
     for place, cohort in enumerate(raw):
         ends = (effects.estimate[place], low[place], high[place])

@@ -20,8 +20,8 @@ from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import load_settings
 from crossfade.sources.importing import import_files
+from tests.experiments.rollouts import OTHER, RecordingRegistry
 from tests.experiments.test_spec import BUNDLE, manifest
-from tests.experiments.test_stepping import OTHER, RecordingRegistry
 
 BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
 USERS = 300
@@ -90,7 +90,7 @@ def _written(folder: Path, **changes: Any) -> Path:
 
 
 def _run(*words: object) -> Result:
-    return CliRunner().invoke(experiment_group, [str(word) for word in words])
+    return CliRunner().invoke(experiment_group, [str(word) for word in words], catch_exceptions=False)
 
 
 def _status(lake: Path, path: Path, *more: object) -> Result:

@@ -18,7 +18,7 @@ from components.rollout.component import rollout
 from crossfade.experiments import rendering
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError, InputError
-from tests.experiments.test_stepping import BUNDLE, SETTINGS, experiment
+from tests.experiments.rollouts import BUNDLE, SETTINGS, experiment
 
 SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/music/inferenceservices"
 EXPERIMENTS = "/apis/crossfade.dev/v1alpha1/namespaces/music/experiments"

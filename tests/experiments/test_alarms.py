@@ -15,7 +15,7 @@ from crossfade.experiments.decision import Action
 from crossfade.experiments.history import Standing
 from crossfade.experiments.spec import Alarm
 from crossfade.schema.errors import CrossfadeError, InputError
-from tests.experiments.test_stepping import experiment
+from tests.experiments.rollouts import experiment
 
 RULES = """
 scrape_configs:
