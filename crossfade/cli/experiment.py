@@ -135,7 +135,8 @@ def status_command(
     from crossfade.experiments.cohorts import cohort_effects
     from crossfade.experiments.history import Standing, history_of
     from crossfade.experiments.observed import observations, participants_of
-    from crossfade.experiments.report import ReportInputs, write_report
+    from crossfade.experiments.report import write_report
+    from crossfade.experiments.report_effects import ReportInputs
     from crossfade.experiments.spec import read_experiment
     from crossfade.experiments.status import status, text
     from crossfade.lake.lake import Lake

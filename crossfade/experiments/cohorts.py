@@ -44,7 +44,7 @@ def cohort_effects(spec: ExperimentSpec, arms: Mapping[str, pa.Table]) -> list[C
         spec: Its primary metric is compared.
         arms: Variant -> table of `participants.behaviour`.
     """
-    found = []
+    found: list[CohortEffect] = []
     for family in (_by_plays_before(arms), _by_country(arms)):
         for treatment in spec.treatments:
             found += _of_family(spec, family, treatment)
@@ -79,17 +79,19 @@ def _by_plays_before(arms: Mapping[str, pa.Table]) -> dict[str, dict[str, pa.Tab
     name = PLAYS + BEFORE
     plays = np.concatenate([arm.column(name).to_numpy() for arm in arms.values()])
     middle = float(np.median(plays[plays > 0])) if (plays > 0).any() else 0.0
-    parts = {
-        "no plays before": lambda column: pc.equal(column, 0),
-        f"up to {middle:g} plays before": lambda column: pc.and_(
-            pc.greater(column, 0), pc.less_equal(column, middle)
-        ),
-        f"over {middle:g} plays before": lambda column: pc.greater(column, middle),
+    bounds = {
+        "no plays before": (-np.inf, 0),
+        f"up to {middle:g} plays before": (0, middle),
+        f"over {middle:g} plays before": (middle, np.inf),
     }
     return {
-        cohort: {variant: arm.filter(part(arm.column(name))) for variant, arm in arms.items()}
-        for cohort, part in parts.items()
+        cohort: {variant: arm.filter(_between(arm.column(name), *ends)) for variant, arm in arms.items()}
+        for cohort, ends in bounds.items()
     }
+
+
+def _between(column: pa.ChunkedArray, above: float, up_to: float) -> pa.ChunkedArray:
+    return pc.and_(pc.greater(column, above), pc.less_equal(column, up_to))
 
 
 def _by_country(arms: Mapping[str, pa.Table]) -> dict[str, dict[str, pa.Table]]:

@@ -13,8 +13,11 @@ from crossfade.schema.tables import EventType
 FIRST_SHOWN: Final = "first_shown"
 VARIANTS: Final = "variants"
 PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE = "plays", "positives", "skips", "saves", "days_active"
-COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE)
+SESSIONS, DISCOVERED, RETURNED = "sessions", "discovered", "returned"
+COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE, SESSIONS, DISCOVERED, RETURNED)
+RETURN_DAYS: Final = 7
 BEFORE: Final = "_before"
+_IN_LIBRARY: Final = "is_in_library"
 
 
 def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> ir.Table:
@@ -63,7 +66,10 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
 
     Returns:
         The users with the columns `COUNTS`, and these with `_before` behind their names: 0 for who did nothing.
+        `discovered` are plays of what the user had not saved before; `returned` is 1 for who listened `RETURN_DAYS` or more
+        away from the first exposure, on either side of it.
     """
+    interactions = _with_library(interactions)
     acts = interactions.filter(interactions[c.TIMESTAMP].notnull()).inner_join(
         users.select(c.USER_ID, FIRST_SHOWN), c.USER_ID
     )
@@ -78,11 +84,32 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
         POSITIVES: is_listen & (acts[c.STRENGTH] > 0),
         SKIPS: is_listen & (acts[c.STRENGTH] < 0),
         SAVED: is_save,
+        DISCOVERED: is_listen & ~acts[_IN_LIBRARY],
+    }
+    away = ibis.interval(days=RETURN_DAYS)
+    returned = {
+        "": acts[c.TIMESTAMP] >= acts[FIRST_SHOWN] + away,
+        BEFORE: acts[c.TIMESTAMP] < acts[FIRST_SHOWN] - away,
     }
     sums: dict[str, ir.Value] = {}
     for ending, period in (("", is_after), (BEFORE, ~is_after)):
         sums |= {f"{name}{ending}": (each & period).sum() for name, each in told.items()}
+        sums[f"{SESSIONS}{ending}"] = acts[c.SESSION_ID].nunique(where=is_listen & period)
+        sums[f"{RETURNED}{ending}"] = (is_listen & returned[ending]).max().cast("int64")
         sums[f"{DAYS_ACTIVE}{ending}"] = acts[c.TIMESTAMP].date().nunique(where=is_listen & period)
     counted = acts.group_by(c.USER_ID).agg(**sums)
     joined = users.left_join(counted, c.USER_ID).drop(f"{c.USER_ID}_right")
     return joined.mutate(**{name: joined[name].fill_null(0).cast("int64") for name in sums})
+
+
+def _with_library(interactions: ir.Table) -> ir.Table:
+    """Tell of each act whether the user had saved its track before; a save without a time was always there."""
+    kinds = [str(kind) for kind in SAVES]
+    saves = interactions.filter(interactions[c.EVENT_TYPE].isin(kinds))
+    always = ibis.timestamp("1970-01-01")
+    since = saves.group_by([c.USER_ID, c.TRACK_ID]).agg(
+        saved_since=saves[c.TIMESTAMP].cast("timestamp").coalesce(always).min()
+    )
+    known = interactions.left_join(since, [c.USER_ID, c.TRACK_ID])
+    is_in = (known["saved_since"] < known[c.TIMESTAMP].cast("timestamp")).fill_null(False)
+    return known.mutate(**{_IN_LIBRARY: is_in}).select(*interactions.columns, _IN_LIBRARY)

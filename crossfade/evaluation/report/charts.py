@@ -116,6 +116,7 @@ def effects_chart(panels: Sequence[EffectPanel], description: str) -> str:
                 capsize=3,
             )
             axis.plot(curve.days, curve.estimates, "o-", color=colour, markersize=4, label=curve.name)
+        axis.set_xlim(left=0)
         axis.set_xlabel("days of this step")
         axis.tick_params(axis="y", colors=QUIET)
         axis.grid(axis="y")
