@@ -14,7 +14,7 @@ import yaml
 
 from crossfade.experiments import rendering
 from crossfade.experiments.decision import Action, Decision
-from crossfade.experiments.history import HISTORY, Begin, History, Line, Phase, Standing, history_of
+from crossfade.experiments.history import Begin, History, Line, Phase, Standing, history_of
 from crossfade.experiments.installation import Installation
 from crossfade.experiments.spec import Experiment, read_experiment
 from crossfade.schema.durable import locked, replace_file, sync_directory
@@ -57,7 +57,7 @@ class Rollout:
             InputError: The manifest is another experiment by now, asks for what cannot be rolled out, or meets another one.
         """
         history = self.history(experiment)
-        with locked(self.directory / HISTORY / ".lock"):
+        with locked(self.installation.workspace.path / ".rollout.lock"):
             standing = Standing.of(history.lines())
             if standing.unfinished is None:
                 if standing.ended is not None:

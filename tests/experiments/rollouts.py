@@ -74,7 +74,7 @@ class Place:
 
     def files(self) -> dict[str, bytes]:
         home = self.rollout.directory
-        paths = (path for path in home.rglob("*") if path.is_file() and path.name != ".lock")
+        paths = (path for path in home.rglob("*") if path.is_file())
         return {str(path.relative_to(home)): path.read_bytes() for path in paths}
 
     def object(self, path: str) -> dict[str, Any]:
