@@ -16,7 +16,7 @@ from tests.experiments.test_spec import WRONG, manifest
 
 COMMITTED = Path(__file__).parents[2] / "manifests" / "crds"
 # What no schema of one field can say.
-BETWEEN_FIELDS = {"no control", "unnamed", "falling", "nothing", "no control users", "two roles"}
+BETWEEN_FIELDS = {"no control", "unnamed", "falling", "nothing", "no control users", "two roles", "step"}
 
 
 def closed(schema: Any) -> Any:
