@@ -13,6 +13,7 @@ from crossfade.lake.participants import (
     BEFORE,
     DAYS_ACTIVE,
     DISCOVERED,
+    DWELL_SECONDS,
     PLAYS,
     POSITIVES,
     RETURNED,
@@ -53,6 +54,9 @@ METRICS: Final[Mapping[str, UserMetric]] = MappingProxyType(
             SAVED, DISCOVERED, "saves for each play of what the user had not saved before"
         ),
         "session_length": UserMetric(PLAYS, SESSIONS, "plays for each session"),
+        "dwell_time": UserMetric(
+            DWELL_SECONDS, None, "seconds a user listened to what the experiment's slates had shown"
+        ),
         "return_rate": UserMetric(
             RETURNED, None, "share of users who listened a week or more after their first exposure"
         ),

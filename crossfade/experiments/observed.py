@@ -60,7 +60,8 @@ def participants_of(
     name = experiment.metadata.name
     with _tables(lake, settings) as (session, events, interactions):
         shown = participants.shown(events, name, since)
-        told = session.rows(participants.behaviour(shown, interactions, before=BEFORE))
+        acted = participants.behaviour(shown, interactions, before=BEFORE)
+        told = session.rows(participants.with_dwell(acted, events, name))
         last = session.rows(events.agg(last=events[c.TIMESTAMP].max())).column("last")[0].as_py()
     if not len(told):
         raise NotFoundError(
@@ -107,14 +108,15 @@ def population(lake: Lake, settings: LakeSettings, period: timedelta) -> tuple[p
     Raises:
         InputError: Nobody did anything at a known time.
     """
-    with _tables(lake, settings) as (session, _, interactions):
+    with _tables(lake, settings) as (session, events, interactions):
         newest = (
             session.rows(interactions.agg(last=interactions[c.TIMESTAMP].max())).column("last")[0].as_py()
         )
         if newest is None:
             raise InputError(f"{lake.path} has no listening with timestamps; a plan needs past data.")
         users = participants.everybody(interactions, newest - period)
-        return session.rows(participants.behaviour(users, interactions, before=BEFORE)), newest
+        acted = participants.behaviour(users, interactions, before=BEFORE)
+        return session.rows(participants.with_dwell(acted, events, None)), newest
 
 
 @contextmanager

@@ -14,7 +14,8 @@ FIRST_SHOWN: Final = "first_shown"
 VARIANTS: Final = "variants"
 PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE = "plays", "positives", "skips", "saves", "days_active"
 SESSIONS, DISCOVERED, RETURNED = "sessions", "discovered", "returned"
-COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE, SESSIONS, DISCOVERED, RETURNED)
+DWELL_SECONDS: Final = "dwell_seconds"
+COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE, SESSIONS, DISCOVERED, RETURNED, DWELL_SECONDS)
 RETURN_DAYS: Final = 7
 BEFORE: Final = "_before"
 _IN_LIBRARY: Final = "is_in_library"
@@ -65,9 +66,9 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
         before: How much time before the exposure is counted.
 
     Returns:
-        The users with the columns `COUNTS`, and these with `_before` behind their names: 0 for who did nothing.
-        `discovered` are plays of what the user had not saved before; `returned` is 1 for who listened `RETURN_DAYS` or more
-        away from the first exposure, on either side of it.
+        The users with the columns `COUNTS` (but `dwell_seconds`: see `with_dwell`), and these with `_before` behind their names:
+        0 for who did nothing. `discovered` are plays of what the user had not saved before; `returned` is 1 for who listened
+        `RETURN_DAYS` or more away from the first exposure, on either side of it.
     """
     interactions = _with_library(interactions)
     acts = interactions.filter(interactions[c.TIMESTAMP].notnull()).inner_join(
@@ -100,6 +101,35 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
     counted = acts.group_by(c.USER_ID).agg(**sums)
     joined = users.left_join(counted, c.USER_ID).drop(f"{c.USER_ID}_right")
     return joined.mutate(**{name: joined[name].fill_null(0).cast("int64") for name in sums})
+
+
+def with_dwell(users: ir.Table, events: ir.Table, experiment: str | None) -> ir.Table:
+    """Add to users how long they listened to tracks that an experiment's slates had shown them, from then on.
+
+    Args:
+        users: Of `behaviour`.
+        events: Silver events; a listen whose `played_ms` is unknown counts for nothing.
+        experiment: Its name; None where no slates are known, as in a plan.
+
+    Returns:
+        The users with `dwell_seconds`, and `dwell_seconds_before`, which is 0: nothing had been shown.
+    """
+    people = events.filter(~events[c.IS_BOT] & events[c.TIMESTAMP].notnull() & events[c.TRACK_ID].notnull())
+    is_shown = (people[c.EVENT_TYPE] == str(EventType.EXPOSURE)) & (
+        people[c.EXPERIMENT] == (experiment or "")
+    )
+    slates = people.filter(is_shown)
+    shown_since = slates.group_by([c.USER_ID, c.TRACK_ID]).agg(shown_since=slates[c.TIMESTAMP].min())
+    listens = people.filter(people[c.EVENT_TYPE] == str(EventType.LISTEN))
+    heard = listens.select(c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.PLAYED_MS).inner_join(
+        shown_since, [c.USER_ID, c.TRACK_ID]
+    )
+    heard = heard.filter(heard[c.TIMESTAMP] >= heard["shown_since"])
+    dwelt = heard.group_by(c.USER_ID).agg(dwelt_ms=heard[c.PLAYED_MS].sum())
+    joined = users.left_join(dwelt, c.USER_ID)
+    seconds = (joined["dwelt_ms"].fill_null(0) / 1000).cast("float64")
+    dwells = {DWELL_SECONDS: seconds, DWELL_SECONDS + BEFORE: ibis.literal(0.0)}
+    return joined.mutate(**dwells).select(*users.columns, *dwells)
 
 
 def _with_library(interactions: ir.Table) -> ir.Table:
