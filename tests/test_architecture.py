@@ -44,6 +44,7 @@ HOMES = {
     "kfp": ("components", "pipelines", "crossfade/cli"),
     "kfp_server_api": ("crossfade/cli",),
     "kserve": ("serving",),
+    "kubernetes": ("components/rollout",),
     "lightgbm": ("crossfade/ranking",),
     "lmdb": ("crossfade/store",),
     "matplotlib": ("crossfade/evaluation",),

@@ -1,13 +1,18 @@
-"""`crossfade experiment`: plan an experiment, and see where a running one stands."""
+"""`crossfade experiment`: plan an experiment, see where a running one stands, and take its next step."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from crossfade.cli.experiment_step import schema_command, step_command
 from crossfade.cli.options import chosen_settings, settings_options
+from crossfade.schema.errors import InputError
+
+if TYPE_CHECKING:
+    from crossfade.experiments.history import Standing
 
 FILE = click.argument("manifest", type=click.Path(path_type=Path))
 LAKE = click.option(
@@ -19,7 +24,11 @@ MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 @click.group("experiment")
 def experiment_group() -> None:
-    """Plan experiments, and see where running ones stand."""
+    """Plan experiments, see where running ones stand, and take their next steps."""
+
+
+experiment_group.add_command(step_command)
+experiment_group.add_command(schema_command)
 
 
 @experiment_group.command("plan")
@@ -90,19 +99,28 @@ def plan_command(
     show_default=True,
     help="Running step of the ramp, from 1.",
 )
-@click.option("--began", type=MOMENT, required=True, help="When the experiment began, UTC.")
+@click.option("--began", type=MOMENT, help="When the experiment began, UTC; needed without --rollout.")
 @click.option(
     "--step-began", type=MOMENT, help="When the running step began, UTC. Without it, with the experiment."
 )
+@click.option(
+    "--rollout",
+    "directory",
+    type=click.Path(path_type=Path),
+    help="Directory of the rollout, whose history tells step and times.",
+)
+@click.option("--report", type=click.Path(path_type=Path), help="HTML file to write, with pictures.")
 @JSON
 @settings_options
 def status_command(
     manifest: Path,
     lake_path: Path,
     step: int,
-    began: datetime,
+    began: datetime | None,
     step_began: datetime | None,
     *,
+    directory: Path | None,
+    report: Path | None,
     as_json: bool,
     settings_file: Path | None,
     assignments: tuple[str, ...],
@@ -112,21 +130,43 @@ def status_command(
     \b
     Example:
       crossfade experiment status radio-flow.yaml --lake lake --step 2 --began 2026-11-02 --step-began 2026-11-03
+      crossfade experiment status radio-flow.yaml --lake lake --rollout workspace/rollout --report radio-flow.html
     """
+    from crossfade.experiments.cohorts import cohort_effects
+    from crossfade.experiments.history import Standing, history_of
     from crossfade.experiments.observed import observations, participants_of
+    from crossfade.experiments.report import write_report
+    from crossfade.experiments.report_effects import ReportInputs
     from crossfade.experiments.spec import read_experiment
     from crossfade.experiments.status import status, text
     from crossfade.lake.lake import Lake
-    from crossfade.schema.errors import InputError
 
     experiment, settings = read_experiment(manifest), chosen_settings(settings_file, assignments)
-    if step > len(experiment.spec.ramp):
+    lines = history_of(directory, experiment.metadata.name).lines() if directory else []
+    standing = Standing.of(lines) if lines else _told_standing(step, began, step_began)
+    if standing.step > len(experiment.spec.ramp):
         raise InputError(
-            f"--step {step}: {manifest} has {len(experiment.spec.ramp)} steps; number them from 1."
+            f"--step {standing.step}: {manifest} has {len(experiment.spec.ramp)} steps; number them from 1."
         )
-    first = began.replace(tzinfo=UTC)
-    since = step_began.replace(tzinfo=UTC) if step_began else first
-    found = participants_of(Lake.open(lake_path), experiment, settings.lake, since)
-    seen = observations(experiment, found, step=step - 1, began=first, step_began=since)
+    assert standing.began is not None
+    assert standing.step_began is not None
+    found = participants_of(Lake.open(lake_path), experiment, settings.lake, standing.step_began)
+    since, at = standing.step_began, standing.step - 1
+    seen = observations(experiment, found, step=at, began=standing.began, step_began=since)
     told = status(experiment, seen, found.of_several)
     click.echo(json.dumps(told) if as_json else text(told))
+    if report:
+        now = told | {"last": found.last.isoformat(timespec="seconds")}
+        cohorts = cohort_effects(experiment.spec, found.arms)
+        write_report(ReportInputs(experiment, standing, lines, now, cohorts), report)
+
+
+def _told_standing(step: int, began: datetime | None, step_began: datetime | None) -> "Standing":
+    """Return where an experiment stands whose history is not known."""
+    from crossfade.experiments.history import Standing
+
+    if began is None:
+        raise click.UsageError("Name --rollout with the experiment's history, or --began.")
+    first = began.replace(tzinfo=UTC)
+    since = step_began.replace(tzinfo=UTC) if step_began else first
+    return Standing(step, first, since, None, None)

@@ -36,7 +36,7 @@ COMMANDS: Final = {
         "evaluate", "evaluate_command", "Compare a bundle, or models of any data, with baselines."
     ),
     "experiment": Lazy(
-        "experiment", "experiment_group", "Plan experiments, and see where running ones stand."
+        "experiment", "experiment_group", "Plan experiments, see where they stand, and take their steps."
     ),
     "drift": Lazy(
         "drift", "drift_command", "Find out whether listening has moved since the champion learnt."

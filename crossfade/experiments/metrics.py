@@ -9,7 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from crossfade.experiments.statistics.moments import Doubles, Moments, adjusted, linearised
-from crossfade.lake.participants import BEFORE, DAYS_ACTIVE, PLAYS, POSITIVES, SAVED, SKIPS
+from crossfade.lake.participants import (
+    BEFORE,
+    DAYS_ACTIVE,
+    DISCOVERED,
+    DWELL_SECONDS,
+    PLAYS,
+    POSITIVES,
+    RETURNED,
+    SAVED,
+    SESSIONS,
+    SKIPS,
+)
 from crossfade.schema.errors import InputError
 
 
@@ -36,6 +47,19 @@ METRICS: Final[Mapping[str, UserMetric]] = MappingProxyType(
         "days_active": UserMetric(DAYS_ACTIVE, None, "days on which a user listened"),
         "skip_rate": UserMetric(SKIPS, PLAYS, "share of plays that were skipped early"),
         "save_rate": UserMetric(SAVED, PLAYS, "saves for each play"),
+        "discovery_ratio": UserMetric(
+            DISCOVERED, PLAYS, "share of plays of what the user had not saved before"
+        ),
+        "discovery_save_rate": UserMetric(
+            SAVED, DISCOVERED, "saves for each play of what the user had not saved before"
+        ),
+        "session_length": UserMetric(PLAYS, SESSIONS, "plays for each session"),
+        "dwell_time": UserMetric(
+            DWELL_SECONDS, None, "seconds a user listened to what the experiment's slates had shown"
+        ),
+        "return_rate": UserMetric(
+            RETURNED, None, "share of users who listened a week or more after their first exposure"
+        ),
     }
 )
 

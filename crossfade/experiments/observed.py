@@ -20,7 +20,7 @@ from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import GOLD_SCHEMAS, INTERACTIONS, SILVER_SCHEMAS
 from crossfade.schema import columns as c
-from crossfade.schema.errors import InputError
+from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EVENTS
 
@@ -54,15 +54,17 @@ def participants_of(
         since: UTC, the beginning of the present step of the ramp; None is the first exposure.
 
     Raises:
-        InputError: Nobody was shown it, or a variant that it does not have was shown.
+        NotFoundError: Nobody was shown it.
+        InputError: A variant that it does not have was shown.
     """
     name = experiment.metadata.name
     with _tables(lake, settings) as (session, events, interactions):
         shown = participants.shown(events, name, since)
-        told = session.rows(participants.behaviour(shown, interactions, before=BEFORE))
+        acted = participants.behaviour(shown, interactions, before=BEFORE)
+        told = session.rows(participants.with_dwell(acted, events, name))
         last = session.rows(events.agg(last=events[c.TIMESTAMP].max())).column("last")[0].as_py()
     if not len(told):
-        raise InputError(
+        raise NotFoundError(
             f"{lake.path}: nobody was shown experiment {name!r}; import the gateway's exposures, and check the experiment's name."
         )
     once = told.filter(pc.equal(told.column(participants.VARIANTS), 1))
@@ -106,14 +108,15 @@ def population(lake: Lake, settings: LakeSettings, period: timedelta) -> tuple[p
     Raises:
         InputError: Nobody did anything at a known time.
     """
-    with _tables(lake, settings) as (session, _, interactions):
+    with _tables(lake, settings) as (session, events, interactions):
         newest = (
             session.rows(interactions.agg(last=interactions[c.TIMESTAMP].max())).column("last")[0].as_py()
         )
         if newest is None:
             raise InputError(f"{lake.path} has no listening with timestamps; a plan needs past data.")
         users = participants.everybody(interactions, newest - period)
-        return session.rows(participants.behaviour(users, interactions, before=BEFORE)), newest
+        acted = participants.behaviour(users, interactions, before=BEFORE)
+        return session.rows(participants.with_dwell(acted, events, None)), newest
 
 
 @contextmanager

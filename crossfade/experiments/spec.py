@@ -82,6 +82,20 @@ class Guardrail(Metric):
     margin: Positive
 
 
+class Alarm(_Part):
+    """What rolls back within minutes, without waiting for a decision: an answer of Prometheus beyond its bound.
+
+    Args:
+        name: For people.
+        query: PromQL; each sample of its answer is compared, and an empty answer is no alarm.
+        at_most: The largest value that is well.
+    """
+
+    name: str
+    query: Annotated[str, Field(min_length=1)]
+    at_most: float
+
+
 class Eligibility(_Part):
     """Who takes part; None is no limit."""
 
@@ -118,6 +132,7 @@ class ExperimentSpec(_Part):
         primary: The metric that decides.
         guardrails: May only roll back.
         secondary: Told, and corrected for their number; they decide nothing.
+        alarms: Of the treatments' services, looked at every minute; they may only roll back.
     """
 
     owner: str
@@ -131,6 +146,7 @@ class ExperimentSpec(_Part):
     primary: PrimaryMetric
     guardrails: tuple[Guardrail, ...] = ()
     secondary: tuple[Metric, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
     stop: StopRules = StopRules()
 
     @property

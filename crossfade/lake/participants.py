@@ -13,12 +13,16 @@ from crossfade.schema.tables import EventType
 FIRST_SHOWN: Final = "first_shown"
 VARIANTS: Final = "variants"
 PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE = "plays", "positives", "skips", "saves", "days_active"
-COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE)
+SESSIONS, DISCOVERED, RETURNED = "sessions", "discovered", "returned"
+DWELL_SECONDS: Final = "dwell_seconds"
+COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE, SESSIONS, DISCOVERED, RETURNED, DWELL_SECONDS)
+RETURN_DAYS: Final = 7
 BEFORE: Final = "_before"
+_IN_LIBRARY: Final = "is_in_library"
 
 
 def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> ir.Table:
-    """Return user_id, variant, first_shown and variants: who was exposed to an experiment, bots left out.
+    """Return user_id, variant, first_shown, variants and country: who was exposed to an experiment, bots left out.
 
     Args:
         events: Silver events.
@@ -26,7 +30,7 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
         since: UTC; users who were first shown it earlier count from their first exposure since then.
 
     Returns:
-        One row a user; `variants` above 1 tells that an assignment was not kept.
+        One row a user; `variants` above 1 tells that an assignment was not kept; `country` is null where no exposure tells it.
     """
     exposures = events.filter(
         (events[c.EVENT_TYPE] == str(EventType.EXPOSURE))
@@ -42,6 +46,7 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
             c.VARIANT: exposures[c.VARIANT].min(),
             FIRST_SHOWN: exposures[c.TIMESTAMP].min(),
             VARIANTS: exposures[c.VARIANT].nunique(),
+            c.COUNTRY: exposures[c.COUNTRY].min(),
         }
     )
 
@@ -61,8 +66,11 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
         before: How much time before the exposure is counted.
 
     Returns:
-        The users with the columns `COUNTS`, and these with `_before` behind their names: 0 for who did nothing.
+        The users with the columns `COUNTS` (but `dwell_seconds`: see `with_dwell`), and these with `_before` behind their names:
+        0 for who did nothing. `discovered` are plays of what the user had not saved before; `returned` is 1 for who listened
+        `RETURN_DAYS` or more away from the first exposure, on either side of it.
     """
+    interactions = _with_library(interactions)
     acts = interactions.filter(interactions[c.TIMESTAMP].notnull()).inner_join(
         users.select(c.USER_ID, FIRST_SHOWN), c.USER_ID
     )
@@ -77,11 +85,61 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
         POSITIVES: is_listen & (acts[c.STRENGTH] > 0),
         SKIPS: is_listen & (acts[c.STRENGTH] < 0),
         SAVED: is_save,
+        DISCOVERED: is_listen & ~acts[_IN_LIBRARY],
+    }
+    away = ibis.interval(days=RETURN_DAYS)
+    returned = {
+        "": acts[c.TIMESTAMP] >= acts[FIRST_SHOWN] + away,
+        BEFORE: acts[c.TIMESTAMP] < acts[FIRST_SHOWN] - away,
     }
     sums: dict[str, ir.Value] = {}
     for ending, period in (("", is_after), (BEFORE, ~is_after)):
         sums |= {f"{name}{ending}": (each & period).sum() for name, each in told.items()}
+        sums[f"{SESSIONS}{ending}"] = acts[c.SESSION_ID].nunique(where=is_listen & period)
+        sums[f"{RETURNED}{ending}"] = (is_listen & returned[ending]).max().cast("int64")
         sums[f"{DAYS_ACTIVE}{ending}"] = acts[c.TIMESTAMP].date().nunique(where=is_listen & period)
     counted = acts.group_by(c.USER_ID).agg(**sums)
     joined = users.left_join(counted, c.USER_ID).drop(f"{c.USER_ID}_right")
     return joined.mutate(**{name: joined[name].fill_null(0).cast("int64") for name in sums})
+
+
+def with_dwell(users: ir.Table, events: ir.Table, experiment: str | None) -> ir.Table:
+    """Add to users how long they listened to tracks that an experiment's slates had shown them, from then on.
+
+    Args:
+        users: Of `behaviour`.
+        events: Silver events; a listen whose `played_ms` is unknown counts for nothing.
+        experiment: Its name; None where no slates are known, as in a plan.
+
+    Returns:
+        The users with `dwell_seconds`, and `dwell_seconds_before`, which is 0: nothing had been shown.
+    """
+    people = events.filter(~events[c.IS_BOT] & events[c.TIMESTAMP].notnull() & events[c.TRACK_ID].notnull())
+    is_shown = (people[c.EVENT_TYPE] == str(EventType.EXPOSURE)) & (
+        people[c.EXPERIMENT] == (experiment or "")
+    )
+    slates = people.filter(is_shown)
+    shown_since = slates.group_by([c.USER_ID, c.TRACK_ID]).agg(shown_since=slates[c.TIMESTAMP].min())
+    listens = people.filter(people[c.EVENT_TYPE] == str(EventType.LISTEN))
+    heard = listens.select(c.USER_ID, c.TRACK_ID, c.TIMESTAMP, c.PLAYED_MS).inner_join(
+        shown_since, [c.USER_ID, c.TRACK_ID]
+    )
+    heard = heard.filter(heard[c.TIMESTAMP] >= heard["shown_since"])
+    dwelt = heard.group_by(c.USER_ID).agg(dwelt_ms=heard[c.PLAYED_MS].sum())
+    joined = users.left_join(dwelt, c.USER_ID)
+    seconds = (joined["dwelt_ms"].fill_null(0) / 1000).cast("float64")
+    dwells = {DWELL_SECONDS: seconds, DWELL_SECONDS + BEFORE: ibis.literal(0.0)}
+    return joined.mutate(**dwells).select(*users.columns, *dwells)
+
+
+def _with_library(interactions: ir.Table) -> ir.Table:
+    """Tell of each act whether the user had saved its track before; a save without a time was always there."""
+    kinds = [str(kind) for kind in SAVES]
+    saves = interactions.filter(interactions[c.EVENT_TYPE].isin(kinds))
+    always = ibis.timestamp("1970-01-01")
+    since = saves.group_by([c.USER_ID, c.TRACK_ID]).agg(
+        saved_since=saves[c.TIMESTAMP].cast("timestamp").coalesce(always).min()
+    )
+    known = interactions.left_join(since, [c.USER_ID, c.TRACK_ID])
+    is_in = (known["saved_since"] < known[c.TIMESTAMP].cast("timestamp")).fill_null(False)
+    return known.mutate(**{_IN_LIBRARY: is_in}).select(*interactions.columns, _IN_LIBRARY)

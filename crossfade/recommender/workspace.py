@@ -66,6 +66,16 @@ class Workspace:
         return self.path / "weekly"
 
     @property
+    def experiments(self) -> Path:
+        """Manifests of experiments."""
+        return self.path / "experiments"
+
+    @property
+    def rollout(self) -> Path:
+        """The objects of running experiments, with their history."""
+        return self.path / "rollout"
+
+    @property
     def home_log(self) -> Path:
         """What the gateway showed and saw opened on Home; it names nobody."""
         return self.path / "modules.jsonl"

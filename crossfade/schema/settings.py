@@ -134,6 +134,15 @@ class WeeklySettings(Section):
     variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
 
 
+class RolloutSettings(Section):
+    """The services of an experiment's treatments."""
+
+    image: str
+    claim: str
+    mount: str
+    replicas: Count
+
+
 class TrackingSettings(Section):
     """MLflow."""
 
@@ -168,6 +177,7 @@ class Settings(Section):
     serving: ServingSettings
     drift: DriftSettings
     receiver: ReceiverSettings
+    rollout: RolloutSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:

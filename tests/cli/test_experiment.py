@@ -11,13 +11,17 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from components.step_experiments.component import step_experiments
 from crossfade.cli.experiment import experiment_group
 from crossfade.cli.main import main
+from crossfade.experiments.history import History
 from crossfade.lake.build import refresh
 from crossfade.lake.lake import Lake
+from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import load_settings
 from crossfade.sources.importing import import_files
-from tests.experiments.test_spec import manifest
+from tests.experiments.rollouts import OTHER, RecordingRegistry
+from tests.experiments.test_spec import BUNDLE, manifest
 
 BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
 USERS = 300
@@ -86,7 +90,7 @@ def _written(folder: Path, **changes: Any) -> Path:
 
 
 def _run(*words: object) -> Result:
-    return CliRunner().invoke(experiment_group, [str(word) for word in words])
+    return CliRunner().invoke(experiment_group, [str(word) for word in words], catch_exceptions=False)
 
 
 def _status(lake: Path, path: Path, *more: object) -> Result:
@@ -150,3 +154,115 @@ def test_mistakes_are_one_line(lake: Path, tmp_path: Path, capsys: pytest.Captur
     joy = yaml.safe_load(yaml.safe_dump(told))
     joy["spec"]["primary"]["name"] = "joy"
     assert "Metric 'joy' does not exist" in said(joy)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr("crossfade.experiments.installation.Registry", RecordingRegistry)
+    made = Workspace.create(tmp_path / "workspace")
+    for digest in (BUNDLE, OTHER):
+        (made.bundles / digest).mkdir()
+    made.promote(BUNDLE, reason="First.", run_id="r", evaluation={})
+    return made
+
+
+def _manifest(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    variants = [{"name": "control", "bundle": BUNDLE}, {"name": "flow", "bundle": OTHER}]
+    return _written(folder, variants=variants, **changes)
+
+
+def _began_in_the_past(path: Path) -> None:
+    """Let an experiment have begun before its exposures."""
+    text = path.read_text("utf-8")
+    now = json.loads(text.splitlines()[0])["time"]
+    path.write_text(text.replace(now, "2026-03-02T00:00:00+00:00"), "utf-8")
+
+
+def _step(workspace: Workspace, path: Path, *more: object) -> dict[str, Any]:
+    words = ["step", path, "--workspace", workspace.path, "--json", *more]
+    answer = CliRunner().invoke(experiment_group, [str(word) for word in words], catch_exceptions=False)
+    told: dict[str, Any] = json.loads(answer.stdout)
+    return told
+
+
+def test_a_better_variant_becomes_champion_in_two_steps(
+    workspace: Workspace, lake: Path, tmp_path: Path
+) -> None:
+    path = _manifest(tmp_path)
+    assert _step(workspace, path, "--lake", lake)["action"] == "begin"
+    running = yaml.safe_load((workspace.rollout / "experiments" / "radio-flow.yaml").read_text("utf-8"))
+    assert running["status"] == {"step": 1}
+    _began_in_the_past(workspace.rollout / "history" / "radio-flow.jsonl")
+    promoted = _step(workspace, path, "--lake", lake)
+    assert (promoted["action"], promoted["treatment"]) == ("promote", "flow")
+    assert promoted["seen"]["users"] == {"control": 150, "flow": 150}
+    assert workspace.champion_digest() == OTHER
+
+
+def test_a_workspace_steps_all_its_experiments_and_tells_of_those_that_cannot(
+    workspace: Workspace,
+    lake: Path,
+) -> None:
+    path = _manifest(workspace.experiments)
+    settings = load_settings().dumps()
+    assert step_experiments.python_func(str(lake), str(workspace.path), settings) == 1
+    path.rename(path.with_name("b.yaml"))
+    (workspace.experiments / "a.yaml").write_text("kind: Other", "utf-8")
+    with pytest.raises(
+        Exception, match=r"1 experiments could not be stepped: .*a\.yaml is not an Experiment"
+    ):
+        step_experiments.python_func(str(lake), str(workspace.path), settings)
+    lines = History(workspace.rollout / "history" / "radio-flow.jsonl").lines()
+    assert [line.action for line in lines[::2]] == ["begin", "hold"]
+    assert "nobody was shown experiment 'radio-flow'" in lines[2].reasons[0]  # since it began, which is now
+
+
+def test_a_person_and_an_alarm_roll_back(
+    workspace: Workspace,
+    lake: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = _manifest(tmp_path)
+    words = ["experiment", "step", str(path), "--workspace", str(workspace.path)]
+    assert main([*words, "--roll-back", "Noise."]) == 0
+    assert capsys.readouterr().out == "radio-flow: nothing to do\n"
+    assert main([*words, "--lake", str(lake)]) == 0
+    assert main([*words, "--roll-back", "Noise."]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["radio-flow: roll back, step 1", "  Noise."]
+    assert list((workspace.rollout / "experiments").iterdir()) == []
+
+
+def test_one_way_to_decide_must_be_chosen(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["experiment", "step", str(_manifest(tmp_path)), "--workspace", str(workspace.path)]
+    assert main(words) == 2
+    assert "Choose one of --lake, --guardrails-only, --roll-back; got none." in capsys.readouterr().err
+    assert main([*words, "--guardrails-only"]) == 2
+    assert "--guardrails-only needs --prometheus URL." in capsys.readouterr().err
+    assert main([*words, "--guardrails-only", "--prometheus", "localhost"]) == 2
+    assert "'localhost' is no address" in capsys.readouterr().err
+
+
+def test_the_report_shows_effects_guardrails_cohorts_and_history(
+    workspace: Workspace, lake: Path, tmp_path: Path
+) -> None:
+    path = _manifest(tmp_path, ramp=[{"shares": {"flow": 0.5}, "minimumDuration": "P30D"}])
+    for _ in range(2):
+        _step(workspace, path, "--lake", lake)
+        _began_in_the_past(workspace.rollout / "history" / "radio-flow.jsonl")
+    page = tmp_path / "page.html"
+    answer = _run("status", path, "--lake", lake, "--rollout", workspace.rollout, "--report", page)
+    assert answer.stdout.splitlines()[-2].startswith("hold: Step 1 of 1 has not lasted"), answer.stdout
+    text = page.read_text("utf-8")
+    assert "<h1>Experiment radio-flow</h1>" in text
+    assert text.count("<svg") == 2
+    assert '>plays</th><td>flow</td><td class="number"><span class="mark good">+100.' in text
+    assert '<span class="mark good">safe</span>' in text
+    assert "up to 5 plays before" in text  # all played 5 tracks before
+    assert "The experiment begins with step 1 of 1." in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    _run("status", path, "--lake", lake, "--rollout", workspace.rollout, "--report", tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text("utf-8") == text

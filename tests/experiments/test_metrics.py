@@ -43,6 +43,8 @@ def test_who_has_nothing_to_tell_is_left_out() -> None:
 
 def test_every_metric_reads_columns_that_there_are_and_others_are_refused() -> None:
     for name in METRICS:
-        assert list(moments(name, {"a": arm(plays=[1, 2], saves=[1, 0])})) == ["a"]
+        assert list(
+            moments(name, {"a": arm(plays=[1, 2], saves=[1, 0], sessions=[1, 1], discovered=[1, 0])})
+        ) == ["a"]
     with pytest.raises(InputError, match="Metric 'joy' does not exist; choose one of: plays, "):
         metric("joy")

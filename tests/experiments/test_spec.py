@@ -97,6 +97,11 @@ WRONG = {
     ),
     "no effect": (_set("spec.primary.minimumEffect", 0), r"primary\.minimumEffect: .*greater than 0, got 0"),
     "alpha": (_set("spec.stop", {"alpha": 1}), r"stop\.alpha: .*less than 1, got 1"),
+    "step": (_set("status", {"step": 3}), r"the file: status\.step=3, but the ramp has 2 steps"),
+    "query": (
+        _set("spec.alarms", [{"name": "slow", "query": "", "atMost": 1}]),
+        r"spec\.alarms\.0\.query: .*at least 1 character, got ''",
+    ),
     "surface": (_set("spec.surface", "search"), r"spec\.surface: .*got 'search'"),
 }
 

@@ -77,10 +77,67 @@ def _interval(axis: "Axes", height: float, point: Point) -> None:
     axis.plot([mean], [height], "o", color=colour, markersize=7)
 
 
+class EffectCurve(NamedTuple):
+    """A treatment's effect at each look: days since the step began, estimates and ends of intervals in percent."""
+
+    name: str
+    days: Sequence[float]
+    estimates: Sequence[float]
+    lows: Sequence[float]
+    highs: Sequence[float]
+
+
+class EffectPanel(NamedTuple):
+    """One metric's curves, and what must not be passed."""
+
+    title: str
+    curves: Sequence[EffectCurve]
+    bound: float | None
+
+
+def effects_chart(panels: Sequence[EffectPanel], description: str) -> str:
+    """Draw effects over time as small multiples, each with its interval as a band and a line at no effect."""
+    rows = -(-len(panels) // 2)
+    figure, axes = _figure(2, 9.6, 2.6 * rows, rows=rows)
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    for axis, panel in zip(axes, panels, strict=False):
+        _title(axis, panel.title)
+        axis.axhline(0, color=OTHER, linewidth=1)
+        if panel.bound is not None:
+            axis.axhline(panel.bound, color=SECOND, linewidth=1.5, linestyle="--")
+        for colour, curve in zip((ACCENT, INK, OTHER), panel.curves, strict=False):
+            axis.fill_between(curve.days, curve.lows, curve.highs, color=colour, alpha=0.18, linewidth=0)
+            axis.errorbar(
+                curve.days[-1:],
+                curve.estimates[-1:],
+                [[curve.estimates[-1] - curve.lows[-1]], [curve.highs[-1] - curve.estimates[-1]]],
+                color=colour,
+                capsize=3,
+            )
+            axis.plot(curve.days, curve.estimates, "o-", color=colour, markersize=4, label=curve.name)
+        axis.set_xlim(left=0)
+        axis.set_xlabel("days of this step")
+        axis.tick_params(axis="y", colors=QUIET)
+        axis.grid(axis="y")
+    return _svg(figure, description)
+
+
 def cohorts_chart(
-    cohorts: Sequence[str], series: Sequence[tuple[str, Sequence[Interval]]], description: str
+    cohorts: Sequence[str],
+    series: Sequence[tuple[str, Sequence[Interval]]],
+    description: str,
+    *,
+    from_zero: bool = True,
 ) -> str:
-    """Draw one metric by cohort, several systems side by side; the first series is the main one."""
+    """Draw one metric by cohort, several systems side by side; the first series is the main one.
+
+    Args:
+        cohorts: Their names.
+        series: Name -> interval of each cohort.
+        description: For who cannot see it.
+        from_zero: The metric cannot be below 0; False draws a line there.
+    """
     figure, (axis,) = _figure(1, 9.6, 0.42 * len(cohorts) + 1.0)
     colours = [ACCENT, SECOND, OTHER]
     for place, (name, values) in enumerate(series):
@@ -95,7 +152,10 @@ def cohorts_chart(
             )
     axis.set_yticks(range(len(cohorts)), list(reversed(cohorts)))
     axis.set_ylim(-0.6, len(cohorts) - 0.4)
-    axis.set_xlim(left=0)
+    if from_zero:
+        axis.set_xlim(left=0)
+    else:
+        axis.axvline(0, color=OTHER, linewidth=1)
     axis.grid(axis="x")
     axis.spines["left"].set_visible(False)
     _legend(axis)

@@ -1,0 +1,47 @@
+"""Who decides about a step: the lake, Prometheus, or a person."""
+
+from typing import Any
+
+from crossfade.experiments.alarms import Prometheus
+from crossfade.experiments.decision import Action, Decision, decide
+from crossfade.experiments.history import Standing
+from crossfade.experiments.observed import observations, participants_of
+from crossfade.experiments.spec import Experiment
+from crossfade.experiments.status import status
+from crossfade.experiments.stepping import Decide
+from crossfade.lake.lake import Lake
+from crossfade.schema.errors import NotFoundError
+from crossfade.schema.lake_settings import LakeSettings
+
+
+def by_lake(lake: Lake, experiment: Experiment, settings: LakeSettings) -> Decide:
+    """Decide by `decision.decide` from the exposures in a lake; where nobody was shown the experiment yet, hold."""
+
+    def asked(standing: Standing) -> tuple[Decision, dict[str, Any]]:
+        assert standing.began is not None
+        assert standing.step_began is not None
+        try:
+            found = participants_of(lake, experiment, settings, standing.step_began)
+        except NotFoundError as error:
+            return Decision(Action.HOLD, None, (str(error),)), {}
+        step, since = standing.step - 1, standing.step_began
+        seen = observations(experiment, found, step=step, began=standing.began, step_began=since)
+        told = status(experiment, seen, found.of_several) | {"last": found.last.isoformat(timespec="seconds")}
+        return decide(experiment.spec, seen), told
+
+    return asked
+
+
+def by_alarms(prometheus: Prometheus, experiment: Experiment) -> Decide:
+    """Roll back where an alarm is raised; else there is nothing to write down."""
+
+    def asked(_: Standing) -> tuple[Decision, dict[str, Any]] | None:
+        raised = prometheus.raised(experiment.spec.alarms)
+        return (Decision(Action.ROLL_BACK, None, raised), {}) if raised else None
+
+    return asked
+
+
+def by_hand(reason: str) -> Decide:
+    """Roll back for a reason that a person gives."""
+    return lambda _: (Decision(Action.ROLL_BACK, None, (reason,)), {})

@@ -1,0 +1,90 @@
+"""What a decision changes outside of the rollout's directory: the champion, and the live generation of a stored surface."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crossfade.experiments.history import Line
+from crossfade.experiments.spec import Experiment, ExperimentSpec
+from crossfade.recommender.registry import Registry
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.settings import Settings
+from crossfade.store.contract import SlateStore
+from crossfade.store.weekly import store_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A workspace with its store and model registry.
+
+    Args:
+        workspace: Has promotion log and bundles.
+        settings: `rollout`, `tracking` and `weekly` are read.
+    """
+
+    workspace: Workspace
+    settings: Settings
+
+    def require(self, spec: ExperimentSpec) -> None:
+        """Refuse variants that cannot be served.
+
+        Raises:
+            NotFoundError: A variant's bundle is not in the workspace.
+            InputError: A variant asks for a policy besides its bundle.
+        """
+        for variant in spec.variants:
+            self.workspace.bundle(variant.bundle)
+            if variant.policy is not None:
+                raise InputError(
+                    f"Variant {variant.name!r} asks for policy={variant.policy!r}, but a recommender has its policies from its "
+                    "bundle; make a bundle with that policy and name its digest."
+                )
+
+    def promote(self, experiment: Experiment, bundle: str, line: Line) -> None:
+        """Make a treatment's bundle the champion, in place of control's alone, and point the alias; again changes nothing.
+
+        Raises:
+            NotFoundError: The bundle is not in the workspace.
+            CrossfadeError: The champion is neither control's bundle nor this one by now.
+        """
+        run_id = f"experiment-{experiment.metadata.name}"
+        registry = Registry(self.settings.tracking, self.workspace)
+        registry.register(self.workspace.bundle(bundle), run_id=run_id)
+        self.workspace.promote(
+            bundle,
+            reason=line.reasons[0],
+            run_id=run_id,
+            evaluation=dict(_figures(line.seen.get("effects", {}))),
+            reigning=experiment.spec.variants[0].bundle,
+        )
+        registry.point("champion", bundle)
+
+    def take_back(self, spec: ExperimentSpec) -> None:
+        """Make the newest generation live that no treatment's bundle made, where such a one is; again changes nothing."""
+        control, *treatments = (variant.bundle for variant in spec.variants)
+        store, theirs = store_of(self.workspace, self.settings.weekly), set(treatments) - {control}
+        while _live_bundle(store, str(spec.surface)) in theirs:
+            try:
+                logger.info("%s goes back to generation %s.", spec.surface, store.rollback(str(spec.surface)))
+            except NotFoundError as error:
+                logger.warning("%s keeps its generation: %s", spec.surface, error)
+                return
+
+
+def _live_bundle(store: SlateStore, surface: str) -> str | None:
+    live = store.live(surface)
+    return next((each.bundle for each in store.generations(surface) if each.name == live), None)
+
+
+def _figures(
+    effects: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+) -> dict[str, list[float | None]]:
+    """Return estimate, low and high of every metric and treatment."""
+    return {
+        f"{metric} of {name}": [told[end] for end in ("estimate", "low", "high")]
+        for metric, arms in effects.items()
+        for name, told in arms.items()
+    }

@@ -1,0 +1,163 @@
+"""One step of a rollout: decide, write down what follows, do it, write down that it is done.
+
+Every change is such that doing it again changes nothing. So a step that was killed is finished by the next one, which does
+all of its changes again, and ends in the same bytes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crossfade.experiments import rendering
+from crossfade.experiments.decision import Action, Decision
+from crossfade.experiments.history import Begin, History, Line, Phase, Standing, history_of
+from crossfade.experiments.installation import Installation
+from crossfade.experiments.spec import Experiment, read_experiment
+from crossfade.schema.durable import locked, replace_file, sync_directory
+from crossfade.schema.errors import InputError
+
+Decide = Callable[[Standing], tuple[Decision, dict[str, Any]] | None]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A Git-friendly directory of objects with the history of what led to them.
+
+    Args:
+        directory: See `rendering` for the files; `history/NAME.jsonl` is beside them.
+        installation: What is changed outside of the directory.
+    """
+
+    directory: Path
+    installation: Installation
+
+    def history(self, experiment: Experiment) -> History:
+        """Return an experiment's history."""
+        return history_of(self.directory, experiment.metadata.name)
+
+    def step(
+        self, experiment: Experiment, decide: Decide, now: datetime, *, may_begin: bool = True
+    ) -> Line | None:
+        """Finish what a killed step left; else begin the experiment; else decide and do what follows.
+
+        Args:
+            experiment: Its manifest.
+            decide: Asked with where the experiment stands; None is nothing to write down.
+            now: UTC.
+            may_begin: False leaves alone what has not begun.
+
+        Returns:
+            What was done; the line that ended it if it has ended; None where there was nothing to do.
+
+        Raises:
+            InputError: The manifest is another experiment by now, asks for what cannot be rolled out, or meets another one.
+        """
+        history = self.history(experiment)
+        with locked(self.installation.workspace.path / ".rollout.lock"):
+            standing = Standing.of(history.lines())
+            if standing.unfinished is None:
+                if standing.ended is not None:
+                    return standing.ended
+                line = self._next(experiment, decide, now, standing) if standing.step or may_begin else None
+                if line is None:
+                    return None
+                history.append(line)
+            else:
+                line = standing.unfinished
+                _require_same(experiment, line)
+            for change in self._changes(experiment, line):
+                change()
+            done = replace(line, phase=Phase.DONE, seen={})
+            history.append(done)
+            return line
+
+    def _next(self, experiment: Experiment, decide: Decide, now: datetime, standing: Standing) -> Line | None:
+        time, same = now.isoformat(timespec="seconds"), identity(experiment)
+        if not standing.step:
+            self._require_room(experiment)
+            reasons = [f"The experiment begins with step 1 of {len(experiment.spec.ramp)}."]
+            return Line(time, Phase.BEGUN, Begin.BEGIN, 1, None, reasons, {}, same)
+        _require_same(experiment, self.history(experiment).lines()[-1])
+        asked = decide(standing)
+        if asked is None:
+            return None
+        decision, seen = asked
+        step = standing.step + (decision.action is Action.RAMP)
+        return Line(
+            time, Phase.BEGUN, decision.action, step, decision.treatment, decision.reasons, seen, same
+        )
+
+    def _changes(self, experiment: Experiment, line: Line) -> Sequence[Callable[[], None]]:
+        """Return what a line asks for, in an order in which no user is ever sent where nobody answers."""
+        services = {name: rendering.service_file(experiment, name) for name in experiment.spec.treatments}
+        if line.action not in (Action.PROMOTE, Action.ROLL_BACK):
+            return (
+                *(lambda v=v: self._serve(experiment, v) for v in experiment.spec.variants[1:]),
+                lambda: self._write(
+                    rendering.manifest_file(experiment), rendering.running_manifest(experiment, line.step)
+                ),
+            )
+        stop = (lambda: self._remove(rendering.manifest_file(experiment)),)
+        unserve = tuple(lambda path=path: self._remove(path) for path in services.values())
+        if line.action == Action.PROMOTE:
+            return (lambda: self._promote(experiment, line), *stop, *unserve)
+        return (*stop, lambda: self.installation.take_back(experiment.spec), *unserve)
+
+    def _promote(self, experiment: Experiment, line: Line) -> None:
+        (won,) = (variant for variant in experiment.spec.variants if variant.name == line.treatment)
+        self.installation.promote(experiment, won.bundle, line)
+        self._write(rendering.CHAMPION, rendering.champion_map(experiment, won.bundle))
+
+    def _serve(self, experiment: Experiment, variant: Any) -> None:
+        told = rendering.inference_service(experiment, variant, self.installation.settings.rollout)
+        self._write(rendering.service_file(experiment, variant.name), told)
+
+    def _write(self, path: str, told: dict[str, Any]) -> None:
+        """Render an object, or patch what somebody has added to."""
+        target = self.directory / path
+        old = yaml.safe_load(target.read_text("utf-8")) if target.is_file() else None
+        replace_file(target, rendering.as_yaml(rendering.merged(old, told)))
+
+    def _remove(self, path: str) -> None:
+        target = self.directory / path
+        target.unlink(missing_ok=True)
+        if target.parent.is_dir():
+            sync_directory(target.parent)
+
+    def _require_room(self, experiment: Experiment) -> None:
+        """Refuse to begin beside an experiment with which it would share users, or that cannot be served."""
+        self.installation.require(experiment.spec)
+        for path in sorted((self.directory / rendering.EXPERIMENTS).glob("*.yaml")):
+            other = read_experiment(path).spec
+            for what in ("surface", "layer"):
+                ours = getattr(experiment.spec, what)
+                if ours is not None and ours == getattr(other, what):
+                    raise InputError(
+                        f"{experiment.metadata.name} cannot begin: {path} runs with the same {what} {str(ours)!r}; one at a time."
+                    )
+
+
+def identity(experiment: Experiment) -> dict[str, Any]:
+    """Return what users' assignments rest on, and what they are assigned to: it must not change under way."""
+    spec = experiment.spec
+    return {
+        "salt": experiment.salt,
+        "surface": str(spec.surface),
+        "layer": spec.layer,
+        "holdout": spec.holdout,
+        "variants": {variant.name: variant.bundle for variant in spec.variants},
+    }
+
+
+def _require_same(experiment: Experiment, line: Line) -> None:
+    ours = identity(experiment)
+    for key, value in ours.items():
+        if (then := line.identity.get(key)) != value:
+            raise InputError(
+                f"{experiment.metadata.name}: {key} was {then!r} when it began and is {value!r} by now; roll it back with the "
+                "old manifest, and begin another experiment under another name."
+            )
