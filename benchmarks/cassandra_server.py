@@ -90,7 +90,9 @@ class CassandraServer:
 
     def emptied(self) -> str:
         """Forget every surface, so that nothing names a slate, and return the address."""
-        if "surfaces" in self.session.cluster.metadata.keyspaces[KEYSPACE].tables:
+        # Asked of the server: the driver hears of tables that others make a moment later.
+        tables = f"SELECT table_name FROM system_schema.tables WHERE keyspace_name = '{KEYSPACE}'"
+        if ("surfaces",) in list(self.session.execute(tables)):
             for (surface,) in list(self.session.execute(f"SELECT surface FROM {KEYSPACE}.surfaces")):
                 self.session.execute(
                     f"DELETE FROM {KEYSPACE}.surfaces WHERE surface = %s IF EXISTS", (surface,)
@@ -107,9 +109,10 @@ def artefacts() -> tuple[Path | None, str]:
 def running(jars: Path, directory: Path) -> Iterator[CassandraServer]:
     """Run a server for the block; the directory keeps its data."""
     port, storage = free_ports()
-    with listening(jars, directory, port, storage), connected(port) as session:
+    with listening(jars, directory, port, storage):
         made_keyspace(port)
-        yield CassandraServer(port, session)
+        with connected(port) as session:
+            yield CassandraServer(port, session)
 
 
 def made_keyspace(port: int) -> None:
