@@ -1,7 +1,5 @@
 """A Kafka broker on loopback: Apache Kafka from its Maven artefacts, or the small one that is built into librdkafka."""
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -14,15 +12,12 @@ from typing import Final
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.maven import fetched
+
 APACHE: Final = "apache-kafka"
 BUILT_IN: Final = "librdkafka"
 VERSION: Final = "3.9.1"
 HEAP: Final = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-POM: Final = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
-<modelVersion>4.0.0</modelVersion><groupId>crossfade</groupId><artifactId>broker</artifactId><version>1</version>
-<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version>
-</dependency></dependencies></project>
-"""
 PROPERTIES: Final = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -57,27 +52,7 @@ class Broker:
 
 def artefacts() -> tuple[Path | None, str]:
     """Return the directory of Kafka's jars, fetched once through Maven as it is set up; else None and why."""
-    if shutil.which("java") is None or shutil.which("mvn") is None:
-        return None, "java and mvn are not both installed"
-    caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    directory = caches / "crossfade-tests" / f"kafka-{VERSION}"
-    if directory.is_dir():
-        return directory, ""
-    partial = directory.with_name(f"{directory.name}.{os.getpid()}")
-    partial.mkdir(parents=True)
-    (partial / "pom.xml").write_text(POM, "utf-8")
-    command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
-    try:
-        subprocess.run(command, cwd=partial, check=True, capture_output=True, timeout=180)
-        partial.rename(directory)
-    except (subprocess.SubprocessError, OSError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        return (
-            (directory, "")
-            if directory.is_dir()
-            else (None, f"Maven could not fetch Kafka {VERSION}: {error}")
-        )
-    return directory, ""
+    return fetched("org.apache.kafka", "kafka_2.13", VERSION)
 
 
 @contextmanager

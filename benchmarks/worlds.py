@@ -39,8 +39,14 @@ class World:
     truth: Truth
 
 
-def twin_world(options: Options, folder: Path, settings: Settings) -> World:
+def twin_world(options: Options, folder: Path, settings: Settings, whole: TwinSpec = WHOLE) -> World:
     """Read the lake and the truth of a demo's directory, or simulate listeners in an empty folder.
+
+    Args:
+        options: `directory` and `quick` are read.
+        folder: Gets the lake of simulated listeners.
+        settings: Of lake and dataset.
+        whole: Whom to simulate, unless `quick` takes few.
 
     Raises:
         NotFoundError: The directory holds no lake, or listening that nobody simulated.
@@ -48,7 +54,7 @@ def twin_world(options: Options, folder: Path, settings: Settings) -> World:
     if options.directory is not None:
         lake, data = Lake.open(options.directory / "lake"), options.directory / "data"
     else:
-        lake, data = _simulated(folder, settings, quick=options.quick)
+        lake, data = _simulated(folder, settings, QUICK if options.quick else whole)
     dataset, truth = _by_own_ids(make_dataset(lake, settings), lake), read_truth(data)
     sizes = (len(dataset.users), len(dataset.catalogue))
     if sizes != (len(truth.impatience), len(truth.track_weights)):
@@ -68,9 +74,9 @@ def _by_own_ids(dataset: Dataset, lake: Lake) -> Dataset:
     return replace(dataset, users=Users(dataset.users.table.take(order)), interactions=ordered(moved))
 
 
-def _simulated(folder: Path, settings: Settings, *, quick: bool) -> tuple[Lake, Path]:
+def _simulated(folder: Path, settings: Settings, spec: TwinSpec) -> tuple[Lake, Path]:
     lake = Lake.create(folder / "lake")
-    for path in simulate(QUICK if quick else WHOLE).write(folder / "data"):
+    for path in simulate(spec).write(folder / "data"):
         source = "catalogue" if path.stem == "tracks" else path.stem
         import_files(lake, source, [path], settings=settings)
     refresh(lake, settings.with_own_ids())

@@ -40,6 +40,7 @@ def training(
     workspace: str = "/mnt/crossfade/workspace",
     settings: str = "",
     run: str = "",
+    trigger: str = "",
 ) -> None:
     """Train a challenger, judge it against the champion on the same users, and publish it if it passes.
 
@@ -48,6 +49,7 @@ def training(
         workspace: Directory of bundles, promotions and reports.
         settings: YAML of the shape of `crossfade settings`; what it leaves out keeps its default.
         run: Name of this run in logs and reports.
+        trigger: What started it, for example an alert; goes into the promotion log.
     """
     # Not reused: only looking tells what was imported since, and how stale the newest event is by now.
     refreshed = sized(refresh_lake(lake=lake, settings=settings), SMALL, is_reused=False)
@@ -76,6 +78,7 @@ def training(
 
     record = {
         "decision": decision, "evaluation": judged, "workspace": workspace, "settings": settings, "run": run,
+        "trigger": trigger,
     }  # fmt: skip
     parts = {
         "counts": counts, "validation": validation, "evaluation": judged, "decision": decision,

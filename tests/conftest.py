@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from crossfade.cli.collecting import collect_rarely
+from tests.cassandra_server import CassandraServer, running_cassandra
 
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
 
@@ -20,3 +21,10 @@ def untraced() -> Iterator[None]:
         warnings.filterwarnings("ignore", "Even though the .*run_functions_eagerly", UserWarning)
         yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session")
+def cassandra_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraServer]:
+    """One Cassandra for all tests of a process: starting it takes ten seconds of a core."""
+    with running_cassandra(tmp_path_factory.mktemp("cassandra")) as server:
+        yield server

@@ -1,4 +1,4 @@
-"""Silver and gold of millions of listens against a script by hand, and what validation adds to silver."""
+"""Silver and gold of millions of listens against a DuckDB script by hand, and what validation adds to silver."""
 
 import json
 import shutil

@@ -38,9 +38,11 @@ from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import load_settings
 from crossfade.schema.tables import Surface
 from crossfade.store.opening import opened
+from crossfade.twin.spec import TwinSpec
 
 Figures = dict[str, float | int | str | bool]
 
+LARGE: Final = TwinSpec(num_users=1000, num_tracks=100_000)  # the catalogue that the bars are meant for
 NEXT_TRACKS: Final = 10
 SESSION: Final = 6
 CANDIDATES: Final = 300
@@ -73,13 +75,12 @@ def run(options: Options) -> Result:
         figures |= _pure(known, asks) | _reranked(known, users)
         publish(opened("", workspace), known, users)
         with recommender(workspace) as service, redis_server.running(Path(scratch)) as server:
-            url = service.url
             publish(opened(server.url, workspace), known, users)
             figures |= _radio(service, asks, seconds)
-            figures |= _stored(workspace, url, "", users, seconds)
-            figures |= _stored(workspace, url, server.url, users, seconds)
-            figures |= _redis_killed(workspace, url, server, users, seconds)
-            figures |= _swapped(workspace, f"{url}{PREDICT}", asks, figures, seconds)
+            figures |= _stored(workspace, service.rpc, "", users, seconds)
+            figures |= _stored(workspace, service.rpc, server.url, users, seconds)
+            figures |= _redis_killed(workspace, service.rpc, server, users, seconds)
+            figures |= _swapped(workspace, f"{service.url}{PREDICT}", asks, figures, seconds)
     return Result({name: _rounded(value) for name, value in figures.items()}, _bars(figures), [_NOTE])
 
 
@@ -100,7 +101,7 @@ def _workspace(options: Options, scratch: Path) -> Workspace:
         bundle = Workspace.open(options.directory / "workspace").champion()
     else:
         settings = load_settings(None, QUICK_TRAINING)
-        world = twin_world(options, scratch, settings)
+        world = twin_world(options, scratch, settings, LARGE)
         bundle = trained_bundle(Trial.of(world.dataset), scratch / "training", settings)
     shutil.copytree(bundle, workspace.bundles / bundle.name)
     workspace.promote(bundle.name, reason="Measured.", run_id="bench", evaluation={})

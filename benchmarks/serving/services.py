@@ -61,10 +61,11 @@ def _answers(url: str) -> bool:
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its address, and the process whose work is counted."""
+    """A running service: its address, the process whose work is counted, and what the gateway calls it by."""
 
     url: str
     pid: int
+    rpc: str = ""
 
     def processor_seconds(self) -> float:
         """Return how long it has worked on any core (Linux)."""
@@ -75,12 +76,12 @@ class Service:
 @contextmanager
 def recommender(workspace: Workspace) -> Iterator[Service]:
     """Run the recommender service."""
-    port = free_port(HOST)
+    port, rpc = free_port(HOST), free_port(HOST)
     url = f"http://{HOST}:{port}"
-    ports = ("--rest-port", str(port), "--rpc-port", str(free_port(HOST)))
+    ports = ("--rest-port", str(port), "--rpc-port", str(rpc))
     command = ["-m", "serving.recommender", "--workspace", str(workspace.path), *ports]
     with started(command, f"{url}/v2/models/crossfade/ready") as process:
-        yield Service(url, process.pid)
+        yield Service(url, process.pid, f"grpc://{HOST}:{rpc}")
 
 
 @contextmanager

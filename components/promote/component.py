@@ -14,6 +14,7 @@ def promote(
     workspace: str,
     settings: str,
     run: str,
+    trigger: str = "",
 ) -> None:
     """Register a bundle, note in the promotion log that it is the champion, and point the alias at it."""
     from pathlib import Path
@@ -27,5 +28,5 @@ def promote(
         bundle,
         run,
         settings=parse_settings(settings),
-        judged=outcomes.Judged.load(Path(decision.path), Path(evaluation.path)),
+        judged=outcomes.Judged.load(Path(decision.path), Path(evaluation.path), trigger),
     )

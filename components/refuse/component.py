@@ -8,7 +8,12 @@ from components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def refuse(
-    decision: Input[Artifact], evaluation: Input[Artifact], workspace: str, settings: str, run: str
+    decision: Input[Artifact],
+    evaluation: Input[Artifact],
+    workspace: str,
+    settings: str,
+    run: str,
+    trigger: str = "",
 ) -> None:
     """Register the challenger and note in the promotion log why the champion stays."""
     from pathlib import Path
@@ -21,5 +26,5 @@ def refuse(
         Workspace.open(Path(workspace)),
         run,
         settings=parse_settings(settings),
-        judged=outcomes.Judged.load(Path(decision.path), Path(evaluation.path)),
+        judged=outcomes.Judged.load(Path(decision.path), Path(evaluation.path), trigger),
     )

@@ -17,7 +17,7 @@ import yaml
 from crossfade.schema.code import VERSION
 from crossfade.schema.errors import MissingExtraError
 
-PIPELINES: Final = ("training", "weekly", "experiment")
+PIPELINES: Final = ("training", "weekly", "drift", "experiment")
 
 
 def compiled(name: str, image: str | None = None, **options: Any) -> str:

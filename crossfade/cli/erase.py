@@ -23,7 +23,8 @@ STORES = click.option(
     "--store",
     "urls",
     multiple=True,
-    help="redis://HOST:PORT/DB with playlists or features, besides weekly.store_url; repeatable.",
+    help="redis://HOST:PORT/DB with playlists or features, or cassandra://HOST:PORT/KEYSPACE with playlists, besides "
+    "weekly.store_url; repeatable.",
 )
 LOGS = click.option(
     "--log",
@@ -64,10 +65,10 @@ def erase_command(
 ) -> None:
     """Remove USER from every place of lake and workspace, and write a signed receipt.
 
-    That is every table with its earlier versions and its log; bundles, playlists and online features (in Redis, too), run
-    artifacts, reports and logs. The receipt lists each with what was removed, and the bundles whose models have learnt from
-    USER, until the next training. If it is stopped, the same command goes on. Files that were imported stay where they are:
-    take USER out of them, too.
+    That is every table with its earlier versions and its log; bundles, playlists and online features (in Redis and Cassandra,
+    too), run artifacts, reports and logs. The receipt lists each with what was removed, and the bundles whose models have
+    learnt from USER, until the next training. If it is stopped, the same command goes on. Files that were imported stay where
+    they are: take USER out of them, too.
 
     \b
     Example:

@@ -38,10 +38,14 @@ COMMANDS: Final = {
     "experiment": Lazy(
         "experiment", "experiment_group", "Plan experiments, see where they stand, and take their steps."
     ),
+    "drift": Lazy(
+        "drift", "drift_command", "Find out whether listening has moved since the champion learnt."
+    ),
     "index": Lazy("index", "index_group", "Look after the index of a trained bundle."),
     "bench": Lazy("bench", "bench_command", "Run a benchmark."),
     "twin": Lazy("twin", "twin_group", "Simulate a catalogue and its listeners."),
     "lake": Lazy("lake", "lake_group", "Look after a lake."),
+    "lineage": Lazy("lineage", "lineage_command", "Show what led to a bundle, a generation or a slate."),
     "champion": Lazy("champion", "champion_group", "See which bundle serves and which did, and go back."),
     "features": Lazy("features", "features_group", "Look after features."),
     "store": Lazy("store", "store_group", "Look after published playlists."),

@@ -27,6 +27,14 @@ ABOUT: Final = {
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
+TRIGGER: Final = click.option(
+    "--trigger",
+    default="",
+    metavar="TEXT",
+    help="What starts a training, for example an alert; goes into the promotion log.",
+)
+
+
 def settings_options(function: Function) -> Function:
     """Add `--settings FILE` and `--set KEY=VALUE` as `settings_file` and `assignments`."""
     function = click.option(

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     "--workspace", "workspace_dir", type=click.Path(path_type=Path), required=True, help="Has the store."
 )
 @click.option("--surface", "surface_name", default="discover_weekly", show_default=True, help="Which one.")
-@click.option("--store", "store_url", default="", help="redis://HOST:PORT/DB; else the workspace's own.")
+@click.option(
+    "--store",
+    "store_url",
+    default="",
+    help="redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else the workspace's own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def playlist_command(
     user: str, workspace_dir: Path, *, surface_name: str, store_url: str, as_json: bool

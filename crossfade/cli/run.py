@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from crossfade.cli.compile import PIPELINES, compiled
-from crossfade.cli.options import chosen_settings, settings_options
+from crossfade.cli.compile import PIPELINES, compiled, parameters
+from crossfade.cli.options import TRIGGER, chosen_settings, settings_options
 from crossfade.schema.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from crossfade.recommender.workspace import Workspace
 
 
-def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, console: Console) -> str:
+def run_pipeline(
+    name: str, lake: Path, workspace: Path, settings: Settings, console: Console, *, trigger: str = ""
+) -> str:
     """Run a pipeline on this machine, reporting its steps on a console.
 
     Args:
@@ -25,6 +27,7 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
         workspace: Made if missing.
         settings: All settings; they go into the pipeline as YAML.
         console: Where progress is shown.
+        trigger: What started it; only training keeps it.
 
     Returns:
         The run's id.
@@ -49,9 +52,12 @@ def run_pipeline(name: str, lake: Path, workspace: Path, settings: Settings, con
         "workspace": str(place.path),
         "settings": settings.dumps(),
     }
+    text = compiled(name, stamped_image())
+    if trigger and "trigger" in parameters(text):
+        arguments["trigger"] = trigger
     start = time.monotonic()
     with reporting(console) as reporter:
-        run = run_locally(compiled(name, stamped_image()), arguments, place.runs, reporter)
+        run = run_locally(text, arguments, place.runs, reporter)
     took = f"{name} finished in {time.monotonic() - start:.0f} s; logs: {run.directory}"
     for line in (took, *results(place, run.run_id)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -71,7 +77,7 @@ def results(workspace: "Workspace", run_id: str) -> list[str]:
     """Tell what a run decided and where its report is; a weekly run has neither."""
     words = {"promote": "promoted", "refuse": "not promoted", "rollback": "rolled back to"}
     decided = [line for line in workspace.promotions.lines() if line.run_id == run_id]
-    report = workspace.reports / f"{run_id}.html"
+    report = workspace.drift_page if run_id.startswith("drift-") else workspace.reports / f"{run_id}.html"
     lines = [f"{words[line.action]}: bundle {line.digest}. {line.reason}" for line in decided]
     return [*lines, *([f"report: {report}"] if report.is_file() else [])]
 
@@ -82,9 +88,16 @@ def results(workspace: "Workspace", run_id: str) -> list[str]:
 @click.option(
     "--workspace", type=click.Path(path_type=Path), required=True, help="Directory of bundles and runs."
 )
+@TRIGGER
 @settings_options
 def run_command(
-    pipeline: str, *, lake: Path, workspace: Path, settings_file: Path | None, assignments: tuple[str, ...]
+    pipeline: str,
+    *,
+    lake: Path,
+    workspace: Path,
+    trigger: str,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
 ) -> None:
     """Run a pipeline on this machine, step by step, each step in a process of its own.
 
@@ -97,4 +110,4 @@ def run_command(
       crossfade run weekly --lake lake --workspace workspace --set weekly.users_per_shard=1000
     """
     settings = chosen_settings(settings_file, assignments)
-    run_pipeline(pipeline, lake, workspace, settings, Console(stderr=True))
+    run_pipeline(pipeline, lake, workspace, settings, Console(stderr=True), trigger=trigger)

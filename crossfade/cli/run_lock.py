@@ -17,21 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from crossfade.schema.errors import InputError
+from crossfade.schema.processes import start_time
 
 GRACE_SECONDS: Final = 5.0
-START_TIME_FIELD: Final = 19  # of /proc/<pid>/stat after the command's name; proc(5) calls it field 22
-
-
-def start_time(pid: int) -> str | None:
-    """Return when a process started, in the kernel's ticks, None if it is gone.
-
-    It tells a process from a later one that was given the same number.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return stat.rpartition(")")[2].split()[START_TIME_FIELD]
 
 
 def end_orphan(group: int, started: str | None) -> None:

@@ -39,16 +39,37 @@ PATHS: Final = {"recommender": "/v2/models/crossfade/ready", "gateway": "/readyz
     "--port", type=click.IntRange(1, 65533), default=8080, show_default=True, help="Of the gateway."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the gateway listens on.")
-@click.option("--store", "store_url", default="", help="redis://HOST:PORT/DB; else the workspace's own.")
+@click.option(
+    "--store",
+    default="",
+    help="redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else the workspace's own.",
+)
+@click.option(
+    "--experiments",
+    type=click.Path(path_type=Path, exists=True),
+    help="Manifest of an experiment, or a directory of them.",
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="YAML file of Home's modules; else the default ones.",
+)
+@click.option("--brokers", help="Log exposures to Kafka at HOST:PORT instead of to the workspace.")
+@click.option("--topic", help="Topic for --brokers; else: exposures.")
+@click.option(
+    "--kafka-config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Properties file for --brokers, librdkafka's keys.",
+)
 @settings_options
 def serve_command(
     workspace_dir: Path,
     *,
     port: int,
     host: str,
-    store_url: str,
     settings_file: Path | None,
     assignments: tuple[str, ...],
+    **of_gateway: str | Path | None,
 ) -> None:
     """Run the recommender and the gateway until Ctrl-C, with the workspace's champion and store.
 
@@ -59,6 +80,7 @@ def serve_command(
     Example:
       crossfade serve --workspace workspace
       crossfade serve --workspace workspace --port 9000 --store redis://127.0.0.1:6379/0
+      crossfade serve --workspace workspace --experiments experiments/ --brokers 127.0.0.1:9092
     """
     from crossfade.recommender.workspace import Workspace
     from serving.ports import require_free
@@ -67,18 +89,14 @@ def serve_command(
     champion = Workspace.open(workspace_dir).champion()
     for place, number in ((host, port), ("127.0.0.1", port + 1), ("127.0.0.1", port + 2)):
         require_free(place, number)
-    given = [
-        *(("--settings", str(settings_file)) if settings_file else ()),
-        *(part for assignment in assignments for part in ("--set", assignment)),
-    ]
-    shared = ["--workspace", str(workspace_dir), *given]
+    sets = [part for assignment in assignments for part in ("--set", assignment)]
+    shared = ["--workspace", str(workspace_dir), *sets, *_given(settings=settings_file)]
     urls = {"recommender": f"http://127.0.0.1:{port + 1}", "gateway": f"http://{host}:{port}"}
+    rpc = f"grpc://127.0.0.1:{port + 2}"
     commands = {
         "recommender": [*shared, "--rest-port", str(port + 1), "--rpc-port", str(port + 2)],
-        "gateway": [*shared, "--recommender", urls["recommender"], "--host", host, "--port", str(port)],
+        "gateway": [*shared, *_given(recommender=rpc, host=host, port=port, **of_gateway)],
     }
-    if store_url:
-        commands["gateway"] += ["--store", store_url]
     started = time.monotonic()
     with until_told_to_stop() as is_told, _running(commands, settings.drain_seconds) as processes:
         if _wait_until_ready(processes, urls, is_told):
@@ -88,6 +106,16 @@ def serve_command(
             _require_running(processes)
             time.sleep(POLL_SECONDS)
         click.echo("Draining.")
+
+
+def _given(**options: str | int | Path | None) -> list[str]:
+    """Return options as a command line has them, without those that are not set."""
+    return [
+        part
+        for name, value in options.items()
+        if value
+        for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
 
 
 @contextmanager

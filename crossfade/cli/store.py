@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from crossfade.schema.tables import Surface
     from crossfade.store.contract import SlateStore
 
 WORKSPACE = click.option(
@@ -18,7 +17,13 @@ SURFACE = click.option(
     "--surface", "surface_name", default="discover_weekly", show_default=True, help="Whose playlists."
 )
 STORE = click.option(
-    "--store", "store_url", default="", help="redis://HOST:PORT/DB; else the workspace's own."
+    "--store",
+    "store_url",
+    default="",
+    help="redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else the workspace's own.",
+)
+VARIANT = click.option(
+    "--variant", default="", help="EXPERIMENT.VARIANT whose own playlists are meant; else everybody's."
 )
 
 
@@ -31,15 +36,18 @@ def store_group() -> None:
 @WORKSPACE
 @SURFACE
 @STORE
+@VARIANT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def generations_command(workspace_dir: Path, *, surface_name: str, store_url: str, as_json: bool) -> None:
+def generations_command(
+    workspace_dir: Path, *, surface_name: str, store_url: str, variant: str, as_json: bool
+) -> None:
     """List the published generations; a star marks the live one.
 
     \b
     Example:
       crossfade store generations --workspace workspace
     """
-    store, surface = _opened(workspace_dir, surface_name, store_url)
+    store, surface = _opened(workspace_dir, surface_name, store_url, variant)
     live = store.live(surface)
     generations = store.generations(surface)
     if not generations and not as_json:
@@ -60,21 +68,25 @@ def generations_command(workspace_dir: Path, *, surface_name: str, store_url: st
 @WORKSPACE
 @SURFACE
 @STORE
-def rollback_command(workspace_dir: Path, *, surface_name: str, store_url: str) -> None:
+@VARIANT
+def rollback_command(workspace_dir: Path, *, surface_name: str, store_url: str, variant: str) -> None:
     """Make the generation before the live one live again, by one atomic write.
 
     \b
     Example:
       crossfade store rollback --workspace workspace --surface discover_weekly
+      crossfade store rollback --workspace workspace --variant louder.b
     """
-    store, surface = _opened(workspace_dir, surface_name, store_url)
+    store, surface = _opened(workspace_dir, surface_name, store_url, variant)
     left = store.live(surface)
     click.echo(f"{surface}: {left} -> {store.rollback(surface)}")
 
 
-def _opened(workspace_dir: Path, surface_name: str, store_url: str) -> tuple["SlateStore", "Surface"]:
+def _opened(workspace_dir: Path, surface_name: str, store_url: str, variant: str) -> tuple["SlateStore", str]:
     from crossfade.recommender.surfaces import surface_of
     from crossfade.recommender.workspace import Workspace
+    from crossfade.store.contract import variant_surface
     from crossfade.store.opening import opened
 
-    return opened(store_url, Workspace.open(workspace_dir)), surface_of(surface_name)
+    surface = variant_surface(surface_of(surface_name), variant)
+    return opened(store_url, Workspace.open(workspace_dir)), surface

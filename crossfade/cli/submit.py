@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from crossfade.cli.compile import PIPELINES, compiled, parameters, version_name
-from crossfade.cli.options import chosen_settings, settings_options
+from crossfade.cli.options import TRIGGER, chosen_settings, settings_options
 from crossfade.schema.errors import InputError
 
 
@@ -24,6 +24,7 @@ from crossfade.schema.errors import InputError
 @click.option(
     "--workspace", default="/mnt/crossfade/workspace", show_default=True, help="Workspace, likewise."
 )
+@TRIGGER
 @settings_options
 def submit_command(
     pipeline: str,
@@ -35,6 +36,7 @@ def submit_command(
     image: str | None,
     lake: str,
     workspace: str,
+    trigger: str,
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
@@ -52,7 +54,8 @@ def submit_command(
     text = compiled(pipeline, image or stamped_image())
     run = f"{pipeline}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     values = {"lake": lake, "workspace": workspace, "settings": settings.dumps(), "run": run}
-    arguments = {name: value for name, value in values.items() if name in parameters(text)}
+    told = values | ({"trigger": trigger} if trigger else {})
+    arguments = {name: value for name, value in told.items() if name in parameters(text)}
     with connect(host, _token(token_env), namespace) as server:
         version = server.upload(f"crossfade-{pipeline}", version_name(text), text)
         run_id = server.start(version, run, arguments, experiment)

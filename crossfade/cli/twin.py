@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -67,7 +68,7 @@ def generate(
     output: Path,
     describe: bool,
     as_json: bool,
-    **planted: float,
+    **planted: Any,
 ) -> None:
     """Write events, tracks, artists, playlists and users as Parquet, and the truth beside them.
 

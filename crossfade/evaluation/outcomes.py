@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from crossfade.evaluation.decision import Decision, Outcome
 from crossfade.evaluation.evaluation import EVERYONE
@@ -19,22 +19,31 @@ from crossfade.schema.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+STARTED_BY: Final = "Training was started by "
+
 
 @dataclass(frozen=True)
 class Judged:
-    """A challenger's evaluation and the gate's decision on it."""
+    """A challenger's evaluation and the gate's decision on it.
+
+    Args:
+        decision: The gate's.
+        suite: The evaluation.
+        trigger: What started the training, for example an alert; empty where a person or a schedule did.
+    """
 
     decision: Decision
     suite: Suite
+    trigger: str = ""
 
     @classmethod
-    def load(cls, decision: Path, evaluation: Path) -> "Judged":
+    def load(cls, decision: Path, evaluation: Path, trigger: str = "") -> "Judged":
         """Read what `gate_bundles` and `evaluate_bundle` wrote.
 
         Raises:
             IntegrityError: A file is damaged, or the two are of different bundles.
         """
-        judged = cls(Decision.load(decision), Suite.load(evaluation))
+        judged = cls(Decision.load(decision), Suite.load(evaluation), trigger)
         if judged.decision.challenger != judged.suite.recommender.bundle:
             raise IntegrityError(
                 f"The decision in {decision} is on bundle {judged.decision.challenger}, the evaluation in "
@@ -45,7 +54,8 @@ class Judged:
     @property
     def reason(self) -> str:
         """Why, in a sentence or more."""
-        return " ".join(self.decision.reasons)
+        started = [f"{STARTED_BY}{self.trigger}."] if self.trigger else []
+        return " ".join([*self.decision.reasons, *started])
 
     @property
     def figures(self) -> dict[str, list[float | None]]:

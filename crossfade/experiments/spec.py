@@ -159,6 +159,8 @@ class ExperimentSpec(_Part):
         names = [variant.name for variant in self.variants]
         if names[0] != CONTROL or len(set(names)) < len(names):
             raise ValueError(f"variants must be {CONTROL!r} first and have different names, got {names}")
+        if self.variants[0].service is not None:
+            raise ValueError("variants.0.service: control is answered by the gateway's own recommender")
         before = dict.fromkeys(self.treatments, 0.0)
         for place, step in enumerate(self.ramp):
             if set(step.shares) != set(self.treatments):

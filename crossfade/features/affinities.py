@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.pairs import Pairs, at
+from crossfade.features.lookups import of_pairs
+from crossfade.features.pairs import Pairs
 from crossfade.schema.ids import Rows
 
 Columns = dict[str, npt.NDArray[np.floating]]
@@ -33,24 +34,28 @@ def artist_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, *, has
     kept = history >= 0
     entries = queries.keep(kept)
     pairs = Pairs.of(entries.owners, history[kept], len(catalogue.artists))
-    places = pairs.places(catalogue.artist_rows[rows])
     days = (queries.as_of[pairs.owners] - pairs.latest(entries.seconds)) / SECONDS_PER_DAY
-    played = at(pairs.total(entries.strengths > 0), places, 0)
-    listens = np.diff(queries.positives.offsets)[:, None]
-    return {
+    played = pairs.total(entries.strengths > 0).astype(np.float32)
+    listens = np.diff(queries.positives.offsets)[pairs.owners]
+    columns = {
         "user_artist_listens_log": np.log1p(played),
-        "user_artist_strength": at(pairs.total(entries.strengths), places, 0),
+        "user_artist_strength": pairs.total(entries.strengths),
         "user_artist_share": played / np.maximum(listens, 1),
-        "user_artist_days_since_last": at(days if has_time else np.full(len(days), np.nan), places, np.nan),
-        "user_artist_in_last_session": at(pairs.total(queries.in_last_session[kept]) > 0, places, 0),
-        "user_album_listens_log": np.log1p(_album_listens(queries.positives, rows, catalogue)),
+        "user_artist_days_since_last": days if has_time else np.full(len(days), np.nan),
+        "user_artist_in_last_session": pairs.total(queries.in_last_session[kept]) > 0,
     }
+    values = np.stack(list(columns.values()), axis=1).astype(np.float32)
+    missing = np.array([0, 0, 0, np.nan, 0], np.float32)
+    found = of_pairs(pairs, values, missing, catalogue.artist_rows[rows])
+    return {**dict(zip(columns, found, strict=True)), **_of_albums(queries.positives, rows, catalogue)}
 
 
-def _album_listens(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
+def _of_albums(liked: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
     albums = catalogue.album_rows[liked.track_rows]
     pairs = Pairs.of(liked.owners[albums >= 0], albums[albums >= 0], len(catalogue.albums))
-    return at(pairs.total(np.ones(len(pairs.members))), pairs.places(catalogue.album_rows[rows]), 0)
+    listens = np.log1p(pairs.total(np.ones(len(pairs.members))).astype(np.float32))
+    found = of_pairs(pairs, listens[:, None], np.zeros(1, np.float32), catalogue.album_rows[rows])
+    return {"user_album_listens_log": found[0]}
 
 
 def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
@@ -59,12 +64,10 @@ def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Colu
     NaN where the track has no genres or the history has none.
     """
     liked = queries.positives
-    session = liked.keep(liked.in_last_session)
-    genres = catalogue.genre_rows[rows]
-    num_genres = len(catalogue.genres)
+    session = liked.last_sessions
     return {
-        "user_genre_affinity": _genre_cosine(liked, genres, catalogue.genre_rows, num_genres),
-        "session_genre_affinity": _genre_cosine(session, genres, catalogue.genre_rows, num_genres),
+        "user_genre_affinity": _genre_cosine(liked, rows, catalogue),
+        "session_genre_affinity": _genre_cosine(session, rows, catalogue),
     }
 
 
@@ -73,36 +76,41 @@ def typicality(genres: Rows) -> npt.NDArray[np.float64]:
     return np.where(genres >= 0, 1 / (1 + np.arange(genres.shape[-1])), 0.0)
 
 
-def _genre_cosine(liked: Queries, genres: Rows, genre_rows: Rows, num_genres: int) -> Floats:
-    """Compare genre profiles of histories with genres [n, c, g] of candidates."""
+def _genre_cosine(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
+    """Compare genre profiles of histories with the genres of candidates [n, c]."""
+    genre_rows, num_genres = catalogue.genre_rows, len(catalogue.genres)
     played = genre_rows[liked.track_rows]
     known = played >= 0
     owners = np.repeat(liked.owners, played.shape[1])[known.ravel()]
     pairs = Pairs.of(owners, played[known], num_genres)
     profile = pairs.total(typicality(played)[known])
     norms = np.sqrt(np.bincount(pairs.owners, profile**2, len(liked)))
-    places = pairs.places(genres)
-    cosines = np.full(genres.shape[:2], np.nan, np.float32)
-    _profile_cosines((genres, places), (profile, norms), cosines)
+    # Pairs stand in the order of their entries, so those of a query stand together.
+    offsets = np.searchsorted(pairs.owners, np.arange(len(liked) + 1))
+    profiles = (offsets, pairs.keys % max(num_genres, 1), profile, norms)
+    cosines = np.full(rows.shape, np.nan, np.float32)
+    _profile_cosines((rows, genre_rows), profiles, np.zeros(num_genres), cosines)
     return cosines
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile_cosines(tracks, profiles, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [n, c] of genres [n, c, g], whose places in the profiles are given, where both have a length."""
-    (genres, places), (profile, norms) = tracks, profiles
-    for query in range(len(genres)):
-        for track in range(genres.shape[1]):
+def _profile_cosines(tracks, profiles, mass, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [n, c] of tracks' genres with profiles where both have a length; mass [num_genres] is 0 before and after."""
+    (rows, genre_rows), (offsets, genres, profile, norms) = tracks, profiles
+    for query in range(len(rows)):
+        for pair in range(offsets[query], offsets[query + 1]):
+            mass[genres[pair]] = profile[pair]
+        for track in range(rows.shape[1] if norms[query] > 0 else 0):
             product, squares = 0.0, 0.0
-            for i in range(genres.shape[2]):
-                weight = 1.0 / (1 + i)  # as `typicality`
-                if genres[query, track, i] >= 0:
+            for i in range(genre_rows.shape[1]):
+                genre, weight = genre_rows[rows[query, track], i], 1.0 / (1 + i)  # as `typicality`
+                if genre >= 0:
                     squares += weight * weight
-                if places[query, track, i] >= 0:
-                    product += profile[places[query, track, i]] * weight
-            length = norms[query] * np.sqrt(squares)
-            if length > 0:
-                cosines[query, track] = product / length
+                    product += mass[genre] * weight
+            if squares > 0:
+                cosines[query, track] = product / (norms[query] * np.sqrt(squares))
+        for pair in range(offsets[query], offsets[query + 1]):
+            mass[genres[pair]] = 0.0
 
 
 def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Columns:
@@ -112,14 +120,14 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Co
     last 20 positives.
     """
     liked = queries.positives
-    means = _vectors(liked.last_tracks(LAST_POSITIVES), track_vectors).sum(axis=1)
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    means = means / np.where(lengths > 0, lengths, np.nan)
-    last = liked.keep(liked.in_last_session).last_tracks(LAST_OF_SESSION)
-    return {
-        "user_track_vector_cosine": products(track_vectors, rows.astype(np.int32), means.astype(np.float32)),
-        "session_track_vector_cosine": _largest_cosines(track_vectors, rows.astype(np.int32), last),
-    }
+    sums = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
+    _add_up(track_vectors, liked.last_tracks(LAST_POSITIVES), sums)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    means = sums / np.where(lengths > 0, lengths, np.nan)
+    last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
+    found = np.empty((2, *rows.shape), np.float32)
+    _cosines(track_vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
+    return {"user_track_vector_cosine": found[0], "session_track_vector_cosine": found[1]}
 
 
 def products(track_vectors: Floats, rows: Rows, vectors: Floats) -> Floats:
@@ -140,24 +148,34 @@ def _multiply(track_vectors, rows, vectors, found):  # type: ignore[no-untyped-d
 
 
 # Compiled, since a stack of small matrix products keeps BLAS' threads waiting for each other: seconds a batch on a
-# machine with other work.
+# machine with other work. Both products in one pass, since a track's vector is far away in memory.
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _largest_cosines(track_vectors, rows, history):  # type: ignore[no-untyped-def]
-    """Return each track's largest cosine [n, c] with the padded history [n, h] of its query, NaN without any."""
-    largest = np.full(rows.shape, np.nan, np.float32)
+def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-def]
+    """Fill found [2, n, c] with each track's cosine with its query's mean [n, dim], and the largest with its history's.
+
+    Histories are padded rows [n, h]; the largest of none is NaN.
+    """
+    means, histories_rows = histories
     for query in range(len(rows)):
-        played = track_vectors[history[query][history[query] >= 0]]
-        for place in range(rows.shape[1] if len(played) else 0):
-            best = np.float32(-np.inf)
+        played = track_vectors[histories_rows[query][histories_rows[query] >= 0]]
+        for place in range(rows.shape[1]):
+            row, product = rows[query, place], np.float32(0)
+            for i in range(track_vectors.shape[1]):
+                product += track_vectors[row, i] * means[query, i]
+            found[0, query, place] = product
+            best = np.float32(-np.inf) if len(played) else np.float32(np.nan)
             for other in range(len(played)):
                 cosine = np.float32(0)
                 for i in range(track_vectors.shape[1]):
-                    cosine += track_vectors[rows[query, place], i] * played[other, i]
+                    cosine += track_vectors[row, i] * played[other, i]
                 best = max(best, cosine)
-            largest[query, place] = best
-    return largest
+            found[1, query, place] = best
 
 
-def _vectors(rows: Rows, track_vectors: Floats) -> Floats:
-    """Return the vectors [n, k, d] of padded rows [n, k], zeros where padded."""
-    return np.asarray(track_vectors[np.maximum(rows, 0)] * (rows >= 0)[..., None], np.float32)
+@numba.njit(cache=True, nogil=True)
+def _add_up(track_vectors, rows, sums):  # type: ignore[no-untyped-def]
+    """Add the vectors of padded rows [n, h] to sums [n, dim]."""
+    for query in range(len(rows)):
+        for row in rows[query]:
+            for i in range(track_vectors.shape[1] if row >= 0 else 0):
+                sums[query, i] += track_vectors[row, i]

@@ -18,6 +18,8 @@ from crossfade.schema.ids import NO_ROW, IdMap, Rows
 GENRES_PER_TRACK: Final = 5
 ARTISTS_PER_TRACK: Final = 4
 UNKNOWN_DAY: Final = np.iinfo(np.int32).min
+LONG_AGO: Final = -(1 << 30)
+UNAVAILABLE: Final = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,15 @@ class Catalogue:
         """[num_tracks] int32 days since 1970-01-01, the smallest int32 where unknown."""
         days = self.table.column(c.RELEASE_DATE).cast(pa.int32())
         return np.asarray(pc.fill_null(days, int(UNKNOWN_DAY)).to_numpy(), np.int32)
+
+    @cached_property
+    def states(self) -> Rows:
+        """[num_tracks] int32: twice the release day, plus 1 if explicit, or `UNAVAILABLE`: one read where filters need three.
+
+        An unknown day counts as `LONG_AGO`.
+        """
+        days = np.where(self.release_days == UNKNOWN_DAY, LONG_AGO, self.release_days)
+        return np.where(self.available, 2 * days + self.explicit, UNAVAILABLE).astype(np.int32)
 
     @cached_property
     def audio(self) -> npt.NDArray[np.float32]:

@@ -155,6 +155,8 @@ class Queries:
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":
         """Return the same queries with only the history entries selected by a [m] bool mask."""
+        if mask.all():
+            return self
         counts = np.bincount(self.owners[mask], minlength=len(self))
         return replace(
             self,
@@ -169,6 +171,11 @@ class Queries:
     def positives(self) -> "Queries":
         """The same queries with only positive history entries."""
         return self.keep(self.strengths > 0)
+
+    @cached_property
+    def last_sessions(self) -> "Queries":
+        """The same queries with only the entries of their last session."""
+        return self.keep(self.in_last_session)
 
     @cached_property
     def places_from_end(self) -> Int64s:

@@ -86,8 +86,15 @@ def _find(columns, first, width, pairs, found):  # type: ignore[no-untyped-def]
     for query in range(len(columns)):
         for place in range(columns.shape[1]):
             if columns[query, place] >= 0:
-                key = np.int64(first + query) * width + columns[query, place]
-                found[query, place] = table[_slot(key, table, keys)]
+                found[query, place] = find(
+                    np.int64(first + query) * width + columns[query, place], table, keys
+                )
+
+
+@numba.njit(cache=True, nogil=True)
+def find(key, table, keys):  # type: ignore[no-untyped-def]
+    """Return the pair of a key, -1 where there is none, for other kernels; `table` and `keys` are those of `Pairs`."""
+    return table[_slot(key, table, keys)]
 
 
 @numba.njit(cache=True, nogil=True)

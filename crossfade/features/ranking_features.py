@@ -3,8 +3,6 @@
 Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,9 +10,10 @@ from crossfade.features.affinities import artist_affinities, genre_affinities, v
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
+from crossfade.features.lookups import of_rows
 from crossfade.features.pairs import at
 from crossfade.features.session_features import session_features
-from crossfade.features.statistics import NEVER, Statistics
+from crossfade.features.statistics import ARTIST_COLUMNS, NEVER, TRACK_COLUMNS, Statistics
 from crossfade.features.user_statistics import UserStatistics
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
@@ -47,25 +46,25 @@ def ranking_features(
         history. Counts of an empty history are 0. All features of a padded candidate are NaN.
     """
     rows = np.maximum(candidates.rows, 0)
-    features = np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     if not len(catalogue) or not rows.size:
-        return features
+        return np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     has_time = bool(statistics.has_time[0])
-    groups = [
-        _of_sources(candidates, task),
-        _of_tracks(queries, rows, catalogue, statistics),
-        _of_users(queries, catalogue, statistics),
-        artist_affinities(queries, rows, catalogue, has_time=has_time),
-        genre_affinities(queries, rows, catalogue),
-        vector_affinities(queries, rows, track_vectors),
-    ]
+    told = {
+        **_of_sources(candidates, task),
+        **_of_tracks(queries, rows, catalogue, statistics),
+        **_of_users(queries, catalogue, statistics),
+        **artist_affinities(queries, rows, catalogue, has_time=has_time),
+        **genre_affinities(queries, rows, catalogue),
+        **vector_affinities(queries, rows, track_vectors),
+    }
     if task is NEXT_TRACK:
-        groups.append(session_features(queries, rows, catalogue, track_vectors, has_time=has_time))
-    for group in groups:
-        for name, values in group.items():
-            features[..., task.features.index(name)] = values
-    features[candidates.rows < 0] = np.nan
-    return features
+        told |= session_features(queries, rows, catalogue, track_vectors, has_time=has_time)
+    # The values of a feature stand together: so they are written, and so symmetric trees read them.
+    features = np.empty((len(task.features), *rows.shape), np.float32)
+    for place, name in enumerate(task.features):
+        features[place] = told[name]
+    features[:, candidates.rows < 0] = np.nan
+    return np.moveaxis(features, 0, -1)
 
 
 def _of_sources(candidates: Candidates, task: Task) -> Columns:
@@ -81,33 +80,16 @@ def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: S
     """Return what is known of each candidate [n, c] and its artist, from everybody's listens."""
     today = queries.as_of[:, None] / SECONDS_PER_DAY
     released, first = catalogue.release_days[rows], statistics.track_first_seconds[rows]
-    artists, listens = catalogue.artist_rows[rows], statistics.track_listens
-    week, month = statistics.track_listens_7d, statistics.track_listens_28d
+    artists = catalogue.artist_rows[rows]
     of_artist = at(statistics.artist_listens, artists, np.nan)
     return {
-        "track_listens_log": _read(np.log1p, rows, listens),
-        "track_listens_7d_log": _read(np.log1p, rows, week),
-        "track_trend": _read(lambda w, m: np.log((w + 1) / (m / 4 + 1)), rows, week, month),
-        "track_listeners_log": _read(np.log1p, rows, statistics.track_listeners),
-        "track_skip_rate": statistics.track_skip_rate[rows],
-        "track_save_rate": statistics.track_save_rate[rows],
+        **dict(zip(TRACK_COLUMNS, of_rows(statistics.of_tracks, rows), strict=True)),
+        **dict(zip(ARTIST_COLUMNS, of_rows(statistics.of_artists, artists), strict=True)),
         "track_age_days": np.where(released == UNKNOWN_DAY, np.nan, np.floor(today) - released),
         "track_days_since_first": np.where(first == NEVER, np.nan, today - first / SECONDS_PER_DAY),
         "track_country_share": statistics.country_share(queries.country_rows, rows),
-        "track_artist_share": listens[rows] / np.maximum(of_artist, 1),
-        "artist_listens_log": np.log1p(of_artist),
-        "artist_listeners_log": np.log1p(at(statistics.artist_listeners, artists, np.nan)),
-        "artist_tracks_log": np.log1p(at(statistics.artist_tracks, artists, np.nan)),
+        "track_artist_share": statistics.track_listens[rows] / np.maximum(of_artist, 1),
     }
-
-
-def _read(
-    formula: Callable[..., npt.NDArray[np.floating]], rows: Rows, *columns: npt.NDArray[np.generic]
-) -> npt.NDArray[np.floating]:
-    """Apply a formula to columns [num_tracks] and read rows of it, in the order that is less work."""
-    if rows.size < len(columns[0]):
-        return formula(*(column[rows] for column in columns))
-    return formula(*columns)[rows]
 
 
 def _of_users(queries: Queries, catalogue: Catalogue, statistics: Statistics) -> Columns:

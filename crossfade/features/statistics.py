@@ -1,6 +1,7 @@
 """How tracks and artists fare with everybody, as of a moment: what a ranker knows of them besides content."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Interactions
+from crossfade.features.lookups import of_countries
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
 
@@ -22,6 +24,15 @@ PRIOR_PLAYS: Final = 20.0
 TOP_COUNTRIES: Final = 20  # with most listens; others have too few listens by track to say anything
 # A listen is 1 at most, so what is stronger is a save, like or playlist add (lake.save_strength).
 LISTEN_STRENGTH: Final = 1.0
+TRACK_COLUMNS: Final = (
+    "track_listens_log",
+    "track_listens_7d_log",
+    "track_trend",
+    "track_listeners_log",
+    "track_skip_rate",
+    "track_save_rate",
+)
+ARTIST_COLUMNS: Final = ("artist_listens_log", "artist_listeners_log", "artist_tracks_log")
 
 
 @dataclass(frozen=True)
@@ -87,17 +98,39 @@ class Statistics:
         """
         if not len(self.country_shares):
             return np.full(track_rows.shape, np.nan, np.float32)
-        share = np.where(country_rows >= 0, self.country_shares[country_rows], np.nan)[:, None]
-        wanted = country_rows[:, None].astype(np.int64) * len(self.track_listens) + track_rows
-        places = np.minimum(np.searchsorted(self.country_keys, wanted), max(len(self.country_keys) - 1, 0))
-        hit = (
-            self.country_keys[places] == wanted
-            if len(self.country_keys)
-            else np.zeros(wanted.shape, np.bool_)
+        shares = np.where(country_rows >= 0, self.country_shares[country_rows], np.float32(np.nan))
+        plays = (self.track_listens, PRIOR_PLAYS)
+        return of_countries(track_rows, self._countries_of_tracks, (country_rows, shares), plays)
+
+    @cached_property
+    def _countries_of_tracks(self) -> tuple[Int64s, Rows, Floats]:
+        """Offsets [num_tracks + 1] and, of each track, its countries and the listens there."""
+        width = max(len(self.track_listens), 1)
+        order = np.argsort(self.country_keys % width, kind="stable")
+        countries, tracks = np.divmod(self.country_keys[order], width)
+        counts = np.bincount(tracks, minlength=len(self.track_listens))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return offsets, countries.astype(np.int32), self.country_listens[order]
+
+    @cached_property
+    def of_tracks(self) -> Floats:
+        """[num_tracks, 6] float32 what a ranker reads of a track, in the order of `TRACK_COLUMNS`."""
+        week, month = self.track_listens_7d, self.track_listens_28d
+        columns = (
+            np.log1p(self.track_listens),
+            np.log1p(week),
+            np.log((week + 1) / (month / 4 + 1)),
+            np.log1p(self.track_listeners),
+            self.track_skip_rate,
+            self.track_save_rate,
         )
-        there = np.where(hit, self.country_listens[places] if len(self.country_keys) else 0, 0)
-        shares = (there + PRIOR_PLAYS * share) / (self.track_listens[track_rows] + PRIOR_PLAYS)
-        return np.asarray(shares, np.float32)
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    @cached_property
+    def of_artists(self) -> Floats:
+        """[num_artists, 3] float32 what a ranker reads of an artist, in the order of `ARTIST_COLUMNS`."""
+        counts = (self.artist_listens, self.artist_listeners, self.artist_tracks)
+        return np.log1p(np.stack(counts, axis=1)).astype(np.float32)
 
     def save(self, directory: Path) -> None:
         """Write `statistics.arrow`: one row, each column one list."""

@@ -1,12 +1,14 @@
 """What accounts play hour by hour: all that bot rules look at. Pure functions of ibis tables; any ibis engine runs them."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.composing import composed
-from crossfade.lake.portable import first_of, milliseconds
+from crossfade.lake.engine import Keep
+from crossfade.lake.portable import bit_or, first_of, milliseconds
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
 from crossfade.schema.tables import EventType
@@ -20,6 +22,7 @@ VISIT_KEY: Final = (c.USER_ID, c.DAY, *PLACE)
 SPOT: Final = "spot"
 IS_COUNTRY: Final = "is_country"
 SPOT_KEY: Final = (c.USER_ID, SPOT)
+SUMS: Final = ("listens", "timed", "just_over", "cut", "jumps", "travels")
 
 
 def hour_key(events: ir.Table) -> dict[str, ir.Value]:
@@ -76,6 +79,82 @@ def hours(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
         jumps=rows.is_jump.sum(),
         travels=rows.is_travel.sum(),
     )
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What accounts play, summed up as far as rules can do with.
+
+    Args:
+        hours: What `hours` returned, of all accounts.
+        days: What `spot_days` made of them: most rules look no further.
+        spots: What `spots` made of these: of the accounts that have several.
+    """
+
+    hours: ir.Table
+    days: ir.Table
+    spots: ir.Table
+
+    @classmethod
+    def of(cls, hours: ir.Table, homes: ir.Table, kept: Keep) -> "Habits":
+        """Sum up hours; the sums are kept, since nearly every rule reads them.
+
+        Args:
+            hours: What `hours` returned.
+            homes: What `homes` returned.
+            kept: See `Engine.kept`.
+        """
+        days = kept("bot_spot_days", spot_days(hours))
+        return cls(hours, days, kept("bot_spots", spots(days, homes)))
+
+
+@composed
+def spot_days(hours: ir.Table) -> ir.Table:
+    """Sum up hours by account, day and spot.
+
+    Args:
+        hours: What `hours` returned.
+
+    Returns:
+        user_id, day, spot, is_country, the sums of `hours`, the first and last hour, and `active`: a bit for each hour.
+    """
+    rows = with_spot(hours)
+    sums = {name: rows[name].sum() for name in SUMS}
+    hour_bit = ibis.literal(1) << rows[c.HOUR].hour()
+    return rows.group_by([c.USER_ID, c.DAY, SPOT, IS_COUNTRY]).agg(
+        **sums, first=rows[c.HOUR].min(), last=rows[c.HOUR].max(), active=bit_or(hour_bit)
+    )
+
+
+@composed
+def homes(users: ir.Table) -> ir.Table:
+    """Return where users live, as far as that is known: user_id, home.
+
+    Args:
+        users: The users, each once.
+    """
+    return users.filter(users[c.COUNTRY].notnull()).select(c.USER_ID, home=users[c.COUNTRY])
+
+
+@composed
+def spots(days: ir.Table, homes: ir.Table) -> ir.Table:
+    """Return the spots of accounts that have several: listens, jumps, and `rank`: 0 is the usual one.
+
+    That is the country where the user lives, if they ever play there; else the spot that was used over the longest time.
+
+    Args:
+        days: What `spot_days` returned.
+        homes: What `homes` returned.
+    """
+    sums = days.group_by([*SPOT_KEY, IS_COUNTRY]).agg(
+        listens=days.listens.sum(), jumps=days.jumps.sum(), first=days["first"].min(), last=days["last"].max()
+    )
+    found = sums.left_join(homes, c.USER_ID).drop(f"{c.USER_ID}_right")
+    span = milliseconds(found["last"]) - milliseconds(found["first"])
+    is_home = (found[IS_COUNTRY] & (found[SPOT] == found.home)).fill_null(False)
+    order = [is_home.desc(), span.desc(), found.listens.desc(), found[SPOT], found[IS_COUNTRY]]
+    ranked = found.mutate(rank=ibis.row_number().over(group_by=found[c.USER_ID], order_by=order))
+    return ranked.semi_join(ranked.filter(ranked.rank == 1), c.USER_ID)
 
 
 @composed

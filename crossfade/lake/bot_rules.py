@@ -9,9 +9,9 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from crossfade.lake.activity import VISIT_KEY, held, is_just_over, with_artist
+from crossfade.lake.activity import VISIT_KEY, Habits, held, is_just_over, with_artist
 from crossfade.lake.composing import composed
-from crossfade.lake.portable import milliseconds, spread
+from crossfade.lake.portable import bit_count, bit_or, milliseconds, spread
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
 
@@ -75,16 +75,13 @@ def metronomes(plays: ir.Table, hours: ir.Table, bots: BotSettings) -> ir.Table:
 
 
 @composed
-def round_the_clock(hours: ir.Table, bots: BotSettings) -> ir.Table:
+def round_the_clock(habits: Habits, bots: BotSettings) -> ir.Table:
     """Find runs of hours, each with plays, that are longer than anybody stays awake; `measure` is the run's hours."""
-    days = hours.group_by(list(_DAY)).agg(most_hours=hours.count())  # one is several rows at several places
+    days = habits.days.group_by(list(_DAY)).agg(active=bit_or(habits.days.active))
     # A run touches two days, and has half of its hours in one of them, or fills a day.
-    long_days = days.filter(days.most_hours >= min(bots.awake_hours // 2, 24))
-    active = (
-        hours.semi_join(long_days.select(c.USER_ID).distinct(), c.USER_ID)
-        .select(c.USER_ID, c.HOUR)
-        .distinct()
-    )
+    long_days = days.filter(bit_count(days.active) >= min(bots.awake_hours // 2, 24))
+    hours = habits.hours.semi_join(long_days.select(c.USER_ID).distinct(), c.USER_ID)
+    active = hours.select(c.USER_ID, c.HOUR).distinct()
     number = milliseconds(active[c.HOUR]) // 3_600_000
     place = ibis.row_number().over(group_by=active[c.USER_ID], order_by=active[c.HOUR])
     numbered = active.mutate(run=number - place)

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake.composing import composed
+from crossfade.lake.portable import bit_count, bit_or
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings
 
@@ -22,7 +23,7 @@ MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution (Rousseeuw and Croux 19
 
 
 @composed
-def account_scores(hours: ir.Table, bots: BotSettings) -> ir.Table:
+def account_scores(days: ir.Table, bots: BotSettings) -> ir.Table:
     """Score accounts by robust distances from the median account, added up over what is odd about them.
 
     Each feature's distance is (value - median) / (1.4826 * median absolute deviation), counted in the odd direction only and
@@ -30,13 +31,13 @@ def account_scores(hours: ir.Table, bots: BotSettings) -> ir.Table:
     `score_prior_plays` plays, so that a few plays prove little.
 
     Args:
-        hours: What `activity.hours` returned, of the accounts and hours to score.
+        days: What `activity.spot_days` returned, of the accounts and hours to score.
         bots: The keys that begin with `score`.
 
     Returns:
         user_id, listens, score (float64), for accounts with at least `score_plays` listens.
     """
-    accounts = _accounts(hours).filter(lambda t: t.listens >= bots.score_plays)
+    accounts = _accounts(days).filter(lambda t: t.listens >= bots.score_plays)
     middles = accounts.agg(**{f"{name}_middle": accounts[name].median() for name in FEATURES})
     placed = accounts.cross_join(middles)
     spreads = placed.agg(
@@ -51,14 +52,13 @@ def account_scores(hours: ir.Table, bots: BotSettings) -> ir.Table:
     return placed.select(c.USER_ID, "listens", score=sum(odds[1:], odds[0]).round(DECIMALS))
 
 
-def _accounts(hours: ir.Table) -> ir.Table:
-    sums = hours.group_by(c.USER_ID).agg(
-        listens=hours.listens.sum(),
-        timed=hours.timed.sum(),
-        just_over=hours.just_over.sum(),
-        cut=hours.cut.sum(),
-        num_hours=hours[c.HOUR].nunique(),
-        num_days=hours[c.DAY].nunique(),
+def _accounts(days: ir.Table) -> ir.Table:
+    counts = {name: days[name].sum() for name in ("listens", "timed", "just_over", "cut")}
+    whole = days.group_by([c.USER_ID, c.DAY]).agg(**counts, active=bit_or(days.active))
+    sums = whole.group_by(c.USER_ID).agg(
+        **{name: whole[name].sum() for name in counts},
+        num_hours=bit_count(whole.active).sum(),
+        num_days=whole.count(),
     )
     timed = (sums.timed > 0).ifelse(sums.timed, ibis.null("int64"))
     return sums.mutate(

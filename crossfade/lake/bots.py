@@ -4,7 +4,6 @@ Flags look at everything up to the refresh, also at what comes after a listen: t
 likes, so an account found out later is left out of what was learnt from earlier, too. Equal events and lists give equal flags.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import ibis
@@ -12,9 +11,10 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from crossfade.lake import activity, bot_intruders, bot_rules
-from crossfade.lake.activity import HOUR_KEY
+from crossfade.lake.activity import HOUR_KEY, Habits
 from crossfade.lake.bot_score import account_scores
 from crossfade.lake.composing import composed
+from crossfade.lake.engine import Keep
 from crossfade.lake.layout import BOTS, BOTS_SCHEMA, SILVER_SCHEMAS
 from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
@@ -30,8 +30,6 @@ FORGET: Final = "forget"  # neither list any more: the rules decide again
 
 HELD: Final = (*HOUR_KEY, c.RULE, c.MEASURE, c.LISTENS)
 _HELD_SCHEMA: Final = pa.schema([BOTS_SCHEMA.field(name) for name in HELD])
-
-Keep = Callable[[str, ir.Table], ir.Table]
 
 
 @composed
@@ -61,12 +59,12 @@ def as_held(rows: ir.Table) -> ir.Table:
 
 
 def flags(
-    hours: ir.Table, by_day: ir.Table, intruded: ir.Table, lists: ir.Table, bots: BotSettings, *, kept: Keep
+    habits: Habits, by_day: ir.Table, intruded: ir.Table, lists: ir.Table, bots: BotSettings, *, kept: Keep
 ) -> ir.Table:
     """Return what is held against accounts: a row for an hour at a place, or for a whole account, and a rule.
 
     Args:
-        hours: What `activity.hours` returned, of all accounts: the score compares them with each other.
+        habits: Of all accounts: the score compares them with each other.
         by_day: What `day_rules` returned.
         intruded: What `bot_intruders.intruders` returned.
         lists: What people decided, newest counts: user_id, list, imported_at.
@@ -78,15 +76,16 @@ def flags(
         the account stands on the allow list).
     """
     machine = as_held(by_day)
-    for rule in (bot_rules.round_the_clock(hours, bots), bot_intruders.impossible_travel(hours, bots)):
+    for rule in (bot_rules.round_the_clock(habits, bots), bot_intruders.impossible_travel(habits, bots)):
         machine = machine.union(as_held(rule))
     machine = kept("bot_machine_hours", machine)
     found = kept("bot_held_hours", as_held(machine).union(as_held(intruded)))
-    rest = hours.anti_join(found, HOUR_KEY)
-    whole = found
-    for accounts in (_odd(rest, bots), _mostly(hours, machine, bots), _denied(hours, newest_lists(lists))):
+    decided = newest_lists(lists)
+    shares = kept("bot_shares", _shares(habits, machine, bots))
+    whole = found.union(as_held(_mostly_there(habits, machine, shares)))
+    for accounts in (_odd(_rest(habits, found), bots), _mostly(shares), _denied(habits, decided)):
         whole = whole.union(_whole(accounts, found))
-    allowed = newest_lists(lists).filter(lambda t: t[c.LIST] == ALLOW).select(allowed=c.USER_ID)
+    allowed = decided.filter(lambda t: t[c.LIST] == ALLOW).select(allowed=c.USER_ID)
     judged = whole.left_join(allowed, whole[c.USER_ID] == allowed.allowed)
     return judged.mutate(**{c.IS_FLAGGED: judged.allowed.isnull()}).select(SILVER_SCHEMAS[BOTS].names)
 
@@ -113,6 +112,13 @@ def newest_lists(lists: ir.Table) -> ir.Table:
     return lists.mutate(place=last).filter(lambda t: t.place == 0).select(c.USER_ID, c.LIST)
 
 
+def _rest(habits: Habits, found: ir.Table) -> ir.Table:
+    """Return `activity.spot_days` of the hours that no rule holds against accounts; most have no other ones."""
+    theirs = habits.hours.semi_join(found, c.USER_ID).anti_join(found, HOUR_KEY)
+    others = habits.days.anti_join(found, c.USER_ID)
+    return others.union(activity.spot_days(theirs).select(others.columns).cast(others.schema()))
+
+
 def _odd(rest: ir.Table, bots: BotSettings) -> ir.Table:
     """Return the accounts whose hours that no rule holds against them are too unlike all others'."""
     scores = account_scores(rest, bots)
@@ -120,20 +126,42 @@ def _odd(rest: ir.Table, bots: BotSettings) -> ir.Table:
     return found.select(c.USER_ID, "listens", **{c.MEASURE: found.score, c.RULE: ibis.literal(ODD)})
 
 
-def _mostly(hours: ir.Table, machine: ir.Table, bots: BotSettings) -> ir.Table:
-    """Return the accounts nearly all of whose plays are a machine's."""
+def _shares(habits: Habits, machine: ir.Table, bots: BotSettings) -> ir.Table:
+    """Return how much of an account's plays in a country is a machine's: user_id, country, listens, held, is_mostly."""
     is_machine = machine.select(*HOUR_KEY).distinct().mutate(is_machine=True)
-    rows = hours.semi_join(machine, c.USER_ID).left_join(is_machine, HOUR_KEY)
+    rows = habits.hours.semi_join(machine, c.USER_ID).left_join(is_machine, HOUR_KEY)
     weight = rows.is_machine.fill_null(False).ifelse(rows.listens, 0)
-    sums = rows.group_by(c.USER_ID).agg(
-        listens=rows.listens.sum(), **{c.MEASURE: weight.sum() / rows.listens.sum()}
+    sums = rows.group_by([c.USER_ID, c.COUNTRY]).agg(listens=rows.listens.sum(), held=weight.sum())
+    return sums.mutate(is_mostly=sums.held / sums.listens >= bots.account_share)
+
+
+def _mostly(shares: ir.Table) -> ir.Table:
+    """Return the accounts nearly all of whose plays are a machine's, in each country where they play."""
+    sums = shares.group_by(c.USER_ID).agg(
+        listens=shares.listens.sum(),
+        others=(~shares.is_mostly).sum(),
+        **{c.MEASURE: shares.held.sum() / shares.listens.sum()},
     )
-    return sums.filter(sums[c.MEASURE] >= bots.account_share).mutate(**{c.RULE: ibis.literal(MOSTLY)})
+    whole = sums.filter(sums.others == 0).drop("others")
+    return whole.mutate(**{c.RULE: ibis.literal(MOSTLY)})
 
 
-def _denied(hours: ir.Table, lists: ir.Table) -> ir.Table:
+def _mostly_there(habits: Habits, machine: ir.Table, shares: ir.Table) -> ir.Table:
+    """Return the other hours of accounts in countries where nearly all of their plays are a machine's, as they are not elsewhere.
+
+    There somebody else uses the account; what its owner plays at home says nothing of them.
+    """
+    others = shares.filter(~shares.is_mostly).select(c.USER_ID).distinct()
+    there = shares.filter(shares.is_mostly).semi_join(others, c.USER_ID)
+    key = [c.USER_ID, c.COUNTRY]
+    there = there.select(*key, **{c.MEASURE: there.held / there.listens})
+    rest = habits.hours.anti_join(machine, HOUR_KEY)
+    return activity.held(rest.inner_join(there, key), MOSTLY)
+
+
+def _denied(habits: Habits, lists: ir.Table) -> ir.Table:
     denied = lists.filter(lists[c.LIST] == DENY).select(c.USER_ID)
-    counts = hours.semi_join(denied, c.USER_ID).group_by(c.USER_ID).agg(listens=ibis._.listens.sum())
+    counts = habits.days.semi_join(denied, c.USER_ID).group_by(c.USER_ID).agg(listens=ibis._.listens.sum())
     rows = denied.left_join(counts, c.USER_ID).drop(f"{c.USER_ID}_right")
     return rows.mutate(
         listens=rows.listens.fill_null(0),

@@ -105,7 +105,13 @@ STEPS: Final = (
     ),
     _Step(
         silver_steps.BOTS_TABLE,
-        ("bronze/events", "bronze/tracks", silver_steps.LISTS_TABLE, silver_steps.HOURS_TABLE),
+        (
+            "bronze/events",
+            silver_steps.TRACKS_TABLE,
+            silver_steps.USERS_TABLE,
+            silver_steps.LISTS_TABLE,
+            silver_steps.HOURS_TABLE,
+        ),
         silver_steps.all_bots,
         silver_steps.updated_bots,
         sections=("lake", "bots"),
@@ -120,10 +126,12 @@ STEPS: Final = (
     _newest(ARTISTS),
     _newest(PLAYLISTS),
     _newest(USERS),
+    _Step(gold_steps.HEARD, ("silver/events",), gold_steps.heard_tracks, gold_steps.heard_tracks_update),
     _Step(
         "silver/tracks",
-        ("bronze/tracks", "silver/artists", "silver/events", "silver/playlists"),
+        ("bronze/tracks", "silver/artists", gold_steps.HEARD, "silver/playlists"),
         gold_steps.tracks,
+        gold_steps.tracks_update,
     ),
     _Step(
         "gold/interactions",

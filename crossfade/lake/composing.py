@@ -1,6 +1,7 @@
 """Remembers what functions of expressions composed: of a small lake, composing takes longer than computing."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache, wraps
 from typing import Final, ParamSpec
 
@@ -16,7 +17,8 @@ def composed(function: Callable[Arguments, ir.Table]) -> Callable[Arguments, ir.
     """Let a function compose anew only from other arguments; a process that refreshes several lakes composes once.
 
     Args:
-        function: Of tables and of hashable values, which alone decide on what it returns. Tables are equal if they are
+        function: Of tables, dataclasses of tables and hashable values, which alone decide on what it returns. Tables are equal
+            if they are
             composed alike from tables of equal names and columns, in whatever session.
     """
 
@@ -32,10 +34,26 @@ def composed(function: Callable[Arguments, ir.Table]) -> Callable[Arguments, ir.
     return remembered
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """A dataclass that holds tables, as what can be compared."""
+
+    kind: Callable[..., object]
+    values: tuple[object, ...]
+
+
 def _frozen(value: object) -> object:
     """Return what can be compared: of a table its operation."""
-    return value.op() if isinstance(value, ir.Table) else value
+    if isinstance(value, ir.Table):
+        return value.op()
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = tuple(getattr(value, field.name) for field in fields(value))
+        if any(isinstance(part, ir.Table) for part in parts):
+            return _Parts(type(value), tuple(map(_frozen, parts)))
+    return value
 
 
 def _thawed(value: object) -> object:
+    if isinstance(value, _Parts):
+        return value.kind(*map(_thawed, value.values))
     return value.to_expr() if isinstance(value, ops.Relation) else value

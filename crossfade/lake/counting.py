@@ -56,9 +56,9 @@ def counts(name: str, lake: Lake, session: Engine) -> TableCounts:
 
 def _duplicates(name: str, received: int, lake: Lake, session: Engine) -> int:
     """Count repeated events or keys in bronze, without looking at silver's rows."""
+    if not received:
+        return 0
     if name == EVENTS.name:
-        return int(note(lake, f"{SILVER}/{name}", DROPPED) or 0) if received else 0
-    bronze = session.table(
-        lake.files(BRONZE, name) if lake.has(BRONZE, name) else [], schema_of(f"{BRONZE}/{name}")
-    )
+        return int(note(lake, f"{SILVER}/{name}", DROPPED) or 0)
+    bronze = session.table(lake.files(BRONZE, name), schema_of(f"{BRONZE}/{name}"))
     return received - session.count(bronze.select(TABLES[name].required[0]).distinct())

@@ -1,6 +1,7 @@
 """What computes the lake's transformations, which are ibis expressions that know no engine; DuckDB here, Spark beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from crossfade.schema.tables import TIMESTAMP_TYPE
 BATCH_ROWS: Final = 1 << 17
 KIB_PER_GIB: Final = 1 << 20
 FEW_GIB: Final = 2.0
+Keep = Callable[[str, ir.Table], ir.Table]  # see `Engine.kept`
 
 
 class Engine(Protocol):
@@ -38,6 +40,9 @@ class Engine(Protocol):
 
     def count(self, expression: ir.Table) -> int:
         """Return the number of rows."""
+
+    def counts(self, *expressions: ir.Table) -> list[int]:
+        """Return the numbers of rows of several, found at once."""
 
     def rows(self, expression: ir.Table) -> pa.Table:
         """Compute an expression whole; for few rows. Timestamps have the zone UTC, as in files."""
@@ -79,12 +84,19 @@ class DuckDbEngine:
             return self._empty(schema)
         paths = tuple(map(str, files))
         if paths not in self._tables:  # files never change
-            rows = _without_zones(self._connection.read_parquet(paths, union_by_name=True))
-            view = self._connection.create_view(f"crossfade_{len(self._tables)}", rows)
-            self._tables[paths] = (
-                view.op().copy(schema=rows.schema()).to_expr()
-            )  # the same types, short expressions
+            self._tables[paths] = self._view(self._connection.read_parquet(paths, union_by_name=True))
         return self._tables[paths]
+
+    def _view(self, rows: ir.Table) -> ir.Table:
+        """Return `_without_zones` as a view, of which expressions stay short; written by hand, since ibis takes longer for it."""
+        name, schema = f"crossfade_{len(self._tables)}", rows.schema()
+        zoned = [each for each, kind in schema.items() if _is_zoned(kind)]
+        moments = ", ".join(f'make_timestamp(epoch_us("{each}")) AS "{each}"' for each in zoned)
+        listed = f"* REPLACE ({moments})" if zoned else "*"
+        self._connection.raw_sql(f'CREATE TEMP VIEW "{name}" AS SELECT {listed} FROM "{rows.get_name()}"')
+        kinds = {each: dt.timestamp if each in zoned else kind for each, kind in schema.items()}
+        view: ir.Table = ops.DatabaseTable(name, ibis.schema(kinds), self._connection).to_expr()
+        return view
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
@@ -98,6 +110,10 @@ class DuckDbEngine:
         """See `Engine.count`."""
         (found,) = self._connection.raw_sql(self._sql(expression.count().as_table())).fetchone()
         return int(found)
+
+    def counts(self, *expressions: ir.Table) -> list[int]:
+        """See `Engine.counts`."""
+        return told_counts(self.rows(all_counts(expressions)))
 
     def rows(self, expression: ir.Table) -> pa.Table:
         """See `Engine.rows`."""
@@ -146,6 +162,24 @@ def _compiled(connection: ibis.BaseBackend, rows: ops.Relation) -> str:
     return sql
 
 
+def _is_zoned(kind: dt.DataType) -> bool:
+    return bool(kind.is_timestamp() and kind.timezone)
+
+
+def all_counts(expressions: Sequence[ir.Table]) -> ir.Table:
+    """Return one row for each expression: its place and its number of rows, as `num_rows`."""
+    counts = [
+        rows.agg(num_rows=rows.count()).mutate(place=ibis.literal(place))
+        for place, rows in enumerate(expressions)
+    ]
+    return ibis.union(*counts)
+
+
+def told_counts(found: pa.Table) -> list[int]:
+    """Return the numbers of `all_counts`, in the order of the expressions."""
+    return [int(number) for number in found.sort_by("place").column("num_rows").to_pylist()]
+
+
 @ibis.udf.scalar.builtin(signature=((dt.timestamp,), dt.int64))  # type: ignore[untyped-decorator]
 def epoch_us(moment: object) -> object:
     """DuckDB's own function: microseconds since 1970."""
@@ -158,7 +192,7 @@ def make_timestamp(microseconds: object) -> object:
 
 def _without_zones(table: ir.Table) -> ir.Table:
     """Return timestamps as UTC without a zone: DuckDB asks a calendar for each value that has one, at forty times the cost."""
-    zoned = [name for name, kind in table.schema().items() if kind.is_timestamp() and kind.timezone]
+    zoned = [name for name, kind in table.schema().items() if _is_zoned(kind)]
     return table.mutate(**{name: make_timestamp(epoch_us(table[name])) for name in zoned}) if zoned else table
 
 
@@ -185,20 +219,28 @@ def engine(scratch: Path, memory_gib: float = FEW_GIB) -> Iterator[DuckDbEngine]
     connection = ibis.duckdb.connect()  # ibis itself sets UTC
     spill = str(scratch / "spill").replace("'", "''")
     connection.raw_sql(
-        f"SET temp_directory = '{spill}'; SET memory_limit = '{memory_gib * KIB_PER_GIB:.0f}KiB'"
+        f"SET temp_directory = '{spill}'; SET memory_limit = '{memory_gib * KIB_PER_GIB:.0f}KiB';"
+        # Files never change, and each query that names them would read their ends again.
+        "LOAD parquet; SET parquet_metadata_cache = true"
     )
     try:
-        with _compiling_fast():
+        with _composing_fast():
             yield DuckDbEngine(connection)
     finally:
         connection.disconnect()
 
 
 @contextmanager
-def _compiling_fast() -> Iterator[None]:
-    """Let DuckDB merge nested selects: it plans them alike, and ibis takes a third of its time for it."""
+def _composing_fast() -> Iterator[None]:
+    """Save half of what composing and compiling expressions takes.
+
+    DuckDB merges nested selects itself and plans them alike. And collections of garbage, which the many small objects set
+    off, need not look at all that is imported by now.
+    """
     fused, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, False
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         ibis.options.sql.fuse_selects = fused

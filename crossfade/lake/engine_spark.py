@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from crossfade.lake.engine import BATCH_ROWS, Engine
+from crossfade.lake.engine import BATCH_ROWS, Engine, all_counts, told_counts
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import MissingExtraError, NotFoundError
 
@@ -55,25 +55,37 @@ class SparkEngine:
         self._scratch = scratch
         self._num_views = 0
         self._kept: dict[str, ir.Table] = {}
+        self._tables: dict[tuple[pa.Schema, tuple[Path, ...]], ir.Table] = {}
 
     def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
         """See `Engine.table`."""
-        typed = from_arrow_schema(schema)
-        if not files:
-            return self._view(self._spark.createDataFrame([], typed))
-        return self._view(self._spark.read.schema(typed).parquet(*(_uri(file) for file in files)))
+        key = (schema, tuple(files))
+        if key not in self._tables:  # files never change
+            typed = from_arrow_schema(schema)
+            read = self._spark.read.schema(typed)
+            uris = [_uri(file) for file in files]
+            self._tables[key] = self._view(
+                read.parquet(*uris) if files else self._spark.createDataFrame([], typed)
+            )
+        return self._tables[key]
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
         if name not in self._kept:
             directory = self._scratch / f"kept-{name}"
-            self._frame(expression).write.parquet(_uri(directory))
-            self._kept[name] = self._view(self._spark.read.parquet(_uri(directory)))
+            frame = self._frame(expression)
+            frame.write.parquet(_uri(directory))
+            read = self._spark.read.schema(frame.schema)  # Spark would start a job to find it out
+            self._kept[name] = self._view(read.parquet(_uri(directory)))
         return self._kept[name]
 
     def count(self, expression: ir.Table) -> int:
         """See `Engine.count`."""
         return int(self._frame(expression).count())
+
+    def counts(self, *expressions: ir.Table) -> list[int]:
+        """See `Engine.counts`."""
+        return told_counts(self.rows(all_counts(expressions)))
 
     def rows(self, expression: ir.Table) -> pa.Table:
         """See `Engine.rows`."""

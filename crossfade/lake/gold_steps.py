@@ -1,29 +1,61 @@
-"""How gold's tables are made from silver: whole, or of the days that were replaced there."""
+"""How gold's tables, and silver's catalogue, are made from silver: whole, or of the days that were replaced there."""
 
 from typing import Final
 
 import ibis.expr.types as ir
 
 from crossfade.lake import gold, silver
+from crossfade.lake.changes import note
 from crossfade.lake.days import UNTIMED, Days, outside
-from crossfade.lake.making import Making, Update
+from crossfade.lake.layout import HEARD_TRACKS
+from crossfade.lake.making import Making, Update, schema_of
+from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
 
 IMPLIED: Final = "crossfade.rows_implied"
 EVENTS: Final = "silver/events"
+HEARD: Final = f"silver/{HEARD_TRACKS}"
 TRACKS: Final = "silver/tracks"
 INTERACTIONS: Final = "gold/interactions"
 PROFILES: Final = "gold/user_profiles"
 
 
+def heard_tracks(making: Making) -> ir.Table:
+    """Return `silver.heard_tracks` of all events."""
+    return silver.heard_tracks(making.table(EVENTS))
+
+
+def heard_tracks_update(making: Making) -> ir.Table | None:
+    """Return the same, counted on from the earlier numbers by those of replaced days."""
+    days = making.replaced(EVENTS)
+    before = None if days is None else making.before(EVENTS, days)
+    if days is None or before is None:
+        return None
+    now = silver.heard_tracks(making.table(EVENTS, days))
+    return silver.heard_tracks_by_days(making.table(HEARD), silver.heard_tracks(before), now)
+
+
 def tracks(making: Making) -> ir.Table:
     """Return silver's catalogue, from all that names a track."""
-    bronze, artists, events, playlists = (
-        making.table(name) for name in ("bronze/tracks", "silver/artists", EVENTS, "silver/playlists")
+    bronze, artists, heard, playlists = (
+        making.table(name) for name in ("bronze/tracks", "silver/artists", HEARD, "silver/playlists")
     )
-    implied = making.session.kept("implied", silver.implied_tracks(bronze, events, playlists))
+    implied = making.session.kept("implied", silver.implied_tracks(bronze, heard, playlists))
     making.notes[IMPLIED] = str(making.session.count(implied))
-    return silver.tracks(bronze, artists, events, implied)
+    return silver.tracks(bronze, artists, heard, implied)
+
+
+def tracks_update(making: Making) -> Update | ir.Table:
+    """Return the same, of which nothing has to be written where it is what it was: on most days it is."""
+    schema = schema_of(TRACKS)
+    now, before = (
+        making.session.kept("tracks", typed(tracks(making), schema)),
+        typed(making.table(TRACKS), schema),
+    )
+    is_as_noted = making.notes[IMPLIED] == note(making.lake, TRACKS, IMPLIED)
+    if is_as_noted and not making.session.count(before.difference(now).union(now.difference(before))):
+        return Update(frozenset(), now)
+    return now
 
 
 def interactions(making: Making) -> ir.Table:
@@ -45,6 +77,8 @@ def _days(making: Making, source: str, column: str) -> Days | None:
     days, before = making.replaced(source), making.before(TRACKS)
     if days is None or before is None:
         return None
+    if making.is_unchanged(TRACKS):
+        return days
     old, new = (table.select(c.TRACK_ID, column) for table in (before, making.table(TRACKS)))
     changed = making.session.kept(f"changed_{column}", old.difference(new).union(new.difference(old)))
     if not making.session.count(changed):

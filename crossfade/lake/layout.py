@@ -63,6 +63,11 @@ BOT_HOURS_SCHEMA: Final = pa.schema(
         *((name, pa.int64()) for name in (c.LISTENS, "timed", "just_over", "cut", "jumps", "travels")),
     ]
 )
+# What events name, and how often: all that the catalogue takes from them.
+HEARD_TRACKS: Final = "heard_tracks"
+HEARD_TRACKS_SCHEMA: Final = pa.schema(
+    [(c.TRACK_ID, pa.string()), (c.ARTIST_ID, pa.string()), ("num_events", pa.int64())]
+)
 BOT_LISTS_SCHEMA: Final = pa.schema(
     [(c.USER_ID, pa.string()), (c.LIST, pa.string()), (c.IMPORTED_AT, TIMESTAMP_TYPE)]
 )
@@ -81,6 +86,7 @@ SILVER_SCHEMAS: Final = MappingProxyType(
         USERS.name: USERS.schema,
         BOTS: BOTS_SCHEMA,
         BOT_HOURS: BOT_HOURS_SCHEMA,
+        HEARD_TRACKS: HEARD_TRACKS_SCHEMA,
     }
 )
 

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from crossfade.lake import layout
 from crossfade.lake.changes import added_files, note, replaced_days
-from crossfade.lake.days import Days, day_of, midnight, within
+from crossfade.lake.days import UNTIMED, Days, day_of, midnight, with_day, within
 from crossfade.lake.engine import Engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
@@ -28,6 +28,7 @@ from crossfade.schema.tables import TABLES
 MADE_FROM: Final = "crossfade.made_from"
 INPUTS: Final = "inputs"
 Found = TypeVar("Found")
+_AROUND: Final = (timedelta(days=-1), timedelta(), timedelta(days=1))
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Making:
 
     def table(self, name: str, days: Days | None = None) -> ir.Table:
         """Return a table as it is now, or its rows of some days; one that was never written has no rows."""
-        return self.named(name, self.own(name, days))
+        return self.named(name, self.own(name, days), days)
 
     def own(self, name: str, days: Days | None = None) -> ir.Table:
         """Return the same, of bronze with users under their own ids."""
@@ -74,10 +75,42 @@ class Making:
         rows = self._read(name, [] if table is None else files_of_days(table, time, [(first, date.max)]))
         return rows.filter(rows[time] >= midnight(first))
 
-    def named(self, name: str, rows: ir.Table) -> ir.Table:
-        """Return rows of a table as silver knows them: those of bronze enter under pseudonyms."""
+    def named(self, name: str, rows: ir.Table, days: Days | None = None) -> ir.Table:
+        """Return rows of a table as silver knows them: those of bronze enter under pseudonyms.
+
+        Args:
+            name: "layer/name".
+            rows: Some of the table's.
+            days: Theirs, as far as known: those around new events have few users, who are found faster than all.
+        """
         is_of_people = name.startswith(f"{BRONZE}/") and c.USER_ID in rows.columns
-        return self.people.of(rows) if self.people and is_of_people else rows
+        if self.people is None or not is_of_people:
+            return rows
+        is_near = days is not None and EVENTS_TABLE in self.since and days <= self.near_days()
+        people = self._people_near(self.people) if name == EVENTS_TABLE and is_near else self.people
+        return people.of(rows)
+
+    def _people_near(self, people: Pseudonyms) -> Pseudonyms:
+        rows = self.own(EVENTS_TABLE, self.near_days())
+        return self.once("people_near", lambda: replace(people, tables=(rows,), name="people-near"))
+
+    def new_days(self) -> tuple[Days, datetime | None]:
+        """Return the days of new events, and the first moment of their import, None where there are none."""
+        return self.once("new_days", self._found_new_days)
+
+    def _found_new_days(self) -> tuple[Days, datetime | None]:
+        fresh = self.own_fresh(EVENTS_TABLE)
+        if fresh is None:
+            return frozenset(), None
+        rows = with_day(fresh)
+        found = self.session.rows(rows.group_by(c.DAY).agg(first=rows[c.IMPORTED_AT].min()))
+        days, firsts = (found.column(name).to_pylist() for name in (c.DAY, "first"))
+        return frozenset(days), min(firsts, default=None)
+
+    def near_days(self) -> Days:
+        """Return the days of new events and the ones beside them, on which sessions go on."""
+        days, _ = self.new_days()
+        return frozenset(day + around for day in days - {UNTIMED} for around in _AROUND) | (days & {UNTIMED})
 
     def before(self, name: str, days: Days | None = None) -> ir.Table | None:
         """Return a table below bronze as it was when this one was last made; None where its files are gone."""

@@ -23,10 +23,11 @@ def stretches_of(making: Making, cells: ir.Table) -> tuple[ir.Table, ir.Table]:
         cells: `reopened.CELL`.
     """
     spans = making.kept("spans", reopened.spans(cells))
-    first = making.session.rows(spans.agg(first=spans.least.min())).column("first")[0].as_py()
-    later = making.later(SILVER_EVENTS, first or date.max, c.TIMESTAMP)
+    least = frozenset(making.session.rows(spans.select("least").distinct()).column("least").to_pylist())
+    later = making.later(SILVER_EVENTS, min(least, default=date.max), c.TIMESTAMP)
     behind = making.kept("behind", reopened.behind(cells, later))
-    stretches = making.kept("stretches", reopened.stretches(spans, _starts(making, spans), behind))
+    starts = _starts(making, spans, least)
+    stretches = making.kept("stretches", reopened.stretches(spans, starts, behind))
     written = cells.union(reopened.reached(later, behind), distinct=True)
     return stretches, making.kept("written", written)
 
@@ -43,17 +44,16 @@ def days_of(making: Making, stretches: ir.Table, written: Days) -> Days:
     return frozenset(found) | (written & {UNTIMED})
 
 
-def _starts(making: Making, spans: ir.Table) -> ir.Table:
+def _starts(making: Making, spans: ir.Table, least: Days) -> ir.Table:
     """Return the last start before the span of each user whose sessions may reach into it: user_id, start.
 
     Most sessions start on the same day or the one before; only the others are looked for in all of silver.
     """
     gap_minutes = making.settings.lake.session_gap_minutes
     reach = range(1, 1 + max(1, math.ceil(gap_minutes / MINUTES_PER_DAY)))
-    least = making.session.rows(spans.select("least").distinct()).column("least").to_pylist()
     near = making.table(SILVER_EVENTS, frozenset(day - number * _DAY for day in least for number in reach))
     users = reopened.going_on(spans, near, gap_minutes)
-    named = making.kept("named_sessions", _named_sessions(making, spans, frozenset(least)))
+    named = making.kept("named_sessions", _named_sessions(making, spans, least))
     everything = making.table(SILVER_EVENTS)
     if making.session.count(named):
         users = users.union(reopened.resumed(spans, everything, named), distinct=True)

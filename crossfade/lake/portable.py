@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 
@@ -14,6 +15,16 @@ def instant(moment: datetime) -> ir.TimestampScalar:
 def milliseconds(moment: ir.TimestampValue) -> ir.IntegerValue:
     """Return whole milliseconds since 1970; engines disagree on the fractions of their own seconds."""
     return moment.truncate("s").epoch_seconds().cast("int64") * 1000 + moment.millisecond().cast("int64")
+
+
+@ibis.udf.agg.builtin(signature=((dt.int64,), dt.int64))  # type: ignore[untyped-decorator]
+def bit_or(bits: object) -> object:
+    """Return the bits that any row of a group has; engines have it by this name, ibis not for all of them."""
+
+
+@ibis.udf.scalar.builtin(signature=((dt.int64,), dt.int64))  # type: ignore[untyped-decorator]
+def bit_count(bits: object) -> object:
+    """Return how many bits are set, likewise."""
 
 
 def first_of(values: ir.ArrayValue) -> ir.Value:

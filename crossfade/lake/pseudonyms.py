@@ -33,15 +33,17 @@ class Pseudonyms:
 
     Args:
         key: The key.
-        tables: Bronze tables that name users; two at least.
+        tables: Bronze tables that name users.
         session: The engine.
         scratch: Of the lake's writer; the pairs are gone with it.
+        name: Of the file of pairs there.
     """
 
     key: UserKey
     tables: Sequence[ir.Table]
     session: Engine
     scratch: Path
+    name: str = "pseudonyms"
 
     def of(self, rows: ir.Table) -> ir.Table:
         """Return bronze rows under pseudonyms, in ids that hold the user's too; columns stay as they are."""
@@ -49,9 +51,9 @@ class Pseudonyms:
 
     @cached_property
     def _pairs(self) -> ir.Table:
-        distinct = ibis.union(*(table.select(c.USER_ID) for table in self.tables), distinct=True)
-        named = distinct.filter(distinct[c.USER_ID].notnull())
-        path = self.scratch / "pseudonyms.parquet"
+        everybody = ibis.union(*(table.select(c.USER_ID) for table in self.tables)).distinct()
+        named = everybody.filter(everybody[c.USER_ID].notnull())
+        path = self.scratch / f"{self.name}.parquet"
         with pq.ParquetWriter(path, PAIRS) as sink:
             for batch in self.session.batches(named, pa.schema([(c.USER_ID, pa.string())])):
                 own = batch.column(0)

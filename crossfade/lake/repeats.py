@@ -3,18 +3,13 @@
 Ids are compared as bronze has them. Those that differ by their users' pseudonyms alone are found, too, and told apart later.
 """
 
-from datetime import timedelta
-from typing import Final
-
 import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake import silver
-from crossfade.lake.days import UNTIMED, Days, with_day
+from crossfade.lake.days import Days, with_day
 from crossfade.lake.making import EVENTS_TABLE, Making
 from crossfade.schema import columns as c
-
-_AROUND: Final = (timedelta(days=-1), timedelta(), timedelta(days=1))
 
 
 def repeats(making: Making, days: Days, name: str) -> ir.Table:
@@ -25,23 +20,22 @@ def repeats(making: Making, days: Days, name: str) -> ir.Table:
         days: Those around the days of new events cost nothing more, since they are looked at in any case.
         name: Of what is kept for the other days.
     """
-    near, found = making.once("near", lambda: _near(making))
+    near = making.near_days()
+    found = making.once("near_repeats", lambda: _repeats(making, near, "near"))
     return found.union(_repeats(making, days - near, name)) if days - near else found
 
 
 def same_ids(making: Making, days: Days, name: str) -> ir.Table:
     """Return which rows repeat the event id of a row of some days, as `silver.ROW` (see `silver.same_ids`)."""
+    of = name if days - making.near_days() else "near"  # then it is the same for all of these
+    return making.once(f"{of}_same", lambda: _same_ids(making, days, of))
+
+
+def _same_ids(making: Making, days: Days, name: str) -> ir.Table:
     found = repeats(making, days, name)
-    rows = making.own(EVENTS_TABLE, making.days(found)).semi_join(found, c.EVENT_ID)
-    return making.kept(f"{name}_same", silver.same_ids(making.named(EVENTS_TABLE, rows)))
-
-
-def _near(making: Making) -> tuple[Days, ir.Table]:
-    """Return the days of new events and the ones beside them, on which sessions go on, and what `_repeats` finds of these."""
-    fresh = making.own_fresh(EVENTS_TABLE)
-    days = frozenset() if fresh is None else making.days(fresh)
-    near = frozenset(day + around for day in days - {UNTIMED} for around in _AROUND) | (days & {UNTIMED})
-    return near, _repeats(making, near, "near")
+    their = making.days(found)
+    rows = making.own(EVENTS_TABLE, their).semi_join(found, c.EVENT_ID)
+    return making.kept(f"{name}_same", silver.same_ids(making.named(EVENTS_TABLE, rows, their)))
 
 
 def _repeats(making: Making, days: Days, name: str) -> ir.Table:

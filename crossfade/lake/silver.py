@@ -122,13 +122,33 @@ def newest(bronze: ir.Table, table: Table) -> ir.Table:
 
 
 @composed
-def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Table) -> ir.Table:
+def heard_tracks(events: ir.Table) -> ir.Table:
+    """Return which tracks events name, by which artist (or null), and how often: track_id, artist_id, num_events.
+
+    Args:
+        events: Silver events.
+    """
+    named = events.filter(events[c.TRACK_ID].notnull())
+    return named.group_by([c.TRACK_ID, c.ARTIST_ID]).agg(num_events=named.count())
+
+
+@composed
+def heard_tracks_by_days(earlier: ir.Table, before: ir.Table, now: ir.Table) -> ir.Table:
+    """Return `heard_tracks` from what it was, and what it is of replaced days, before and now."""
+    gone = before.mutate(num_events=-before.num_events)
+    rows = earlier.union(gone.select(earlier.columns)).union(now.select(earlier.columns))
+    sums = rows.group_by([c.TRACK_ID, c.ARTIST_ID]).agg(num_events=rows.num_events.sum())
+    return sums.filter(sums.num_events > 0)
+
+
+@composed
+def tracks(bronze: ir.Table, artists: ir.Table, heard: ir.Table, implied: ir.Table) -> ir.Table:
     """Return the catalogue: imported tracks, and implied ones that only events or playlists name.
 
     Args:
         bronze: Bronze tracks.
         artists: Silver artists.
-        events: Silver events; their artist fills in where the catalogue names none.
+        heard: What `heard_tracks` returned; its artist fills in where the catalogue names none.
         implied: What `implied_tracks` returned.
 
     Returns:
@@ -139,8 +159,7 @@ def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Ta
     rows = known.union(
         implied.mutate(**{name: ibis.null(known[name].type()) for name in missing}).select(known.columns)
     )
-    heard = _heard_tracks(events)
-    rows = rows.left_join(heard, c.TRACK_ID).drop(f"{c.TRACK_ID}_right")
+    rows = rows.left_join(_first_artists(heard), c.TRACK_ID).drop(f"{c.TRACK_ID}_right")
     heard_artist = (
         rows[c.ARTIST_ID].notnull().ifelse(ibis.array([rows[c.ARTIST_ID]]), ibis.null("array<string>"))
     )
@@ -152,15 +171,14 @@ def tracks(bronze: ir.Table, artists: ir.Table, events: ir.Table, implied: ir.Ta
     return named.mutate(**{c.ARTIST_NAME: named[c.ARTIST_NAME].coalesce(named[c.NAME])}).drop(c.NAME)
 
 
-@composed
-def implied_tracks(bronze: ir.Table, events: ir.Table, playlists: ir.Table) -> ir.Table:
-    """Return the ids of tracks that events or playlists name and no import described, as `track_id`."""
+def implied_tracks(bronze: ir.Table, heard: ir.Table, playlists: ir.Table) -> ir.Table:
+    """Return the ids of tracks that events (`heard_tracks`) or playlists name and no import described, as `track_id`."""
     listed = playlists.select(**{c.TRACK_ID: playlists[c.TRACK_IDS].unnest()})
-    named = events.select(c.TRACK_ID).union(listed).filter(lambda t: t[c.TRACK_ID].notnull()).distinct()
+    named = heard.select(c.TRACK_ID).union(listed).filter(lambda t: t[c.TRACK_ID].notnull()).distinct()
     return named.anti_join(bronze, c.TRACK_ID)
 
 
-def _heard_tracks(events: ir.Table) -> ir.Table:
+def _first_artists(heard: ir.Table) -> ir.Table:
     """Return `track_id, artist_id`: the artist that events name for a track (the first by id if they disagree)."""
-    known = events.filter(events[c.TRACK_ID].notnull() & events[c.ARTIST_ID].notnull())
+    known = heard.filter(heard[c.ARTIST_ID].notnull())
     return known.group_by(c.TRACK_ID).agg(**{c.ARTIST_ID: known[c.ARTIST_ID].min()})

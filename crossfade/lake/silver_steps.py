@@ -5,6 +5,7 @@ from typing import Final
 import ibis.expr.types as ir
 
 from crossfade.lake import activity, arrivals, bot_intruders, bot_rules, bots, reopened, repeats, silver
+from crossfade.lake.activity import Habits
 from crossfade.lake.changes import note
 from crossfade.lake.days import UNTIMED, Days, day_of, with_day
 from crossfade.lake.layout import BOT_HOURS, BOT_HOURS_SCHEMA, BOT_LISTS, BOTS, SILVER_SCHEMAS
@@ -14,13 +15,14 @@ from crossfade.lake.portable import instant
 from crossfade.lake.reopened import CELL
 from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
-from crossfade.schema.tables import TRACKS
+from crossfade.schema.tables import TRACKS, USERS
 
 DROPPED: Final = "crossfade.rows_dropped"
 HOURS_TABLE: Final = f"silver/{BOT_HOURS}"
 BOTS_TABLE: Final = f"silver/{BOTS}"
 LISTS_TABLE: Final = f"bronze/{BOT_LISTS}"
 TRACKS_TABLE: Final = "bronze/tracks"
+USERS_TABLE: Final = "bronze/users"
 _DAY_RULES: Final = (bot_rules.LOOP, bot_rules.METRONOME)
 
 
@@ -45,14 +47,15 @@ def _found_touched(making: Making) -> tuple[ir.Table, Days] | None:
         return None
     what = (c.USER_ID, c.TIMESTAMP)
     rows = fresh.select(*what)
-    first = making.session.rows(fresh.agg(first=fresh[c.IMPORTED_AT].min())).column("first")[0].as_py()
+    days, first = making.new_days()
     if first is not None:
         since = making.later(EVENTS_TABLE, first.date(), c.IMPORTED_AT)
         since = since.filter(since[c.IMPORTED_AT] > instant(first))
-        shared = repeats.repeats(making, making.days(fresh), "touched").semi_join(fresh, c.EVENT_ID)
-        older = making.own(EVENTS_TABLE, making.days(shared)).semi_join(shared, c.EVENT_ID)
-        rows = rows.union(since.select(*what)).union(older.select(*what))
-    found = making.kept("touched", reopened.cells(making.named(EVENTS_TABLE, rows)))
+        shared = repeats.repeats(making, days, "touched").semi_join(fresh, c.EVENT_ID)
+        others = making.days(shared.select(c.DAY).union(with_day(since).select(c.DAY)))
+        older = making.own(EVENTS_TABLE, others).semi_join(shared, c.EVENT_ID)
+        rows, days = rows.union(since.select(*what)).union(older.select(*what)), days | others
+    found = making.kept("touched", reopened.cells(making.named(EVENTS_TABLE, rows, days)))
     return found, making.days(found)
 
 
@@ -96,39 +99,50 @@ def all_bots(making: Making) -> ir.Table:
     lake, rules = making.settings.lake, making.settings.bots
     plays = activity.plays(making.table(EVENTS_TABLE).anti_join(_dropped(making), silver.ROW))
     hours, tracks = making.table(HOURS_TABLE), silver.newest(making.table(TRACKS_TABLE), TRACKS)
-    suspects = making.session.kept("suspects", bot_intruders.suspects(hours, rules))
+    habits = Habits.of(hours, _homes(making), making.session.kept)
+    suspects = making.session.kept("suspects", bot_intruders.suspects(habits.spots, rules))
     by_day = bots.day_rules(plays, hours, tracks, lake, rules)
-    intruded = bot_intruders.intruders(plays, hours, suspects, tracks, rules)
-    return bots.flags(hours, by_day, intruded, making.table(LISTS_TABLE), rules, kept=making.session.kept)
+    intruded = bot_intruders.intruders(plays, habits, suspects, tracks, rules)
+    return bots.flags(habits, by_day, intruded, making.table(LISTS_TABLE), rules, kept=making.session.kept)
 
 
 def updated_bots(making: Making) -> ir.Table | None:
     """Return the same from new events and what was held before.
 
-    Rules of a day are asked again of touched cells, that of intruders of touched accounts; what compares hours or accounts
-    is computed whole, from `bot_hours`.
+    Rules of a day are asked again of touched cells, that of intruders of touched accounts and of those of whom the users table
+    has new rows; what compares hours or accounts is computed whole, from `bot_hours`.
     """
-    found = _touched(making)
+    found, moved = _touched(making), making.fresh(USERS_TABLE)
     earlier = making.table(BOTS_TABLE)
-    if found is None or not making.is_as_of(SILVER_EVENTS, EVENTS_TABLE) or _renames_artists(making):
+    if (
+        found is None
+        or moved is None
+        or not making.is_as_of(SILVER_EVENTS, EVENTS_TABLE)
+        or _renames_artists(making)
+    ):
         return None
     cells, days = found
     lake, rules = making.settings.lake, making.settings.bots
     tracks, plays = silver.newest(making.table(TRACKS_TABLE), TRACKS), _plays(making, cells, days)
-    hours = making.table(HOURS_TABLE)
+    habits = Habits.of(making.table(HOURS_TABLE), _homes(making), making.kept)
     cell_hours = making.table(HOURS_TABLE, days - {UNTIMED}).semi_join(cells, CELL)
     old = earlier.filter(earlier[c.HOUR].notnull())
     old_cells = old.mutate(**{c.DAY: day_of(old[c.HOUR])}).filter(old[c.RULE].isin(_DAY_RULES))
     by_day = bots.day_rules(plays, cell_hours, tracks, lake, rules).union(
         bots.as_held(old_cells.anti_join(cells, CELL))
     )
-    users = cells.select(c.USER_ID).distinct()
-    suspects = making.kept("suspects", bot_intruders.suspects(hours, rules).semi_join(users, c.USER_ID))
+    users = cells.select(c.USER_ID).union(moved.select(c.USER_ID)).distinct()
+    suspects = bot_intruders.suspects(habits.spots.semi_join(users, c.USER_ID), rules)
+    suspects = making.kept("suspects", suspects)
     theirs = making.kept("suspects_plays", _all_plays(making, suspects, cells, plays))
-    intruded = bot_intruders.intruders(theirs, hours, suspects, tracks, rules)
+    intruded = bot_intruders.intruders(theirs, habits, suspects, tracks, rules)
     old_intruded = old.filter(old[c.RULE] == bot_intruders.INTRUDER).anti_join(users, c.USER_ID)
     intruded = bots.as_held(intruded).union(bots.as_held(old_intruded))
-    return bots.flags(hours, by_day, intruded, making.table(LISTS_TABLE), rules, kept=making.kept)
+    return bots.flags(habits, by_day, intruded, making.table(LISTS_TABLE), rules, kept=making.kept)
+
+
+def _homes(making: Making) -> ir.Table:
+    return activity.homes(silver.newest(making.table(USERS_TABLE), USERS))
 
 
 def _all_plays(making: Making, accounts: ir.Table, cells: ir.Table, plays: ir.Table) -> ir.Table:
@@ -145,11 +159,11 @@ def _all_plays(making: Making, accounts: ir.Table, cells: ir.Table, plays: ir.Ta
 
 def _renames_artists(making: Making) -> bool:
     """Return whether new rows of the catalogue may name other artists for tracks that were played before."""
+    if making.is_unchanged(TRACKS_TABLE):
+        return False
     fresh = making.fresh(TRACKS_TABLE)
     if fresh is None:
         return True
-    if not making.session.count(fresh):
-        return False
     events = making.table(SILVER_EVENTS)
     nameless = events.filter(events[c.ARTIST_ID].isnull())
     return making.session.count(nameless.semi_join(fresh, c.TRACK_ID).limit(1)) > 0
@@ -164,7 +178,7 @@ def events(making: Making) -> ir.Table:
 
 def _clean(making: Making, rows: ir.Table, dropped: ir.Table) -> ir.Table:
     live = making.session.kept(
-        "live_imports", arrivals.live_imports(making.table(EVENTS_TABLE), making.settings.lake)
+        "live_imports", arrivals.live_imports(making.own(EVENTS_TABLE), making.settings.lake)
     )
     arrived = arrivals.with_arrival(rows, live, making.settings.lake)
     sessions = silver.sessions(rows, dropped, making.settings.lake)
@@ -198,9 +212,12 @@ def events_update(making: Making) -> Update | None:
 
 def _num_dropped(making: Making, rows: ir.Table, dropped: ir.Table, old: ir.Table, written: ir.Table) -> int:
     """Return how many rows of bronze are repeats: as before, but for the cells that are written."""
-    count, fresh = making.session.count, making.fresh(EVENTS_TABLE)
-    there = with_day(rows).semi_join(written, CELL)
-    num_fresh = 0 if fresh is None else count(fresh)
-    were_dropped = count(there) - num_fresh - count(old.semi_join(written, CELL))
+    there, fresh = with_day(rows).semi_join(written, CELL), making.own_fresh(EVENTS_TABLE)
+    num_there, num_old, num_dropped, *num_fresh = making.session.counts(
+        there,
+        old.semi_join(written, CELL),
+        there.semi_join(dropped, silver.ROW),
+        *([] if fresh is None else [fresh]),
+    )
     before = int(note(making.lake, SILVER_EVENTS, DROPPED) or 0)
-    return before - were_dropped + count(there.semi_join(dropped, silver.ROW))
+    return before - (num_there - sum(num_fresh) - num_old) + num_dropped

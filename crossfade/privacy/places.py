@@ -24,7 +24,7 @@ class Places:
         lake: The lake.
         workspace: Trained from it; None where nothing was.
         receipts: Directory of receipts, and of what is under way.
-        urls: Redis servers that playlists or features went to, besides `weekly.store_url`.
+        urls: Redis or Cassandra servers that playlists or features went to, besides `weekly.store_url`.
         logs: Logs outside of the workspace.
     """
 

@@ -1,7 +1,8 @@
-"""A person in stores: their playlists and online features, in the workspace's own store and in Redis."""
+"""A person in stores: their playlists and online features, in the workspace's own store, in Redis and in Cassandra."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Self
 
 from crossfade.features.definitions import USER
@@ -12,58 +13,52 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import WeeklySettings
-from crossfade.schema.tables import Surface
 from crossfade.store.contract import Generation, SlateStore
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.encoding import key_of
 from crossfade.store.features import FAMILY, FeatureStore
 from crossfade.store.forget import forget_online, keys_of_users
+from crossfade.store.opening import CASSANDRA
 
 OWN: Final = "store"  # the place of the workspace's own
 
 
 @dataclass(frozen=True)
 class Stores:
-    """All stores in which a person may stand, by place: "store" in the workspace, or a Redis without its password.
+    """All stores in which a person may stand, by place: "store" in the workspace, or an address without its password.
 
     Args:
         slates: Of playlists.
         features: Of online features.
-        clients: Of Redis.
+        unnamed: Take keys out of what pruned generations and killed writers left behind, and return how many were there.
     """
 
-    slates: Mapping[str, SlateStore]
-    features: Mapping[str, FeatureStore]
-    clients: Mapping[str, Any]
+    slates: dict[str, SlateStore] = field(default_factory=dict)
+    features: dict[str, FeatureStore] = field(default_factory=dict)
+    unnamed: dict[str, Callable[[Collection[bytes]], int]] = field(default_factory=dict)
 
     @classmethod
     def opened(cls, workspace: Workspace | None, weekly: WeeklySettings, urls: Sequence[str]) -> Self:
-        """Open them; each Redis has to answer, so that nothing is changed before all can be.
+        """Open them; each server has to answer, so that nothing is changed before all can be.
 
         Args:
             workspace: Its own store is one of them; None has none.
             weekly: `store_url` is one of them, too.
-            urls: Further ones, redis://HOST:PORT/DB.
+            urls: Further ones, redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE.
 
         Raises:
-            NotFoundError: A URL is not the address of a Redis.
-            MissingExtraError: `redis` is not installed.
-            CrossfadeError: A Redis does not answer.
+            NotFoundError: A URL is not the address of a Redis or a Cassandra.
+            MissingExtraError: The library of Redis or Cassandra is not installed.
+            CrossfadeError: A server does not answer.
         """
-        own = {} if workspace is None else {OWN: EmbeddedStore(workspace.store)}
-        slates: dict[str, SlateStore] = {**own}
-        features = {place: FeatureStore(store) for place, store in own.items()}
-        clients: dict[str, Any] = {}
+        found = cls()
+        if workspace is not None:
+            own = EmbeddedStore(workspace.store)
+            found.slates[OWN], found.features[OWN] = own, FeatureStore(own)
         for url in dict.fromkeys(filter(None, (weekly.store_url, *urls))):
-            from crossfade.store.redis_generation import place_of
-            from crossfade.store.redis_rows import connected
-            from crossfade.store.redis_store import RedisStore
-
-            store = RedisStore(url, int(weekly.expire_hours * 3600))
-            place = place_of(store.client)
-            slates[place], clients[place] = store, store.client
-            features[place] = FeatureStore(connected(url))
-        return cls(slates, features, clients)
+            add = found._add_cassandra if url.startswith(CASSANDRA) else found._add_redis
+            add(url, int(weekly.expire_hours * 3600))
+        return found
 
     def slates_of(self, names: Collection[str]) -> dict[str, list[dict[str, Any]]]:
         """Return a person's slates as JSON values, one for each generation that has one, by place and surface."""
@@ -74,7 +69,7 @@ class Stores:
                 for slate in _slates(store, surface, about, names)
             ]
             for place, store in self.slates.items()
-            for surface in Surface
+            for surface in store.surfaces()
         }
         return {place: slates for place, slates in found.items() if slates}
 
@@ -105,7 +100,7 @@ class Stores:
         for place, slates in self.slates_of(names).items():
             note(Erased(place, "slates", len(slates)))
         for store in self.slates.values():
-            for surface in Surface:
+            for surface in store.surfaces():
                 store.erase(surface, names, replaced)
 
     def erase_features(self, names: Collection[str], note: Note) -> None:
@@ -116,17 +111,33 @@ class Stores:
             forget_online(store, names)
 
     def erase_unnamed(self, names: Collection[str], note: Note) -> None:
-        """Take a person out of what pruned generations and killed writers left in Redis; the rest of each is erased before."""
+        """Take a person out of what pruned generations and killed writers left behind; the rest of each is erased before."""
+        keys = [*filter(None, map(key_of, names)), *keys_of_users(names)]
+        for place, erase in self.unnamed.items():
+            if count := erase(keys):
+                note(Erased(place, "values of generations that were pruned or never finished", count))
+
+    def _add_redis(self, url: str, expire_seconds: int) -> None:
+        from crossfade.store.redis_generation import place_of
+        from crossfade.store.redis_rows import connected
+        from crossfade.store.redis_store import RedisStore
         from crossfade.store.redis_sweep import erase_unnamed
 
-        keys = [*filter(None, map(key_of, names)), *keys_of_users(names)]
-        for place, client in self.clients.items():
-            if count := erase_unnamed(client, keys):
-                note(Erased(place, "values of generations that were pruned or never finished", count))
+        store = RedisStore(url, expire_seconds)
+        place = place_of(store.client)
+        self.slates[place], self.features[place] = store, FeatureStore(connected(url))
+        self.unnamed[place] = partial(erase_unnamed, store.client)
+
+    def _add_cassandra(self, url: str, expire_seconds: int) -> None:
+        from crossfade.store.cassandra_store import CassandraStore
+
+        store = CassandraStore(url, expire_seconds)
+        store.surfaces()  # it answers
+        self.slates[store.link.place], self.unnamed[store.link.place] = store, store.erase_unnamed
 
 
 def _slates(
-    store: SlateStore, surface: Surface, about: Generation, names: Collection[str]
+    store: SlateStore, surface: str, about: Generation, names: Collection[str]
 ) -> Iterator[dict[str, Any]]:
     reader = store.reader(surface, about.name)
     for name in names:

@@ -37,6 +37,9 @@ from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import Settings
 
 LAST_VALID: Final = "validated.json"  # beside lake.json: rows of each table when the lake was last valid
+LAST_CHECK: Final = (
+    "checked.json"  # beside it: when the lake was last checked, and how many expectations it broke
+)
 NEWEST_EVENTS: Final = f"{EVENTS}, {Measure.NEWEST_ROWS}"
 
 
@@ -68,6 +71,8 @@ def validate(
         num_rows=validation.num_rows,
         checked_at=moment.astimezone(UTC).isoformat(timespec="seconds"),
     )
+    check = {"checked_at": report.checked_at, "failed": len(report.failures)}
+    replace_file(lake.path / LAST_CHECK, json.dumps(check).encode())
     if report.passed:
         replace_file(lake.path / LAST_VALID, json.dumps(report.num_rows, indent=2).encode())
     return report

@@ -10,7 +10,7 @@ from crossfade.ranking.contract import read_about, require_features, write_about
 from crossfade.ranking.deepfm_network import WEIGHTS, Bins, score
 from crossfade.ranking.groups import Groups
 from crossfade.ranking.objective import Objective
-from crossfade.ranking.prior import fused_ranks
+from crossfade.ranking.prior import prior_of
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import DeepFmSettings
@@ -70,7 +70,7 @@ class DeepFmRanker:
     def predict(self, features: Floats) -> Floats:
         """Score candidates [..., num_features]; returns [...] float32, higher is better. NaN is a missing value."""
         rows = features.reshape(-1, features.shape[-1])
-        scores = fused_ranks(rows, self.task).sum(axis=1) + score(self.weights_, self.bins_.rows(rows))
+        scores = prior_of(rows, self.task) + score(self.weights_, self.bins_.rows(rows))
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:

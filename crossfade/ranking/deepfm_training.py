@@ -9,7 +9,7 @@ import numpy.typing as npt
 from crossfade.features.interactions import Floats
 from crossfade.ranking.deepfm_network import WEIGHTS, Bins, score
 from crossfade.ranking.groups import Groups
-from crossfade.ranking.prior import fused_ranks
+from crossfade.ranking.prior import prior_of
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.model_settings import DeepFmSettings
@@ -76,7 +76,7 @@ def train(
 
 
 def _scores(weights: dict[str, Floats], groups: Groups, bins: Bins, task: Task) -> Floats:
-    prior = fused_ranks(groups.features, task).sum(axis=1)
+    prior = prior_of(groups.features, task)
     return np.asarray(prior + score(weights, bins.rows(groups.features)), np.float32)
 
 
@@ -87,7 +87,7 @@ class _Batches:
         self.batch_queries, self.sizes = batch_queries, groups.group_sizes
         self.firsts = np.cumsum(groups.group_sizes) - groups.group_sizes
         self.rows = bins.rows(groups.features)
-        self.prior = fused_ranks(groups.features, task).sum(axis=1)
+        self.prior = prior_of(groups.features, task)
         self.gains = groups.gains.astype(np.float32)
 
     def shuffled(self, random: np.random.Generator) -> Any:

@@ -12,7 +12,7 @@ from crossfade.features.interactions import Floats, Int64s
 from crossfade.ranking.contract import ranking_settings, read_about, require_features, write_about
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
-from crossfade.ranking.prior import fused_ranks, rank_places
+from crossfade.ranking.prior import fused_ranks, prior_of, rank_places
 from crossfade.schema.errors import IntegrityError, MissingExtraError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
@@ -110,7 +110,7 @@ class GbdtRanker:
             rows.features,
             rows.labels - np.int32(rows.objective.lowest),  # LightGBM counts grades from 0
             group=rows.group_sizes,
-            init_score=fused_ranks(rows.features, self.task).sum(axis=1),
+            init_score=prior_of(rows.features, self.task),
             reference=reference,
             feature_name=list(self.task.features),
         )
@@ -121,7 +121,7 @@ class GbdtRanker:
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
         threads = 0 if len(rows) >= SCORING_WORTH_THREADS else 1
-        scores = fused_ranks(rows, self.task).sum(axis=1) + self.booster_.predict(rows, num_threads=threads)
+        scores = prior_of(rows, self.task) + self.booster_.predict(rows, num_threads=threads)
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:

@@ -14,7 +14,7 @@ from crossfade.features.interactions import Floats, Int64s
 from crossfade.ranking.contract import ranking_settings, read_about, require_features, write_about
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
-from crossfade.ranking.prior import fused_ranks, rank_places
+from crossfade.ranking.prior import fused_ranks, prior_of, rank_places
 from crossfade.schema.errors import IntegrityError, MissingExtraError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
@@ -101,7 +101,7 @@ class SymmetricTreesRanker:
             np.asfortranarray(rows.features),
             rows.gains,
             group_id=rows.owners,
-            baseline=fused_ranks(rows.features, self.task).sum(axis=1),
+            baseline=prior_of(rows.features, self.task),
             feature_names=list(self.task.features),
         )
 
@@ -112,7 +112,7 @@ class SymmetricTreesRanker:
             return np.zeros(features.shape[:-1], np.float32)
         threads = ALL_CORES if len(rows) >= SCORING_WORTH_THREADS else 1
         learnt = self.model_.predict(np.asfortranarray(rows), thread_count=threads)
-        scores = fused_ranks(rows, self.task).sum(axis=1) + learnt
+        scores = prior_of(rows, self.task) + learnt
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:

@@ -70,7 +70,7 @@ def answer(
         asks: n requests; callers bound n (`weekly.batch_users`).
         k: Tracks in a slate; None leaves it to each surface's policy.
         log: Gets the features of the tracks that are shown.
-        with_reasons: Give verified reasons, at about eight times the cost; else none.
+        with_reasons: Give verified reasons, at about ten times the cost; else none.
 
     Returns:
         n answers in order, and what the requests named that the bundle does not know.

@@ -21,6 +21,7 @@ from crossfade.retrieval.fading import HALF_LIFE_TRACKS
 from crossfade.retrieval.item_knn import ItemKnn
 from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.sparse import history_matrix
+from crossfade.retrieval.telling import note_places, noted_place, table_for
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -104,35 +105,34 @@ def _tied_listens(liked: Queries, rows: Rows, sources: Sources) -> Rows:
     links = knn.neighbours_
     weights = 0.5 ** (liked.places_from_end / HALF_LIFE_TRACKS)
     recent = history_matrix(liked, liked.track_rows, weights, links.shape[0])
-    order = np.argsort(rows, axis=1, kind="stable")
     found, strongest, total = _linked(
         (recent.indptr, recent.indices, recent.data),
         (links.indptr, links.indices, links.data),
-        np.take_along_axis(rows, order, axis=1),
-        order,
+        rows,
+        table_for(rows.shape[1]),
     )
     return np.where(strongest >= MIN_SHARE * total, found, NO_ROW)
 
 
 @numba.njit(cache=True, nogil=True)
-def _linked(recent, links, rows, order):  # type: ignore[no-untyped-def]
+def _linked(recent, links, rows, table):  # type: ignore[no-untyped-def]
     """Return, for each of rows [n, k], the played track that adds most to its score, what that adds, and the score.
 
-    Rows come sorted; the answer to each stands at the place [n, k] that `order` gives it. `recent` and `links` are
-    sparse matrices as (offsets, columns, values): queries by played tracks, and tracks by their neighbours.
+    `recent` and `links` are sparse matrices as (offsets, columns, values): queries by played tracks, and tracks by their
+    neighbours.
     """
     found = np.full(rows.shape, -1, np.int32)
     strongest, total = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
     for query in range(len(rows)):
-        wanted = rows[query]
+        note_places(rows[query], table)
         for entry in range(recent[0][query], recent[0][query + 1]):
             played = recent[1][entry]
             for link in range(links[0][played], links[0][played + 1]):
-                place = np.searchsorted(wanted, links[1][link])
-                if place < len(wanted) and wanted[place] == links[1][link]:
+                place = noted_place(links[1][link], rows[query], table)
+                if place >= 0:
                     gain = recent[2][entry] * links[2][link]
-                    total[query, order[query, place]] += gain
-                    if gain > strongest[query, order[query, place]]:
-                        found[query, order[query, place]] = played
-                        strongest[query, order[query, place]] = gain
+                    total[query, place] += gain
+                    if gain > strongest[query, place]:
+                        found[query, place] = played
+                        strongest[query, place] = gain
     return found, strongest, total

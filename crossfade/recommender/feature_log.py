@@ -17,7 +17,8 @@ from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.tasks import TASKS, Task
 
 if TYPE_CHECKING:
-    from crossfade.recommender.recommend import Ranked, Recommender
+    from crossfade.recommender.ranked import Ranked
+    from crossfade.recommender.recommend import Recommender
     from crossfade.recommender.requests import Requests
     from crossfade.recommender.slates import Slates
 

@@ -7,10 +7,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
+from crossfade.features.catalogue import LONG_AGO, UNAVAILABLE, UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Int64s, Queries
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.requests import Requests
+from crossfade.retrieval.telling import note_places, noted_place, table_for
 from crossfade.schema.ids import Rows
 
 Bools = npt.NDArray[np.bool_]
@@ -36,8 +37,9 @@ class Exclusions:
         if len(self.catalogue):
             catalogue, queries = self.catalogue, self.requests.queries
             allowed = queries.explicit_allowed & (self.policy.explicit != "never")
-            tracks = (catalogue.available, catalogue.explicit, catalogue.release_days)
-            _mask(rows, self._excluded, tracks, (allowed, self._today, self.policy.new_release_days), masked)
+            rules = (allowed, self._today, self.policy.new_release_days)
+            table = table_for(int(np.diff(self._excluded[0]).max(initial=0)))
+            _mask(rows, (*self._excluded, table), catalogue.states, rules, masked)
         return masked
 
     def causes(self, request: int, track: int) -> list[str]:
@@ -88,25 +90,25 @@ class Exclusions:
 
 
 @numba.njit(cache=True, nogil=True)
-def _mask(rows, excluded, tracks, rules, masked):  # type: ignore[no-untyped-def]
+def _mask(rows, excluded, states, rules, masked):  # type: ignore[no-untyped-def]
     """Set masked [n, c] to false where a track may be shown.
 
-    `excluded` is offsets and sorted tracks of each request, `tracks` are columns available, explicit and release day,
-    `rules` whether a request may get explicit tracks, its day, and the window of releases in days (0 is any age).
+    `excluded` is offsets and tracks of each request, with a table to note them in; `states` are those of the catalogue's
+    tracks, `rules` whether a request may get explicit tracks, its day, and the window of releases in days (0 is any age).
     """
-    (offsets, left_out), (available, explicit, release_days) = excluded, tracks
+    offsets, left_out, table = excluded
     for request in range(len(rows)):
         own = left_out[offsets[request] : offsets[request + 1]]
+        note_places(own, table)
         may_be_explicit, today = rules[0][request], rules[1][request]
-        earliest = today - rules[2] if rules[2] > 0 else np.int64(UNKNOWN_DAY) - 1
+        earliest = today - rules[2] if rules[2] > 0 else np.int64(LONG_AGO) - 1
         for place in range(rows.shape[1]):
             track = rows[request, place]
-            if track < 0 or not available[track] or (explicit[track] and not may_be_explicit):
+            if track < 0 or states[track] == UNAVAILABLE or (states[track] & 1 and not may_be_explicit):
                 continue
-            if release_days[track] > today or release_days[track] <= earliest:
-                continue
-            at = np.searchsorted(own, track)
-            masked[request, place] = at < len(own) and own[at] == track
+            day = states[track] >> 1
+            if earliest < day <= today:
+                masked[request, place] = noted_place(track, own, table) >= 0
 
 
 def _counts_as_heard(queries: Queries, policy: Policy) -> Bools:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,10 @@ from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.manifest import DIGEST, model_digest, verify
 from crossfade.recommender.muting import mute_popularity, without_source
 from crossfade.recommender.policy import Policy
+from crossfade.recommender.ranked import Ranked, slates_of
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.requests import Requests
+from crossfade.recommender.rescoring import rescored
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.surfaces import Policies, load_policies
 from crossfade.recommender.wording import Wording
@@ -30,34 +32,20 @@ from crossfade.reranking.artist_kinds import artist_kinds, small_artists
 from crossfade.reranking.exploration import explore, genre_rates
 from crossfade.reranking.flow import FlowColumns, in_flow
 from crossfade.reranking.known_artists import known_first
-from crossfade.reranking.rerank import GenreProfiles, TrackColumns, rerank
+from crossfade.reranking.rerank import GenreProfiles, TrackColumns, best_first, rerank
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
-from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.ids import Rows
 from crossfade.schema.own_ids import own_rows
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.schema.tables import Surface
+from crossfade.schema.tasks import DISCOVERY
 
-Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-Kind = TypeVar("Kind", bound=np.generic)
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """Candidates of n requests with what the ranker saw and said.
-
-    Args:
-        candidates: [n, c] merged and filtered.
-        features: [n, c, num_features] float32 in the order of the ranker's task.
-        scores: [n, c] float32, -inf where padded.
-    """
-
-    candidates: Candidates
-    features: Floats
-    scores: Floats
-
-
+# Where more of the candidates is there than this, scoring padding costs less than leaving it out.
+MOSTLY: Final = 0.9
 Watch = Callable[[Ranked, Slates], None]
 
 
@@ -169,14 +157,27 @@ class Recommender:
         """
         if not len(requests):
             return Slates.empty(requests.k)
-        slates = explain(
-            self.choose(requests, self.exclusions(requests), watch=watch),
+        ranked, slates = self._chosen(requests, self.exclusions(requests), watch)
+        likely = self.explain(requests, slates)
+        if requests.verify_reasons:
+            return verified(self, requests, likely)
+        return self.rescore(requests, ranked, likely) if requests.rescore_reasons else likely
+
+    def explain(self, requests: Requests, slates: Slates) -> Slates:
+        """Give slates their likeliest reasons."""
+        return explain(
+            slates,
             requests.queries,
             catalogue=self.catalogue,
             statistics=self.statistics,
             sources=self.sources,
         )
-        return verified(self, requests, slates) if requests.verify_reasons else slates
+
+    def rescore(self, requests: Requests, ranked: Ranked, slates: Slates) -> Slates:
+        """Leave slates those reasons that hold when tracks are scored without them; the radio's sources cannot, and verify."""
+        if self.ranker_of(requests.surface).task is not DISCOVERY:
+            return verified(self, requests, slates)
+        return rescored(self, requests, ranked, slates)
 
     def choose(
         self,
@@ -187,11 +188,20 @@ class Recommender:
         watch: Watch | None = None,
     ) -> Slates:
         """Return slates without reasons; arguments as in `rank` and `recommend`."""
+        return self._chosen(requests, excluded, watch, muted_popular)[1]
+
+    def _chosen(
+        self,
+        requests: Requests,
+        excluded: Exclusions,
+        watch: Watch | None = None,
+        muted_popular: Bools | None = None,
+    ) -> tuple[Ranked, Slates]:
         ranked = self.rank(requests, excluded, muted_popular=muted_popular)
         slates = self.rerank(requests, ranked)
         if watch is not None:
             watch(ranked, slates)
-        return slates
+        return ranked, slates
 
     def ranker_of(self, surface: Surface) -> Ranker:
         """Return who orders a surface's candidates; its task says which sources are asked."""
@@ -240,8 +250,11 @@ class Recommender:
         if muted_popular is not None:
             mute_popularity(features, muted_popular)
         filled = candidates.rows >= 0
-        scores = np.full(filled.shape, -np.inf, np.float32)
-        scores[filled] = ranker.predict(features[filled])
+        if filled.mean() > MOSTLY:
+            scores = np.where(filled, ranker.predict(features), np.float32(-np.inf))
+        else:
+            scores = np.full(filled.shape, -np.inf, np.float32)
+            scores[filled] = ranker.predict(features[filled])
         return Ranked(candidates, features, scores)
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
@@ -251,7 +264,11 @@ class Recommender:
         if policy.known_artists_first:
             scores = known_first(candidates.rows, scores, taste, tracks.artist_rows)
         scored = (candidates.rows, scores)
-        rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights}
+        rules: dict[str, Any] = {
+            "tracks": tracks,
+            "weights": policy.weights,
+            "order": best_first(candidates.rows, scores),
+        }
         if policy.sets_shares:
             rules["kinds"] = artist_kinds(
                 requests.queries, candidates.rows, tracks.artist_rows, self.is_small
@@ -261,15 +278,7 @@ class Recommender:
         places = in_flow(candidates.rows, places, requests.queries, self.flow_columns, policy.order)
         exploration = policy.exploration(requests.k, self.settings.seed)
         places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
-        unranked = np.isnan(candidates.ranks)
-        best = np.where(unranked, np.inf, candidates.ranks).argmin(axis=2)
-        sources = np.where(unranked.all(axis=2), c.SLATE_SOURCES.index(c.RELEASES), best)
-        return Slates.unexplained(
-            _chosen(candidates.rows, places, np.int32(NO_ROW)),
-            _chosen(ranked.scores, places, np.float32(-np.inf)),
-            _chosen(sources.astype(np.int8), places, np.int8(NO_ROW)),
-            propensities,
-        )
+        return slates_of(ranked, places, propensities)
 
     def without_exploration(self) -> Self:
         """Return the recommender with policies that explore nowhere; all else is the same."""
@@ -280,11 +289,3 @@ class Recommender:
 
 def _radio_ranker(directory: Path) -> Ranker | None:
     return load_ranker(directory) if directory.exists() else None
-
-
-def _chosen(values: npt.NDArray[Kind], places: Rows, padding: Kind) -> npt.NDArray[Kind]:
-    """Return values [n, c] at places [n, k], the padding where a place is -1."""
-    if not values.shape[1]:
-        return np.full(places.shape, padding, values.dtype)
-    taken: npt.NDArray[Kind] = np.take_along_axis(values, np.maximum(places, 0), axis=1)
-    return np.where(places >= 0, taken, padding)

@@ -21,7 +21,8 @@ from crossfade.features.translation import Translation
 from crossfade.lake.lake import Lake
 from crossfade.recommender.asking import requests_of
 from crossfade.recommender.feature_log import FeatureLog, LoggedRequest
-from crossfade.recommender.recommend import Ranked, Recommender
+from crossfade.recommender.ranked import Ranked
+from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import InputError
 

@@ -28,8 +28,10 @@ class Requests:
         seed_rows: [n] int32 track that the slate starts from, -1 without; never in the slate itself.
         excluded_offsets: [n + 1] int64; request i excludes excluded_rows[offsets[i]:offsets[i + 1]].
         excluded_rows: [m] int32 tracks.
-        verify_reasons: Show only reasons that were seen to hold, at eight times the cost; else the likely ones.
+        verify_reasons: Show only reasons that were seen to hold, at about ten times the cost; else the likely ones.
         picks: What they picked when signing up; None is nothing.
+        rescore_reasons: Show only reasons without whose evidence the track falls behind its rivals as they stand, at a
+            fraction of that cost (`rescoring`). Where both are set, reasons are verified.
     """
 
     queries: Queries
@@ -40,6 +42,7 @@ class Requests:
     excluded_rows: Rows
     verify_reasons: bool = False
     picks: Picks | None = None
+    rescore_reasons: bool = False
 
     @cached_property
     def taste(self) -> Queries:
@@ -51,11 +54,28 @@ class Requests:
         return len(self.queries)
 
     @classmethod
-    def of(cls, queries: Queries, surface: Surface, k: int, *, verify_reasons: bool = False) -> "Requests":
+    def of(
+        cls,
+        queries: Queries,
+        surface: Surface,
+        k: int,
+        *,
+        verify_reasons: bool = False,
+        rescore_reasons: bool = False,
+    ) -> "Requests":
         """Return requests without seeds and without exclusions of their own."""
         n = len(queries)
         nothing = np.zeros(n + 1, np.int64), np.zeros(0, np.int32)
-        return cls(queries, surface, k, np.full(n, NO_ROW, np.int32), *nothing, verify_reasons)
+        seeds = np.full(n, NO_ROW, np.int32)
+        return cls(
+            queries,
+            surface,
+            k,
+            seeds,
+            *nothing,
+            verify_reasons=verify_reasons,
+            rescore_reasons=rescore_reasons,
+        )
 
     @classmethod
     def of_users(cls, dataset: Dataset, user_rows: Rows, as_of: int, surface: Surface, k: int) -> "Requests":

@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from crossfade.ranking.contract import Ranker
+from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import verified
-from crossfade.recommender.recommend import Ranked, Recommender
+from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.wording import ReasonKind
 from crossfade.schema.errors import NotFoundError

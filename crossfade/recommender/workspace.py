@@ -95,6 +95,21 @@ class Workspace:
         """HTML reports."""
         return self.path / "reports"
 
+    @property
+    def drift(self) -> Path:
+        """What the last look for drift found, as JSON and as a page."""
+        return self.path / "drift"
+
+    @property
+    def drift_page(self) -> Path:
+        """The page on it."""
+        return self.drift / "drift.html"
+
+    @property
+    def retraining(self) -> Path:
+        """What the retraining receiver decided and started."""
+        return self.path / "retraining"
+
     @cached_property
     def promotions(self) -> PromotionLog:
         """The promotion log."""

@@ -10,6 +10,9 @@ import numba
 import numpy as np
 
 CELLS: Final = 128  # far finer than a posterior of some hundred plays is wide
+_MIDDLES = (np.arange(CELLS) + 0.5) / CELLS
+_LOGS = np.log(_MIDDLES)
+_LOGS_BESIDE = np.log(1.0 - _MIDDLES)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -78,8 +81,7 @@ def _accumulate(plus, minus, cumulative):  # type: ignore[no-untyped-def]
     """Fill [CELLS] with the cumulative probabilities of a Beta distribution over cells."""
     highest = -np.inf
     for cell in range(CELLS):
-        middle = (cell + 0.5) / CELLS
-        cumulative[cell] = (plus - 1.0) * np.log(middle) + (minus - 1.0) * np.log(1.0 - middle)
+        cumulative[cell] = (plus - 1.0) * _LOGS[cell] + (minus - 1.0) * _LOGS_BESIDE[cell]
         highest = max(highest, cumulative[cell])
     total = 0.0
     for cell in range(CELLS):

@@ -106,6 +106,7 @@ def explore(
     rates: Doubles,
     weights: RerankWeights,
     kinds: Kinds | None = None,
+    order: Rows | None = None,
 ) -> tuple[Rows, Floats]:
     """Give places of slates to exploration.
 
@@ -121,6 +122,7 @@ def explore(
         rates: [num_genres] of `genre_rates`.
         weights: The policy's caps.
         kinds: As in `rerank`.
+        order: As in `rerank`.
 
     Returns:
         [n, k] int32 places in the candidates, and [n, k] float32 the probability over draws with which each track
@@ -134,7 +136,7 @@ def explore(
     explored = chosen.copy()
     evidence = Evidence.of(queries, tracks, rates, exploration.prior_plays)
     places = np.array(exploration.places, np.int64)
-    ordered = (rows, best_first(rows, scores), known_kinds(rows, kinds))
+    ordered = (rows, best_first(rows, scores) if order is None else order, known_kinds(rows, kinds))
     _explore(
         ordered,
         (explored, propensities),

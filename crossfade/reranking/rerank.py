@@ -21,6 +21,7 @@ def rerank(
     profiles: GenreProfiles,
     weights: RerankWeights,
     kinds: Kinds | None = None,
+    order: Rows | None = None,
 ) -> Rows:
     """Choose slates greedily, track by track.
 
@@ -42,19 +43,25 @@ def rerank(
         profiles: Genre profiles of the n listeners.
         weights: The aims' weights and the caps.
         kinds: [n, c, 2] int8 of `artist_kinds`; None where `weights` sets no shares.
+        order: [n, c] int32 of `best_first`, where the caller has it already.
 
     Returns:
         [n, k] int32 places in the candidates (0..c-1), in slate order, padded with -1.
     """
-    candidates = (rows, scores, best_first(rows, scores), known_kinds(rows, kinds))
+    ordered = best_first(rows, scores) if order is None else order
+    candidates = (rows, scores, ordered, known_kinds(rows, kinds))
     mixes = (profiles.genre_rows, profiles.shares)
     return np.asarray(select(candidates, tracks, mixes, typed(weights), k), np.int32)
 
 
 def best_first(rows: Rows, scores: npt.NDArray[np.float32]) -> Rows:
     """Return [n, c] int32 places of candidates by falling score, then by row; padded ones (row -1) last."""
-    ranked = np.where(rows >= 0, scores, -np.inf)
-    return np.lexsort((rows, -ranked), axis=1).astype(np.int32)
+    # One number a candidate, which sorts many times faster than two: the score's bits, turned so that they rise as the
+    # score falls, before the row. Adding 0 makes one zero of two.
+    bits = (scores.astype(np.float32) + np.float32(0)).view(np.int32).astype(np.int64)
+    falling = np.where(bits < 0, bits + (1 << 31) + (1 << 31), (1 << 31) - 1 - bits)
+    keys = np.where(rows >= 0, (falling << 31) | rows, np.iinfo(np.int64).max)
+    return np.argsort(keys, axis=1).astype(np.int32)
 
 
 def known_kinds(rows: Rows, kinds: Kinds | None) -> Kinds:

@@ -15,9 +15,10 @@ from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import fading_plays, latest_moment
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.sparse import Matrix, history_matrix, load_about, save_about
+from crossfade.retrieval.telling import told_products
 from crossfade.retrieval.vectors import load_vectors
 from crossfade.schema import columns as c
-from crossfade.schema.ids import NO_ROW
+from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.model_settings import AlsSettings
 from crossfade.schema.settings import IndexSettings
 
@@ -104,6 +105,11 @@ class Als:
         rows, scores = self.index_.search(self.vectors(queries), k)
         wanted = scores > 0
         return np.where(wanted, rows, np.int32(NO_ROW)), np.where(wanted, scores, np.float32(-np.inf))
+
+    def said(self, queries: Queries, rows: Rows) -> Floats:
+        """Return the inner products with given tracks [n, w] where above 0; see `Telling`."""
+        told = told_products(self.factors_, rows, self.vectors(queries))
+        return np.where(told > 0, told, np.float32(np.nan))
 
     def save(self, directory: Path) -> None:
         """Write `factors.npy`, `about.json` and the index."""

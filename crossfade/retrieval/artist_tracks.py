@@ -14,7 +14,7 @@ import scipy.sparse
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
-from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.contract import Ranking, Scores
 from crossfade.retrieval.fading import fading_listeners, fading_plays, latest_moment
 from crossfade.retrieval.neighbours import baskets, neighbours
 from crossfade.retrieval.sparse import (
@@ -26,9 +26,11 @@ from crossfade.retrieval.sparse import (
     rows_of,
     save_about,
     save_matrix,
+    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.telling import lists_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 
@@ -75,7 +77,11 @@ class ArtistTracks:
         A positive play weighs half as much 200 tracks or 60 days later; related artists get 0.3 of the weight that
         their likeness passes on.
         """
-        return top_of_rows(self.artist_weights(queries) @ self.tracks_, k)
+        return top_of_product(self.artist_weights(queries), self.tracks_, k)
+
+    def said(self, queries: Queries, rows: Rows) -> Scores:
+        """Return the weights of given tracks [n, w]; see `Telling`."""
+        return lists_at(self.artist_weights(queries), self._artists_of_tracks, rows)
 
     def artist_weights(self, queries: Queries) -> SparseRows:
         """Return how dear each artist is to each query, sparse [n, num_artists], related artists included."""
@@ -96,6 +102,11 @@ class ArtistTracks:
         """Sparse [num_artists, num_artists]: what an artist's weight gives itself and its related artists."""
         own = scipy.sparse.identity(self.related_.shape[0], np.float32, format="csr")
         return (own + RELATED_WEIGHT * self.related_).astype(np.float32).tocsr()
+
+    @cached_property
+    def _artists_of_tracks(self) -> Matrix:
+        """Sparse [num_tracks, num_artists]: `tracks_` by track."""
+        return self.tracks_.T.tocsr()
 
     def save(self, directory: Path) -> None:
         """Write `tracks.arrow`, `related.arrow` and `about.json`."""

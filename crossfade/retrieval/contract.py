@@ -50,6 +50,23 @@ class Retriever(Protocol):
 
 
 @runtime_checkable
+class Telling(Retriever, Protocol):
+    """A source that can say what it thinks of any track, not only of its best."""
+
+    def said(self, queries: Queries, rows: Rows) -> Scores:
+        """Score given tracks.
+
+        Args:
+            queries: n queries.
+            rows: [n, w] int32, -1 padded.
+
+        Returns:
+            [n, w] float32, as `recommend` would score them; NaN where it never returns a track, or padded.
+        """
+        ...
+
+
+@runtime_checkable
 class Extendable(Retriever, Protocol):
     """A source that can take up new tracks without being fitted again."""
 

@@ -9,10 +9,18 @@ import scipy.sparse
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
-from crossfade.retrieval.contract import Ranking, top_k
+from crossfade.retrieval.contract import Ranking, Scores, top_k
 from crossfade.retrieval.fading import recent_likes
 from crossfade.retrieval.neighbours import baskets
-from crossfade.retrieval.sparse import Matrix, load_about, load_matrix, save_about, save_matrix, top_of_rows
+from crossfade.retrieval.sparse import (
+    Matrix,
+    load_about,
+    load_matrix,
+    save_about,
+    save_matrix,
+    top_of_product,
+)
+from crossfade.retrieval.telling import product_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import EaseSettings
@@ -49,7 +57,12 @@ class Ease:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum what each query's recent positive tracks speak for; see `Retriever`."""
         recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
-        return top_of_rows(recent @ self.neighbours_, k)
+        return top_of_product(recent, self.neighbours_, k)
+
+    def said(self, queries: Queries, rows: Rows) -> Scores:
+        """Return the sums at given tracks [n, w]; see `Telling`."""
+        recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
+        return product_at(recent, self.neighbours_, rows)
 
     def save(self, directory: Path) -> None:
         """Write `weights.arrow` and `about.json`."""

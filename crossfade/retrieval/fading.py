@@ -29,7 +29,7 @@ def fading_plays(
     if not has_time:
         return np.ones(len(liked.track_rows))
     days = (liked.as_of[liked.owners] - liked.seconds) / SECONDS_PER_DAY
-    return np.asarray(0.5 ** (liked.places_from_end / half_life_tracks + days / half_life_days))
+    return np.exp2(-(liked.places_from_end / half_life_tracks + days / half_life_days))
 
 
 def recent_likes(queries: Queries, num_tracks: int, *, has_time: bool) -> SparseRows:

@@ -22,6 +22,7 @@ from crossfade.retrieval.sparse import (
     rows_of,
     save_about,
     save_matrix,
+    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.user_tower import unit
@@ -109,7 +110,7 @@ class Item2Vec:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum the neighbours of each query's recent positive tracks; see `Retriever`."""
         recent = recent_likes(queries, len(self.vectors_), has_time=self.has_time_)
-        return top_of_rows(recent @ self.neighbours_, k)
+        return top_of_product(recent, self.neighbours_, k)
 
     def save(self, directory: Path) -> None:
         """Write `vectors.npy`, `neighbours.arrow` and `about.json`."""

@@ -6,7 +6,7 @@ from typing import Final, Self
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.contract import Ranking, Scores
 from crossfade.retrieval.fading import recent_likes
 from crossfade.retrieval.neighbours import baskets, neighbours
 from crossfade.retrieval.sparse import (
@@ -14,9 +14,11 @@ from crossfade.retrieval.sparse import (
     load_matrix,
     save_about,
     save_matrix,
-    top_of_rows,
+    top_of_product,
 )
+from crossfade.retrieval.telling import product_at
 from crossfade.schema import columns as c
+from crossfade.schema.ids import Rows
 
 # The best compromise of a coarse grid over five validation periods of 30Music and one of the twin.
 SHRINKAGE: Final = 10.0
@@ -49,7 +51,12 @@ class ItemKnn:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum the neighbours of each query's recent positive tracks; see `Retriever`."""
         recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
-        return top_of_rows(recent @ self.neighbours_, k)
+        return top_of_product(recent, self.neighbours_, k)
+
+    def said(self, queries: Queries, rows: Rows) -> Scores:
+        """Return the sums at given tracks [n, w]; see `Telling`."""
+        recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
+        return product_at(recent, self.neighbours_, rows)
 
     def save(self, directory: Path) -> None:
         """Write `neighbours.arrow` and `about.json`."""

@@ -1,5 +1,6 @@
 """The popular source: what many want now, here and in a listener's genres; it answers unknown users too."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,7 +11,7 @@ from crossfade.features.affinities import typicality
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.contract import Ranking, Scores
 from crossfade.retrieval.fading import Doubles, fading_listeners, fading_plays
 from crossfade.retrieval.sparse import (
     Matrix,
@@ -20,9 +21,11 @@ from crossfade.retrieval.sparse import (
     rows_of,
     save_about,
     save_matrix,
+    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.telling import lists_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -63,13 +66,26 @@ class Popular:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Weigh the lists of each query and add them up; see `Retriever`."""
+        return top_of_product(self._weights(queries), self.lists_, k)
+
+    def said(self, queries: Queries, rows: Rows) -> Scores:
+        """Return the sums of given tracks [n, w]; see `Telling`."""
+        return lists_at(self._weights(queries), self._lists_of_tracks, rows)
+
+    @cached_property
+    def _lists_of_tracks(self) -> Matrix:
+        """Sparse [num_tracks, num_lists]: `lists_` by track."""
+        return self.lists_.T.tocsr()
+
+    def _weights(self, queries: Queries) -> SparseRows:
+        """Return how much each list counts, sparse [n, num_lists]."""
         num_lists = self.lists_.shape[0]
         # Everybody's list is the first, then come the countries'.
         places = np.stack([np.zeros(len(queries), np.int32), queries.country_rows + 1], axis=1)
         places[queries.country_rows < 0, 1] = NO_ROW
         values = np.broadcast_to([GLOBAL_WEIGHT, COUNTRY_WEIGHT], places.shape)
         everywhere = SparseRows.summed(np.arange(len(queries) + 1), places, values, num_lists)
-        return top_of_rows((everywhere + self._genre_profile(queries)) @ self.lists_, k)
+        return everywhere + self._genre_profile(queries)
 
     def _genre_profile(self, queries: Queries) -> SparseRows:
         """Return the weighted share of each genre in each query's positive plays, sparse [n, num_lists]."""

@@ -116,22 +116,31 @@ def _sum(offsets, columns, values, found, places):  # type: ignore[no-untyped-de
 @numba.njit(cache=True, nogil=True)
 def _multiply(ours, theirs, found, places):  # type: ignore[no-untyped-def]
     """Fill found (columns, sums) with a product's rows; places [w] int32 as in `_sum`."""
-    indices, data = found
-    indptr, count = np.zeros(len(ours[0]), np.int64), 0
+    indptr = np.zeros(len(ours[0]), np.int64)
     for row in range(len(ours[0]) - 1):
-        first = count
-        for entry in range(ours[0][row], ours[0][row + 1]):
-            weight, middle = ours[2][entry], ours[1][entry]
-            if weight == 0.0:
-                continue
-            for link in range(theirs[0][middle], theirs[0][middle + 1]):
-                column = theirs[1][link]
-                if places[column] == 0:
-                    indices[count], data[count] = column, 0.0
-                    count += 1
-                    places[column] = count
-                data[places[column] - 1] += weight * theirs[2][link]
-        for place in range(first, count):
-            places[indices[place]] = 0
-        indptr[row + 1] = count
+        indptr[row + 1] = multiply_row(ours, theirs, row, found, places, indptr[row])
     return indptr
+
+
+@numba.njit(cache=True, nogil=True)
+def multiply_row(ours, theirs, row, found, places, first):  # type: ignore[no-untyped-def]
+    """Fill found (columns, sums) from `first` on with one row of a product; returns one past its last entry.
+
+    Matrices are (offsets, columns, values); places [w] int32 as in `_sum`.
+    """
+    indices, data = found
+    count = first
+    for entry in range(ours[0][row], ours[0][row + 1]):
+        weight, middle = ours[2][entry], ours[1][entry]
+        if weight == 0.0:
+            continue
+        for link in range(theirs[0][middle], theirs[0][middle + 1]):
+            column = theirs[1][link]
+            if places[column] == 0:
+                indices[count], data[count] = column, 0.0
+                count += 1
+                places[column] = count
+            data[places[column] - 1] += weight * theirs[2][link]
+    for place in range(first, count):
+        places[indices[place]] = 0
+    return count

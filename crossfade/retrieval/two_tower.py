@@ -14,9 +14,11 @@ from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.index import Index, build_index, load_index
+from crossfade.retrieval.telling import told_products
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from crossfade.schema import columns as c
+from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import InputModels, TwoTowerSettings
 from crossfade.schema.settings import IndexSettings, default_settings
 
@@ -115,6 +117,10 @@ class TwoTower:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""
         return self.index_.search(self.user_vectors(queries), k)
+
+    def said(self, queries: Queries, rows: Rows) -> Floats:
+        """Return the inner products with given tracks [n, w]; see `Telling`."""
+        return told_products(self.track_vectors_, rows, self.user_vectors(queries))
 
     def _recall_queries(self, dataset: Dataset) -> Floats:
         active = np.unique(dataset.interactions.user_rows)

@@ -1,10 +1,11 @@
 """Shows metrics to Prometheus over HTTP."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 
 from crossfade.schema.errors import InputError, MissingExtraError
-from crossfade.schema.metrics import Kind, Metric
+from crossfade.schema.metric import Kind, Metric
 
 try:
     from prometheus_client import (
@@ -15,12 +16,16 @@ try:
         generate_latest,
         start_http_server,
     )
+    from prometheus_client.metrics_core import Metric as MetricFamily
+    from prometheus_client.registry import Collector
 except ImportError as error:
     raise MissingExtraError("prometheus-client", "kafka") from error
 
 
 class Exposition:
     """A recorder whose values Prometheus can read; one registry of its own.
+
+    Labels of which all values are known are shown from the start.
 
     Args:
         metrics: What may be recorded.
@@ -50,12 +55,36 @@ class Exposition:
             return Histogram(
                 metric.name, metric.meaning, metric.labels, registry=self.registry, buckets=metric.buckets
             )
-        made = Counter if metric.kind is Kind.COUNTER else Gauge
-        return made(metric.name, metric.meaning, metric.labels, registry=self.registry)
+        kind = Counter if metric.kind is Kind.COUNTER else Gauge
+        made = kind(metric.name, metric.meaning, metric.labels, registry=self.registry)
+        for values in product(*metric.values) if metric.values else ():
+            made.labels(*values)
+        return made
+
+
+class Fresh(Collector):
+    """Metrics that are made anew whenever Prometheus asks for them.
+
+    Args:
+        make: Returns what to show now.
+    """
+
+    def __init__(self, make: Callable[[], Exposition]) -> None:
+        self._make = make
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def describe(self) -> Iterable[MetricFamily]:
+        """Tell no names beforehand, so that registering asks for no values."""
+        return ()
+
+    def collect(self) -> Iterable[MetricFamily]:
+        """Return what there is to show now."""
+        return self._make().registry.collect()
 
 
 @contextmanager
-def served(exposition: Exposition, host: str, port: int) -> Iterator[int]:
+def served(exposition: Exposition | Fresh, host: str, port: int) -> Iterator[int]:
     """Answer `GET /metrics` for the block.
 
     Args:

@@ -58,6 +58,7 @@ class BotSettings(Section):
     awake_hours: Annotated[int, Field(ge=2)]
     intruder_plays: Count
     intruder_known_share: Share
+    journey_known_share: Share
     intruder_jumps: Count
     travel_minutes: Amount
     travel_jumps: Count

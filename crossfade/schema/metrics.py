@@ -3,43 +3,17 @@
 Labels are bounded: what may take any number of values (users, tracks) is never one.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol
 
-
-class Kind(StrEnum):
-    """How a metric behaves."""
-
-    COUNTER = "counter"  # only rises
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric.
-
-    Args:
-        name: With its unit.
-        kind: How it behaves.
-        meaning: One sentence.
-        labels: What it is counted by.
-        buckets: Upper bounds of a histogram.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
+from crossfade.schema.metric import Kind, Metric
+from crossfade.schema.tables import Surface
 
 INGEST_MESSAGES: Final = Metric(
     "crossfade_ingest_messages_total",
     Kind.COUNTER,
     "Messages that landed, in bronze or in quarantine.",
     ("layer",),
+    values=(("bronze", "quarantine"),),
 )
 INGEST_BYTES: Final = Metric(
     "crossfade_ingest_bytes_total", Kind.COUNTER, "Bytes of the values of messages that landed."
@@ -113,6 +87,7 @@ FALLBACKS: Final = Metric(
     Kind.COUNTER,
     "Answers that stood in for the recommender's own, by what they were: control, stored or popular.",
     ("answer",),
+    values=(("control", "stored", "popular"),),
 )
 HEDGES: Final = Metric(
     "crossfade_hedges_total", Kind.COUNTER, "Requests that were sent a second time since the first was slow."
@@ -122,6 +97,125 @@ EXPOSURES_DROPPED: Final = Metric(
     "crossfade_exposures_dropped_total",
     Kind.COUNTER,
     "Exposures that were lost since writing could not keep up or failed.",
+)
+
+# What is read from workspace and lake at each scrape (monitoring/exporter).
+PARTS: Final = ("lake", "validation", "drift", "champion", "generations", "batches")
+SURFACES: Final = tuple(str(surface) for surface in Surface)
+UNREADABLE: Final = Metric(
+    "crossfade_exporter_unreadable_parts",
+    Kind.GAUGE,
+    "1 where a part of workspace or lake could not be read, so that its metrics are missing.",
+    ("part",),
+    values=(PARTS,),
+)
+NEWEST_EVENT: Final = Metric(
+    "crossfade_lake_newest_event_timestamp_seconds",
+    Kind.GAUGE,
+    "When the lake's newest event happened, since 1970.",
+)
+VALIDATED: Final = Metric(
+    "crossfade_validation_last_run_timestamp_seconds",
+    Kind.GAUGE,
+    "When the lake was last validated, since 1970.",
+)
+BROKEN: Final = Metric(
+    "crossfade_validation_failed_expectations",
+    Kind.GAUGE,
+    "Expectations that the last validation found broken.",
+)
+DRIFT_CHECKED: Final = Metric(
+    "crossfade_drift_last_run_timestamp_seconds", Kind.GAUGE, "When drift was last looked for, since 1970."
+)
+DRIFT: Final = Metric(
+    "crossfade_drift_threshold_ratio",
+    Kind.GAUGE,
+    "How near the furthest group of a measure came to an alarm on the last day; from 1 on it is one.",
+    ("measure",),
+)
+DRIFT_ALARM_DAYS: Final = Metric(
+    "crossfade_drift_alarm_days", Kind.GAUGE, "Days since the champion's window on which anything strayed."
+)
+PROMOTED: Final = Metric(
+    "crossfade_champion_promoted_timestamp_seconds", Kind.GAUGE, "When the champion was promoted, since 1970."
+)
+GATE_DECISIONS: Final = Metric(
+    "crossfade_gate_decisions_total",
+    Kind.COUNTER,
+    "Lines of the promotion log, by what was done.",
+    ("action",),
+    values=(("promote", "refuse", "rollback", "replace"),),
+)
+INDEX_RECALL: Final = Metric(
+    "crossfade_index_recall_ratio", Kind.GAUGE, "Recall of the champion's vector index against exact search."
+)
+GENERATION_ACTIVATED: Final = Metric(
+    "crossfade_generation_activated_timestamp_seconds",
+    Kind.GAUGE,
+    "When readers of a surface were switched to its live generation, since 1970.",
+    ("surface",),
+)
+GENERATION_USERS: Final = Metric(
+    "crossfade_generation_users", Kind.GAUGE, "Users with a slate in the live generation.", ("surface",)
+)
+WEEKLY_STARTED: Final = Metric(
+    "crossfade_weekly_started_timestamp_seconds",
+    Kind.GAUGE,
+    "When the newest weekly batch of a surface was planned, since 1970.",
+    ("surface",),
+)
+WEEKLY_USERS: Final = Metric(
+    "crossfade_weekly_users", Kind.GAUGE, "Users of the newest weekly batch.", ("surface",)
+)
+WEEKLY_DONE: Final = Metric(
+    "crossfade_weekly_done_users",
+    Kind.GAUGE,
+    "Users of the newest weekly batch whose shard is finished.",
+    ("surface",),
+)
+WEEKLY_SHORT: Final = Metric(
+    "crossfade_weekly_short_ratio",
+    Kind.GAUGE,
+    "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
+    ("surface",),
+)
+
+# What the retraining receiver counts.
+RETRAINING_ALERTS: Final = Metric(
+    "crossfade_retraining_alerts_total",
+    Kind.COUNTER,
+    "Alerts that came, by what was made of them.",
+    ("decision",),
+    values=(("resolved", "not_asked", "duplicate", "busy", "cooldown", "budget", "dry_run", "start"),),
+)
+RETRAINING_REFUSED: Final = Metric(
+    "crossfade_retraining_refused_requests_total",
+    Kind.COUNTER,
+    "Messages that were refused, by status code: no token (401), too large (413), no webhook (400), not noted (503).",
+    ("status",),
+    values=(("400", "401", "413", "503"),),
+)
+RETRAINING_ATTEMPTS: Final = Metric(
+    "crossfade_retraining_attempts_total",
+    Kind.COUNTER,
+    "Attempts to run or submit a training, by how they ended.",
+    ("result",),
+    values=(("ended", "failed"),),
+)
+RETRAINING_RUNS: Final = Metric(
+    "crossfade_retraining_runs_total",
+    Kind.COUNTER,
+    "Runs, by how they ended; failed after their last attempt.",
+    ("result",),
+    values=(("finished", "failed"),),
+)
+RETRAINING_ACTIVE: Final = Metric(
+    "crossfade_retraining_active_runs", Kind.GAUGE, "Runs that are wanted or at work."
+)
+RETRAINING_LAST: Final = Metric(
+    "crossfade_retraining_last_wanted_timestamp_seconds",
+    Kind.GAUGE,
+    "When a run was last wanted, since 1970; 0: never.",
 )
 
 INGEST_METRICS: Final = (
@@ -144,7 +238,33 @@ SERVING_METRICS: Final = (
     EXPOSURES,
     EXPOSURES_DROPPED,
 )
-METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS)
+STATE_METRICS: Final = (
+    UNREADABLE,
+    NEWEST_EVENT,
+    VALIDATED,
+    BROKEN,
+    DRIFT_CHECKED,
+    DRIFT,
+    DRIFT_ALARM_DAYS,
+    PROMOTED,
+    GATE_DECISIONS,
+    INDEX_RECALL,
+    GENERATION_ACTIVATED,
+    GENERATION_USERS,
+    WEEKLY_STARTED,
+    WEEKLY_USERS,
+    WEEKLY_DONE,
+    WEEKLY_SHORT,
+)
+RECEIVER_METRICS: Final = (
+    RETRAINING_ALERTS,
+    RETRAINING_REFUSED,
+    RETRAINING_ATTEMPTS,
+    RETRAINING_RUNS,
+    RETRAINING_ACTIVE,
+    RETRAINING_LAST,
+)
+METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS, *STATE_METRICS, *RECEIVER_METRICS)
 
 
 class Recorder(Protocol):

@@ -28,6 +28,7 @@ from crossfade.schema.model_settings import (
     SessionModelSettings,
     TwoTowerSettings,
 )
+from crossfade.schema.monitoring_settings import DriftSettings, ReceiverSettings
 from crossfade.schema.section import Amount, Count, Positive, Section, Share
 from crossfade.schema.serving_settings import ServingSettings
 
@@ -130,6 +131,7 @@ class WeeklySettings(Section):
     max_short_share: Share
     store_url: str
     expire_hours: Positive
+    variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
 
 
 class RolloutSettings(Section):
@@ -174,6 +176,8 @@ class Settings(Section):
     weekly: WeeklySettings
     serving: ServingSettings
     rollout: RolloutSettings
+    drift: DriftSettings
+    receiver: ReceiverSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:

@@ -17,6 +17,7 @@ PROPENSITIES: Final = "propensities"
 SOURCES: Final = "sources"
 REASON_KINDS: Final = "reason_kinds"
 REASONS: Final = "reasons"
+OF_VARIANT: Final = "@"  # stands between a surface and the variant whose generations these are
 
 # Slates as columns: one line a user; the lists of a line are equally long, best track first.
 SLATES: Final = pa.schema(
@@ -37,7 +38,7 @@ class Generation:
     """What a generation was made from.
 
     Args:
-        surface: Where its slates appear.
+        surface: Where its slates appear; as `variant_surface` has it where they are a variant's.
         name: Unique within the surface; the same inputs give the same name.
         bundle: Digest of the bundle that recommended.
         as_of: UTC seconds; nothing that users did from then on is in its slates.
@@ -152,6 +153,10 @@ class SlateStore(Protocol):
         """Return the whole generations, sorted by name."""
         ...
 
+    def surfaces(self) -> list[str]:
+        """Return the surfaces that have generations of slates, sorted; those of variants, too."""
+        ...
+
     def erase(self, surface: str, users: Collection[str], bundles: Mapping[str, str]) -> dict[str, int]:
         """Remove users from every generation so that no byte of them stays; return {generation: slates removed}.
 
@@ -168,5 +173,20 @@ class SlateStore(Protocol):
 
 
 def playlist_id(surface: str, user: str) -> str:
-    """Return the id under which a user's slates of a surface are known, the same in every generation."""
-    return blake2b(f"{surface}\0{user}".encode(), digest_size=12).hexdigest()
+    """Return the id under which a user's slates of a surface are known, the same in every generation and variant."""
+    return blake2b(f"{shown_surface(surface)}\0{user}".encode(), digest_size=12).hexdigest()
+
+
+def variant_surface(surface: str, variant: str) -> str:
+    """Return the surface under which a store keeps a variant's own generations.
+
+    Args:
+        surface: Where they appear.
+        variant: EXPERIMENT.VARIANT; empty for what everybody else gets.
+    """
+    return f"{surface}{OF_VARIANT}{variant}" if variant else surface
+
+
+def shown_surface(surface: str) -> str:
+    """Return where a stored generation appears, whosever it is."""
+    return surface.partition(OF_VARIANT)[0]

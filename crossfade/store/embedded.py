@@ -26,7 +26,8 @@ from crossfade.schema.durable import (
     replace_file,
 )
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
-from crossfade.store.contract import Generation, StoredSlate
+from crossfade.schema.tables import Surface
+from crossfade.store.contract import Generation, StoredSlate, shown_surface
 from crossfade.store.environment import ABOUT, DATA, EmbeddedReader, EmbeddedWriter, read_about, write_about
 
 CURRENT: Final = "CURRENT"
@@ -143,6 +144,11 @@ class EmbeddedStore:
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
         return [read_about(path) for path in self._whole(surface)]
+
+    def surfaces(self) -> list[str]:
+        """Return the surfaces that have generations of slates, sorted; those of variants, too."""
+        found = {about.parents[1].name for about in self.directory.glob(f"[!.]*/[!.]*/{ABOUT}")}
+        return sorted(name for name in found if shown_surface(name) in set(Surface))
 
     def erase(self, surface: str, users: Collection[str], bundles: Mapping[str, str]) -> dict[str, int]:
         """Remove users from every generation, by writing it anew: a deleted value's bytes stay in LMDB's pages.

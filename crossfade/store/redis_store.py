@@ -37,6 +37,7 @@ if redis.call('LLEN', KEYS[1]) < 2 then return false end
 redis.call('RPOP', KEYS[1])
 return redis.call('LINDEX', KEYS[1], -1)
 """
+SCANNED: Final = 1000  # keys that one step of a scan looks at
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,12 @@ class RedisStore:
         with speaking(self.client):
             known = self.client.hgetall(self._generations(surface))
         return [RedisReader.of(known[name], self.client).generation for name in sorted(known)]
+
+    def surfaces(self) -> list[str]:
+        """Return the surfaces that have generations of slates, sorted; those of variants, too. Looks at every key."""
+        with speaking(self.client):
+            keys = list(self.client.scan_iter(match=self._generations("*"), count=SCANNED))
+        return sorted(key.decode().partition("{")[2].rpartition("}")[0] for key in keys)
 
     def erase(self, surface: str, users: Collection[str], bundles: Mapping[str, str]) -> dict[str, int]:
         """Remove users from every generation, each in one transaction; see `SlateStore`.

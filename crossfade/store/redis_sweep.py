@@ -5,10 +5,10 @@ from itertools import islice
 from typing import Any, Final
 
 from crossfade.store.redis_generation import PIPELINED, pipelined, speaking
+from crossfade.store.redis_store import SCANNED
 
 # Slates, and rows of a family: hashes by generation and bucket, whose fields are keys. Lists of generations do not match.
 PATTERNS: Final = ("crossfade:slates:*", "crossfade:features:*:[0-9]*")
-SCANNED: Final = 1000  # keys that one step looks at
 
 
 def erase_unnamed(client: Any, keys: Collection[bytes]) -> int:

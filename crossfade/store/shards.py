@@ -89,8 +89,35 @@ def generate_shard(
         return finished
     dataset, recommender = Dataset.load(dataset_dir), _recommender(bundle_dir)
     _require_planned(generation, dataset, recommender)
+    return write_shard(
+        stem, spec, generation, dataset=dataset, recommender=recommender, batch_users=settings.batch_users
+    )
+
+
+def write_shard(
+    stem: Path,
+    spec: ShardSpec,
+    generation: Generation,
+    *,
+    dataset: Dataset,
+    recommender: "Recommender",
+    batch_users: int,
+) -> Receipt:
+    """Recommend to the users of one shard with what is loaded already, and write them down.
+
+    Args:
+        stem: The shard's files without their endings.
+        spec: Which users.
+        generation: That the shard is of.
+        dataset: That was planned.
+        recommender: That was planned.
+        batch_users: Users recommended together.
+
+    Raises:
+        CrossfadeError: The shard could not be written; nothing of it stays.
+    """
     try:
-        return _written(stem, _batches(dataset, recommender, generation, spec, settings.batch_users))
+        return _written(stem, _batches(dataset, recommender, generation, spec, batch_users))
     except OSError as error:
         raise CrossfadeError(
             f"Shard {stem} could not be written: {error}. Nothing that was there is lost; free space on that "
@@ -120,14 +147,14 @@ def _batches(
     """Yield slates (columns as in `SLATES`) with their counts, batch by batch."""
     surface, length = Surface(spec.surface), generation.length
     for ids, queries in listeners(dataset, recommender.dataset, spec.first, spec.stop, batch_users):
-        slates = recommender.recommend(Requests.of(queries, surface, length, verify_reasons=True))
+        slates = recommender.recommend(Requests.of(queries, surface, length, rescore_reasons=True))
         num_new = len(recommender.catalogue) - _num_heard(queries, len(recommender.catalogue))
         short = slates.lengths < length
         few_new = short & (num_new < length)
         counts = Counter(
             {FULL: (~short).sum(), FEW_NEW_TRACKS: few_new.sum(), FEW_CANDIDATES: (short & ~few_new).sum()}
         )
-        yield _table(ids, slates, recommender), counts
+        yield table_of(ids, slates, recommender), counts
 
 
 def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
@@ -136,7 +163,8 @@ def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
     return np.bincount(pairs // max(num_tracks, 1), minlength=len(queries))
 
 
-def _table(ids: pa.Array, slates: "Slates", recommender: "Recommender") -> pa.Table:
+def table_of(ids: pa.Array, slates: "Slates", recommender: "Recommender") -> pa.Table:
+    """Return slates of users [n] with the columns of `SLATES`."""
     filled = slates.rows >= 0
     rows, kinds = slates.rows[filled], slates.reason_kinds[filled]
     offsets = pa.array(np.concatenate([[0], np.cumsum(slates.lengths)]), pa.int32())

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store.checks import SlateChecks
-from crossfade.store.contract import Generation, GenerationWriter, SlateStore
+from crossfade.store.contract import Generation, GenerationWriter, SlateStore, variant_surface
 from crossfade.store.opening import opened
 from crossfade.store.plan import ShardSpec, plan_shards, read_plan, shard_home
 from crossfade.store.shards import FEW_CANDIDATES, Receipt, generate_shard
@@ -59,7 +59,7 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
 
     Args:
         workspace: Has the bundle, the plan, the shards and the store.
-        settings: `max_short_share`, `store_url` and `expire_hours` are read.
+        settings: `max_short_share`, `store_url`, `expire_hours` and `variant` are read.
         surface: Whose generation it is.
         generation: Its name, from the plan.
 
@@ -74,7 +74,8 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
     policy = load_policies(bundle_dir / POLICIES)[surface]
     checks = SlateChecks(Catalogue.load(bundle_dir), policy, planned.length)
     publication = _Publication(planned, checks, shard_home(workspace, surface, planned.name))
-    with store_of(workspace, settings).begin(planned) as writer:
+    stored = replace(planned, surface=variant_surface(surface, settings.variant))
+    with store_of(workspace, settings).begin(stored) as writer:
         for spec in shards:
             publication.add(spec, writer)
         return publication.finished(writer, settings.max_short_share)
@@ -89,9 +90,9 @@ def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, g
     Raises:
         NotFoundError: The generation is not published.
     """
-    store = store_of(workspace, settings)
-    store.activate(surface, generation)
-    removed = store.prune(surface, settings.keep_generations)
+    store, stored = store_of(workspace, settings), variant_surface(surface, settings.variant)
+    store.activate(stored, generation)
+    removed = store.prune(stored, settings.keep_generations)
     for name in removed:
         remove_directory(shard_home(workspace, surface, name))
     return removed
@@ -103,7 +104,8 @@ def rollback(workspace: Workspace, surface: Surface, settings: WeeklySettings | 
     Raises:
         NotFoundError: There is none.
     """
-    return store_of(workspace, settings).rollback(surface)
+    variant = settings.variant if settings else ""
+    return store_of(workspace, settings).rollback(variant_surface(surface, variant))
 
 
 class _Publication:

@@ -15,7 +15,7 @@ from crossfade.twin.music import Music
 from crossfade.twin.playing import Listens, play
 from crossfade.twin.playlists import OLDEST_DAYS, OwnPlaylists, fill_playlists, plan_playlists
 from crossfade.twin.reactions import Reactions, react
-from crossfade.twin.sessions import Sessions, plan_sessions
+from crossfade.twin.sessions import HOLIDAY_LISTENING, SUNDAY, Sessions, plan_sessions
 from crossfade.twin.spec import TwinSpec
 from crossfade.twin.tastes import boldness, cosines, interests_on, pooled
 
@@ -86,7 +86,9 @@ def live(world: World, audience: Audience, rng: np.random.Generator) -> Days:
         if day == 0:
             _remember_youth(moment)
         fill_playlists(own, memory, music, since=-OLDEST_DAYS if day == 0 else day, day=day, rng=rng)
-        sessions = plan_sessions(audience, day, (spec.start.weekday() + day) % _DAYS_PER_WEEK, rng)
+        is_holiday = day in spec.holidays
+        weekday = SUNDAY if is_holiday else (spec.start.weekday() + day) % _DAYS_PER_WEEK
+        sessions = plan_sessions(audience, day, weekday, rng, more=HOLIDAY_LISTENING if is_holiday else 1.0)
         listens = play(moment, sessions, *choose(moment, sessions))
         days.sessions.append(sessions)
         days.listens.append(listens)

@@ -16,6 +16,8 @@ _DAY_MS: Final = 24 * _HOUR_MS
 _MOST_LISTENS: Final = 60
 _WEEKDAYS: Final = np.array([0.95, 0.95, 0.97, 1.0, 1.08, 1.1, 0.95])
 _WEEKEND: Final = 5
+SUNDAY: Final = 6
+HOLIDAY_LISTENING: Final = 1.25  # times as many sessions as on a Sunday
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,13 @@ class Sessions:
         return len(self.users)
 
 
-def plan_sessions(audience: Audience, day: int, weekday: int, rng: np.random.Generator) -> Sessions:
-    """Draw the sessions of one day (UTC) of the window; weekday 0 is Monday."""
+def plan_sessions(
+    audience: Audience, day: int, weekday: int, rng: np.random.Generator, *, more: float = 1.0
+) -> Sessions:
+    """Draw the sessions of one day (UTC) of the window, `more` times as many as usual; weekday 0 is Monday."""
     here = (audience.first_days <= day) & (day < audience.last_days)
     users = np.repeat(
-        np.arange(len(audience)), rng.poisson(audience.sessions_per_day * here * _WEEKDAYS[weekday])
+        np.arange(len(audience)), rng.poisson(audience.sessions_per_day * here * _WEEKDAYS[weekday] * more)
     )
     dayparts = draw(rng, audience.dayparts[users] + np.log(DAYPART_SHARES))
     contexts = _contexts(audience, users, dayparts, weekday, rng)

@@ -30,6 +30,8 @@ class TwinSpec:
         superfan_share: Share of the listeners who also play one artist for hours, most days.
         hijacked_share: Share of the listeners on whose account somebody else has sessions for some days.
         traveller_share: Share of the listeners who are abroad for some days.
+        holidays: Days of the window, from 0, on which everybody lives as on a Sunday and listens a quarter more;
+            season, not drift.
 
     Raises:
         InputError: A value is outside of its range.
@@ -46,6 +48,7 @@ class TwinSpec:
     superfan_share: float = 0.0
     hijacked_share: float = 0.0
     traveller_share: float = 0.0
+    holidays: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""

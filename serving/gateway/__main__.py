@@ -1,4 +1,4 @@
-"""Start the gateway: `python -m serving.gateway --workspace DIR --recommender URL`."""
+"""Start the gateway: `python -m serving.gateway --workspace DIR --recommender grpc://HOST:PORT`."""
 
 import argparse
 import logging
@@ -17,12 +17,13 @@ from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
+from serving.collecting import settle
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink, Sink
 from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
-from serving.gateway.variants import Variants, read_experiments
+from serving.gateway.variants import Variants, served_experiments
 from serving.ports import require_free
 
 EXPOSURES = "exposures.jsonl"
@@ -33,12 +34,18 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser("serving.gateway", description=__doc__)
     options.add_argument("--workspace", type=Path, required=True, help="Has the store and the champion.")
     options.add_argument("--bundle", type=Path, help="Draw popular tracks from this bundle instead.")
-    options.add_argument("--recommender", required=True, help="Address of the recommender service.")
+    options.add_argument("--recommender", required=True, help="Its gRPC address, grpc://HOST:PORT.")
     options.add_argument(
-        "--experiments", type=Path, help="YAML file of experiments; without one all is control."
+        "--experiments",
+        type=Path,
+        help="Manifest of an experiment, or a directory of them; without one all is control.",
     )
     options.add_argument("--home", type=Path, help="YAML file of Home's modules; else the default ones.")
-    options.add_argument("--store", default="", help="redis://HOST:PORT/DB; else the workspace's own store.")
+    options.add_argument(
+        "--store",
+        default="",
+        help="redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else the workspace's own store.",
+    )
     options.add_argument(
         "--exposures", type=Path, help="File to log to; else exposures.jsonl in the workspace."
     )
@@ -58,10 +65,10 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
     """Open what the gateway is made of.
 
     Raises:
-        NotFoundError: There is no workspace, bundle, champion or experiments file.
+        NotFoundError: There is no workspace, bundle, champion or experiment.
         InputError: The experiments make no sense.
     """
-    experiments = read_experiments(chosen.experiments) if chosen.experiments else []
+    experiments = served_experiments(chosen.experiments) if chosen.experiments else []
     workspace = Workspace.open(chosen.workspace)
     exposition = Exposition(SERVING_METRICS)
     champion = Champion(chosen.bundle, None if chosen.bundle else workspace)
@@ -106,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(chosen.settings, chosen.set).serving
         require_free(chosen.host, chosen.port)
         app = app_of(parts_of(chosen, settings), settings)
+        settle()
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -63,24 +63,23 @@ class Answers:
         asked = asked_of(values, "request", self._settings)
         listener = None if asked.ask.user_id is None else user_of(asked.ask.user_id)
         assert isinstance(values, dict), "asked_of refuses all else"
-        assigned = self._variants.of(asked.ask.surface, listener)
+        assigned = self._variants.of(asked.ask.surface, listener, asked.ask.country)
         slate = await self._online_slate(assigned, {**values, REQUEST_ID: asked.ask.request_id})
         if slate is None:
             slate = await self._stand_in(asked, listener)
-        if assigned.experiment is not None:
-            slate |= {c.EXPERIMENT: assigned.experiment, c.VARIANT: assigned.variant}
-        return self._shown(slate, listener)
+        return self._shown(slate | assigned.told, listener)
 
     async def playlist(self, user: str, surface: Surface, country: str | None) -> dict[str, Any]:
-        """Answer with the published slate; a user without one gets an online one, else what is popular.
+        """Answer with the slate that is published for the user's variant; without one online, else with what stands in.
 
         Raises:
             InputError: The user id cannot be one.
         """
         listener = user_of(user)
-        slate = await self._stored_slate(surface, listener)
+        assigned = self._variants.of(surface, listener, country)
+        slate = await self._stored_slate(assigned.stored(surface), listener)
         if slate is not None:
-            return self._shown(_published(slate, surface), listener)
+            return self._shown(_published(slate, surface) | assigned.told, listener)
         values = {c.USER_ID: user, c.SURFACE: str(surface)} | (
             {} if country is None else {c.COUNTRY: country}
         )
@@ -118,7 +117,7 @@ class Answers:
             return None
         return slate if slate["fallback"] is None else None
 
-    async def _stored_slate(self, surface: Surface, listener: str) -> StoredSlate | None:
+    async def _stored_slate(self, surface: str, listener: str) -> StoredSlate | None:
         try:
             return await self._stored.get(surface, listener)
         except AwayError as error:
@@ -130,9 +129,7 @@ class Answers:
         popular, surface = self._popular(), asked.ask.surface
         k = asked.k or popular.lengths[surface]
         if listener is not None:
-            # A weekly playlist stands in for any surface but that of new releases.
-            weekly = () if surface == Surface.RELEASE_RADAR else (Surface.DISCOVER_WEEKLY,)
-            for published in dict.fromkeys((surface, *weekly)):
+            for published in self._published_for(surface, listener, asked.ask.country):
                 found = await self._stored_slate(published, listener)
                 kept = [] if found is None else tracks_of(found)
                 tracks = [track for track in kept if track[c.TRACK_ID] not in asked.left_out]
@@ -142,6 +139,13 @@ class Answers:
         self._recorder.record(FALLBACKS, 1, answer=POPULAR)
         tracks = popular.slate(asked.ask.country, k, asked.left_out, asked.ask.genres)
         return slate_of(asked, popular.bundle, tracks, POPULAR)
+
+    def _published_for(self, surface: Surface, listener: str, country: str | None) -> list[str]:
+        """Return which stored surfaces may stand in, the best first: those of the user's variant before everybody's."""
+        # A weekly playlist stands in for any surface but that of new releases.
+        weekly = () if surface == Surface.RELEASE_RADAR else (Surface.DISCOVER_WEEKLY,)
+        own = {each: self._variants.of(each, listener, country).stored(each) for each in (surface, *weekly)}
+        return list(dict.fromkeys(name for each, mine in own.items() for name in (mine, each)))
 
     def _shown(self, slate: dict[str, Any], listener: str | None) -> dict[str, Any]:
         """Log the exposure and return the slate under the name that the client knows.

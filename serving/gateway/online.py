@@ -1,13 +1,13 @@
-"""Asks the recommender service within a time budget."""
+"""Asks the recommender service over gRPC within a time budget."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import httpx
+import grpc
 import orjson
+from grpc import aio
 
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
@@ -15,13 +15,19 @@ from crossfade.schema.metrics import HEDGES, Recorder, Unrecorded
 from crossfade.schema.serving_settings import ServingSettings
 from serving.gateway.breaker import Breaker
 from serving.gateway.hedging import HedgeBudget, hedged
+from serving.rpc import EXPLAIN, PREDICT, path_of
 
 logger = logging.getLogger(__name__)
 
-MODEL: Final = "crossfade"
-HEADERS: Final = {"content-type": "application/json"}
+SCHEME: Final = "grpc://"
 NOBODY: Final = Unrecorded()
 REASON_SECONDS: Final = 10.0  # an account of a track recommends several times
+# What the client has to mend; the details are the recommender's sentence.
+REFUSALS: Final[Mapping[grpc.StatusCode, type[InputError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InputError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: InputError,  # the request is too large
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+}
 
 
 class AwayError(Exception):
@@ -32,17 +38,26 @@ class Online:
     """The recommender service as the gateway sees it.
 
     Args:
-        url: Its address, for example http://127.0.0.1:8081.
+        url: Its address, for example grpc://127.0.0.1:8082; of several servers behind one name each is asked in turn.
         settings: `retry_ms`, `hedge_ms` and `hedge_share` are read.
         recorder: Told of hedges.
+
+    Raises:
+        InputError: The address is none of gRPC's.
     """
 
     def __init__(self, url: str, settings: ServingSettings, recorder: Recorder = NOBODY) -> None:
-        self._predict, self._explain = (f"/v1/models/{MODEL}:{verb}" for verb in ("predict", "explain"))
+        if not url.startswith(SCHEME):
+            raise InputError(f"{url!r} is no address of a recommender; it must be grpc://HOST:PORT.")
+        self._target = url.removeprefix(SCHEME)
         self._hedge_seconds, self._recorder = settings.hedge_ms / 1000, recorder
         self._breaker, self._hedges = Breaker(settings.retry_ms), HedgeBudget(settings.hedge_share)
-        limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-        self._client = httpx.AsyncClient(base_url=url, limits=limits, timeout=None, trust_env=False)
+        # A server that is back is found by the next try, not after a pause that grows to two minutes.
+        pauses = {
+            f"grpc.{which}_reconnect_backoff_ms": settings.retry_ms for which in ("initial", "min", "max")
+        }
+        self._options = [*pauses.items(), ("grpc.lb_policy_name", "round_robin")]
+        self._channel: Any = None  # belongs to the event loop that first asks
 
     @property
     def is_well(self) -> bool:
@@ -79,7 +94,8 @@ class Online:
             InputError: The surface does not exist.
         """
         asked = {c.USER_ID: user, c.TRACK_ID: track, c.SURFACE: surface}
-        answer = await self._posted(self._explain, orjson.dumps({"instances": [asked]}), REASON_SECONDS)
+        due = time.monotonic() + REASON_SECONDS
+        answer = await self._called(EXPLAIN, orjson.dumps({"instances": [asked]}), due)
         try:
             account = answer["explanations"][0]
         except (KeyError, IndexError, TypeError) as error:
@@ -90,15 +106,12 @@ class Online:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if self._channel is not None:
+            await self._channel.close()
 
     async def _predicted(self, body: bytes, due: float) -> Any:
         self._hedges.note()
-        return await hedged(
-            lambda: self._posted(self._predict, body, due - time.monotonic()),
-            self._hedge_seconds,
-            self._may_hedge,
-        )
+        return await hedged(lambda: self._called(PREDICT, body, due), self._hedge_seconds, self._may_hedge)
 
     def _may_hedge(self) -> bool:
         may = self._hedges.take()
@@ -106,29 +119,30 @@ class Online:
             self._recorder.record(HEDGES, 1)
         return may
 
-    async def _posted(self, path: str, body: bytes, seconds: float) -> Any:
+    async def _called(self, method: str, body: bytes, due: float) -> Any:
         try:
-            async with asyncio.timeout(seconds):
-                response = await self._sent(path, body)
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise AwayError(f"the recommender does not answer ({type(error).__name__})") from error
+            reply = await self._sent(method, body, due)
+        except aio.AioRpcError as error:
+            if refusal := REFUSALS.get(error.code()):
+                raise refusal(error.details() or "the request is wrong") from error
+            raise AwayError(f"the recommender does not answer ({error.code().name})") from error
         try:
-            answer = orjson.loads(response.content)
+            return orjson.loads(reply)
         except ValueError as error:
             raise AwayError("the recommender's answer is not JSON") from error
-        if response.status_code in (400, 404, 413):
-            text = str(answer.get("error")) if isinstance(answer, dict) else "the request is wrong"
-            raise (NotFoundError if response.status_code == 404 else InputError)(text)
-        if response.status_code != 200:
-            raise AwayError(f"the recommender answers {response.status_code}")
-        return answer
 
-    async def _sent(self, path: str, body: bytes) -> httpx.Response:
-        """Send a request, once more where a kept connection was closed under it."""
+    async def _sent(self, method: str, body: bytes, due: float) -> bytes:
+        """Send a request, once more where a connection was closed under it."""
+        if self._channel is None:
+            self._channel = aio.insecure_channel(self._target, self._options)
+        call = self._channel.unary_unary(path_of(method))
         try:
-            return await self._client.post(path, content=body, headers=HEADERS)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            return await self._client.post(path, content=body, headers=HEADERS)
+            reply: bytes = await call(body, timeout=due - time.monotonic())
+        except aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            reply = await call(body, timeout=due - time.monotonic())
+        return reply
 
 
 def _slate(answer: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from crossfade.schema.settings import load_settings
+from serving.collecting import settle
 from serving.ports import require_free
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
@@ -46,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         exposition = Exposition(SERVING_METRICS)
         address = Address(chosen.host, chosen.rest_port, chosen.rpc_port)
         server = RecommenderServer(address, holder, settings, exposition)
-        server.start([RecommenderModel(holder, settings, exposition)])
+        model = RecommenderModel(holder, settings, exposition)
+        settle()
+        server.start(model)
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -32,7 +32,9 @@ from crossfade.schema.serving_settings import ServingSettings
 from serving.asgi import Guard
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
+from serving.recommender.rpc import handler_of
 from serving.recommender.wire import sentence
+from serving.rpc import path_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ STATUS: Final[Mapping[type[Exception], int]] = {
     ServerNotReady: 503,
     ServerNotLive: 503,
 }
+CONNECTION_AGE_MS: Final = 300_000  # then callers look for servers again, and find those that were added
 ROUTES: Final = ("predict", "explain", "infer", "ready", "live", "load", "metrics", "bundle")
 
 
@@ -114,19 +117,18 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
         self._address, self._holder, self._settings = address, holder, settings
         self._exposition = exposition
 
-    def start(self, models: list[RecommenderModel]) -> None:
+    def start(self, model: RecommenderModel) -> None:
         """Serve until SIGTERM or SIGINT; what is in flight then is answered."""
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn takes them while it serves, and raises them again when it has drained: gRPC drains after that.
             signal.signal(number, lambda *_: None)
-        for model in models:
-            self.register_model(model)
+        self.register_model(model)
         rest = _Rest(self, self._address.host, self._address.http_port)
-        asyncio.run(self._run(rest))
+        asyncio.run(self._run(rest, model))
 
-    async def _run(self, rest: "_Rest") -> None:
+    async def _run(self, rest: "_Rest", model: RecommenderModel) -> None:
         """Run both servers; uvicorn takes SIGTERM and ends first, then gRPC drains."""
-        grpc = _grpc_server(self)
+        grpc = _grpc_server(self, handler_of(model, self._exposition))
         await grpc.start()
         watch = asyncio.create_task(self._watch())
         try:
@@ -184,12 +186,25 @@ class _Rest(RESTServer):  # type: ignore[misc]
         app.add_exception_handler(Exception, _own_fault)
 
 
-def _grpc_server(server: RecommenderServer) -> Any:
-    """Return KServe's gRPC service bound to our host; requests are bounded as REST bodies are."""
+class _KServesErrors(ExceptionToStatusInterceptor):  # type: ignore[misc]
+    """KServe's table of exceptions for KServe's methods; the gateway's have their own, and go past it."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        if details.method.startswith(path_of("")):
+            return await continuation(details)
+        return await super().intercept_service(continuation, details)
+
+
+def _grpc_server(server: RecommenderServer, for_gateway: Any) -> Any:
+    """Return the gateway's and KServe's gRPC services bound to our host; requests are bounded as REST bodies are."""
     bound = aio.server(
-        interceptors=(ExceptionToStatusInterceptor(),),
-        options=[("grpc.max_receive_message_length", server._settings.max_body_kib * 1024)],
+        interceptors=(_KServesErrors(),),
+        options=[
+            ("grpc.max_receive_message_length", server._settings.max_body_kib * 1024),
+            ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+        ],
     )
+    bound.add_generic_rpc_handlers((for_gateway,))
     servicer = InferenceServicer(server.dataplane, server.model_repository_extension)
     grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, bound)
     bound.add_insecure_port(f"{server._address.host}:{server._address.grpc_port}")

@@ -25,7 +25,7 @@ class Asked:
     Args:
         ask: The request as `crossfade recommend --requests` reads it.
         k: Tracks wanted; None leaves it to the surface's policy.
-        explain: Give verified reasons, at about eight times the cost.
+        explain: Give verified reasons, at about ten times the cost.
         is_named: The client named the request, and may repeat it.
     """
 

@@ -78,6 +78,11 @@ WRONG = {
     ),
     "no ramp": (_set("spec.ramp", []), r"spec\.ramp: .*at least 1"),
     "duration": (_set("spec.ramp.0.minimumDuration", "soon"), r"ramp\.0\.minimumDuration: .*got 'soon'"),
+    "control's service": (
+        _set("spec.variants.0.service", "grpc://a:1"),
+        r"spec: variants\.0\.service: control is answered by the gateway's own recommender",
+    ),
+    "address": (_set("spec.variants.1.service", "http://a"), r"variants\.1\.service: .*got 'http://a'"),
     "no control": (_set("spec.variants.0.name", "old"), r"spec: variants must be 'control' first"),
     "unnamed": (_set("spec.ramp.0.shares", {"other": 0.1}), r"ramp\.0\.shares must name every treatment"),
     "falling": (

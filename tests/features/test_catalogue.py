@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
+from crossfade.features.catalogue import LONG_AGO, UNAVAILABLE, UNKNOWN_DAY, Catalogue
 from crossfade.schema.errors import InputError, IntegrityError
 from tests import builders
 
@@ -46,6 +46,17 @@ def test_missing_values_are_marked() -> None:
     assert TRACKS.available.tolist() == [True, True, False]
     assert np.isnan(TRACKS.audio[0]).all()
     assert TRACKS.audio[2, 1] == 0.5
+
+
+def test_a_state_tells_release_day_explicitness_and_availability() -> None:
+    rows = [
+        {"track_id": "a", "release_date": date(1970, 1, 4), "explicit": True},
+        {"track_id": "b", "release_date": date(1969, 12, 31)},
+        {"track_id": "c"},
+        {"track_id": "d", "available": False, "release_date": date(1970, 1, 4)},
+    ]
+    states = builders.catalogue(rows).states
+    assert states.tolist() == [2 * 3 + 1, 2 * -1, 2 * LONG_AGO, UNAVAILABLE]
 
 
 def test_audio_vectors_are_zero_where_missing() -> None:

@@ -55,6 +55,17 @@ def test_last_session_is_the_one_of_the_last_entry(queries: Queries) -> None:
     assert queries.in_last_session.tolist() == [False, False, True, True, True]
 
 
+def test_the_last_sessions_are_their_entries_alone_and_what_keeps_all_copies_nothing(
+    queries: Queries,
+) -> None:
+    last, kept = queries.last_sessions, queries.in_last_session
+    np.testing.assert_array_equal(last.track_rows, queries.track_rows[kept])
+    np.testing.assert_array_equal(
+        np.diff(last.offsets), np.bincount(queries.owners[kept], minlength=len(queries))
+    )
+    assert last.keep(np.ones(len(last.track_rows), np.bool_)) is last
+
+
 def test_last_tracks_come_most_recent_first_and_padded(queries: Queries) -> None:
     assert queries.last_tracks(3).tolist() == [[3, 2, 1], [0, -1, -1], [-1, -1, -1]]
     assert queries.last_seconds(2).tolist() == [[2 * DAY + 675, 2 * DAY], [DAY, 0], [0, 0]]

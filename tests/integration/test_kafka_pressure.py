@@ -6,7 +6,8 @@ from typing import Any
 
 from benchmarks.kafka_broker import Broker
 from crossfade.lake.lake import BRONZE
-from crossfade.schema.metrics import INGEST_BUFFERED, INGEST_LAG, Metric
+from crossfade.schema.metric import Metric
+from crossfade.schema.metrics import INGEST_BUFFERED, INGEST_LAG
 from crossfade.schema.settings import load_settings
 from crossfade.sources.kafka.batch import Batch
 from crossfade.sources.kafka.formats import decoder

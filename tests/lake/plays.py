@@ -12,7 +12,7 @@ from crossfade.lake.engine import engine
 from crossfade.lake.layout import BOT_LISTS_SCHEMA
 from crossfade.schema import columns as c
 from crossfade.schema.settings import Settings, default_settings
-from crossfade.schema.tables import TRACKS
+from crossfade.schema.tables import TRACKS, USERS
 from tests.lake.rows import START, Row, arrow, bronze, table
 
 
@@ -44,6 +44,7 @@ def flags(
     *,
     tracks: Sequence[Row] = (),
     lists: Sequence[Row] = (),
+    users: Sequence[Row] = (),
     settings: Settings | None = None,
 ) -> pa.Table:
     """Return what is held against the accounts of some events."""
@@ -52,11 +53,12 @@ def flags(
     with engine(scratch) as session:
         plays = activity.plays(ibis.memtable(bronze(rows)))
         hours = activity.hours(plays, used.lake, used.bots)
-        suspects = bot_intruders.suspects(hours, used.bots)
+        habits = activity.Habits.of(hours, activity.homes(table(list(users), USERS.schema)), session.kept)
+        suspects = bot_intruders.suspects(habits.spots, used.bots)
         found = bots.flags(
-            hours,
+            habits,
             bots.day_rules(plays, hours, catalogue, used.lake, used.bots),
-            bot_intruders.intruders(plays, hours, suspects, catalogue, used.bots),
+            bot_intruders.intruders(plays, habits, suspects, catalogue, used.bots),
             ibis.memtable(arrow(list(lists), BOT_LISTS_SCHEMA)),
             used.bots,
             kept=session.kept,

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crossfade.schema import columns as c
 from tests.lake.plays import flags, listens, told
 from tests.lake.rows import Row
@@ -80,12 +82,12 @@ def test_a_metronome_starts_evenly_without_music_that_explains_it(tmp_path: Path
     assert {user for user, _ in found} == set(METRONOMES)
 
 
-def test_nobody_is_awake_18_hours_with_plays_in_each(tmp_path: Path) -> None:
-    hours = [3600.0 * (20 + number) for number in range(18)]  # over midnight
-    rows = listens("awake", hours, artists=MANY) + listens("asleep", hours[:17], artists=MANY)
-    rows += listens("napping", hours[:9] + [hour + 3600 for hour in hours[9:]], artists=MANY)
+def test_nobody_is_awake_24_hours_with_plays_in_each(tmp_path: Path) -> None:
+    hours = [3600.0 * (12 + number) for number in range(24)]  # over midnight, half of them before
+    rows = listens("awake", hours, artists=MANY) + listens("asleep", hours[:23], artists=MANY)
+    rows += listens("napping", hours[:12] + [hour + 3600 for hour in hours[12:]], artists=MANY)
     found = told(flags(rows, tmp_path))
-    assert found == {("awake", "round_the_clock"): 18.0, ("awake", "mostly"): 1.0}
+    assert found == {("awake", "round_the_clock"): 24.0, ("awake", "mostly"): 1.0}
 
 
 DAYS = [86_400 * day + 400 * play for day in range(3) for play in range(8)]
@@ -105,6 +107,35 @@ def test_the_usual_place_is_the_one_used_over_the_longest_time_not_for_most_play
     rows = listens("u", DAYS, artists=("a", "b"), country="DE")
     rows += listens("u", [ABROAD[0] + 300 * play for play in range(60)], artists=("x", "y"), country="BR")
     assert set(flags(rows, tmp_path)[c.COUNTRY].to_pylist()) == {"BR"}
+
+
+def test_the_usual_place_is_where_the_user_lives_if_that_is_known_and_they_play_there(tmp_path: Path) -> None:
+    rows = listens("u", [ABROAD[0] + 300 * play for play in range(20)], artists=("a", "b"), country="DE")
+    rows += listens("u", DAYS, artists=("x", "y"), country="BR")
+    homes = {"DE": {"BR"}, None: {"DE"}, "SE": {"DE"}}
+    for home, foreign in homes.items():
+        found = flags(rows, tmp_path, users=[{c.USER_ID: "u", c.COUNTRY: home}])
+        assert set(found[c.COUNTRY].to_pylist()) == foreign
+
+
+def test_who_seldom_plays_an_artist_again_does_so_abroad_too(tmp_path: Path) -> None:
+    explored = [artist for place in range(0, 16, 2) for artist in (*MANY[place : place + 2], "a")]
+    rows = []
+    for user, home in (("explorer", explored), ("faithful", ["a", MANY[0]])):
+        rows += listens(user, DAYS, artists=home, country="DE")
+        rows += listens(user, ABROAD, artists=(*MANY[20:24], "a"), country="BR")
+    # Of the explorer's 24 plays at home 8 are of an artist of other days, too; of the faithful one's all are.
+    assert told(flags(rows, tmp_path)) == {("faithful", "intruder"): pytest.approx(0.2)}
+
+
+def test_on_a_journey_people_may_play_something_else_but_not_while_somebody_plays_at_home(
+    tmp_path: Path,
+) -> None:
+    rows = []
+    for user, at_home in (("away", []), ("two", [ABROAD[4] + 100])):
+        rows += listens(user, DAYS + at_home, artists=("a",), country="DE")
+        rows += listens(user, ABROAD, artists=(*MANY[20:23], "a", "a"), country="BR")
+    assert told(flags(rows, tmp_path)) == {("two", "intruder"): pytest.approx(0.4)}
 
 
 def test_a_traveller_takes_their_taste_along_and_a_few_plays_tell_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import ibis
 import numpy as np
 import pytest
 
-from crossfade.lake import bots
+from crossfade.lake import activity, bots
 from crossfade.lake.activity import HOUR_KEY
 from crossfade.lake.bot_score import DECIMALS, account_scores
 from crossfade.lake.layout import BOT_LISTS_SCHEMA, BOTS_SCHEMA
@@ -28,6 +28,18 @@ def test_an_account_that_mostly_loops_is_held_whole(tmp_path: Path) -> None:
     assert [(row[c.RULE], row[c.LISTENS]) for row in whole] == [("mostly", 12)]
     less = [row | {c.USER_ID: "less"} for row in LOOP + OWN + listens("bot", [9000.0], device="phone")]
     assert told(flags(less, tmp_path)) == {("less", "loop"): 1.0}
+
+
+def test_what_a_machine_does_abroad_says_nothing_of_who_plays_at_home(tmp_path: Path) -> None:
+    away = [row | {c.COUNTRY: "BR"} for row in LOOP + OWN]
+    home = listens("bot", [90_000.0 + 400 * number for number in range(3)], country="DE")
+    found = flags(away + home, tmp_path)
+    there = [row for row in found.to_pylist() if row[c.RULE] == "mostly"]
+    assert {(row[c.COUNTRY], row[c.MEASURE]) for row in there} == {("BR", 10 / 12)}
+    assert sum(row[c.LISTENS] for row in there) == 2  # the loop holds the ten others
+    assert "DE" not in found[c.COUNTRY].to_pylist()
+    everywhere = [row | {c.COUNTRY: country} for country in ("BR", "DE") for row in LOOP]
+    assert [row[c.LISTENS] for row in flags(everywhere, tmp_path).to_pylist() if row[c.HOUR] is None] == [20]
 
 
 def test_lists_overrule_and_the_newest_decision_counts(tmp_path: Path) -> None:
@@ -100,6 +112,10 @@ def test_the_score_adds_up_robust_distances_in_the_odd_direction() -> None:
             c.USER_ID: f"u{user:02}",
             c.HOUR: START + timedelta(days=hour % int(num_days[user]), hours=hour // int(num_days[user])),
             c.DAY: (START + timedelta(days=hour % int(num_days[user]))).date(),
+            c.COUNTRY: "",
+            c.DEVICE: "phone" if hour % 3 else "web",
+            "jumps": 0,
+            "travels": 0,
             **{
                 name: int(total[user]) * (hour == 0)
                 for name, total in {
@@ -110,7 +126,8 @@ def test_the_score_adds_up_robust_distances_in_the_odd_direction() -> None:
         for user in range(30)
         for hour in range(int(num_hours[user]))
     ]  # fmt: skip
-    found = account_scores(ibis.memtable(rows), settings).to_pyarrow().sort_by(c.USER_ID)
+    days = activity.spot_days(ibis.memtable(rows))
+    found = account_scores(days, settings).to_pyarrow().sort_by(c.USER_ID)
     kept = listens >= settings.score_plays
     assert found["listens"].to_pylist() == listens[kept].tolist()
     # (value - median) / (1.4826 MAD, at least the floor), weighted by n / (n + prior), clipped to 0 .. cap, added up

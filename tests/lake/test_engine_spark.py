@@ -100,6 +100,7 @@ def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:
             table = session.table(lake.files(BRONZE, "rows"), schema)
             kept = session.kept("some", table.filter(table.key.notnull()))
             assert session.kept("some", table).equals(kept)
+            assert session.counts(kept, table, kept) == [2, 3, 2]
             assert session.rows(kept.order_by("key")).to_pylist() == rows.slice(0, 2).to_pylist()
             assert session.batches(table, schema).read_all().sort_by("whole").equals(rows.take([0, 2, 1]))
             session.overwrite(lake, "silver/rows", kept, schema, {"why": "test"})

@@ -1,6 +1,7 @@
 """Repeats go, sessions break at pauses, the last import of a key wins, and tracks that nobody described are implied."""
 
 import ibis
+import ibis.expr.types as ir
 import pytest
 
 from crossfade.lake import silver
@@ -161,6 +162,30 @@ def test_tracks_that_only_events_or_playlists_name_are_implied_with_the_events_a
         table(list(lists), PLAYLISTS.schema),
     )
     assert sorted(implied.to_pyarrow().column(c.TRACK_ID).to_pylist()) == ["2", "3"]
+
+
+def test_heard_tracks_are_counted_on_from_replaced_days() -> None:
+    events: list[Row] = [
+        {c.TRACK_ID: "1", c.ARTIST_ID: "a"},
+        {c.TRACK_ID: "1", c.ARTIST_ID: "a"},
+        {c.TRACK_ID: "1"},
+        {c.TRACK_ID: "2", c.ARTIST_ID: "b"},
+        {c.ARTIST_ID: "followed"},
+    ]
+
+    def heard(rows: list[Row]) -> ir.Table:
+        return silver.heard_tracks(table(rows, SILVER_SCHEMAS["events"]))
+
+    def told(rows: ir.Table) -> set[tuple[object, ...]]:
+        return {tuple(row.values()) for row in rows.to_pyarrow().to_pylist()}
+
+    assert told(heard(events)) == {("1", "a", 2), ("1", None, 1), ("2", "b", 1)}
+    now: list[Row] = [
+        {c.TRACK_ID: "1"},
+        {c.TRACK_ID: "3"},
+    ]  # in place of the second play and the one of track 2
+    found = silver.heard_tracks_by_days(heard(events), heard(events[1:2] + events[3:]), heard(now))
+    assert told(found) == {("1", "a", 1), ("1", None, 2), ("3", None, 1)}
 
 
 def test_the_catalogue_s_own_artists_win_over_the_events() -> None:

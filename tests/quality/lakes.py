@@ -50,6 +50,7 @@ def good_tables() -> dict[str, Rows]:
         "silver/playlists": [],
         "silver/bot_hours": [],
         "silver/bots": [],
+        "silver/heard_tracks": [],
         "silver/users": [{"user_id": "u0", "birth_year": 1990}],
         "gold/interactions": acts,
         "gold/catalogue": list(known),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossfade.reranking.rerank import GenreProfiles, RerankWeights, TrackColumns, rerank
+from crossfade.reranking.rerank import GenreProfiles, RerankWeights, TrackColumns, best_first, rerank
 from tests.reranking import oracle
 
 NUM_TRACKS, NUM_GENRES, DIM = 300, 12, 16
@@ -166,3 +166,13 @@ def test_nobody_and_nothing() -> None:
         weights=WEIGHTS[4],
     )
     assert nothing.tolist() == [[-1, -1, -1]]
+
+
+def test_best_first_sorts_by_score_then_row_and_padding_comes_last() -> None:
+    scores = np.array([[0.0, -1.5, -0.0, 2.0, 2.0, -np.inf, -1e-30, np.inf]], np.float32)
+    rows = np.array([[4, 3, 1, 9, 7, -1, 2, 0]], np.int32)
+    assert best_first(rows, scores).tolist() == [[7, 4, 3, 2, 0, 6, 1, 5]]
+    random = np.random.default_rng(1)
+    many = random.normal(0, 3, (20, 90)).round(1).astype(np.float32)
+    tracks = random.permuted(np.tile(np.arange(90, dtype=np.int32), (20, 1)), axis=1)
+    np.testing.assert_array_equal(best_first(tracks, many), np.lexsort((tracks, -many), axis=1))

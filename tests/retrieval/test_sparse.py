@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
-from crossfade.retrieval.sparse import history_matrix, load_matrix, rows_of, save_matrix, top_of_rows
+from crossfade.retrieval.sparse import (
+    history_matrix,
+    load_matrix,
+    rows_of,
+    save_matrix,
+    top_of_product,
+    top_of_rows,
+)
+from crossfade.retrieval.sparse_rows import SparseRows
 from tests import builders
 
 
@@ -63,3 +71,30 @@ def test_rows_of_keeps_order_within_rows(tmp_path: Path) -> None:
 def test_a_matrix_without_rows_is_saved_too(tmp_path: Path) -> None:
     save_matrix(scipy.sparse.csr_matrix((0, 4), dtype=np.float32), tmp_path / "matrix.arrow")
     assert load_matrix(tmp_path / "matrix.arrow", 4).shape == (0, 4)
+
+
+def test_the_best_of_many_are_those_of_a_sort() -> None:
+    random = np.random.default_rng(2)
+    # Scores of many magnitudes and of one: buckets that hold few, and one that holds nearly all.
+    wide = np.exp(random.normal(0, 9, (4, 3000))).astype(np.float32)
+    narrow = (1 + random.random((4, 3000)) / 64).astype(np.float32)
+    for dense in (wide, narrow):
+        rows, scores = top_of_rows(scipy.sparse.csr_matrix(dense), 400)
+        expected = np.argsort(-dense, axis=1, kind="stable")[:, :400]
+        np.testing.assert_array_equal(rows, expected)
+        np.testing.assert_array_equal(scores, np.take_along_axis(dense, expected, axis=1))
+
+
+def test_top_of_a_product_is_that_of_its_rows() -> None:
+    random = np.random.default_rng(4)
+    lists = scipy.sparse.random(30, 200, 0.2, "csr", np.float32, random)
+    owners = np.sort(random.integers(0, 9, 60))
+    offsets = np.searchsorted(owners, np.arange(10))
+    columns, values = random.integers(0, 30, (60, 1)).astype(np.int32), random.random((60, 1)) - 0.1
+    weights = SparseRows.summed(offsets, columns, values, 30)
+    for found, expected in zip(
+        top_of_product(weights, lists, 25), top_of_rows(weights @ lists, 25), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    nothing = SparseRows.summed(np.zeros(4, np.int64), columns[:0], values[:0], 30)
+    assert (top_of_product(nothing, lists, 2)[0] == -1).all()

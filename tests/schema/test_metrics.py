@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from crossfade.schema.errors import InputError
-from crossfade.schema.exposition import Exposition, served
-from crossfade.schema.metrics import METRICS, Kind, Metric, Unrecorded
+from crossfade.schema.exposition import Exposition, Fresh, served
+from crossfade.schema.metric import Kind, Metric
+from crossfade.schema.metrics import METRICS, Unrecorded
 
 PLAYS = Metric("crossfade_plays_total", Kind.COUNTER, "Plays.", ("layer",))
 AGE = Metric("crossfade_age_seconds", Kind.GAUGE, "Age.")
 TOOK = Metric("crossfade_took_seconds", Kind.HISTOGRAM, "Time.", (), (1.0, 2.0))
-UNITS = ("_total", "_seconds", "_messages", "_requests")
+UNITS = (
+    "_total", "_seconds", "_messages", "_requests", "_ratio", "_users", "_runs", "_days", "_parts", "_expectations",
+)  # fmt: skip
 
 
 def test_names_are_unique_and_carry_units() -> None:
@@ -25,7 +28,7 @@ def test_names_are_unique_and_carry_units() -> None:
 
 def test_every_metric_is_documented() -> None:
     docs = Path(__file__).parents[2] / "docs"
-    page = "".join((docs / name).read_text("utf-8") for name in ("ingest.md", "serving.md"))
+    page = "".join((docs / name).read_text("utf-8") for name in ("ingest.md", "serving.md", "monitoring.md"))
     assert [metric.name for metric in METRICS if f"`{metric.name}`" not in page] == []
 
 
@@ -47,3 +50,29 @@ def test_what_is_recorded_is_shown() -> None:
             served(exposition, "127.0.0.1", port),
         ):
             pass
+
+
+def test_labels_whose_values_are_known_are_shown_from_the_start() -> None:
+    known = Metric(
+        "crossfade_known_total", Kind.COUNTER, "Known.", ("layer",), values=(("bronze", "silver"),)
+    )
+    lines = Exposition([known, PLAYS]).text().decode().splitlines()
+    assert 'crossfade_known_total{layer="silver"} 0.0' in lines
+    assert not any("crossfade_plays_total{" in line for line in lines)
+    wrong = [metric.name for metric in METRICS if metric.values and len(metric.values) != len(metric.labels)]
+    assert wrong == []
+
+
+def test_fresh_metrics_are_made_at_each_scrape() -> None:
+    scrapes = []
+
+    def made() -> Exposition:
+        exposition = Exposition([AGE])
+        scrapes.append(None)
+        exposition.record(AGE, len(scrapes))
+        return exposition
+
+    with served(Fresh(made), "127.0.0.1", 0) as port:
+        for number in (1, 2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+                assert f"crossfade_age_seconds {number}.0" in page.read().decode()

@@ -1,19 +1,22 @@
 """A gateway in the test's own process, and recommenders that answer what a test wants."""
 
 import asyncio
-import threading
+import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import grpc
 import httpx
 
+from crossfade.experiments.spec import Experiment
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.settings import load_settings
+from crossfade.store.contract import SlateStore
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.redis_store import RedisStore
 from serving.gateway.app import Parts, app_of
@@ -21,9 +24,10 @@ from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink
 from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
-from serving.gateway.variants import Experiment, Variants
+from serving.gateway.variants import Variants
+from serving.rpc import EXPLAIN, PREDICT, SERVICE
 
-NOWHERE = "http://127.0.0.1:9"  # nobody listens at the discard port
+NOWHERE = "grpc://127.0.0.1:9"  # nobody listens at the discard port
 
 
 def chosen(*assignments: str) -> ServingSettings:
@@ -38,7 +42,7 @@ class Gateway:
         workspace: Workspace,
         url: str,
         settings: ServingSettings,
-        store: RedisStore | None,
+        store: SlateStore | None,
         experiments: Sequence[Experiment],
     ) -> None:
         self.exposition = Exposition(SERVING_METRICS)
@@ -48,7 +52,7 @@ class Gateway:
         exposures = Exposures(sink, settings.exposure_queue, self.exposition)
         self.parts = Parts(
             Variants(url, experiments, settings, self.exposition),
-            Stored(backend, is_remote=store is not None, retry_ms=settings.retry_ms),
+            Stored(backend, is_remote=isinstance(store, RedisStore), retry_ms=settings.retry_ms),
             Champion(None, workspace),
             exposures,
             self.exposition,
@@ -70,34 +74,34 @@ class Gateway:
         self.parts.screens.log.close()
 
 
+# What a service answers, as HTTP has words for it.
+CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.NOT_FOUND,
+    500: grpc.StatusCode.INTERNAL,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+
+
 @contextmanager
 def service(answer: Callable[[], tuple[int, bytes]]) -> Iterator[str]:
-    """A recommender that answers every POST with what a function says."""
+    """A recommender that answers every call with what a function says: bytes, or the code and sentence of an error."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            status, body = answer()
-            try:
-                self.send_response(status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                pass  # the client has given up
+    def answered(_: bytes, context: grpc.ServicerContext) -> bytes:
+        status, body = answer()
+        if status != 200:
+            context.abort(CODES[status], json.loads(body).get("error", ""))
+        return body
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
+    methods = {name: grpc.unary_unary_rpc_method_handler(answered) for name in (PREDICT, EXPLAIN)}
+    server = grpc.server(ThreadPoolExecutor(16))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"grpc://127.0.0.1:{port}"
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.stop(None).wait()
 
 
 def in_loop(
@@ -106,7 +110,7 @@ def in_loop(
     *,
     url: str = NOWHERE,
     settings: ServingSettings | None = None,
-    store: RedisStore | None = None,
+    store: SlateStore | None = None,
     experiments: Sequence[Experiment] = (),
 ) -> None:
     async def run() -> None:

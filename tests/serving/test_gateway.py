@@ -47,7 +47,7 @@ def test_without_the_recommender_the_stored_slate_stands_in_and_else_what_is_pop
         why = await gateway.client.get("/v1/users/u02/why/r01")
         assert (why.status_code, why.json()) == (
             503,
-            {"error": "the recommender does not answer (ConnectError)"},
+            {"error": "the recommender does not answer (UNAVAILABLE)"},
         )
         text = gateway.exposition.text().decode()
         assert f'{FALLBACKS.name}{{answer="stored"}} 1.0' in text

@@ -11,6 +11,8 @@ from crossfade.schema.user_keys import UserKey, UserKeys
 from crossfade.store.embedded import EmbeddedStore
 from serving.gateway.answers import Answers
 from serving.gateway.stored import Stored
+from serving.gateway.variants import Variants
+from tests.serving.gateways import NOWHERE
 from tests.store.slates import publish
 
 KEY, OTHER = UserKey(b"k" * 32), UserKey(b"o" * 32)
@@ -32,8 +34,9 @@ def test_what_is_asked_for_under_a_pseudonym_is_not_logged(tmp_path: Path) -> No
     stored = Stored(store, is_remote=False, retry_ms=1, keys=UserKeys((KEY,), "here"))
     assembled: Any = Answers
     settings = default_settings().serving
+    variants = Variants(NOWHERE, [], settings)
     answers: Answers = assembled(
-        nothing, stored, nothing, exposures=shown, settings=settings, recorder=Unrecorded()
+        variants, stored, nothing, exposures=shown, settings=settings, recorder=Unrecorded()
     )
     tracks = []
     for user in ("ann", KEY.pseudonym("ann"), OTHER.pseudonym("ann")):

@@ -5,16 +5,23 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import yaml
 
 from crossfade.experiments.assignment import Allocation
+from crossfade.experiments.spec import Experiment
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.errors import InputError
 from crossfade.schema.metrics import FALLBACKS
-from serving.gateway.variants import Experiment, read_experiments
+from crossfade.schema.tables import Surface
+from crossfade.store.contract import SLATES, Generation, variant_surface
+from crossfade.store.embedded import EmbeddedStore
+from serving.gateway.variants import Variants, served_experiments
 from tests.serving.gateways import NOWHERE, Gateway, chosen, in_loop, service
 
 SALT = "loud"
+WEEKLY = "discover_weekly"
 ALLOCATION = Allocation(SALT, {"b": 0.5})
 TREATED = [user for user in map(str, range(40)) if ALLOCATION.variant(user) == "b"]
 OTHERS = [user for user in map(str, range(40)) if ALLOCATION.variant(user) == "control"]
@@ -27,10 +34,22 @@ def answering(name: str) -> Any:
     return lambda: (200, body)
 
 
-def experiment(url: str) -> Experiment:
-    treatments = {"b": {"share": 0.5, "url": url}}
+def experiment(service: str, surface: str = "radio", **spec: object) -> Experiment:
+    variants = [
+        {"name": "control", "bundle": "c" * 16},
+        {"name": "b", "bundle": "b" * 16, "service": service},
+    ]
+    about: dict[str, object] = {"owner": "me", "surface": surface, "salt": SALT, "variants": variants}
+    about |= {"ramp": [{"shares": {"b": 0.5 * 0.5**step}, "minimumDuration": "P1D"} for step in (4, 0)]}
+    about |= {"primary": {"name": "plays", "minimumEffect": 0.01}, **spec}
     return Experiment.model_validate(
-        {"experiment": "louder", "surface": "radio", "salt": SALT, "treatments": treatments}
+        {
+            "apiVersion": "crossfade.dev/v1alpha1",
+            "kind": "Experiment",
+            "metadata": {"name": "louder"},
+            "spec": about,
+            "status": {"step": 2},
+        }
     )
 
 
@@ -105,42 +124,69 @@ def test_a_slow_variant_costs_its_users_the_budget_at_most(workspace: Workspace)
         in_loop(workspace, test, url=control, experiments=[experiment(treatment)], settings=settings)
 
 
-GOOD = """
-- experiment: louder
-  surface: radio
-  salt: loud
-  treatments:
-    b: {share: 0.1, url: "http://127.0.0.1:9"}
-"""
+def test_a_treated_user_gets_the_variant_s_own_playlist_and_else_its_service(workspace: Workspace) -> None:
+    user, other = TREATED[0], OTHERS[0]
+    store = EmbeddedStore(workspace.path / "variants")
+    for surface, track in ((WEEKLY, "everybody's"), (variant_surface(WEEKLY, "louder.b"), "the variant's")):
+        generation = Generation(surface, "g1", "b" * 16, 0, {}, 1, 3, ("popular",), ("none",))
+        row = {"track_ids": [track], "scores": [1.0], "propensities": [1.0]}
+        row |= {"sources": ["popular"], "reason_kinds": ["none"], "reasons": [""]}
+        for_whom = [user, other] + ([TREATED[1]] if track == "everybody's" else [])
+        with store.begin(generation) as writer:
+            writer.put_many(
+                pa.Table.from_pylist([{"user_id": each, **row} for each in for_whom], schema=SLATES)
+            )
+        store.activate(surface, "g1")
+
+    async def test(gateway: Gateway) -> None:
+        async def playlist(user: str) -> tuple[str, str | None, str | None]:
+            found = (await gateway.client.get(f"/v1/users/{user}/playlists/discover-weekly")).json()
+            return found["tracks"][0]["track_id"], found.get("variant"), found["fallback"]
+
+        assert await playlist(user) == ("the variant's", "b", None)
+        assert await playlist(other) == ("everybody's", "control", None)
+        # The variant has none of this user's: its service answers, as it would with the whole generation away.
+        assert await playlist(TREATED[1]) == ("of b", "b", None)
+        gateway.parts.exposures.close()
+        events = [json.loads(line) for line in gateway.shown.read_text("utf-8").splitlines()[-3:]]
+        assert [(each["user_id"], each["experiment"], each["variant"]) for each in events] == [
+            (user, "louder", "b"),
+            (other, "louder", "control"),
+            (TREATED[1], "louder", "b"),
+        ]
+
+    with service(answering("b")) as treatment:
+        running = [experiment(treatment, surface=WEEKLY)]
+        in_loop(workspace, test, store=store, experiments=running)
+
+    async def without_services(gateway: Gateway) -> None:
+        for who, track in ((user, "the variant's"), (TREATED[1], "everybody's"), (other, "everybody's")):
+            found = await gateway.recommend(user_id=who, surface="home")
+            assert (found["tracks"][0]["track_id"], found["fallback"]) == (track, "stored")
+
+    in_loop(workspace, without_services, store=store, experiments=[experiment(NOWHERE, surface=WEEKLY)])
 
 
-def test_a_file_of_experiments_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "experiments.yaml"
-    path.write_text(GOOD, "utf-8")
-    (found,) = read_experiments(path)
-    assert (found.experiment, found.surface, found.treatments["b"].share) == ("louder", "radio", 0.1)
+def test_who_is_held_out_or_of_another_country_takes_no_part(workspace: Workspace) -> None:
+    swedish = experiment(NOWHERE, eligibility={"countries": ["SE"]})
+    variants = Variants(NOWHERE, [swedish], chosen())
+    told = [variants.of(Surface.RADIO, TREATED[0], country).variant for country in ("SE", "NO", None)]
+    assert told == ["b", None, None]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: [", "is not YAML"),
-        ("a: 1", "needs a list of experiments, got dict"),
-        (GOOD.replace("radio", "jukebox"), "experiment 1: surface='jukebox'"),
-        (GOOD.replace("0.1", "2"), r"experiment 1: treatments\.b\.share=2"),
-        (GOOD.replace("0.1", "0.00001"), "experiment 1: Treatment 'b': share=1e-05 must be a multiple"),
-        (GOOD.replace("http:", "ftp:"), r"treatments\.b\.url='ftp://127.0.0.1:9'"),
-        (GOOD.replace("    b:", "    control:"), "cannot be called 'control'"),
-        (GOOD + GOOD, "surface=radio has several experiments"),
-    ],
-)
-def test_wrong_experiments_name_place_key_and_value(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "experiments.yaml"
-    path.write_text(text, "utf-8")
-    with pytest.raises(InputError, match=message):
-        read_experiments(path)
+def test_a_treatment_without_a_service_cannot_be_served(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    told = experiment(NOWHERE).model_dump(mode="json", by_alias=True)
+    path.write_text(yaml.safe_dump(told), "utf-8")
+    assert served_experiments(path) == [experiment(NOWHERE)]
+    told["spec"]["variants"][1].pop("service")
+    path.write_text(yaml.safe_dump(told), "utf-8")
+    with pytest.raises(InputError, match=r"variant 'b' of experiment 'louder' needs a service"):
+        served_experiments(path)
 
 
-def test_a_missing_file_of_experiments_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"no\.yaml does not exist"):
-        read_experiments(tmp_path / "no.yaml")
+def test_an_address_that_is_not_grpc_s_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"'http://a:1' is no address of a recommender; it must be grpc://HOST:PORT"
+    ):
+        Variants("http://a:1", [], chosen())

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from crossfade.schema.errors import InputError, NotFoundError
-from crossfade.store.contract import SlateStore, playlist_id
+from crossfade.store.cassandra_store import CassandraStore
+from crossfade.store.contract import SlateStore, playlist_id, shown_surface, variant_surface
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.redis_store import RedisStore
 from tests.store.slates import SURFACE, generation, publish, slates
 
 STORES: dict[str, Callable[[pytest.FixtureRequest], SlateStore]] = {
+    "cassandra": lambda request: CassandraStore(request.getfixturevalue("cassandra_server").emptied()),
     "embedded": lambda request: EmbeddedStore(request.getfixturevalue("tmp_path") / "store"),
     "redis": lambda request: RedisStore(request.getfixturevalue("redis_server").emptied()),
 }
@@ -74,6 +76,22 @@ def test_surfaces_do_not_mix(store: SlateStore) -> None:
     publish(store, "g1")
     with pytest.raises(NotFoundError, match="No home playlists"):
         store.get("home", "a")
+
+
+def test_a_variant_has_generations_of_its_own_and_the_same_playlists(store: SlateStore) -> None:
+    assert store.surfaces() == []
+    own = variant_surface(SURFACE, "louder.b")
+    publish(store, "g1")
+    with store.begin(replace(generation("g2"), surface=own)) as writer:
+        writer.put_many(slates("g2", ["a"]))
+    store.activate(own, "g2")
+    assert store.surfaces() == [SURFACE, own]
+    everybody_s, variant_s = store.get(SURFACE, "a"), store.get(own, "a")
+    assert everybody_s is not None
+    assert variant_s is not None
+    assert (everybody_s.generation, variant_s.generation) == ("g1", "g2")
+    assert everybody_s.playlist_id == variant_s.playlist_id
+    assert (variant_surface(SURFACE, ""), shown_surface(own), shown_surface(SURFACE)) == (SURFACE,) * 3
 
 
 def test_a_generation_is_invisible_until_it_is_activated(store: SlateStore) -> None:

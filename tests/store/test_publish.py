@@ -14,6 +14,7 @@ from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.store import shards, weekly
+from crossfade.store.contract import variant_surface
 from crossfade.store.environment import EmbeddedWriter
 from tests.store.weeks import (
     NUM_USERS,
@@ -61,6 +62,21 @@ def seal(shard: Path) -> None:
 
 def column(batch: Week, name: str) -> list[Any]:
     return list(pq.read_table(first_shard(batch)).column(name).to_pylist())
+
+
+def test_a_variant_s_playlists_stand_beside_everybody_s(batch: Week) -> None:
+    first = activate(batch)
+    other = on_lake_version(batch, 8)
+    generate(other)
+    settings = SETTINGS.model_copy(update={"variant": "louder.b"})
+    name = plan(other)[0].generation
+    assert weekly.publish(other.workspace, settings, WEEKLY, name).num_users == NUM_USERS
+    assert weekly.activate(other.workspace, settings, WEEKLY, name) == []
+    store, own = weekly.store_of(batch.workspace), variant_surface(WEEKLY, "louder.b")
+    assert (store.live(WEEKLY), store.live(own)) == (first, name)
+    assert store.surfaces() == [WEEKLY, own]
+    with pytest.raises(NotFoundError, match=r"discover_weekly@louder\.b has no generation to roll back to"):
+        weekly.rollback(batch.workspace, WEEKLY, settings)
 
 
 def test_publish_activate_roll_back(batch: Week) -> None:

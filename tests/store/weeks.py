@@ -155,6 +155,7 @@ SETTINGS = WeeklySettings(
     max_short_share=0.5,
     store_url="",
     expire_hours=24,
+    variant="",
 )
 WEEKLY = Surface.DISCOVER_WEEKLY
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import fields, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +183,20 @@ def test_a_missing_or_broken_truth_is_named(tmp_path: Path) -> None:
 def test_column_names_come_from_the_vocabulary(twin: Twin) -> None:
     assert twin.events.column(c.CONTEXT).null_count == 0
     assert twin.events.column(c.SLATE_ID).null_count == twin.events.num_rows
+
+
+def test_a_holiday_is_a_sunday_with_more_listening() -> None:
+    spec = replace(SMALL, num_users=200)
+    days = [(spec.start.weekday() + day) % 7 for day in range(spec.num_days)]
+    tuesday = days.index(1)
+    usual, festive = (_on_day(simulate(each), tuesday) for each in (spec, replace(spec, holidays=(tuesday,))))
+    assert len(festive) > 1.1 * len(usual)
+    commuting = [
+        pc.mean(pc.equal(events.column(c.CONTEXT), "commute")).as_py() for events in (usual, festive)
+    ]
+    assert commuting[1] < 0.6 * commuting[0]
+
+
+def _on_day(twin: Twin, day: int) -> pa.Table:
+    dates = twin.events.column(c.TIMESTAMP).cast(pa.date32())
+    return twin.events.filter(pc.equal(dates, twin.spec.start + timedelta(days=day)))

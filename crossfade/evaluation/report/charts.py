@@ -210,6 +210,25 @@ def _marker(values: Sequence[float]) -> float:
     return 4.0 if len(values) <= 25 else 0.0
 
 
+def strays_chart(
+    panels: Sequence[tuple[str, Sequence[float]]], days: Sequence[str], limit: float, description: str
+) -> str:
+    """Draw how far things strayed day by day, one panel each in two columns, with the limit that must not be passed."""
+    rows = -(-len(panels) // 2)
+    figure, axes = _figure(2, 9.6, 2.1 * rows, rows=rows)
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    for axis, (title, values) in zip(axes, panels, strict=False):
+        _title(axis, title)
+        axis.plot(range(len(days)), values, color=ACCENT, linewidth=2, marker="o", markersize=4)
+        axis.axhline(limit, color=SECOND, linewidth=1.5)
+        step = max(1, len(days) // 4)
+        axis.set_xticks(range(0, len(days), step), list(days)[::step])
+        axis.tick_params(axis="y", colors=QUIET)
+        axis.grid(axis="y")
+    return _svg(figure, description)
+
+
 def bars_chart(bars: Sequence[tuple[str, float, str]], description: str) -> str:
     """Draw horizontal bars: label, length, text at the end."""
     figure, (axis,) = _figure(1, 9.6, 0.34 * len(bars) + 0.3)

@@ -1,4 +1,4 @@
-"""The page that all reports are: one self-contained HTML file of cards and sections."""
+"""Draws a page of sections as one self-contained HTML file."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -8,16 +8,16 @@ from crossfade.schema.errors import MissingExtraError
 
 
 def page(
-    title: str, facts: Mapping[str, str], cards: Sequence[Card], sections: Sequence[Section], *, footnote: str
-) -> bytes:
-    """Return a page; equal parts give equal bytes.
+    title: str, facts: Mapping[str, str], cards: Sequence[Card], sections: Sequence[Section], footer: str
+) -> str:
+    """Return the page as HTML.
 
     Args:
-        title: Heading.
-        facts: Name -> value, below it.
-        cards: Key figures.
-        sections: In the order of the page.
-        footnote: What intervals are.
+        title: Its heading.
+        facts: Name -> value of what identifies it.
+        cards: Key figures on top.
+        sections: In order.
+        footer: One sentence on how figures are to be read.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -28,12 +28,11 @@ def page(
         raise MissingExtraError("jinja2", "report") from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     here = files("crossfade.evaluation.report")
-    text = environment.from_string(here.joinpath("template.html").read_text("utf-8")).render(
+    return environment.from_string(here.joinpath("template.html").read_text("utf-8")).render(
         title=title,
         facts=list(facts.items()),
         style=here.joinpath("style.css").read_text("utf-8"),
         cards=cards,
         sections=sections,
-        footnote=footnote,
+        footer=footer,
     )
-    return text.encode()

@@ -34,7 +34,7 @@ SECTIONS: Final = (
     training_section,
     timings_section,
 )
-FOOTNOTE: Final = "Intervals are bootstrap percentile intervals over users."
+FOOTER: Final = "Intervals are bootstrap percentile intervals over users."
 
 
 def write_report(inputs: ReportInputs, *paths: Path) -> None:
@@ -48,9 +48,9 @@ def write_report(inputs: ReportInputs, *paths: Path) -> None:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     sections = [section(inputs) for section in SECTIONS]
-    content = page(inputs.title, inputs.facts, _cards(inputs), sections, footnote=FOOTNOTE)
+    made = page(inputs.title, inputs.facts, _cards(inputs), sections, FOOTER).encode()
     for path in paths:
-        replace_file(path, content)
+        replace_file(path, made)
 
 
 def _cards(inputs: ReportInputs) -> list[Card]:

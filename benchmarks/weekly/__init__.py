@@ -1,0 +1,146 @@
+"""Weekly playlists a second and core at 100,000 and a million tracks, stage by stage, and killed at random moments."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from benchmarks.harness import Bar, Options, Result
+from benchmarks.weekly.kills import kills
+from benchmarks.weekly.world import World, settings_of, world_of
+from crossfade.ranking.contract import read_about
+from crossfade.recommender.bundle import RANKER
+
+# The one whose scoring the figures of this benchmark are of; docs/decisions/0020 weighs it against the default.
+MODEL: Final = "catboost"
+GIB: Final = 1024**3
+ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LEAST_OF_STAGES: Final = 0.6
+LEAST_OF_TWO_CORES: Final = 1.8
+LEAST_OVER_IMPLICIT: Final = 1.0
+MOST_PEAK_GIB: Final = 4.0
+KILLS: Final = 50
+BLOCK: Final = 512  # listeners whose stages are timed
+
+
+@dataclass(frozen=True)
+class Size:
+    """One world.
+
+    Args:
+        name: In figures.
+        num_tracks: In the catalogue.
+        num_users: Listeners with histories.
+        num_timed: Listeners whose playlists are timed, on each core.
+        least_per_second: Playlists a second and core; 0 asks for nothing.
+    """
+
+    name: str
+    num_tracks: int
+    num_users: int
+    num_timed: int
+    least_per_second: float
+
+
+QUICK: Final = Size("10k", 10_000, 2_000, 800, 0)
+SIZES: Final = (
+    Size("100k", 100_000, 20_000, 8_000, 1_500),
+    Size("1m", 1_000_000, 60_000, 8_000, 1_200),
+)
+
+
+def run(options: Options) -> Result:
+    """Make each world, and measure it by processes that keep to one core each."""
+    figures: dict[str, float | int | str | bool] = {"quick": options.quick, "ranker": MODEL}
+    bars: dict[str, Bar] = {}
+    notes = [
+        "Planted worlds with the product's own sources and ranker, but planted vectors. Stages alone: CPU microseconds",
+        "a listener, the median of five runs over one block. implicit: ALS recommend and filter for the same listeners.",
+        "",
+    ]
+    for size in (QUICK,) if options.quick else SIZES:
+        with TemporaryDirectory() as folder:
+            world = world_of(Path(folder), size.num_tracks, size.num_users, settings_of(MODEL))
+            measured, held, lines = measure(size, world)
+            figures |= measured
+            bars |= held
+            notes += lines
+            if not options.quick and size is SIZES[0]:
+                figures |= kills(world, Path(folder), KILLS)
+    if "kills_equal" in figures:
+        bars["kills_equal"] = Bar(float(figures["kills_equal"]), at_least=1.0)
+    return Result(figures, bars, notes)
+
+
+def measure(size: Size, world: World) -> tuple[dict[str, Any], dict[str, Bar], list[str]]:
+    """Return figures, bars and a table of stages of one world."""
+    timed, others = range(size.num_timed), range(size.num_timed, 2 * size.num_timed)
+    (stages,) = workers("stages", world, [range(BLOCK)])
+    runs = {
+        "one": workers("playlists", world, [timed]),
+        "two": workers("playlists", world, [timed, others]),
+        "implicit": workers("implicit", world, [range(BLOCK)]),
+    }
+    return described(size, world, stages, runs)
+
+
+def described(
+    size: Size, world: World, stages: dict[str, float], runs: dict[str, list[dict[str, Any]]]
+) -> tuple[dict[str, Any], dict[str, Bar], list[str]]:
+    """Put what workers printed into figures, bars and notes; arguments as `measure` made them."""
+    rates = {name: sum(each["users"] / each["seconds"] for each in found) for name, found in runs.items()}
+    alone, name = sum(stages.values()), size.name
+    figures = {
+        f"{name}_playlists_per_second_per_core": round(rates["one"], 1),
+        f"{name}_microseconds": round(1e6 / rates["one"], 1),
+        f"{name}_cpu_microseconds": round(1e6 * runs["one"][0]["cpu_seconds"] / runs["one"][0]["users"], 1),
+        f"{name}_stages_microseconds": round(alone, 1),
+        f"{name}_of_stages": round(rates["one"] * alone / 1e6, 3),
+        f"{name}_two_cores_over_one": round(rates["two"] / rates["one"], 3),
+        f"{name}_implicit_per_second": round(rates["implicit"], 1),
+        f"{name}_over_implicit": round(rates["one"] / rates["implicit"], 2),
+        f"{name}_peak_gib": round(max(each["peak_bytes"] for each in runs["one"] + runs["two"]) / GIB, 2),
+        f"{name}_bundle_gib": round(_bytes(world.bundle) / GIB, 2),
+        f"{name}_trees": read_about(world.bundle / RANKER)["best_iteration"],
+    }
+    figures |= {f"{name}_{stage}_microseconds": round(taken, 1) for stage, taken in stages.items()}
+    least = {
+        "playlists_per_second_per_core": size.least_per_second,
+        "of_stages": LEAST_OF_STAGES,
+        "two_cores_over_one": LEAST_OF_TWO_CORES,
+        "over_implicit": LEAST_OVER_IMPLICIT,
+    }
+    bars = {f"{name}_{what}": Bar(figures[f"{name}_{what}"], at_least=least[what]) for what in least}
+    bars[f"{name}_peak_gib"] = Bar(figures[f"{name}_peak_gib"], at_most=MOST_PEAK_GIB)
+    lines = [f"{name:<6}{stage:<24}{taken:9.1f} µs  {taken / alone:6.1%}" for stage, taken in stages.items()]
+    return figures, bars, [*lines, ""]
+
+
+def workers(task: str, world: World, users: Sequence[range]) -> list[dict[str, Any]]:
+    """Run a worker for each range of listeners, each on a core of its own and all at once; returns what they print."""
+    cores = sorted(os.sched_getaffinity(0))
+    started = [_started(cores[place % len(cores)], task, world, each) for place, each in enumerate(users)]
+    return [_printed(process) for process in started]
+
+
+def _started(core: int, task: str, world: World, users: range) -> "subprocess.Popen[str]":
+    module = [sys.executable, "-m", "benchmarks.weekly.worker", str(core), task]
+    about = [str(world.dataset), str(world.bundle), str(users.start), str(users.stop)]
+    environment = {**os.environ, **ONE_THREAD}
+    return subprocess.Popen([*module, *about], stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def _printed(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def _bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

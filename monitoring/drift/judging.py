@@ -1,0 +1,211 @@
+"""Decides which series have drifted, for whom and since when."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.schema.monitoring_settings import DriftSettings
+from monitoring.drift.distances import Doubles, stability_index, wasserstein
+from monitoring.drift.measures import EVERYBODY, UNSEEN, Kind
+from monitoring.drift.series import Series, unseen, weekdays
+from monitoring.drift.thresholds import profiles, strays, studentised, threshold
+
+FEW: Final = 5  # bins that are named as what moved most
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One measure of one group that has drifted on the last day.
+
+    Args:
+        measure: Its name.
+        group: Of whom.
+        kind: How it was compared.
+        since: First day of the days without a break on which it strayed, ISO 8601.
+        distance: From the nearest weekday of the reference; its kind says of which scale.
+        score: Distance in standard deviations of days without drift.
+        psi: Population stability index of mixes, numbers and rates, else None.
+        wasserstein: Earth mover's distance of numbers in bins, else None.
+        bins: {bin: (share in the reference, share now)} of those that moved most; of counts and means, the value itself.
+    """
+
+    measure: str
+    group: str
+    kind: str
+    since: str
+    distance: float
+    score: float
+    psi: float | None
+    wasserstein: float | None
+    bins: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All days after the reference, judged.
+
+    Args:
+        days: n days, ISO 8601.
+        threshold: Of a day's largest score.
+        moved: What has drifted on the last day, the furthest first.
+        alarms: For each day how many series strayed.
+        scores: {"measure, group": n scores}, NaN where there was too little to judge.
+        distances: {"measure, group": n distances}.
+        without_drift: {"measure, group": largest distance among days of the reference}.
+        num_series: How many were judged together.
+    """
+
+    days: list[str]
+    threshold: float
+    moved: list[Moved]
+    alarms: list[int]
+    scores: dict[str, list[float]]
+    distances: dict[str, list[float]]
+    without_drift: dict[str, float]
+    num_series: int
+
+    def ratios(self) -> dict[str, float]:
+        """Return for each measure how near its furthest group came to an alarm on the last day; from 1 on it is one."""
+        most: dict[str, float] = {}
+        for key, scores in self.scores.items():
+            if scores and not np.isnan(scores[-1]):
+                measure = key.partition(", ")[0]
+                most[measure] = max(most.get(measure, 0.0), min(scores[-1] / self.threshold, 1 - 1e-6))
+        for each in self.moved:
+            most[each.measure] = max(most[each.measure], each.score / self.threshold)
+        return most
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON-able values; NaN is null."""
+        told = asdict(self)
+        for name in ("scores", "distances"):
+            told[name] = {
+                key: [None if np.isnan(each) else each for each in row] for key, row in told[name].items()
+            }
+        return told
+
+
+def least_change(kind: Kind, settings: DriftSettings) -> float:
+    """Return the least distance of a kind that is worth an alarm."""
+    return {
+        Kind.MIX: settings.min_mix,
+        Kind.NUMBER: settings.min_shift,
+        Kind.RATE: settings.min_rate,
+        Kind.VOLUME: settings.min_volume,
+        Kind.DIRECTION: settings.min_direction,
+        Kind.LOSS: settings.min_loss,
+    }[kind]
+
+
+def judge(
+    series: Sequence[Series], days: Sequence[date], num_reference: int, settings: DriftSettings
+) -> Verdict:
+    """Judge the days after the reference.
+
+    Args:
+        series: Of all days; those with too little in the reference are left out.
+        days: d days, ascending, without a gap.
+        num_reference: The first of them, whole weeks.
+        settings: Least changes, least listens, and the false alarms that are allowed.
+    """
+    enough = [each for each in series if _is_enough(each, num_reference, settings)]
+    # Of everybody alone: in a small group rare things are news again and again.
+    mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
+    new = [unseen(each, num_reference) for each in mixes]
+    kept = [*(each.settled(num_reference) for each in enough), *new]
+    of_week = weekdays(list(days))
+    found = [strays(each, of_week, num_reference) for each in kept]
+    least = [least_change(each.measure.kind, settings) for each in kept]
+    scored = [studentised(some, change) for some, change in zip(found, least, strict=True)]
+    strayed_before = [
+        np.where(some.without_drift >= change, before, -np.inf)
+        for (before, _), some, change in zip(scored, found, least, strict=True)
+    ]
+    limit = threshold(np.stack(strayed_before).max(axis=0), settings.false_alarms_per_month)
+    scores = [after for _, after in scored]
+    strayed = [
+        (score > limit) & (some.later >= change)
+        for score, some, change in zip(scores, found, least, strict=True)
+    ]
+    later = list(days[num_reference:])
+    moved = [
+        _moved(each, num_reference, of_week, later, some.later, score, stray)
+        for each, some, score, stray in zip(kept, found, scores, strayed, strict=True)
+        if len(stray) and stray[-1]
+    ]
+    names = [f"{each.measure.name}, {each.group}" for each in kept]
+    return Verdict(
+        [day.isoformat() for day in later],
+        limit,
+        sorted(moved, key=lambda one: -one.score),
+        np.sum(strayed, axis=0).tolist() if len(later) else [],
+        dict(zip(names, (score.tolist() for score in scores), strict=True)),
+        dict(zip(names, (some.later.tolist() for some in found), strict=True)),
+        dict(zip(names, (float(np.nanmax(some.without_drift)) for some in found), strict=True)),
+        len(kept),
+    )
+
+
+def _is_enough(series: Series, num_reference: int, settings: DriftSettings) -> bool:
+    totals = series.totals[:num_reference]
+    if series.measure.kind in (Kind.DIRECTION, Kind.LOSS):
+        return bool(np.median(totals) >= 1)
+    return bool(np.median(totals) >= settings.min_listens)
+
+
+def _moved(
+    series: Series,
+    num_reference: int,
+    of_week: npt.NDArray[np.int64],
+    later: list[date],
+    distances: Doubles,
+    scores: Doubles,
+    strayed: npt.NDArray[np.bool_],
+) -> Moved:
+    """Tell of a series that strayed on the last day: since when, how far and in what."""
+    still = int(np.argmin(strayed[::-1])) if not strayed.all() else len(strayed)
+    before = profiles(series.counts[:num_reference], of_week[:num_reference])
+    now, kind = series.counts[-1], series.measure.kind
+    then = np.nanmean(before, axis=0)
+    binned = kind in (Kind.MIX, Kind.NUMBER, Kind.RATE)
+    return Moved(
+        measure=series.measure.name,
+        group=series.group,
+        kind=str(kind),
+        since=later[len(later) - still].isoformat(),
+        distance=float(distances[-1]),
+        score=float(scores[-1]),
+        psi=float(stability_index(now, then)) if binned else None,
+        wasserstein=float(wasserstein(now, then)) if kind is Kind.NUMBER else None,
+        bins=_bins(series, now, then),
+    )
+
+
+def _bins(series: Series, now: Doubles, then: Doubles) -> dict[str, tuple[float, float]]:
+    kind = series.measure.kind
+    if kind is Kind.DIRECTION:
+        return {}
+    if kind is Kind.LOSS:
+        return {series.measure.name: (float(then[1] / then[0]), float(now[1] / now[0]))}
+    if kind is Kind.VOLUME:
+        return {series.measure.name: (float(then[0]), float(now[0]))}
+    before, after = then / then.sum(), now / now.sum()
+    most = np.argsort(-np.abs(after - before), kind="stable")[:FEW]
+    names = bin_names(series)
+    return {names[place]: (float(before[place]), float(after[place])) for place in most}
+
+
+def bin_names(series: Series) -> Sequence[str]:
+    """Return how people read the bins: numbers as ranges, rates as no and yes."""
+    if series.measure.kind is Kind.RATE:
+        return ("no", "yes")
+    if series.measure.kind is not Kind.NUMBER:
+        return series.bins
+    edges = [f"{edge:g}" for edge in series.measure.edges]
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
+    return [f"below {edges[0]}", *between, f"from {edges[-1]}"]

@@ -1,0 +1,182 @@
+"""What workspace and lake say of themselves, as metrics: batch jobs leave files, which are read when Prometheus asks."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from crossfade.lake.lake import SILVER, Lake
+from crossfade.quality.validate import LAST_CHECK
+from crossfade.recommender.manifest import read_manifest
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema import columns as c
+from crossfade.schema.errors import CrossfadeError
+from crossfade.schema.exposition import Exposition
+from crossfade.schema.metric import Metric
+from crossfade.schema.metrics import (
+    BROKEN,
+    DRIFT,
+    DRIFT_ALARM_DAYS,
+    DRIFT_CHECKED,
+    GATE_DECISIONS,
+    GENERATION_ACTIVATED,
+    GENERATION_USERS,
+    INDEX_RECALL,
+    NEWEST_EVENT,
+    PROMOTED,
+    STATE_METRICS,
+    SURFACES,
+    UNREADABLE,
+    VALIDATED,
+    WEEKLY_DONE,
+    WEEKLY_SHORT,
+    WEEKLY_STARTED,
+    WEEKLY_USERS,
+    Recorder,
+)
+from crossfade.schema.tables import EVENTS
+from crossfade.store.embedded import CURRENT, EmbeddedStore
+from crossfade.store.plan import PLAN
+from crossfade.store.shards import FEW_CANDIDATES
+from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
+from monitoring.drift.report import FILE
+
+
+@dataclass(frozen=True)
+class State:
+    """One installation.
+
+    Args:
+        workspace: Bundles, playlists, drift.
+        lake: None where only the workspace is watched.
+    """
+
+    workspace: Workspace
+    lake: Lake | None = None
+
+    def exposition(self) -> Exposition:
+        """Return all metrics as they stand now; a part that cannot be read is told, and hides no other.
+
+        What is not known is not shown: a time of 0 would be an alarm.
+        """
+        found = _Values()
+        parts: dict[str, Callable[[Recorder], None]] = {
+            "lake": self._lake,
+            "validation": self._validation,
+            "drift": self._drift,
+            "champion": self._champion,
+            "generations": self._generations,
+            "batches": self._batches,
+        }
+        for name, read in parts.items():
+            try:
+                read(found)
+            except (CrossfadeError, OSError, ValueError, KeyError):
+                found.record(UNREADABLE, 1, part=name)
+        return found.exposition()
+
+    def _lake(self, recorder: Recorder) -> None:
+        if self.lake is not None and self.lake.has(SILVER, EVENTS.name):
+            newest = newest_event(self.lake)
+            if newest is not None:
+                recorder.record(NEWEST_EVENT, newest.timestamp())
+
+    def _validation(self, recorder: Recorder) -> None:
+        if self.lake is not None and (self.lake.path / LAST_CHECK).is_file():
+            check = _read(self.lake.path / LAST_CHECK)
+            recorder.record(VALIDATED, _seconds(check["checked_at"]))
+            recorder.record(BROKEN, check["failed"])
+
+    def _drift(self, recorder: Recorder) -> None:
+        for measure in (*OF_LISTENING, *OF_CHAMPION):
+            recorder.record(DRIFT, 0, measure=measure.name)
+        path = self.workspace.drift / FILE
+        if path.is_file():
+            found = _read(path)
+            recorder.record(DRIFT_CHECKED, _seconds(found["checked_at"]))
+            # What an earlier champion had drifted from says nothing of the one that was trained since.
+            if found["verdict"] and found["bundle"] == self.workspace.champion_digest():
+                recorder.record(DRIFT_ALARM_DAYS, sum(number > 0 for number in found["verdict"]["alarms"]))
+                for name, ratio in found["ratios"].items():
+                    recorder.record(DRIFT, ratio, measure=name)
+
+    def _champion(self, recorder: Recorder) -> None:
+        lines = self.workspace.promotions.lines()
+        for line in lines:
+            recorder.record(GATE_DECISIONS, 1, action=line.action)
+        digest = self.workspace.champion_digest()
+        if digest is not None:
+            promoted = [line.time for line in lines if line.digest == digest and line.action != "refuse"]
+            recorder.record(PROMOTED, _seconds(promoted[-1]))
+            recall = read_manifest(self.workspace.bundle(digest))["metrics"].get("index_recall")
+            if recall is not None:
+                recorder.record(INDEX_RECALL, recall)
+
+    def _generations(self, recorder: Recorder) -> None:
+        store = EmbeddedStore(self.workspace.store)
+        for surface in SURFACES:
+            live = store.live(surface)
+            if live is not None:
+                switched = (self.workspace.store / surface / CURRENT).stat().st_mtime
+                recorder.record(GENERATION_ACTIVATED, switched, surface=surface)
+                recorder.record(GENERATION_USERS, len(store.reader(surface)), surface=surface)
+
+    def _batches(self, recorder: Recorder) -> None:
+        for surface in SURFACES:
+            plans = list((self.workspace.weekly / surface).glob(f"*/{PLAN}"))
+            if plans:
+                self._batch(recorder, surface, max(plans, key=lambda plan: plan.stat().st_mtime))
+
+    def _batch(self, recorder: Recorder, surface: str, plan: Path) -> None:
+        receipts = [_read(path) for path in plan.parent.glob("shard-*.json")]
+        done = sum(receipt["num_users"] for receipt in receipts)
+        short = sum(receipt["short"].get(FEW_CANDIDATES, 0) for receipt in receipts)
+        figures: dict[Metric, float] = {
+            WEEKLY_STARTED: plan.stat().st_mtime,
+            WEEKLY_USERS: _read(plan)["generation"]["num_users"],
+            WEEKLY_DONE: done,
+            WEEKLY_SHORT: short / done if done else 0.0,
+        }
+        for metric, value in figures.items():
+            recorder.record(metric, value, surface=surface)
+
+
+class _Values:
+    """A recorder that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[Metric, float, dict[str, str]]] = []
+
+    def record(self, metric: Metric, value: float, **labels: str) -> None:
+        self._told.append((metric, value, labels))
+
+    def exposition(self) -> Exposition:
+        """Return what was told, and counts of 0 where all labels are known."""
+        told = {metric for metric, _, _ in self._told}
+        exposition = Exposition(metric for metric in STATE_METRICS if metric in told or metric.values)
+        for metric, value, labels in self._told:
+            exposition.record(metric, value, **labels)
+        return exposition
+
+
+def newest_event(lake: Lake) -> datetime | None:
+    """Return when the newest event of silver happened, from Delta's log alone; None where the log does not say."""
+    actions = pa.table(lake.delta(SILVER, EVENTS.name).get_add_actions(flatten=True))
+    name: Final = f"max.{c.TIMESTAMP}"
+    known = (
+        [each for each in actions.column(name).to_pylist() if each] if name in actions.column_names else []
+    )
+    newest = max(known, default=None)
+    return newest.astimezone(UTC) if newest else None
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()

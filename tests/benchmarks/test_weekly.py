@@ -1,0 +1,66 @@
+"""The weekly benchmark's worlds are the product's own, its bars have both outcomes, and changed bytes are told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import weekly as bench
+from benchmarks.weekly.kills import digests
+from benchmarks.weekly.stages import Block, stage_microseconds
+from benchmarks.weekly.world import World, settings_of, world_of
+from crossfade.features.dataset import Dataset
+from crossfade.recommender.recommend import Recommender
+from crossfade.schema.columns import PAIR_SOURCES, RETRIEVAL_SOURCES
+
+NUM_TRACKS, NUM_USERS = 2000, 120
+SETTINGS = settings_of(bench.MODEL, "ranking.num_trees=10")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return world_of(tmp_path_factory.mktemp("world"), NUM_TRACKS, NUM_USERS, SETTINGS)
+
+
+def test_a_world_has_listeners_with_histories_and_playlists_with_reasons(world: World) -> None:
+    dataset, recommender = Dataset.load(world.dataset), Recommender.load(world.bundle)
+    assert (len(dataset.catalogue), len(dataset.users)) == (NUM_TRACKS, NUM_USERS)
+    assert (np.diff(dataset.user_offsets) >= 8).all()
+    block = Block(dataset, recommender, NUM_USERS, 30)
+    slates = recommender.recommend(block.read()[1])
+    assert (slates.lengths == 30).all()
+    assert (slates.reason_kinds > 0).any()
+    taken = stage_microseconds(Block(dataset, recommender, 8, 30), 1)
+    asked = [f"retrieve_{name}" for name in RETRIEVAL_SOURCES if name not in PAIR_SOURCES]
+    ours = ["merge", "features", "rank", "rerank", "explain", "rescore", "write"]
+    assert list(taken) == ["read", *asked, *ours]
+    assert min(taken.values()) > 0
+
+
+@pytest.mark.parametrize(("seconds", "peak", "holds"), [(5.0, 3, True), (9.0, 5, False)])
+def test_bars(world: World, seconds: float, peak: int, holds: bool) -> None:
+    size = bench.Size("tiny", NUM_TRACKS, NUM_USERS, 8000, 1500)
+    one = {"users": 8000, "seconds": seconds, "cpu_seconds": 4.0, "peak_bytes": peak * bench.GIB}
+    second = one if holds else {**one, "seconds": 3 * seconds}
+    runs = {"one": [one], "two": [one, second], "implicit": [{"users": 1000, "seconds": 1.0}]}
+    figures, bars, notes = bench.described(
+        size, world, {"rank": 100.0, "write": 350.0 if holds else 30.0}, runs
+    )
+    assert figures["tiny_playlists_per_second_per_core"] == round(8000 / seconds, 1)
+    assert figures["tiny_cpu_microseconds"] == 500
+    assert figures["tiny_stages_microseconds"] == (450 if holds else 130)
+    # Playlists a second times the seconds of their stages alone: 1600 x 450 µs, and 889 x 130 µs.
+    assert figures["tiny_of_stages"] == (0.72 if holds else 0.116)
+    assert [bar.holds for bar in bars.values()] == [holds] * 5
+    assert notes[0].split() == ["tiny", "rank", "100.0", "µs", "22.2%" if holds else "76.9%"]
+
+
+def test_changed_or_missing_files_are_told(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "weekly" / "week").mkdir(parents=True)
+        (tmp_path / name / "weekly" / "week" / "shard.parquet").write_bytes(b"slates")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    (tmp_path / "one" / "weekly" / "week" / ".shard.parquet.77").write_bytes(b"half")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    (tmp_path / "one" / "weekly" / "week" / "shard.parquet").write_bytes(b"slate")
+    assert digests(tmp_path / "one") != digests(tmp_path / "two")

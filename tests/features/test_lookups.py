@@ -1,0 +1,40 @@
+"""What is read at candidates, against NumPy's gathers."""
+
+import numpy as np
+
+from crossfade.features.lookups import of_countries, of_pairs, of_rows
+from crossfade.features.pairs import Pairs, at
+
+RANDOM = np.random.default_rng(3)
+ROWS = RANDOM.integers(-1, 7, (3, 5)).astype(np.int32)
+
+
+def test_columns_of_a_table_are_gathered() -> None:
+    table = RANDOM.random((7, 4), np.float32)
+    expected = np.where(ROWS >= 0, table.T[:, ROWS], np.nan)
+    np.testing.assert_array_equal(of_rows(table, ROWS), expected)
+
+
+def test_values_of_pairs_are_those_of_the_querys_own_pairs() -> None:
+    pairs = Pairs.of(np.array([0, 0, 2, 2, 2]), np.array([4, 1, 4, 0, 4], np.int32), 7)
+    values, missing = RANDOM.random((4, 2), np.float32), np.array([0, np.nan], np.float32)
+    found = of_pairs(pairs, values, missing, ROWS)
+    for column in range(2):
+        expected = at(values[:, column], pairs.places(ROWS), float(missing[column]))
+        np.testing.assert_array_equal(found[column], expected)
+
+
+def test_no_pairs_have_what_is_missing() -> None:
+    none = Pairs.of(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
+    assert (of_pairs(none, np.zeros((0, 1), np.float32), np.full(1, 2, np.float32), ROWS) == 2).all()
+
+
+def test_country_shares_are_drawn_to_the_countrys_share_of_all() -> None:
+    # Track 0 was heard 3 times in country 1 and once in 0, track 1 never anywhere.
+    by_track = (np.array([0, 2, 2]), np.array([0, 1], np.int32), np.array([1, 3], np.float32))
+    countries = (np.array([1, 0, -1], np.int32), np.array([0.5, 0.25, np.nan], np.float32))
+    rows = np.array([[0, 1]] * 3, np.int32)
+    found = of_countries(rows, by_track, countries, (np.array([4, 0], np.float32), 20.0))
+    # (listens there + 20 x share) / (listens + 20)
+    expected = [[13 / 24, 0.5], [6 / 24, 0.25], [np.nan, np.nan]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

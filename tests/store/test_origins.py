@@ -1,0 +1,108 @@
+"""Where things come from: parents, decisions and alerts of planted bundles, generations and slates."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from crossfade.cli.main import main
+from crossfade.lake.lake import Lake
+from crossfade.recommender.bundle import write_bundle
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import NotFoundError
+from crossfade.store.contract import SlateStore
+from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.origins import lines_of, origin
+from tests.quality.lakes import good_tables, lake_of
+
+GENERATION = SimpleNamespace(
+    name="20260105-aaaa", bundle="", as_of=86_400, lake_versions={"gold/interactions": 3}, num_users=7
+)
+
+
+def bundle(workspace: Workspace, number: int, parents: list[str]) -> str:
+    about = {
+        "code_version": "0.1.0", "lake": "l1", "lake_versions": {"gold/interactions": number},
+        "window": {"start": 0, "end": 86_400 * number}, "parents": parents,
+    }  # fmt: skip
+    return write_bundle(workspace.bundles, lambda _: None, about).name
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create(tmp_path / "workspace")
+
+
+def store_with(generation: Any) -> SlateStore:
+    """A store that holds one generation of Discover Weekly; only what lineage asks for."""
+    of = {"discover_weekly": [generation]}
+    return cast("SlateStore", SimpleNamespace(generations=lambda surface: of.get(surface, []), live=of.get))
+
+
+def test_a_bundle_tells_its_parents_and_what_was_decided_on_it(workspace: Workspace) -> None:
+    judged = bundle(workspace, 1, ["gone"])
+    published = bundle(workspace, 2, [judged])
+    reason = "Training was started by CrossfadeDrift (measure genres)."
+    workspace.promote(published, reason=reason, run_id="training-1", evaluation={})
+    workspace.refuse(judged, reason="Recall fell.", run_id="training-0", evaluation={})
+    found = origin(published, workspace, EmbeddedStore(workspace.store))
+    told = found["bundle"]
+    assert told["lake_versions"] == {"gold/interactions": 2}
+    assert [(line["action"], line["run_id"], line["reason"]) for line in told["decisions"]] == [
+        ("promote", "training-1", reason),
+    ]
+    (parent,) = told["parents"]
+    assert parent["decisions"][0]["action"] == "refuse"
+    assert parent["parents"] == [{"digest": "gone", "is_gone": True}]
+    text = "\n".join(lines_of(found))
+    assert "learnt from 1970-01-01T00:00:00+00:00 to 1970-01-03T00:00:00+00:00, by code 0.1.0" in text
+    assert f"  parent bundle {judged}" in text
+    assert "bundle gone is not in the workspace any more" in text
+
+
+def test_a_generation_tells_its_bundle(workspace: Workspace) -> None:
+    GENERATION.bundle = bundle(workspace, 1, [])
+    found = origin(GENERATION.name, workspace, store_with(GENERATION))
+    assert (found["kind"], found["surface"], found["as_of"]) == (
+        "generation", "discover_weekly", "1970-01-02T00:00:00+00:00",
+    )  # fmt: skip
+    assert found["bundle"]["digest"] == GENERATION.bundle
+    GENERATION.bundle = "pruned"
+    assert origin(GENERATION.name, workspace, store_with(GENERATION))["bundle"]["is_gone"]
+
+
+def test_a_slate_tells_experiment_and_the_champion_of_its_moment(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = bundle(workspace, 1, [])
+    workspace.promote(first, reason="First.", run_id="r1", evaluation={})
+    shown = {
+        "slate_id": "s1", "surface": "radio", "experiment": "louder", "variant": "b",
+        "timestamp": datetime.now(UTC).isoformat(), "track_id": "t",
+    }  # fmt: skip
+    (workspace.path / "exposures.jsonl").write_text(json.dumps(shown) + "\n", "utf-8")
+    assert main(["lineage", "s1", "--workspace", str(workspace.path)]) == 0
+    told = capsys.readouterr().out
+    assert "experiment: louder" in told
+    assert f"champion_then: {first}" in told
+    assert main(["lineage", "s1", "--workspace", str(workspace.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["variant"] == "b"
+
+
+def test_a_slate_of_before_any_champion_is_found_in_the_lake(workspace: Workspace, tmp_path: Path) -> None:
+    tables = good_tables()
+    tables["silver/events"][0] |= {"event_type": "exposure", "slate_id": "s9", "surface": "home"}
+    found = origin("s9", workspace, EmbeddedStore(workspace.store), lake_of(tmp_path / "lake", tables))
+    assert (found["champion_then"], found["bundle"], found["surface"]) == (None, None, "home")
+    assert next(lines_of(found)) == "slate s9"
+
+
+def test_what_nobody_knows_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    store = EmbeddedStore(workspace.store)
+    with pytest.raises(NotFoundError, match=r"'x' is no bundle or generation of .*; name --lake to look at"):
+        origin("x", workspace, store)
+    with pytest.raises(NotFoundError, match="no slate of its exposures or of the lake"):
+        origin("x", workspace, store, Lake.create(tmp_path / "lake"))
