@@ -18,5 +18,5 @@ def drift(lake: str, workspace: str, settings: str, page: Output[HTML]) -> str:
     from monitoring.drift.stage import find_drift, outcome
 
     found = find_drift(Lake.open(Path(lake)), Workspace.open(Path(workspace)), parse_settings(settings))
-    Path(page.path).write_text(html(found), "utf-8")
+    Path(page.path).write_bytes(html(found))
     return outcome(found)

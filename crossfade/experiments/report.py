@@ -58,7 +58,7 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
         for section in (_decision, effects_section, guardrails_section, _ramp, cohorts_section, _history)
     ]
     title = f"Experiment {inputs.experiment.metadata.name}"
-    replace_file(path, page(title, facts, cards, sections, FOOTNOTE).encode())
+    replace_file(path, page(title, facts, cards, sections, footnote=FOOTNOTE))
 
 
 def _day(moment: datetime | None) -> str:

@@ -175,9 +175,9 @@ class Settings(Section):
     gate: GateSettings
     weekly: WeeklySettings
     serving: ServingSettings
-    rollout: RolloutSettings
     drift: DriftSettings
     receiver: ReceiverSettings
+    rollout: RolloutSettings
     tracking: TrackingSettings
 
     def dumps(self) -> str:

@@ -26,7 +26,7 @@ def write(drift: Drift, workspace: Workspace) -> None:
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    replace_file(workspace.drift_page, html(drift).encode())
+    replace_file(workspace.drift_page, html(drift))
     replace_file(workspace.drift / FILE, json.dumps(drift.as_json(), indent=1).encode())
 
 
@@ -69,7 +69,7 @@ def _value(number: float) -> str:
     return f"{number:,.0f}" if number > 1 else f"{number:.3f}"
 
 
-def html(drift: Drift) -> str:
+def html(drift: Drift) -> bytes:
     """Return the page."""
     facts = {
         "Champion": drift.bundle,
@@ -80,9 +80,9 @@ def html(drift: Drift) -> str:
     verdict = drift.verdict
     if verdict is None:
         nothing = Section("moved", "What moved", missing="No whole day has passed since the reference.")
-        return page("Drift", facts, [], [nothing], FOOTER)
+        return page("Drift", facts, [], [nothing], footnote=FOOTER)
     sections = [_moved_section(verdict), _days_section(verdict), _all_section(verdict)]
-    return page("Drift", facts, _cards(verdict), sections, FOOTER)
+    return page("Drift", facts, _cards(verdict), sections, footnote=FOOTER)
 
 
 def _cards(verdict: Verdict) -> list[Card]:

@@ -1,4 +1,4 @@
-"""Draws a page of sections as one self-contained HTML file."""
+"""The page that all reports are: one self-contained HTML file of cards and sections."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -8,16 +8,16 @@ from crossfade.schema.errors import MissingExtraError
 
 
 def page(
-    title: str, facts: Mapping[str, str], cards: Sequence[Card], sections: Sequence[Section], footer: str
-) -> str:
-    """Return the page as HTML.
+    title: str, facts: Mapping[str, str], cards: Sequence[Card], sections: Sequence[Section], *, footnote: str
+) -> bytes:
+    """Return a page; equal parts give equal bytes.
 
     Args:
-        title: Its heading.
-        facts: Name -> value of what identifies it.
-        cards: Key figures on top.
-        sections: In order.
-        footer: One sentence on how figures are to be read.
+        title: Heading.
+        facts: Name -> value, below it.
+        cards: Key figures.
+        sections: In the order of the page.
+        footnote: What intervals are.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -28,11 +28,12 @@ def page(
         raise MissingExtraError("jinja2", "report") from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     here = files("crossfade.evaluation.report")
-    return environment.from_string(here.joinpath("template.html").read_text("utf-8")).render(
+    text = environment.from_string(here.joinpath("template.html").read_text("utf-8")).render(
         title=title,
         facts=list(facts.items()),
         style=here.joinpath("style.css").read_text("utf-8"),
         cards=cards,
         sections=sections,
-        footer=footer,
+        footnote=footnote,
     )
+    return text.encode()

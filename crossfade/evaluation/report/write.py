@@ -34,7 +34,7 @@ SECTIONS: Final = (
     training_section,
     timings_section,
 )
-FOOTER: Final = "Intervals are bootstrap percentile intervals over users."
+FOOTNOTE: Final = "Intervals are bootstrap percentile intervals over users."
 
 
 def write_report(inputs: ReportInputs, *paths: Path) -> None:
@@ -48,9 +48,9 @@ def write_report(inputs: ReportInputs, *paths: Path) -> None:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     sections = [section(inputs) for section in SECTIONS]
-    made = page(inputs.title, inputs.facts, _cards(inputs), sections, FOOTER).encode()
+    content = page(inputs.title, inputs.facts, _cards(inputs), sections, footnote=FOOTNOTE)
     for path in paths:
-        replace_file(path, made)
+        replace_file(path, content)
 
 
 def _cards(inputs: ReportInputs) -> list[Card]:
