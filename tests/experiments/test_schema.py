@@ -16,7 +16,16 @@ from tests.experiments.test_spec import WRONG, manifest
 
 COMMITTED = Path(__file__).parents[2] / "manifests" / "crds"
 # What no schema of one field can say.
-BETWEEN_FIELDS = {"no control", "unnamed", "falling", "nothing", "no control users", "two roles", "step"}
+BETWEEN_FIELDS = {
+    "no control",
+    "unnamed",
+    "falling",
+    "nothing",
+    "no control users",
+    "two roles",
+    "step",
+    "control's service",
+}
 
 
 def closed(schema: Any) -> Any:

@@ -22,6 +22,7 @@ from crossfade.experiments.stepping import Rollout
 from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.weekly import store_of
+from serving.gateway.variants import served_experiments
 from tests.experiments.rollouts import HOLD, NOW, OTHER, Place, RecordingRegistry, experiment, saying
 from tests.experiments.test_spec import BUNDLE
 from tests.store import slates
@@ -65,7 +66,8 @@ def test_an_experiment_begins_ramps_and_is_promoted(place: Place, registry: dict
         NOW + timedelta(days=1),
         NOW + timedelta(days=1),
     )
-    assert Experiment.model_validate(place.object(MANIFEST)).shares == {"flow": 0.5}
+    (served,) = served_experiments(place.rollout.directory / "experiments")  # what the gateway does with it
+    assert served.shares == {"flow": 0.5}
     place.step(lambda standing: asked.append(standing) or saying(Action.HOLD)(standing))
     assert (asked[1].step, asked[1].began, asked[1].step_began) == (
         2,
