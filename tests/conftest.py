@@ -1,4 +1,4 @@
-"""What all tests share: rarer garbage collection, and training without tracing for tests that ask for `untraced`."""
+"""What all tests share: slow files first, rarer garbage collection, and training without tracing for tests that ask for `untraced`."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,6 +9,12 @@ from crossfade.cli.collecting import collect_rarely
 from tests.cassandra_server import CassandraServer, running_cassandra
 
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests, so that at the end no worker waits for one of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

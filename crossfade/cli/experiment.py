@@ -24,7 +24,7 @@ MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 @click.group("experiment")
 def experiment_group() -> None:
-    """Plan experiments, see where running ones stand, and take their next steps."""
+    """Plan experiments, see where they stand, and take their steps."""
 
 
 experiment_group.add_command(step_command)
