@@ -1,4 +1,4 @@
-"""What all tests share: slow files first, rarer garbage collection, training without tracing for tests that ask for `untraced`."""
+"""What all tests share: slow files first, rare garbage collection, training without tracing for tests that ask for `untraced`."""
 
 import warnings
 from collections.abc import Iterator
