@@ -117,7 +117,7 @@ def _dataset(options: Options, settings: Settings) -> Dataset:
 def _towers(dataset: Dataset, new: NewReleases, settings: Settings) -> dict[str, Floats]:
     """Return the scores [u, t] of the cold paths together, of the tower before them, and of each path alone."""
     known = dataset.until(dataset.split.test_start)
-    learnt = train(known, settings.two_tower, settings.seed, als=settings.als)
+    learnt = train(known, settings.two_tower, settings.seed, models=settings.input_models)
     cold, vectors = Cold.fit(known, learnt.track_vectors, learnt.trained, seed=settings.seed)
     queries = dataset.queries(new.users, dataset.split.test_start)
     users = _user_vectors(learnt, vectors, queries, settings)
@@ -138,7 +138,7 @@ def _towers(dataset: Dataset, new: NewReleases, settings: Settings) -> dict[str,
 
 
 def _user_vectors(learnt: Learnt, track_vectors: Floats, queries: Queries, settings: Settings) -> Floats:
-    model = TwoTower(settings.two_tower, settings.index, settings.seed, settings.als)
+    model = TwoTower(settings.two_tower, settings.index, settings.seed, settings.input_models)
     model.learnt_ = replace(learnt, track_vectors=track_vectors)
     return model.user_vectors(queries)
 
