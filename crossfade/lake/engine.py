@@ -238,9 +238,11 @@ def _composing_fast() -> Iterator[None]:
     off, need not look at all that is imported by now.
     """
     fused, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, False
+    is_frozen = gc.get_freeze_count() > 0  # by a server, for good
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not is_frozen:
+            gc.unfreeze()
         ibis.options.sql.fuse_selects = fused
