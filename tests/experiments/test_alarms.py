@@ -1,14 +1,11 @@
 """Alarms against a real Prometheus, which scrapes itself; on both sides of their bound, and where it is away or refuses."""
 
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from urllib.request import urlopen
 
 import pytest
 
+from benchmarks.monitoring_servers import HOST, asked, free_port, process, wait_for
 from crossfade.experiments.alarms import Prometheus
 from crossfade.experiments.deciding import by_alarms
 from crossfade.experiments.decision import Action
@@ -27,39 +24,17 @@ scrape_configs:
 STANDING = Standing(1, None, None, None, None)
 
 
-def _port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
-def _until(url: str, found: bytes) -> None:
-    for _ in range(200):
-        try:
-            with urlopen(url, timeout=1) as answer:
-                if found in answer.read():
-                    return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"{url} does not say {found!r}")
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     if shutil.which("prometheus") is None:
         pytest.skip("needs the Debian package prometheus: make system")
-    home, port = tmp_path_factory.mktemp("prometheus"), _port()
+    home, port = tmp_path_factory.mktemp("prometheus"), free_port()
     (home / "prometheus.yml").write_text(RULES.replace("PORT", str(port)), "utf-8")
-    options = ("config.file=prometheus.yml", "storage.tsdb.path=tsdb", f"web.listen-address=127.0.0.1:{port}")
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(["prometheus", *(f"--{each}" for each in options)], cwd=home, stderr=log)
-    try:
-        _until(f"http://127.0.0.1:{port}/api/v1/query?query=up", b'"1"')
-        yield Prometheus(f"http://127.0.0.1:{port}/")
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    url = f"http://{HOST}:{port}"
+    options = ("config.file=prometheus.yml", "storage.tsdb.path=tsdb", f"web.listen-address={HOST}:{port}")
+    with process(["prometheus", *(f"--{each}" for each in options)], home, f"{url}/-/ready"):
+        wait_for("a scrape", lambda: asked(f"{url}/api/v1/query?query=up")["data"]["result"])
+        yield Prometheus(f"{url}/")
 
 
 def alarm(query: str, at_most: float = 0.5) -> Alarm:
