@@ -1,11 +1,14 @@
 """What all tests share: slow files first, rare garbage collection, training without tracing for tests that ask for `untraced`."""
 
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from crossfade.cli.collecting import collect_rarely
+from crossfade.schema.durable import locked
 from tests.cassandra_server import CassandraServer, running_cassandra
 
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
@@ -27,6 +30,20 @@ def untraced() -> Iterator[None]:
         warnings.filterwarnings("ignore", "Even though the .*run_functions_eagerly", UserWarning)
         yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session")
+def planted_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `tests.recommender.world.train` leaves, made once for all processes of a run; work on `world.copied`."""
+    from tests.recommender import world
+
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "planted-world"
+    with locked(home.with_suffix(".lock")):
+        if not home.exists():
+            world.train(home.with_suffix(".tmp"))
+            home.with_suffix(".tmp").rename(home)
+    return home
 
 
 @pytest.fixture(scope="session")

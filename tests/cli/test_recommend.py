@@ -13,8 +13,8 @@ from tests.recommender import world
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return world.train(tmp_path_factory.mktemp("world"))
+def bundle(planted_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return world.copied(planted_world, tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from tests.recommender import world
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(planted_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of the planted world; beside it stand dataset, validation, test and ranker."""
-    return world.train(tmp_path_factory.mktemp("world"))
+    return world.copied(planted_world, tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,8 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return places.make_workspace(tmp_path_factory.mktemp("serving"))
+def workspace(planted_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return places.make_workspace(planted_world, tmp_path_factory.mktemp("serving"))
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,9 @@ STORED_USER = "u00"
 STORED_TRACKS = tuple(f"r{i:02}" for i in range(12))
 
 
-def make_workspace(directory: Path) -> Workspace:
-    """Train the planted world; its bundle is champion, and user u00 has a published playlist."""
-    bundle = world.train(directory)
+def make_workspace(planted_world: Path, directory: Path) -> Workspace:
+    """Make a workspace of the planted world: its bundle is champion, and user u00 has a published playlist."""
+    bundle = world.copied(planted_world, directory)
     workspace = Workspace.create(directory)
     workspace.promote(bundle.name, reason="First.", run_id="r1", evaluation={})
     publish(EmbeddedStore(workspace.store), bundle.name)

@@ -79,10 +79,10 @@ def test_series_hold_resampled_days_and_then_those_since() -> None:
 
 
 def test_a_champion_is_seen_through_the_parent_that_was_judged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planted_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lake is a planted data set; days 18 and 19 are the test period, and stand for those since, too."""
-    parent, chosen = world.train(tmp_path), world.settings()
+    parent, chosen = world.copied(planted_world, tmp_path), world.settings()
     places = [tmp_path / name for name in ("dataset", "test", "ranker", "bundles")]
     champion = build_bundle(*places, until="test", settings=chosen, lineage={"parents": [parent.name]})
     workspace, lake = Workspace.create(tmp_path), Lake.create(tmp_path / "lake")
