@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/thirtymusic
-# Debian packages of the integration tests; without them those tests say what they skip.
+# Debian packages of the integration tests; without them those tests say what they skip. kubectl (1.21 or newer) is not
+# among them: Debian 12 has 1.20, whose Kustomize knows no components.
 SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
 
 .DEFAULT_GOAL := help

@@ -12,6 +12,7 @@ import yaml
 
 from crossfade.experiments.spec import Experiment, Status, Variant
 from crossfade.schema.settings import RolloutSettings
+from crossfade.schema.user_keys import FILE_VARIABLE
 
 EXPERIMENTS, SERVICES, CHAMPION = "experiments", "inferenceservices", "champion.yaml"
 MANAGED: Final = {
@@ -19,6 +20,7 @@ MANAGED: Final = {
 }  # by which a rollout knows its own objects again
 CONTAINER: Final = "kserve-container"  # KServe's name of a predictor's own
 RPC_PORT, REST_PORT = 8082, 8081
+KEYS: Final = "/etc/crossfade-keys"  # where the keys of users' names are mounted
 
 
 def manifest_file(experiment: Experiment) -> str:
@@ -46,7 +48,8 @@ def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
     variants = [
         variant.model_copy(
             update={
-                "service": variant.service or f"grpc://{service_name(experiment, variant.name)}-predictor:80"
+                "service": variant.service
+                or f"grpc://{service_name(experiment, variant.name)}-predictor:{RPC_PORT}"
             }
         )
         if place
@@ -60,35 +63,86 @@ def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
 
 
 def inference_service(experiment: Experiment, variant: Variant, settings: RolloutSettings) -> dict[str, Any]:
-    """Return a treatment's InferenceService; its path names the bundle, so that other content is another path."""
+    """Return a treatment's InferenceService; its path names the bundle, so that other content is another path.
+
+    It is what manifests/base/recommender is, as far as a namespace under Pod Security "restricted" asks for it.
+    """
     name = service_name(experiment, variant.name)
-    bundle = f"{settings.mount}/bundles/{variant.bundle}"
-    container = {
-        "name": CONTAINER,
-        "image": variant.image or settings.image,
-        "command": ["python", "-m", "serving.recommender"],
-        "args": ["--bundle", bundle, "--host", "0.0.0.0"],
-        # KServe gives the predictor's port 80 to the first one.
-        "ports": [
-            {"name": "h2c", "containerPort": RPC_PORT, "protocol": "TCP"},
-            {"name": "http1", "containerPort": REST_PORT, "protocol": "TCP"},
-        ],
-        "readinessProbe": {"httpGet": {"path": "/v2/models/crossfade/ready", "port": REST_PORT}},
-        "volumeMounts": [{"name": "workspace", "mountPath": settings.mount, "readOnly": True}],
+    labels = {
+        "app.kubernetes.io/name": "recommender",  # by which policies let the gateway in
+        "networking.kserve.io/visibility": "cluster-local",
+        "crossfade.dev/experiment": experiment.metadata.name,
+        "crossfade.dev/variant": variant.name,
     }
+    annotations = {"serving.kserve.io/deploymentMode": "Standard"}
     claim = {"claimName": settings.claim, "readOnly": True}
+    volumes: list[dict[str, Any]] = [
+        {"name": "workspace", "persistentVolumeClaim": claim},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    if settings.keys:
+        volumes.append({"name": "keys", "secret": {"secretName": settings.keys}})
     predictor = {
         "minReplicas": settings.replicas,
-        "containers": [container],
-        "volumes": [{"name": "workspace", "persistentVolumeClaim": claim}],
+        "maxReplicas": settings.replicas,
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "topologySpreadConstraints": [_spread(name)],
+        "containers": [_container(variant.image or settings.image, variant.bundle, settings)],
+        "volumes": volumes,
     }
-    labels = {"crossfade.dev/experiment": experiment.metadata.name, "crossfade.dev/variant": variant.name}
-    metadata = _metadata(experiment, name, labels)
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
-        "metadata": metadata,
+        "metadata": _metadata(experiment, name, labels) | {"annotations": annotations},
         "spec": {"predictor": predictor},
+    }
+
+
+def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, Any]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "workspace", "mountPath": settings.mount, "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},
+    ]
+    environment = []
+    if settings.keys:
+        mounts.append({"name": "keys", "mountPath": KEYS, "readOnly": True})
+        environment.append({"name": FILE_VARIABLE, "value": f"{KEYS}/keys"})
+    ready = {"httpGet": {"path": "/v2/models/crossfade/ready", "port": REST_PORT}, "periodSeconds": 5}
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["python", "-m", "serving.recommender"],
+        "args": ["--bundle", f"{settings.mount}/bundles/{digest}", "--host", "0.0.0.0"],
+        "env": environment,
+        # KServe gives the predictor's port 80 to the first one, and every other its own number.
+        "ports": [
+            {"name": "http1", "containerPort": REST_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": RPC_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": {**ready, "failureThreshold": 60},
+        "readinessProbe": ready,
+        "livenessProbe": {"httpGet": {"path": "/v2/health/live", "port": REST_PORT}, "failureThreshold": 6},
+        "resources": {
+            "requests": {"cpu": settings.cpu, "memory": settings.memory},
+            "limits": {"memory": settings.memory},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": mounts,
+    }
+
+
+def _spread(name: str) -> dict[str, Any]:
+    """Return the wish for servers on different nodes."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": name}},
     }
 
 

@@ -140,7 +140,10 @@ class RolloutSettings(Section):
     image: str
     claim: str
     mount: str
+    keys: str
     replicas: Count
+    cpu: Annotated[str, Field(pattern="^[0-9.]+m?$")]
+    memory: Annotated[str, Field(pattern="^[0-9]+[KMGT]i?$")]
 
 
 class TrackingSettings(Section):

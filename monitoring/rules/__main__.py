@@ -1,4 +1,4 @@
-"""Print the rules for the Prometheus operator: `python -m monitoring.rules > manifests/components/prometheus-operator/prometheusrule.yaml`."""
+"""Print the rules for the Prometheus operator; docs/kubernetes.md says where to."""
 
 import sys
 

@@ -55,7 +55,7 @@ def test_an_experiment_begins_ramps_and_is_promoted(place: Place, registry: dict
     assert place.files().keys() == {SERVICE, MANIFEST, LOG}
     running = Experiment.model_validate(place.object(MANIFEST))
     assert running.status.step == 1
-    assert running.spec.variants[1].service == "grpc://radio-flow-flow-predictor:80"
+    assert running.spec.variants[1].service == "grpc://radio-flow-flow-predictor:8082"
     (container,) = place.object(SERVICE)["spec"]["predictor"]["containers"]
     assert container["args"][:2] == ["--bundle", f"/mnt/crossfade/workspace/bundles/{OTHER}"]
 

@@ -56,13 +56,13 @@ def complaint(words: Sequence[str]) -> str:
     return "" if words[0] in OTHERS else f"{words[0]} is none of our commands"
 
 
-class _Refusal(Exception):
+class _RefusedError(Exception):
     """What argparse would have printed before it exits."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        raise _Refusal(message)
+        raise _RefusedError(message)
 
 
 @cache
@@ -74,7 +74,7 @@ def module_parser(module: str) -> argparse.ArgumentParser:
     )
     names: dict[str, Any] = {"argparse": argparse, "Path": Path, "__doc__": ""}
     code = compile(ast.Module([made], []), module, "exec")
-    exec(code, names)  # noqa: S102 (our own source)
+    exec(code, names)
     options = names["parser"]()
     options.__class__ = _Parser
     return options  # type: ignore[no-any-return]
@@ -83,7 +83,7 @@ def module_parser(module: str) -> argparse.ArgumentParser:
 def _of_module(module: str, words: Sequence[str]) -> str:
     try:
         module_parser(module).parse_args(words)
-    except _Refusal as error:
+    except _RefusedError as error:
         return str(error)
     return ""
 

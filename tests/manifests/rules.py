@@ -135,7 +135,8 @@ def selectors(objects: Sequence[Object]) -> Iterator[str]:
             yield f"{kind} selects no pod: {asked}"
     budgets = [each["spec"]["selector"] for each in of_kind(objects, "PodDisruptionBudget").values()]
     for pod in found:
-        if pod.owner.startswith("InferenceService") and not any(pod.fits(each) for each in budgets):
+        is_lasting = pod.owner.startswith("InferenceService") and "crossfade.dev/experiment" not in pod.labels
+        if is_lasting and not any(pod.fits(each) for each in budgets):
             yield f"{pod.owner} has no PodDisruptionBudget"
 
 
@@ -265,10 +266,13 @@ def models(objects: Sequence[Object]) -> Iterator[str]:
         if pod.labels.get("app.kubernetes.io/name") != "recommender":
             continue
         (container,) = pod.spec["containers"]
+        words = " ".join(container["args"]).replace("--bundle=", "--bundle ").split()
         uris = [each["value"] for each in container["env"] if each["name"] == "STORAGE_URI"]
-        follows = container["args"][0] == "--workspace=/mnt/crossfade/workspace"
-        if not follows and not (len(uris) == 1 and DIGEST.fullmatch(uris[0])):
-            yield f"{pod.owner} serves {uris}, which names no digest"
+        if "--bundle" in words:
+            path = words[words.index("--bundle") + 1]
+            served = uris if path == "/mnt/models" else [f"pvc:/{path}"]
+            if not (len(served) == 1 and DIGEST.fullmatch(served[0])):
+                yield f"{pod.owner} serves {served}, which names no digest"
 
 
 def places(objects: Sequence[Object]) -> Iterator[str]:

@@ -10,12 +10,23 @@ import pytest
 import yaml
 
 from components.image import IMAGE
+from crossfade.experiments.rendering import inference_service
 from crossfade.experiments.spec import read_experiment
 from crossfade.schema.settings import load_settings
 from monitoring.rules.operator import prometheus_rule
+from tests.experiments.rollouts import experiment
 from tests.manifests.commands import commands, complaint
 from tests.manifests.pods import Pod, pods, spark_parts
-from tests.manifests.rendering import KUSTOMIZATIONS, MANIFESTS, ROOT, Object, kustomize, of_kind, rendered
+from tests.manifests.rendering import (
+    KUSTOMIZATIONS,
+    MANIFESTS,
+    NAMESPACE,
+    ROOT,
+    Object,
+    kustomize,
+    of_kind,
+    rendered,
+)
 from tests.manifests.rules import faults
 from tests.manifests.schemas import VERSION, errors
 
@@ -168,6 +179,23 @@ def test_a_canary_is_the_recommender_with_a_bundle_and_an_image_of_its_own() -> 
     (canary,) = spec["canary"]
     assert canary["trafficPercent"] == 10
     assert canary["predictor"] == spec["predictor"]  # as long as the ConfigMap names the same ones
+
+
+def test_what_a_rollout_makes_is_let_in_and_reached_as_the_recommender_is() -> None:
+    running = experiment()
+    made = inference_service(running, running.spec.variants[1], load_settings().rollout)
+    made["metadata"]["namespace"] = NAMESPACE  # as components/rollout says it
+    objects = [*rendered("staging"), made]
+    assert errors(made) == []
+    assert faults(objects) == []
+    (words,) = [words for owner, _, words in commands(objects) if owner == "InferenceService/radio-flow-flow"]
+    assert complaint(words) == ""
+    selector = of_kind(objects, "Service")["recommender-grpc"]["spec"]["selector"]
+    chosen = [pod.owner for pod in pods(objects) if pod.fits({"matchLabels": selector})]
+    assert chosen == ["InferenceService/recommender"], "control's address leads to no treatment"
+    plain = load_settings(assignments=['rollout.keys=""']).rollout
+    without = inference_service(running, running.spec.variants[1], plain)
+    assert "keys" not in str(without["spec"])
 
 
 def test_sparks_driver_and_executors_are_met_by_the_policies() -> None:
