@@ -125,7 +125,8 @@ def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, 
         "livenessProbe": {"httpGet": {"path": "/v2/health/live", "port": REST_PORT}, "failureThreshold": 6},
         "resources": {
             "requests": {"cpu": settings.cpu, "memory": settings.memory},
-            "limits": {"memory": settings.memory},
+            # Without a limit of processor time KServe sets its own.
+            "limits": {"cpu": settings.cpu, "memory": settings.memory},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -88,6 +88,8 @@ def sizes(objects: Sequence[Object]) -> Iterator[str]:
                 "limits", {}
             ):
                 yield f"{pod.owner} {container['name']} lacks requests or limits"
+            if pod.owner.startswith("InferenceService") and "cpu" not in told.get("limits", {}):
+                yield f"{pod.owner} leaves its limit of cores to KServe, whose own may be below the request"
     for name, service in of_kind(objects, "InferenceService").items():
         predictor = service["spec"]["predictor"]
         if not 1 <= predictor["minReplicas"] <= predictor["maxReplicas"]:

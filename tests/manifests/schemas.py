@@ -11,27 +11,33 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from tests.manifests.rendering import MANIFESTS, ROOT, Loader, Object, yaml
+from tests.manifests.rendering import MANIFESTS, ROOT, Object, documents
 
 VERSION: Final = "1.32"  # of Kubernetes; the namespace's Pod Security is of the same
 DEFINITIONS: Final = ROOT.parent / "shared" / "crds"
 METADATA: Final = (
     "https://kubernetes.io/api/_definitions.json#/$defs/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 )
+HEAD: Final = 2000  # characters of a definition that tell its kind
 # What a structural schema says beside JSON Schema's own words.
 OPEN, ANY_NUMBER = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"
 
 
 def errors(thing: Object) -> list[str]:
-    """Return what is wrong with an object, each with its place; skip the test where a schema's source is missing."""
+    """Return what is wrong with an object, each with its place; skip the test where its schema is not there."""
     found = validator(thing["apiVersion"], thing["kind"]).iter_errors(thing)
     name = f"{thing['kind']}/{thing['metadata']['name']}"
     return [f"{name} {'.'.join(map(str, each.absolute_path))}: {each.message}" for each in found]
 
 
+def is_core(thing: Object) -> bool:
+    """Whether an object is of one of Kubernetes' own kinds."""
+    return core_schema(thing["apiVersion"], thing["kind"]) is not None
+
+
 @cache
 def validator(api_version: str, kind: str) -> jsonschema.Draft202012Validator:
-    schema = core_schema(api_version, kind) or defined_schemas()[api_version, kind]
+    schema = core_schema(api_version, kind) or defined_schema(api_version, kind)
     return jsonschema.Draft202012Validator(schema, registry=core_registry())
 
 
@@ -43,6 +49,7 @@ def core_directory() -> Path:
     return Path(found.submodule_search_locations[0]) / f"kubernetes-json-schema/v{VERSION}.0-local-strict"
 
 
+@cache
 def core_schema(api_version: str, kind: str) -> dict[str, Any] | None:
     """Return the schema of one of Kubernetes' own kinds, None for others."""
     group, _, version = api_version.rpartition("/")
@@ -57,22 +64,25 @@ def core_registry() -> Registry[Any]:
     return Resource.from_contents(contents) @ Registry()
 
 
-@cache
-def defined_schemas() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the schemas of all definitions by (apiVersion, kind): ours, and those of the projects that we use."""
-    if not DEFINITIONS.is_dir():
+def defined_schema(api_version: str, kind: str) -> dict[str, Any]:
+    """Return the schema that a definition gives a kind: ours, or one of the projects that we use."""
+    if not DEFINITIONS.is_dir() and kind != "Experiment":
         pytest.skip("the definitions of KServe and others are not there (../shared/crds)")
-    found = {}
-    for path in [MANIFESTS / "crds" / "experiments.yaml", *sorted(DEFINITIONS.glob("*.yaml"))]:
-        if "clusterservingruntimes" in path.name or path.name.startswith("sparkop-2.5.2_sparkapp"):
-            continue  # large, and of kinds that no manifest has
-        spec = next(yaml.load_all(path.read_bytes(), Loader))["spec"]
-        for version in spec["versions"]:
-            key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-            root = version["schema"]["openAPIV3Schema"]
-            properties = {**root["properties"], "metadata": {"$ref": METADATA}}
-            found[key] = closed({**root, "properties": properties})
-    return found
+    paths = [MANIFESTS / "crds" / "experiments.yaml", *DEFINITIONS.glob("*.yaml")]
+    (path,) = (path for path in paths if defines(path, kind))
+    ((definition,), version) = documents(path.read_text("utf-8")), api_version.rpartition("/")[2]
+    (found,) = (each for each in definition["spec"]["versions"] if each["name"] == version)
+    root = found["schema"]["openAPIV3Schema"]
+    told: dict[str, Any] = closed(
+        {**root, "properties": {**root["properties"], "metadata": {"$ref": METADATA}}}
+    )
+    return told
+
+
+def defines(path: Path, kind: str) -> bool:
+    """Whether a file is the definition of a kind; the largest takes a second to read, so its head is asked first."""
+    with path.open(encoding="utf-8") as file:
+        return f"    kind: {kind}\n" in file.read(HEAD)
 
 
 def closed(schema: Any) -> Any:

@@ -14,7 +14,6 @@ from crossfade.experiments.rendering import inference_service
 from crossfade.experiments.spec import read_experiment
 from crossfade.schema.settings import load_settings
 from monitoring.rules.operator import prometheus_rule
-from tests.experiments.rollouts import experiment
 from tests.manifests.commands import commands, complaint
 from tests.manifests.pods import Pod, pods, spark_parts
 from tests.manifests.rendering import (
@@ -28,7 +27,7 @@ from tests.manifests.rendering import (
     rendered,
 )
 from tests.manifests.rules import faults
-from tests.manifests.schemas import VERSION, errors
+from tests.manifests.schemas import VERSION, errors, is_core
 
 COMPONENTS = {path.name for path in (MANIFESTS / "components").iterdir()}
 PORT_FLAG = re.compile(r"--(?:[a-z]+-)?port=(\d+)")
@@ -37,8 +36,13 @@ every_kustomization = pytest.mark.parametrize("name", KUSTOMIZATIONS)
 
 
 @every_kustomization
-def test_objects_fit_their_schemas(name: str) -> None:
-    assert [told for thing in rendered(name) for told in errors(thing)] == []
+def test_kubernetes_own_kinds_fit_their_schemas(name: str) -> None:
+    assert [told for thing in rendered(name) if is_core(thing) for told in errors(thing)] == []
+
+
+@every_kustomization
+def test_kinds_of_operators_fit_their_definitions(name: str) -> None:
+    assert [told for thing in rendered(name) if not is_core(thing) for told in errors(thing)] == []
 
 
 @every_kustomization
@@ -182,13 +186,15 @@ def test_a_canary_is_the_recommender_with_a_bundle_and_an_image_of_its_own() -> 
 
 
 def test_what_a_rollout_makes_is_let_in_and_reached_as_the_recommender_is() -> None:
-    running = experiment()
+    running = read_experiment(MANIFESTS / "experiments" / "radio-bundle.yaml")
     made = inference_service(running, running.spec.variants[1], load_settings().rollout)
     made["metadata"]["namespace"] = NAMESPACE  # as components/rollout says it
     objects = [*rendered("staging"), made]
     assert errors(made) == []
     assert faults(objects) == []
-    (words,) = [words for owner, _, words in commands(objects) if owner == "InferenceService/radio-flow-flow"]
+    (words,) = [
+        words for owner, _, words in commands(objects) if owner == "InferenceService/radio-bundle-challenger"
+    ]
     assert complaint(words) == ""
     selector = of_kind(objects, "Service")["recommender-grpc"]["spec"]["selector"]
     chosen = [pod.owner for pod in pods(objects) if pod.fits({"matchLabels": selector})]
