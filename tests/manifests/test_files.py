@@ -1,6 +1,7 @@
 """A newcomer finds the place for a change: one object a file, named by its kind, in a kustomization that is short."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.manifests.rendering import MANIFESTS, ROOT, documents, kustomization_
 
 BASE_LINES, OVERLAY_LINES = 15, 25
 LISTS = ("resources", "components", "configurations")
+SCHEMA = "crds/experiment.schema.json"  # for editors
 
 
 def told(path: Path) -> dict[str, Any]:
@@ -30,23 +32,32 @@ def named(path: Path) -> Iterator[Path]:
         yield from (path.parent / name for key in ("files", "envs") for name in made.get(key, []))
 
 
-NAMED = {found.resolve() for path in kustomization_files() for found in named(path)}
+def unlisted(manifests: Path) -> list[str]:
+    """Return the files and folders of manifests that no kustomization names."""
+    kustomizations = list(manifests.rglob("kustomization.yaml"))
+    known = {found.resolve() for path in kustomizations for found in named(path)}
+    tops = {
+        manifests / "experiments",
+        *(manifests / "overlays").iterdir(),
+        *(manifests / "components").iterdir(),
+    }
+    files = {path for path in manifests.rglob("*") if path.is_file()} - set(kustomizations)
+    folders = {path.parent for path in kustomizations} - tops
+    return sorted(str(path.relative_to(manifests)) for path in (files | folders) - known)
 
 
 def test_everything_is_in_a_kustomization() -> None:
-    tops = {
-        MANIFESTS / "experiments",
-        *(MANIFESTS / "overlays").iterdir(),
-        *(MANIFESTS / "components").iterdir(),
-    }
-    schema = MANIFESTS / "crds" / "experiment.schema.json"  # for editors
-    files = {path for path in MANIFESTS.rglob("*") if path.is_file() and path.name != "kustomization.yaml"}
-    folders = {path.parent for path in kustomization_files()} - tops - {ROOT}
-    assert sorted((files | folders) - NAMED - {schema}) == []
+    assert unlisted(MANIFESTS) == [SCHEMA]
+
+
+def test_a_file_that_nobody_names_is_found(tmp_path: Path) -> None:
+    shutil.copytree(MANIFESTS, tmp_path / "manifests")
+    (tmp_path / "manifests" / "base" / "gateway" / "service.yaml").write_text("kind: Service", "utf-8")
+    assert "base/gateway/service.yaml" in unlisted(tmp_path / "manifests")
 
 
 def test_what_a_kustomization_names_is_there() -> None:
-    assert [path for path in NAMED if not path.exists()] == []
+    assert [found for path in kustomization_files() for found in named(path) if not found.exists()] == []
 
 
 @pytest.mark.parametrize("path", kustomization_files(), ids=lambda path: str(path.relative_to(ROOT).parent))
