@@ -1,6 +1,7 @@
 """What Kustomize makes of the manifests, each kustomization rendered once in a process."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ ROOT: Final = Path(__file__).parents[2]
 MANIFESTS: Final = ROOT / "manifests"
 NAMESPACE: Final = "crossfade"
 Object = dict[str, Any]
+OLDEST: Final = 21  # minor version of the first kubectl whose Kustomize knows components
 
 # A kustomization, and components beside those that it has: together they use every component.
 KUSTOMIZATIONS: Final[dict[str, tuple[Path, tuple[str, ...]]]] = {
@@ -44,16 +46,26 @@ def documents(text: str) -> list[Object]:
 
 def kustomize(directory: Path) -> list[Object]:
     """Render a kustomization, or skip the test where nothing can."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed; Debian's is too old, see docs/kubernetes.md")
+    if reason := why_not():
+        pytest.skip(reason)
     done = subprocess.run(
-        [kubectl, "kustomize", str(directory)], capture_output=True, text=True, check=False, timeout=60
+        ["kubectl", "kustomize", str(directory)], capture_output=True, text=True, check=False, timeout=60
     )
-    if "Component" in done.stderr and "invalid Kustomization" in done.stderr:
-        pytest.skip("this kubectl's Kustomize is too old for components; 1.21 or newer is needed")
     assert done.returncode == 0, done.stderr
     return documents(done.stdout)
+
+
+@cache
+def why_not() -> str:
+    """Return why nothing can be rendered, "" if it can."""
+    if shutil.which("kubectl") is None:
+        return "kubectl is not installed; docs/kubernetes.md says which one"
+    told = subprocess.run(
+        ["kubectl", "version", "--client"], capture_output=True, text=True, check=False
+    ).stdout
+    number = re.search(r"v1\.(\d+)", told)
+    is_new = number is not None and int(number[1]) >= OLDEST
+    return "" if is_new else f"kubectl 1.{OLDEST} or newer is needed: older ones know no components"
 
 
 @cache

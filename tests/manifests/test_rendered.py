@@ -205,8 +205,9 @@ def test_what_a_rollout_makes_is_let_in_and_reached_as_the_recommender_is() -> N
 
 
 def test_sparks_driver_and_executors_are_met_by_the_policies() -> None:
-    policies = of_kind(rendered("production"), "NetworkPolicy").values()
-    for name, part in spark_parts(rendered("production")):
+    objects = rendered("production")
+    policies = of_kind(objects, "NetworkPolicy").values()
+    for name, part in spark_parts(objects):
         pod = Pod(name, part["labels"], {"containers": []})
         assert [each["metadata"]["name"] for each in policies if pod.fits(each["spec"]["podSelector"])] == [
             "deny", "dns", "mesh", "spark",
