@@ -2,7 +2,7 @@
 
 import sys
 
-from monitoring.rules.operator import prometheus_rule
+from monitoring.rules.prometheus_rule import prometheus_rule
 
 if __name__ == "__main__":
     sys.stdout.write(prometheus_rule())

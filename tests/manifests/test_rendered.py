@@ -13,7 +13,7 @@ from components.image import IMAGE
 from crossfade.experiments.rendering import inference_service
 from crossfade.experiments.spec import read_experiment
 from crossfade.schema.settings import load_settings
-from monitoring.rules.operator import prometheus_rule
+from monitoring.rules.prometheus_rule import prometheus_rule
 from tests.manifests.commands import commands, complaint
 from tests.manifests.pods import Pod, pods, spark_parts
 from tests.manifests.rendering import (
