@@ -204,6 +204,16 @@ def test_what_a_rollout_makes_is_let_in_and_reached_as_the_recommender_is() -> N
     assert "keys" not in str(without["spec"])
 
 
+def test_the_role_of_a_rollout_names_what_the_rollout_speaks_of() -> None:
+    source = (ROOT / "components" / "rollout" / "cluster.py").read_text("utf-8")
+    spoken = re.findall(r'Kind\("(?:api|apis/([\w.]+))/\w+", "(\w+)"\)', source)
+    rules = of_kind(rendered("staging"), "Role")["rollout"]["rules"]
+    assert sorted(spoken) == sorted((each["apiGroups"][0], each["resources"][0]) for each in rules)
+    # A server-side apply of what is not there yet is asked for as patch, then as create.
+    listed = {tuple(each["verbs"]) for each in rules if "resourceNames" not in each}
+    assert listed == {("list", "create", "patch", "delete")}
+
+
 def test_sparks_driver_and_executors_are_met_by_the_policies() -> None:
     objects = rendered("production")
     policies = of_kind(objects, "NetworkPolicy").values()
