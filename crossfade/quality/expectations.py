@@ -30,9 +30,8 @@ def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> 
     gx = _import_gx()
     import pandas as pd
 
-    asset = _context().data_sources.add_or_update_pandas("lake").add_dataframe_asset(table)
     frame = pd.DataFrame({name: pd.Series([value]) for name, value in figures.items()})
-    batch = asset.add_batch_definition_whole_dataframe(table).get_batch({"dataframe": frame})
+    batch = _figures().get_batch({"dataframe": frame})
     expectations = [_expectation(gx, number, expected) for number, expected in enumerate(suite)]
     asked = gx.ExpectationSuite(name=table, expectations=expectations)
     found = batch.validate(asked, result_format="BOOLEAN_ONLY")  # what was observed is known already
@@ -44,8 +43,8 @@ def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> 
 
 
 @cache
-def _context() -> Any:
-    """Return a context that is quiet, calls nobody and keeps nothing on disk."""
+def _figures() -> Any:
+    """Define batches of figures, in a context that is quiet, calls nobody and keeps nothing on disk."""
     gx = _import_gx()
     types = gx.data_context.types.base
     config = types.DataContextConfig(
@@ -53,7 +52,9 @@ def _context() -> Any:
         progress_bars=types.ProgressBarsConfig(globally=False),
         analytics_enabled=False,
     )
-    return gx.get_context(mode="ephemeral", project_config=config)
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    asset = context.data_sources.add_pandas("lake").add_dataframe_asset("figures")
+    return asset.add_batch_definition_whole_dataframe("figures")
 
 
 def _expectation(gx: Any, number: int, expected: Expected) -> Any:
