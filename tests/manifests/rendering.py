@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -89,8 +89,7 @@ def of_kind(objects: Sequence[Object], kind: str) -> dict[str, Object]:
     return {each["metadata"]["name"]: each for each in objects if each["kind"] == kind}
 
 
-def kustomization_files() -> Iterator[Path]:
-    """Yield all kustomizations of the repository."""
-    yield ROOT / "kustomization.yaml"
-    yield ROOT / "monitoring" / "dashboards" / "kustomization.yaml"
-    yield from sorted(MANIFESTS.rglob("kustomization.yaml"))
+def kustomization_files() -> list[Path]:
+    """Return all kustomizations of the repository."""
+    outside = [ROOT / "kustomization.yaml", ROOT / "monitoring" / "dashboards" / "kustomization.yaml"]
+    return [*outside, *sorted(MANIFESTS.rglob("kustomization.yaml"))]

@@ -25,9 +25,16 @@ OPEN, ANY_NUMBER = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-
 
 def errors(thing: Object) -> list[str]:
     """Return what is wrong with an object, each with its place; skip the test where its schema is not there."""
+    return list(_errors(json.dumps(thing)))
+
+
+@cache
+def _errors(text: str) -> tuple[str, ...]:
+    """Environments have most of their objects in common, so that each is looked at once."""
+    thing = json.loads(text)
     found = validator(thing["apiVersion"], thing["kind"]).iter_errors(thing)
     name = f"{thing['kind']}/{thing['metadata']['name']}"
-    return [f"{name} {'.'.join(map(str, each.absolute_path))}: {each.message}" for each in found]
+    return tuple(f"{name} {'.'.join(map(str, each.absolute_path))}: {each.message}" for each in found)
 
 
 def is_core(thing: Object) -> bool:

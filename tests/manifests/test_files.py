@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.manifests.rendering import MANIFESTS, ROOT, documents, kustomization_files
 
@@ -17,7 +16,7 @@ SCHEMA = "crds/experiment.schema.json"  # for editors
 
 
 def told(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    (found,) = documents(path.read_text("utf-8"))
     return found
 
 
