@@ -65,7 +65,8 @@ def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
 def inference_service(experiment: Experiment, variant: Variant, settings: RolloutSettings) -> dict[str, Any]:
     """Return a treatment's InferenceService; its path names the bundle, so that other content is another path.
 
-    It is what manifests/base/recommender is, as far as a namespace under Pod Security "restricted" asks for it.
+    It is what manifests/base/recommender is, as far as a namespace under Pod Security "restricted" asks for it. Sizes are left to
+    KServe and to people, whose additions stay.
     """
     name = service_name(experiment, variant.name)
     labels = {
@@ -84,7 +85,6 @@ def inference_service(experiment: Experiment, variant: Variant, settings: Rollou
         volumes.append({"name": "keys", "secret": {"secretName": settings.keys}})
     predictor = {
         "minReplicas": settings.replicas,
-        "maxReplicas": settings.replicas,
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "topologySpreadConstraints": [_spread(name)],
@@ -108,7 +108,6 @@ def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, 
     if settings.keys:
         mounts.append({"name": "keys", "mountPath": KEYS, "readOnly": True})
         environment.append({"name": FILE_VARIABLE, "value": f"{KEYS}/keys"})
-    ready = {"httpGet": {"path": "/v2/models/crossfade/ready", "port": REST_PORT}, "periodSeconds": 5}
     return {
         "name": CONTAINER,
         "image": image,
@@ -120,14 +119,9 @@ def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, 
             {"name": "http1", "containerPort": REST_PORT, "protocol": "TCP"},
             {"name": "grpc", "containerPort": RPC_PORT, "protocol": "TCP"},
         ],
-        "startupProbe": {**ready, "failureThreshold": 60},
-        "readinessProbe": ready,
-        "livenessProbe": {"httpGet": {"path": "/v2/health/live", "port": REST_PORT}, "failureThreshold": 6},
-        "resources": {
-            "requests": {"cpu": settings.cpu, "memory": settings.memory},
-            # Without a limit of processor time KServe sets its own.
-            "limits": {"cpu": settings.cpu, "memory": settings.memory},
-        },
+        "startupProbe": _asks("/v2/models/crossfade/ready", 60),
+        "readinessProbe": _asks("/v2/models/crossfade/ready", 3),
+        "livenessProbe": _asks("/v2/health/live", 12),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -135,6 +129,12 @@ def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, 
         },
         "volumeMounts": mounts,
     }
+
+
+def _asks(path: str, failures: int) -> dict[str, Any]:
+    """Return a probe; it gives up after so many failures."""
+    asked = {"path": path, "port": REST_PORT}
+    return {"httpGet": asked, "periodSeconds": 5, "failureThreshold": failures}
 
 
 def _spread(name: str) -> dict[str, Any]:

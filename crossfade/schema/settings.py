@@ -142,8 +142,6 @@ class RolloutSettings(Section):
     mount: str
     keys: str
     replicas: Count
-    cpu: Annotated[str, Field(pattern="^[0-9.]+m?$")]
-    memory: Annotated[str, Field(pattern="^[0-9]+[KMGT]i?$")]
 
 
 class TrackingSettings(Section):

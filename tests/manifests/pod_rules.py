@@ -78,7 +78,7 @@ def sizes(objects: Sequence[Object]) -> Iterator[str]:
                 yield f"{pod.owner} leaves its limit of cores to KServe, whose own may be below the request"
     for name, service in of_kind(objects, "InferenceService").items():
         predictor = service["spec"]["predictor"]
-        if not 1 <= predictor["minReplicas"] <= predictor["maxReplicas"]:
+        if not 1 <= predictor["minReplicas"] <= predictor.get("maxReplicas", predictor["minReplicas"]):
             yield f"InferenceService/{name} has minReplicas above maxReplicas"
 
 
