@@ -111,6 +111,11 @@ def test_environments_differ_in_what_they_are_for() -> None:
         for name in kinds
     }
     assert classes == {"root": None, "staging": None, "production": "keda"}
+    hosts = {
+        name: of_kind(rendered(name), "Gateway")["crossfade"]["spec"]["listeners"][0]["hostname"]
+        for name in ("staging", "production")
+    }
+    assert hosts == {"staging": "staging.crossfade.example", "production": "crossfade.example"}
     addresses = {
         metric["external"]["metric"]["serverAddress"]
         for service in ("gateway", "recommender")
@@ -230,6 +235,13 @@ def test_sparks_driver_and_executors_are_met_by_the_policies() -> None:
 def test_the_prometheus_rule_is_made_of_the_rules() -> None:
     committed = (MANIFESTS / "components" / "prometheus-operator" / "prometheusrule.yaml").read_text("utf-8")
     assert prometheus_rule() == committed, "If this is meant, run: python -m monitoring.rules > ..."
+
+
+@pytest.mark.parametrize("folder", ["base", "experiments"])
+def test_what_overlays_are_made_of_renders_alone(folder: str) -> None:
+    objects = kustomize(MANIFESTS / folder)
+    assert {each["metadata"].get("namespace", NAMESPACE) for each in objects} == {NAMESPACE}
+    assert [told for thing in objects for told in errors(thing)] == []
 
 
 EXAMPLES = sorted(
