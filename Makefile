@@ -7,6 +7,9 @@ DATA ?= ../shared/data/thirtymusic
 # among them: Debian 12 has 1.20, whose Kustomize knows no components.
 SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
 
+# Where a shell forbids bytecode, every process that a test starts would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install system demo demo-real test check format bench clean
 

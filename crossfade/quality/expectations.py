@@ -27,7 +27,7 @@ def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> 
     Raises:
         MissingExtraError: Great Expectations is not installed.
     """
-    gx = _import_gx()
+    gx = import_gx()
     import pandas as pd
 
     frame = pd.DataFrame({name: pd.Series([value]) for name, value in figures.items()})
@@ -45,7 +45,7 @@ def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> 
 @cache
 def _figures() -> Any:
     """Define batches of figures, in a context that is quiet, calls nobody and keeps nothing on disk."""
-    gx = _import_gx()
+    gx = import_gx()
     types = gx.data_context.types.base
     config = types.DataContextConfig(
         store_backend_defaults=types.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
@@ -88,7 +88,12 @@ def _raised(exception_info: Mapping[str, Any]) -> str | None:
     return raised[0].strip().splitlines()[0] if raised else None
 
 
-def _import_gx() -> Any:
+def import_gx() -> Any:
+    """Import Great Expectations, which then calls nobody.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read while it is imported
     try:
         with warnings.catch_warnings():
