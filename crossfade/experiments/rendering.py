@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from crossfade.experiments.spec import Experiment, Status, Variant
+from crossfade.experiments.spec import Experiment, Variant
 from crossfade.schema.settings import RolloutSettings
 
 EXPERIMENTS, SERVICES, CHAMPION = "experiments", "inferenceservices", "champion.yaml"
@@ -36,12 +36,11 @@ def service_name(experiment: Experiment, treatment: str) -> str:
     return f"{experiment.metadata.name}-{treatment}"
 
 
-def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
-    """Return the manifest as the gateway reads it: with the running step, and where each treatment is served.
+def running_manifest(experiment: Experiment) -> dict[str, Any]:
+    """Return the manifest as the gateway reads it: with its status, and where each treatment is served.
 
     Args:
-        experiment: The manifest.
-        step: Of the ramp, from 1.
+        experiment: The manifest, with the running step and the bundles of policies in its status.
     """
     variants = [
         variant.model_copy(
@@ -55,14 +54,14 @@ def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
     ]
     spec = experiment.spec.model_copy(update={"variants": tuple(variants)})
     metadata = experiment.metadata.model_copy(update={"labels": {**experiment.metadata.labels, **MANAGED}})
-    running = experiment.model_copy(update={"metadata": metadata, "spec": spec, "status": Status(step=step)})
+    running = experiment.model_copy(update={"metadata": metadata, "spec": spec})
     return running.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def inference_service(experiment: Experiment, variant: Variant, settings: RolloutSettings) -> dict[str, Any]:
     """Return a treatment's InferenceService; its path names the bundle, so that other content is another path."""
     name = service_name(experiment, variant.name)
-    bundle = f"{settings.mount}/bundles/{variant.bundle}"
+    bundle = f"{settings.mount}/bundles/{experiment.bundles[variant.name]}"
     container = {
         "name": CONTAINER,
         "image": variant.image or settings.image,
