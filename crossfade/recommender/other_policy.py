@@ -59,6 +59,16 @@ def with_policy(directory: Path, surface: Surface, changes: Mapping[str, Any], b
     return bundle.write_bundle(bundles, fill, about)
 
 
+def with_policies_of(directory: Path, champion: Path, bundles: Path) -> Path:
+    """Return a bundle with what a champion has changed of its policies, itself where it has that; errors as in `with_policy`."""
+    changes = read_manifest(champion).get(CHANGES, {})
+    if read_manifest(directory).get(CHANGES, {}) == changes:
+        return directory
+    for surface, each in changes.items():
+        directory = with_policy(directory, Surface(surface), each, bundles)
+    return directory
+
+
 def lineage(workspace: Workspace, parent: str) -> dict[str, Any]:
     """Return what a new bundle's manifest says of those before it: its parent, and what the champion changed of its policies.
 

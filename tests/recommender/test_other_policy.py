@@ -7,7 +7,7 @@ import pytest
 from crossfade.recommender.bundle import POLICIES
 from crossfade.recommender.fit import build_bundle
 from crossfade.recommender.manifest import read_manifest, verify
-from crossfade.recommender.other_policy import CHANGES, lineage, with_policy
+from crossfade.recommender.other_policy import CHANGES, lineage, with_policies_of, with_policy
 from crossfade.recommender.surfaces import default_policies, load_policies
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import IntegrityError, NotFoundError, SettingsError
@@ -28,6 +28,8 @@ def test_only_the_policy_of_the_surface_is_another(tmp_path: Path) -> None:
     changed = {name for name, digest in after["files"].items() if before["files"].get(name) != digest}
     assert changed == {"policies/radio.yaml"}
     assert (after["parents"], after[CHANGES]) == ([old.name], {"radio": CALM})
+    assert with_policies_of(old, new, tmp_path / "bundles") == new
+    assert with_policies_of(new, new, tmp_path / "bundles") == new
     again = with_policy(new, Surface.HOME, {"k": 9}, tmp_path / "bundles")
     later = with_policy(again, Surface.RADIO, {"flow": 0.0}, tmp_path / "bundles")
     assert read_manifest(later)[CHANGES] == {"radio": CALM | {"flow": 0.0}, "home": {"k": 9}}
