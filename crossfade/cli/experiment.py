@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from crossfade.cli.experiment_step import schema_command, step_command
+from crossfade.cli.experiment_watch import watch_command
 from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.schema.errors import InputError
 
@@ -28,6 +29,7 @@ def experiment_group() -> None:
 
 
 experiment_group.add_command(step_command)
+experiment_group.add_command(watch_command)
 experiment_group.add_command(schema_command)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from crossfade.experiments.spec import Experiment, Status, Variant
+from crossfade.experiments.spec import Experiment, Variant
 from crossfade.schema.settings import RolloutSettings
 from crossfade.schema.user_keys import FILE_VARIABLE
 
@@ -38,12 +38,11 @@ def service_name(experiment: Experiment, treatment: str) -> str:
     return f"{experiment.metadata.name}-{treatment}"
 
 
-def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
-    """Return the manifest as the gateway reads it: with the running step, and where each treatment is served.
+def running_manifest(experiment: Experiment) -> dict[str, Any]:
+    """Return the manifest as the gateway reads it: with its status, and where each treatment is served.
 
     Args:
-        experiment: The manifest.
-        step: Of the ramp, from 1.
+        experiment: The manifest, with the running step and the bundles of policies in its status.
     """
     variants = [
         variant.model_copy(
@@ -58,7 +57,7 @@ def running_manifest(experiment: Experiment, step: int) -> dict[str, Any]:
     ]
     spec = experiment.spec.model_copy(update={"variants": tuple(variants)})
     metadata = experiment.metadata.model_copy(update={"labels": {**experiment.metadata.labels, **MANAGED}})
-    running = experiment.model_copy(update={"metadata": metadata, "spec": spec, "status": Status(step=step)})
+    running = experiment.model_copy(update={"metadata": metadata, "spec": spec})
     return running.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -76,6 +75,7 @@ def inference_service(experiment: Experiment, variant: Variant, settings: Rollou
         "crossfade.dev/variant": variant.name,
     }
     annotations = {"serving.kserve.io/deploymentMode": "Standard"}
+    digest = experiment.bundles[variant.name]
     claim = {"claimName": settings.claim, "readOnly": True}
     volumes: list[dict[str, Any]] = [
         {"name": "workspace", "persistentVolumeClaim": claim},
@@ -88,7 +88,7 @@ def inference_service(experiment: Experiment, variant: Variant, settings: Rollou
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "topologySpreadConstraints": [_spread(name)],
-        "containers": [_container(variant.image or settings.image, variant.bundle, settings)],
+        "containers": [_container(variant.image or settings.image, digest, settings)],
         "volumes": volumes,
     }
     return {

@@ -218,6 +218,23 @@ RETRAINING_LAST: Final = Metric(
     "When a run was last wanted, since 1970; 0: never.",
 )
 
+# What the watch over guardrails counts (crossfade experiment watch).
+GUARDRAIL_LOOKS: Final = Metric(
+    "crossfade_guardrail_looks_total",
+    Kind.COUNTER,
+    "Looks at the alarms of an experiment, by how they ended: looked, or Prometheus was away, or something refused.",
+    ("result",),
+    values=(("looked", "away", "refused"),),
+)
+GUARDRAIL_LAST_LOOK: Final = Metric(
+    "crossfade_guardrail_last_look_timestamp_seconds",
+    Kind.GAUGE,
+    "When all running experiments were last looked at without an obstacle, since 1970; 0: never.",
+)
+GUARDRAIL_ROLLBACKS: Final = Metric(
+    "crossfade_guardrail_rollbacks_total", Kind.COUNTER, "Experiments that an alarm rolled back."
+)
+
 INGEST_METRICS: Final = (
     INGEST_MESSAGES,
     INGEST_BYTES,
@@ -264,7 +281,8 @@ RECEIVER_METRICS: Final = (
     RETRAINING_ACTIVE,
     RETRAINING_LAST,
 )
-METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS, *STATE_METRICS, *RECEIVER_METRICS)
+WATCH_METRICS: Final = (GUARDRAIL_LOOKS, GUARDRAIL_LAST_LOOK, GUARDRAIL_ROLLBACKS)
+METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS, *STATE_METRICS, *RECEIVER_METRICS, *WATCH_METRICS)
 
 
 class Recorder(Protocol):
