@@ -51,6 +51,11 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
     )
 
 
+def before(acts: ir.Table, until: datetime) -> ir.Table:
+    """Return the acts before a moment (UTC); those without a time are left out."""
+    return acts.filter(acts[c.TIMESTAMP] < ibis.literal(until.replace(tzinfo=None)))
+
+
 def everybody(interactions: ir.Table, since: datetime) -> ir.Table:
     """Return user_id and first_shown of all who did something since a moment: whom a planned experiment would meet."""
     late = interactions.filter(interactions[c.TIMESTAMP] >= ibis.literal(since.replace(tzinfo=None)))
