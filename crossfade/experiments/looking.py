@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from crossfade.experiments.analysis import analysed
 from crossfade.experiments.cohorts import CohortEffect, cohort_effects
 from crossfade.experiments.history import Line, Standing
 from crossfade.experiments.holdout import against_holdout
-from crossfade.experiments.observed import Participants, observations, participants_of
+from crossfade.experiments.observed import Participants, participants_of
 from crossfade.experiments.spec import Experiment
-from crossfade.experiments.status import status
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.lake_settings import LakeSettings
@@ -40,7 +40,7 @@ class Look:
 
     @cached_property
     def told(self) -> dict[str, Any]:
-        """What `status.status` tells, with `last` (the newest event that counts), `holdout` where there is one, and `ended`.
+        """What `analysis.analysed` tells, with `holdout` where there is one, and of one that is over `ended`.
 
         Raises:
             NotFoundError: It runs, and nobody was shown it.
@@ -66,18 +66,7 @@ class Look:
         return participants_of(self.lake, self.experiment, self.settings, since, until=until)
 
     def _of_lake(self) -> dict[str, Any]:
-        standing, found = self.standing, self._found
-        assert standing.began is not None
-        assert standing.step_began is not None
-        seen = observations(
-            self.experiment,
-            found,
-            step=standing.step - 1,
-            began=standing.began,
-            step_began=standing.step_began,
-        )
-        last = {"last": found.last.isoformat(timespec="seconds")}
-        return status(self.experiment, seen, found.of_several) | last
+        return analysed(self.experiment, self._found, self.standing)[1]
 
     def _of_history(self) -> dict[str, Any]:
         """Return what was seen when it ended, or at the last look before that, and how it ended."""

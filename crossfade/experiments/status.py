@@ -50,6 +50,9 @@ def text(told: dict[str, Any]) -> str:
     lines = [f"{told['experiment']}: {f'users {users}' if users else 'nobody was looked at'}"]
     if told["of_several_variants"]:
         lines.append(f"{told['of_several_variants']:,} users saw more than one variant and are left out")
+    for each in told.get("mismatches", ()):
+        counts = ", ".join(f"{name} {count:,}" for name, count in each["users"].items())
+        lines.append(f"{each['dimension']} {each['value']} is split otherwise than allocated: {counts}")
     for metric, arms in told["effects"].items():
         lines += [f"{metric}  {name}  {_interval(each)}" for name, each in arms.items()]
     if holdout := told.get("holdout"):
