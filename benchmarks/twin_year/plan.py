@@ -82,9 +82,9 @@ class Plan:
     drift_weeks: int = 4
     broken_training: int = 3
     trials: tuple[Trial, ...] = (
-        Trial("closer", 2, {"diversity": 0.0, "explorePlaces": []}),
-        Trial("wider", 14, {"diversity": 0.3}),
-        Trial("smaller", 28, {"popularityPenalty": 0.2}),
+        Trial("scattered", 2, {"diversity": 0.9, "popularityPenalty": 5.0}),  # truly worse
+        Trial("shorter", 14, {"k": 10}),
+        Trial("wider", 28, {"diversity": 0.3}),
     )
     policy: Mapping[str, Any] = field(default_factory=lambda: dict(POLICY))
     settings: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ class Trained:
 def train(
     plan: Plan, workspace: Workspace, dataset_dir: Path, scratch: Path, *, is_broken: bool, run_id: str
 ) -> Trained:
-    """Train a challenger, judge it, and promote it if the gate lets it pass, or if there is none.
+    """Train a challenger, judge it, and promote it if the gate lets it pass, if there is no gate, or no champion yet.
 
     Args:
         plan: Of the year.
@@ -53,8 +53,8 @@ def train(
         learnt, late, ranker, workspace.bundles, until="test", lineage=_lineage(plan, workspace, ""), **common
     )
     decision = _gated(workspace, challenger, dataset_dir, scratch, settings)
-    promotes = decision.outcome is Outcome.PROMOTE or not plan.is_gated
-    if not promotes:
+    is_first = workspace.champion_digest() is None  # it is better than nothing, whatever the gate says of it
+    if decision.outcome is not Outcome.PROMOTE and plan.is_gated and not is_first:
         workspace.refuse(challenger.name, reason=decision.reasons[0], run_id=run_id, evaluation={})
         return Trained(decision.outcome, False)
     final = scratch / "until-end"

@@ -17,12 +17,12 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema.tables import Surface
 
 TREATMENT: Final = "other"
-# Listeners are few: what a fifth of listening more is worth can be seen in weeks, less cannot.
+# Listeners are few: what changes the listening to playlists by a third can be seen in weeks, less cannot.
 RULES: Final[Mapping[str, Any]] = {
     "owner": "year@example.com",
     "surface": str(Surface.DISCOVER_WEEKLY),
-    "primary": {"name": "positive_plays", "minimumEffect": 0.2},
-    "guardrails": [{"name": "skip_rate", "higherIsBetter": False, "margin": 0.25}],
+    "primary": {"name": "dwell_time", "minimumEffect": 0.3},
+    "guardrails": [{"name": "skip_rate", "higherIsBetter": False, "margin": 0.5}],
     "ramp": [
         {"shares": {TREATMENT: 0.2}, "minimumDuration": "P7D"},
         {"shares": {TREATMENT: 0.5}, "minimumDuration": "P14D"},
