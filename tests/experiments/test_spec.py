@@ -90,6 +90,10 @@ WRONG = {
         _set("spec.variants.1.policy", {"diversity": 2}),
         r"spec\.variants\.1\.policy\.diversity: .*less than or equal to 1, got 2",
     ),
+    "no policy": (
+        _set("spec.variants.1.policy", {}),
+        r"spec\.variants\.1\.policy: Dictionary should have at least 1 item",
+    ),
     "policy's key": (
         _set("spec.variants.1.policy", {"explore_places": [5]}),
         r"spec\.variants\.1\.policy\.explore_places: Extra inputs are not permitted, got \[5\]",
