@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from crossfade.experiments.decision import PRIORS
 from crossfade.experiments.statistics import sample_ratio
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.moments import Moments, adjusted
@@ -16,7 +17,7 @@ ALPHA: Final = 0.05
 EFFECT: Final = 0.15  # of a mean of 1, whose deviation is 1
 POWER: Final = 0.8
 LOST: Final = 0.01  # of the treatment's users, by a bug
-USERS: Final = 1_000_000  # of an experiment whose split is looked at
+USERS: Final = 2_000_000  # of an experiment whose split is looked at
 SAMPLE_RATIO_ALPHA: Final = 0.001
 CORRELATION: Final = 0.7
 
@@ -91,8 +92,9 @@ def _mismatched(random: np.random.Generator, lost: float) -> float:
     daily = random.binomial(USERS // DAYS, 0.5, (EXPERIMENTS, DAYS))
     treated = random.binomial(USERS // DAYS - daily, 1 - lost)
     counts = np.stack([daily, treated], axis=-1).cumsum(axis=1)
-    chances = sample_ratio.always_valid_p_value(counts, np.array([0.5, 0.5]))
-    return float((chances[:, -1] < SAMPLE_RATIO_ALPHA).mean())
+    shares = np.array([0.5, 0.5])
+    chances = [sample_ratio.always_valid_p_value(counts, shares, prior_users=each) for each in PRIORS]
+    return float((len(PRIORS) * np.min(chances, axis=0)[:, -1] < SAMPLE_RATIO_ALPHA).mean())
 
 
 def _cuped(random: np.random.Generator) -> float:

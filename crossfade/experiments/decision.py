@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.guardrails import Verdict, verdict
 from crossfade.experiments.statistics.moments import Doubles, Moments
 from crossfade.experiments.statistics.sequential import always_valid
+
+# Weights of the split's priors: one finds shares soonest that are off by a few hundredths, one those off by half a hundredth.
+PRIORS: Final = (100.0, 10_000.0)
 
 
 class Action(StrEnum):
@@ -180,7 +184,11 @@ def is_mismatched(spec: ExperimentSpec, seen: Observations) -> bool:
 
 def _mismatch(spec: ExperimentSpec, seen: Observations) -> float:
     counts = np.array([[seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)]])
-    return float(sample_ratio.always_valid_p_value(counts, allocated(spec, seen.step))[-1])
+    shares = allocated(spec, seen.step)
+    chances = [
+        float(sample_ratio.always_valid_p_value(counts, shares, prior_users=each)[-1]) for each in PRIORS
+    ]
+    return min(1.0, len(PRIORS) * min(chances))
 
 
 def _unsound(spec: ExperimentSpec, seen: Observations) -> str | None:

@@ -23,7 +23,7 @@ def manifest() -> dict[str, Any]:
             "surface": "radio",
             "variants": [
                 {"name": "control", "bundle": BUNDLE},
-                {"name": "flow", "bundle": BUNDLE, "policy": {"flow": 3.0}},
+                {"name": "flow", "bundle": BUNDLE, "policy": {"diversity": 0.2}},
             ],
             "ramp": [
                 {"shares": {"flow": 0.01}, "minimumDuration": "P1D"},
