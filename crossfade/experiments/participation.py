@@ -34,9 +34,11 @@ class Participation:
         countries = self.experiment.spec.eligibility.countries
         if countries is not None and country not in countries:
             return None
-        if bucket(f"{self.layer}/holdout", user) < self.experiment.spec.holdout * NUM_BUCKETS:
-            return None
-        return self.allocation.variant(user)
+        return None if self.is_held_out(user) else self.allocation.variant(user)
+
+    def is_held_out(self, user: str) -> bool:
+        """Return whether a user, by their own id, takes part in none of the layer's experiments."""
+        return bucket(f"{self.layer}/holdout", user) < self.experiment.spec.holdout * NUM_BUCKETS
 
     @property
     def layer(self) -> str:

@@ -126,6 +126,7 @@ class ExperimentSpec(_Part):
     Args:
         owner: Who is asked.
         surface: Where it is shown.
+        unit: What is assigned.
         salt: Of the assignment; None is the experiment's name. Another salt draws independently of all others.
         layer: Experiments of one layer share no users, so that one of them runs at a time; None is a layer of its own.
         holdout: Share of all users who never take part in any experiment of the layer.
@@ -139,6 +140,7 @@ class ExperimentSpec(_Part):
 
     owner: str
     surface: Surface
+    unit: Literal["user"] = "user"
     salt: str | None = None
     layer: Name | None = None
     holdout: Share = 0.0

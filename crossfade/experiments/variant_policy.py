@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from crossfade.recommender.policy import Policy
@@ -42,7 +42,9 @@ def _json_schema() -> dict[str, Any]:
     return {**kept, "minProperties": 1, "properties": properties, OPAQUE: True}
 
 
-PolicyChanges = Annotated[dict[str, Any], AfterValidator(_checked), WithJsonSchema(_json_schema())]
+PolicyChanges = Annotated[
+    dict[str, Any], Field(min_length=1), AfterValidator(_checked), WithJsonSchema(_json_schema())
+]
 
 
 def by_policy_key(changes: Mapping[str, Any]) -> dict[str, Any]:

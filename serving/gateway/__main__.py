@@ -75,7 +75,7 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
     sink = _sink(chosen, workspace, exposition)
     store = opened(chosen.store, workspace, timeout_ms=settings.store_timeout_ms)
     return Parts(
-        Variants(chosen.recommender, experiments, settings, exposition),
+        Variants(chosen.recommender, experiments, settings, exposition, path=chosen.experiments),
         Stored(
             store,
             is_remote=bool(chosen.store),

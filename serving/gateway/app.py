@@ -70,7 +70,7 @@ def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         following = [
             asyncio.create_task(part.follow(settings.watch_seconds))
-            for part in (parts.champion, parts.screens)
+            for part in (parts.champion, parts.screens, parts.variants)
         ]
         yield
         for task in following:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from components.step_experiments.component import step_experiments
 from crossfade.cli.experiment import experiment_group
 from crossfade.cli.main import main
+from crossfade.experiments.assignment import bucket
 from crossfade.experiments.history import History
 from crossfade.lake.build import refresh
 from crossfade.lake.lake import Lake
@@ -198,6 +199,62 @@ def test_a_better_variant_becomes_champion_in_two_steps(
     assert (promoted["action"], promoted["treatment"]) == ("promote", "flow")
     assert promoted["seen"]["users"] == {"control": 150, "flow": 150}
     assert workspace.champion_digest() == OTHER
+
+
+def test_what_has_ended_is_not_looked_at_again_but_the_holdout_stays_readable(
+    workspace: Workspace, lake: Path, tmp_path: Path
+) -> None:
+    path = _manifest(workspace.experiments, holdout=0.3)
+    _step(workspace, path, "--lake", lake)
+    log = workspace.rollout / "history" / "radio-flow.jsonl"
+    _began_in_the_past(log)
+    seen = _step(workspace, path, "--lake", lake)["seen"]
+    assert seen["action"] == "hold"  # half and half were shown, which is not what the holdout leaves
+    _step(workspace, path, "--roll-back", "Enough.")
+    whole = log.read_bytes()
+    words = ("status", path, "--lake", lake, "--rollout", workspace.rollout)
+    told = json.loads(_run(*words, "--json").stdout)
+    assert {name: told[name] for name in ("users", "effects", "last")} == {
+        name: seen[name] for name in ("users", "effects", "last")
+    }
+    assert (told["action"], told["reasons"]) == ("roll back", ["Enough."])
+
+    # Listeners in the first 3,000 buckets are held out; all played the same before, so plain means are compared.
+    plays = {f"u{n}": (5 + n // 2 % 3) * (1 + n % 2) for n in range(USERS)}
+    held = [count for user, count in plays.items() if bucket("radio-flow/holdout", user) < 3000]
+    others = [count for user, count in plays.items() if bucket("radio-flow/holdout", user) >= 3000]
+    assert told["holdout"]["users"] == {"held_out": len(held), "others": len(others)}
+    effect = told["holdout"]["effects"]["plays"]
+    assert effect["estimate"] == pytest.approx(
+        sum(others) / len(others) / (sum(held) / len(held)) - 1, abs=0.02
+    )
+    assert effect["low"] < effect["estimate"] < effect["high"]
+
+    page = tmp_path / "page.html"
+    lines = _run(*words, "--report", page).stdout.splitlines()
+    assert f"against the holdout: {len(held)} users held out, {len(others)} not" in lines
+    assert lines[-1] == f"ended on {told['ended'][:10]}, roll back: Enough."
+    text = page.read_text("utf-8")
+    assert "Ended: roll back" in text
+    assert f"{len(held)} listeners were held out of experiments, {len(others)} were not." in text
+
+    answer = _run("step", path, "--workspace", workspace.path, "--lake", lake)
+    assert answer.stdout == f"radio-flow: ended on {told['ended'][:10]}, roll back, step 1\n  Enough.\n"
+    assert step_experiments.python_func(str(lake), str(workspace.path), load_settings().dumps()) == 0
+    assert log.read_bytes() == whole
+
+
+def test_who_ended_before_anybody_looked_has_nothing_to_draw(
+    workspace: Workspace, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _manifest(tmp_path)
+    _step(workspace, path, "--lake", lake)
+    _step(workspace, path, "--roll-back", "Noise.")
+    words = ["experiment", "status", str(path), "--lake", str(lake), "--rollout", str(workspace.rollout)]
+    assert main([*words, "--report", str(tmp_path / "page.html")]) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith("radio-flow: nobody was looked at\nended on ")
+    assert "radio-flow ended before anybody looked at it, so there is nothing to draw. Noise." in said.err
 
 
 def test_a_workspace_steps_all_its_experiments_and_tells_of_those_that_cannot(

@@ -23,7 +23,7 @@ def manifest() -> dict[str, Any]:
             "surface": "radio",
             "variants": [
                 {"name": "control", "bundle": BUNDLE},
-                {"name": "flow", "bundle": BUNDLE, "policy": {"flow": 3.0}},
+                {"name": "flow", "bundle": BUNDLE, "policy": {"diversity": 0.2}},
             ],
             "ramp": [
                 {"shares": {"flow": 0.01}, "minimumDuration": "P1D"},
@@ -89,6 +89,10 @@ WRONG = {
     "policy": (
         _set("spec.variants.1.policy", {"diversity": 2}),
         r"spec\.variants\.1\.policy\.diversity: .*less than or equal to 1, got 2",
+    ),
+    "no policy": (
+        _set("spec.variants.1.policy", {}),
+        r"spec\.variants\.1\.policy: Dictionary should have at least 1 item",
     ),
     "policy's key": (
         _set("spec.variants.1.policy", {"explore_places": [5]}),
