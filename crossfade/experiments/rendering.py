@@ -10,17 +10,14 @@ from typing import Any, Final
 
 import yaml
 
+from crossfade.experiments.predictor import RPC_PORT, predictor
 from crossfade.experiments.spec import Experiment, Variant
 from crossfade.schema.settings import RolloutSettings
-from crossfade.schema.user_keys import FILE_VARIABLE
 
 EXPERIMENTS, SERVICES, CHAMPION = "experiments", "inferenceservices", "champion.yaml"
 MANAGED: Final = {
     "app.kubernetes.io/managed-by": "crossfade-rollout"
 }  # by which a rollout knows its own objects again
-CONTAINER: Final = "kserve-container"  # KServe's name of a predictor's own
-RPC_PORT, REST_PORT = 8082, 8081
-KEYS: Final = "/etc/crossfade-keys"  # where the keys of users' names are mounted
 
 
 def manifest_file(experiment: Experiment) -> str:
@@ -62,11 +59,7 @@ def running_manifest(experiment: Experiment) -> dict[str, Any]:
 
 
 def inference_service(experiment: Experiment, variant: Variant, settings: RolloutSettings) -> dict[str, Any]:
-    """Return a treatment's InferenceService; its path names the bundle, so that other content is another path.
-
-    It is what manifests/base/recommender is, as far as a namespace under Pod Security "restricted" asks for it. Sizes are left to
-    KServe and to people, whose additions stay.
-    """
+    """Return a treatment's InferenceService; its path names the bundle, so that other content is another path."""
     name = service_name(experiment, variant.name)
     labels = {
         "app.kubernetes.io/name": "recommender",  # by which policies let the gateway in
@@ -75,75 +68,12 @@ def inference_service(experiment: Experiment, variant: Variant, settings: Rollou
         "crossfade.dev/variant": variant.name,
     }
     annotations = {"serving.kserve.io/deploymentMode": "Standard"}
-    digest = experiment.bundles[variant.name]
-    claim = {"claimName": settings.claim, "readOnly": True}
-    volumes: list[dict[str, Any]] = [
-        {"name": "workspace", "persistentVolumeClaim": claim},
-        {"name": "tmp", "emptyDir": {}},
-    ]
-    if settings.keys:
-        volumes.append({"name": "keys", "secret": {"secretName": settings.keys}})
-    predictor = {
-        "minReplicas": settings.replicas,
-        "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "topologySpreadConstraints": [_spread(name)],
-        "containers": [_container(variant.image or settings.image, digest, settings)],
-        "volumes": volumes,
-    }
+    image, digest = variant.image or settings.image, experiment.bundles[variant.name]
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
         "metadata": _metadata(experiment, name, labels) | {"annotations": annotations},
-        "spec": {"predictor": predictor},
-    }
-
-
-def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, Any]:
-    mounts: list[dict[str, Any]] = [
-        {"name": "workspace", "mountPath": settings.mount, "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},
-    ]
-    environment = []
-    if settings.keys:
-        mounts.append({"name": "keys", "mountPath": KEYS, "readOnly": True})
-        environment.append({"name": FILE_VARIABLE, "value": f"{KEYS}/keys"})
-    return {
-        "name": CONTAINER,
-        "image": image,
-        "command": ["python", "-m", "serving.recommender"],
-        "args": ["--bundle", f"{settings.mount}/bundles/{digest}", "--host", "0.0.0.0"],
-        "env": environment,
-        # KServe gives the predictor's port 80 to the first one, and every other its own number.
-        "ports": [
-            {"name": "http1", "containerPort": REST_PORT, "protocol": "TCP"},
-            {"name": "grpc", "containerPort": RPC_PORT, "protocol": "TCP"},
-        ],
-        "startupProbe": _asks("/v2/models/crossfade/ready", 60),
-        "readinessProbe": _asks("/v2/models/crossfade/ready", 3),
-        "livenessProbe": _asks("/v2/health/live", 12),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": mounts,
-    }
-
-
-def _asks(path: str, failures: int) -> dict[str, Any]:
-    """Return a probe; it gives up after so many failures."""
-    asked = {"path": path, "port": REST_PORT}
-    return {"httpGet": asked, "periodSeconds": 5, "failureThreshold": failures}
-
-
-def _spread(name: str) -> dict[str, Any]:
-    """Return the wish for servers on different nodes."""
-    return {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": name}},
+        "spec": {"predictor": predictor(name, image, digest, settings)},
     }
 
 
