@@ -92,7 +92,7 @@ def _figures(lives: list[Year]) -> dict[str, list[float]]:
     found["days_until_offered"] = [life.offered[0] for life in lives]
     found["never_offered"] = [life.offered[1] for life in lives]
     for name, words in (
-        ("promoted_by_gate", ", promoted"),
+        ("promoted_by_gate", "promote, promoted"),
         ("kept_out_by_gate", "kept out"),
         ("experiments_promoted", ": promote"),
         ("experiments_rolled_back", ": roll back"),
