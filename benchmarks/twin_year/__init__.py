@@ -11,6 +11,7 @@ from benchmarks.harness import Bar, Options, Result
 from benchmarks.twin_year.plan import ABLATIONS, Plan, Trial
 from benchmarks.twin_year.telling import mean_of
 from benchmarks.twin_year.year import Loop, Year
+from crossfade.retrieval.tensorflow_setup import tf
 
 READS: Final = ("num_seeds",)
 SEEDS: Final = (301, 302, 303)
@@ -53,9 +54,13 @@ def run(options: Options) -> Result:
 
 
 def lived(plan: Plan) -> Year:
-    """Live through a plan in a directory of its own."""
-    with TemporaryDirectory() as folder:
-        return Loop(plan, Path(folder)).run()
+    """Live through a plan in a directory of its own; models train untraced, since tracing costs more than their few steps."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        with TemporaryDirectory() as folder:
+            return Loop(plan, Path(folder)).run()
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def result(years: Mapping[str, list[Year]], again: str, *, quick: bool) -> Result:
@@ -92,7 +97,7 @@ def _figures(lives: list[Year]) -> dict[str, list[float]]:
     found["days_until_offered"] = [life.offered[0] for life in lives]
     found["never_offered"] = [life.offered[1] for life in lives]
     for name, words in (
-        ("promoted_by_gate", ", promoted"),
+        ("promoted_by_gate", "promote, promoted"),
         ("kept_out_by_gate", "kept out"),
         ("experiments_promoted", ": promote"),
         ("experiments_rolled_back", ": roll back"),

@@ -1,6 +1,7 @@
 """Training as the pipeline does it: challenger, rival, gate, and what follows from the decision."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,70 +18,79 @@ from crossfade.schema.tables import Surface
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What became of one training.
-
-    Args:
-        outcome: The gate's.
-        is_promoted: Whether the champion is another one now.
-    """
-
-    outcome: Outcome
-    is_promoted: bool
-
-
-def train(
-    plan: Plan, workspace: Workspace, dataset_dir: Path, scratch: Path, *, is_broken: bool, run_id: str
-) -> Trained:
-    """Train a challenger, judge it, and promote it if the gate lets it pass, if there is no gate, or no champion yet.
+class Training:
+    """One training.
 
     Args:
         plan: Of the year.
         workspace: Has the champion, if there is one.
         dataset_dir: What is known by now.
         scratch: An empty directory.
-        is_broken: Train on data whose tracks a broken join has moved by one; judged is on what was really listened to.
-        run_id: Names the training in the promotion log.
+        is_broken: Learn from data whose tracks a broken join has moved by one; judged is on what was really listened to.
+        run_id: Its name in the promotion log.
     """
-    settings = plan.all_settings
-    learnt = _mixed_up(dataset_dir, scratch / "mixed-up") if is_broken else dataset_dir
-    early, late, ranker = (scratch / name for name in ("until-validation", "until-test", "ranker"))
-    fit_sources(learnt, early, until="validation", settings=settings)
-    fit_ranker(learnt, early, ranker, settings)
-    fit_sources(learnt, late, until="test", settings=settings, warm_start=early)
-    common: dict[str, Any] = {"settings": settings}
-    challenger = build_bundle(
-        learnt, late, ranker, workspace.bundles, until="test", lineage=_lineage(plan, workspace, ""), **common
-    )
-    decision = _gated(workspace, challenger, dataset_dir, scratch, settings)
-    is_first = workspace.champion_digest() is None  # it is better than nothing, whatever the gate says of it
-    if decision.outcome is not Outcome.PROMOTE and plan.is_gated and not is_first:
-        workspace.refuse(challenger.name, reason=decision.reasons[0], run_id=run_id, evaluation={})
-        return Trained(decision.outcome, False)
-    final = scratch / "until-end"
-    fit_sources(learnt, final, until="end", settings=settings, warm_start=late)
-    about = _lineage(plan, workspace, challenger.name)
-    bundle = build_bundle(learnt, final, ranker, workspace.bundles, until="end", lineage=about, **common)
-    workspace.promote(
-        bundle.name,
-        reason=decision.reasons[0],
-        run_id=run_id,
-        evaluation={},
-        reigning=workspace.champion_digest() or "",
-    )
-    return Trained(decision.outcome, True)
 
+    plan: Plan
+    workspace: Workspace
+    dataset_dir: Path
+    scratch: Path
+    is_broken: bool
+    run_id: str
 
-def _gated(
-    workspace: Workspace, challenger: Path, dataset_dir: Path, scratch: Path, settings: Settings
-) -> Decision:
-    rival = find_rival(workspace, dataset_dir)
-    judged, other = scratch / "challenger", scratch / "champion"
-    evaluate_bundle(dataset_dir, challenger, judged, settings)
-    if rival.bundle:
-        evaluate_bundle(dataset_dir, workspace.bundle(rival.bundle), other, settings)
-    against = other if rival.bundle else None
-    return gate_bundles(judged, against, scratch / "decision.json", settings, reigning=rival.champion)
+    def run(self) -> str:
+        """Train, judge, and promote if the gate lets it pass or there is none; return what became of it.
+
+        The first model is not judged, since there is nothing that it could be worse than.
+        """
+        early, late, ranker = (self.scratch / name for name in ("until-validation", "until-test", "ranker"))
+        fit_sources(self._learnt, early, until="validation", settings=self._settings)
+        fit_ranker(self._learnt, early, ranker, self._settings)
+        if self.workspace.champion_digest() is None:
+            self._promote(early, ranker, "", "It is the first.")
+            return "promoted"
+        fit_sources(self._learnt, late, until="test", settings=self._settings, warm_start=early)
+        challenger = self._built(late, ranker, "test", "")
+        decision = self._decision(challenger)
+        if decision.outcome is not Outcome.PROMOTE and self.plan.is_gated:
+            reason = decision.reasons[0]
+            self.workspace.refuse(challenger.name, reason=reason, run_id=self.run_id, evaluation={})
+            return f"{decision.outcome}, kept out"
+        self._promote(late, ranker, challenger.name, decision.reasons[0])
+        return f"{decision.outcome}, promoted"
+
+    @property
+    def _settings(self) -> Settings:
+        return self.plan.all_settings
+
+    @cached_property
+    def _learnt(self) -> Path:
+        return _mixed_up(self.dataset_dir, self.scratch / "mixed-up") if self.is_broken else self.dataset_dir
+
+    def _built(self, sources: Path, ranker: Path, until: str, parent: str) -> Path:
+        about, bundles = _lineage(self.plan, self.workspace, parent), self.workspace.bundles
+        return build_bundle(
+            self._learnt, sources, ranker, bundles, until=until, settings=self._settings, lineage=about
+        )
+
+    def _decision(self, challenger: Path) -> Decision:
+        rival = find_rival(self.workspace, self.dataset_dir)
+        judged, other = self.scratch / "challenger", self.scratch / "champion"
+        evaluate_bundle(self.dataset_dir, challenger, judged, self._settings)
+        if rival.bundle:
+            evaluate_bundle(self.dataset_dir, self.workspace.bundle(rival.bundle), other, self._settings)
+        against, path = other if rival.bundle else None, self.scratch / "decision.json"
+        return gate_bundles(judged, against, path, self._settings, reigning=rival.champion)
+
+    def _promote(self, warm_start: Path, ranker: Path, parent: str, reason: str) -> None:
+        final = self.scratch / "until-end"
+        fit_sources(self._learnt, final, until="end", settings=self._settings, warm_start=warm_start)
+        self.workspace.promote(
+            self._built(final, ranker, "end", parent).name,
+            reason=reason,
+            run_id=self.run_id,
+            evaluation={},
+            reigning=self.workspace.champion_digest() or "",
+        )
 
 
 def _lineage(plan: Plan, workspace: Workspace, parent: str) -> dict[str, Any]:

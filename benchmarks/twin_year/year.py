@@ -13,7 +13,7 @@ from benchmarks.twin_year import playlists
 from benchmarks.twin_year.plan import Plan
 from benchmarks.twin_year.playlists import Playlists
 from benchmarks.twin_year.telling import Teller, Told, days_until
-from benchmarks.twin_year.training import train
+from benchmarks.twin_year.training import Training
 from benchmarks.twin_year.trials import Trials
 from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.build import refresh
@@ -71,6 +71,7 @@ class Loop:
         self._import({"users": self._town.users, "artists": self._town.artists})
         for _ in range(self._plan.warm_weeks):
             self._live(Playlists.none(self._plan.spec.num_users))
+        refresh(self._lake, self._settings)
         for _ in range(self._plan.weeks):
             dataset_dir = self._dataset()
             self._maintain(dataset_dir)
@@ -78,6 +79,7 @@ class Loop:
             playlists.make(self._workspace, dataset_dir, self._settings, participation)
             on_offer = playlists.read(self._workspace, self._town, participation)
             self._year.told.append(self._live(on_offer))
+            refresh(self._lake, self._settings)
         first, last = (
             weeks * DAYS_PER_WEEK
             for weeks in (self._plan.warm_weeks, self._plan.warm_weeks + self._plan.weeks - 4)
@@ -93,7 +95,7 @@ class Loop:
         return start + timedelta(weeks=self._number)
 
     def _live(self, on_offer: Playlists) -> Told:
-        """Let a week go by, and the lake learn of it."""
+        """Let a week go by, and import what happened in it."""
         week = self._town.live(on_offer.rows)
         events = week.events
         if on_offer.slates:
@@ -106,7 +108,6 @@ class Loop:
         # The catalogue holds what is out by the end of the week; before the first week, all of the past.
         new = (out < self._number * DAYS_PER_WEEK) & ((out >= since) | (since == 0))
         self._import({"catalogue": self._town.tracks.filter(pa.array(new)), "events": events})
-        refresh(self._lake, self._settings)
         return told
 
     def _import(self, tables: dict[str, pa.Table]) -> None:
@@ -151,17 +152,10 @@ class Loop:
         remove_directory(scratch)
         scratch.mkdir()
         is_broken = self._num_trainings == self._plan.broken_training
-        trained = train(
-            self._plan,
-            self._workspace,
-            dataset_dir,
-            scratch,
-            is_broken=is_broken,
-            run_id=f"training-{self._num_trainings}",
-        )
+        name = f"training-{self._num_trainings}"
+        training = Training(self._plan, self._workspace, dataset_dir, scratch, is_broken, name)
         what = "broken training" if is_broken else "training"
-        ends = "promoted" if trained.is_promoted else "kept out"
-        self._did(f"{what} ({reason}): {trained.outcome}, {ends}")
+        self._did(f"{what} ({reason}): {training.run()}")
 
     def _did(self, *sentences: str) -> None:
         self._year.did += [(self._number - self._plan.warm_weeks, each) for each in sentences]

@@ -160,7 +160,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
 
 def _require_same(experiment: Experiment, line: Line) -> None:
     ours = identity(experiment)
-    for key in ours | line.identity:
+    for key in {**ours, **line.identity}:
         then, value = line.identity.get(key), ours.get(key)
         if then != value:
             raise InputError(

@@ -40,7 +40,7 @@ class Offers:
 
     def __bool__(self) -> bool:
         """Return whether anything is offered."""
-        return self.tracks.shape[1] > 0
+        return bool(self.tracks.shape[1])
 
     def opened(self, moment: Moment, sessions: Sessions) -> Bools:
         """Draw in which sessions [s] listeners open their slate; nothing is drawn where nothing is offered."""

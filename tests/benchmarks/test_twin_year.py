@@ -13,12 +13,20 @@ from crossfade.twin.spec import TwinSpec
 from crossfade.twin.town import Town
 
 TINY = {
-    "num_users": 30,
-    "num_tracks": 150,
-    "weeks": 3,
-    "warm_weeks": 4,
+    "num_users": 20,
+    "num_tracks": 100,
+    "weeks": 2,
+    "warm_weeks": 3,
     "trials": (Trial("closer", 1, {"diversity": 0.0}),),
-    "settings": ("two_tower.epochs=1", "ranking.num_trees=5", "evaluation.bootstrap_samples=10"),
+    "settings": (
+        "two_tower.epochs=1",
+        "two_tower.max_examples=256",
+        "two_tower.hard_negatives=4",
+        "ranking.num_trees=5",
+        "ranking.max_users=30",
+        "sources.candidates=40",
+        "sources.per_source=30",
+    ),
 }
 
 
@@ -26,16 +34,13 @@ TINY = {
 @pytest.mark.usefixtures("untraced")
 def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Path) -> None:
     year = Loop(Plan.of(seed=3, **TINY), tmp_path).run()
-    assert [week for week, _ in year.did] == [0, 1, 2]
-    assert year.did[0][1].startswith("training (first): ")
-    assert year.did[1][1] == "closer: begin, step 1"
-    assert year.did[2][1].startswith("closer: hold, step 1")
-    assert len(year.told) == 3
+    assert year.did == [(0, "training (first): promoted"), (1, "closer: begin, step 1")]
+    assert len(year.told) == 2
     for told in year.told:
-        assert told.listeners > 20
-        assert told.slate_listens > 0
+        assert told.listeners > 10
         assert 0 < told.affinity < 1
-        assert 1 < told.tracks <= 150
+        assert 1 < told.tracks <= 100
+    assert sum(told.slate_listens for told in year.told) > 0
     assert len(year.digest) == 16
 
 

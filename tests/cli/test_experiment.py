@@ -1,12 +1,9 @@
 """`crossfade experiment` on a lake with exposures of two variants, one of which makes people play more."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -16,63 +13,17 @@ from crossfade.cli.experiment import experiment_group
 from crossfade.cli.main import main
 from crossfade.experiments.assignment import bucket
 from crossfade.experiments.history import History
-from crossfade.lake.build import refresh
-from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import load_settings
-from crossfade.sources.importing import import_files
+from tests.cli import exposed
+from tests.cli.exposed import USERS
 from tests.experiments.rollouts import OTHER, RecordingRegistry
 from tests.experiments.test_spec import BUNDLE, manifest
-
-BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
-USERS = 300
-TEXTS = ("event_type", "user_id", "track_id", "slate_id", "surface", "experiment", "variant")
-COLUMNS = [
-    ("timestamp", pa.timestamp("us", "UTC")),
-    ("played_ms", pa.int64()),
-    *((name, pa.string()) for name in TEXTS),
-]
-EVENTS = 20
-
-
-def _event(user: str, moment: datetime, **told: Any) -> dict[str, Any]:
-    return {"event_type": "listen", "user_id": user, "timestamp": moment, **told}
-
-
-def _of_user(number: int) -> list[dict[str, Any]]:
-    """Play 5 tracks before; be shown a variant; then play 5 to 7 tracks, of `flow` twice as many, and skip every fifth."""
-    user, flow = f"u{number}", number % 2 == 1
-    shown = BEGAN + timedelta(hours=number % 48)
-    exposure = _event(user, shown, track_id="t0", event_type="exposure", slate_id=f"s{number}")
-    exposure |= {"surface": "radio", "experiment": "radio-flow", "variant": "flow" if flow else "control"}
-    plays = (5 + number // 2 % 3) * (2 if flow else 1)
-    before = [
-        _event(user, shown - timedelta(days=2, minutes=5 * n), track_id=f"t{n}", played_ms=90_000)
-        for n in range(5)
-    ]
-    after = [
-        _event(
-            user,
-            shown + timedelta(minutes=5 * (n + 1)),
-            track_id=f"t{n % EVENTS}",
-            played_ms=2_000 if n % 5 == 4 else 90_000,
-        )
-        for n in range(plays)
-    ]
-    return [*before, exposure, *after]
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("experiment")
-    rows = [event for number in range(USERS) for event in _of_user(number)]
-    other = _of_user(USERS)[5] | {"timestamp": BEGAN, "variant": "control", "slate_id": "x"}
-    rows += [other, other | {"variant": "flow", "timestamp": BEGAN + timedelta(hours=1), "slate_id": "y"}]
-    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(COLUMNS)), folder / "events.parquet")
-    made = Lake.create(folder / "lake")
-    import_files(made, "events", [folder / "events.parquet"], settings=load_settings())
-    refresh(made, load_settings())
-    return made.path
+    return exposed.made(tmp_path_factory.mktemp("experiment"))
 
 
 def _written(folder: Path, **changes: Any) -> Path:

@@ -1,6 +1,5 @@
 """Steps as forks: each has an environment, folder and end of its own; what is missing is told by whom it concerns."""
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -8,8 +7,9 @@ from queue import Empty
 
 import pytest
 
-from crossfade.cli.forking import Step, forker, started
+from crossfade.cli.forking import forker, started
 from crossfade.schema.errors import CrossfadeError
+from tests.cli.forked import ended, step
 
 
 @pytest.fixture(autouse=True)
@@ -17,31 +17,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def step(code: str, name: str = "step", imports: tuple[str, ...] = (), **environment: str) -> Step:
-    """Make a step of a program."""
-    program = Path.cwd() / f"{name}.py"
-    program.write_text("def work():\n" + "".join(f"    {line}\n" for line in code.splitlines()))
-    ask = json.dumps({"outputs": {"outputFile": str(Path.cwd() / "out.json")}})
-    words = [
-        "--component_module_path",
-        str(program),
-        "--function_to_execute",
-        "work",
-        "--executor_input",
-        ask,
-    ]
-    return Step(words, {"PATH": os.environ["PATH"], **environment}, Path(f"{name}.log"), imports)
-
-
-def ended(what: Step) -> tuple[int, list[str]]:
-    """Run a step; return its exit code and the last lines of its log."""
-    code, _ = forker().start(what).wait()
-    return code, what.log.read_text().splitlines()
-
-
-def test_a_step_has_its_own_environment_folder_and_session(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_step_has_its_own_environment_folder_and_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELSEWHERE", "x")  # of this process, and not of the step's
     told = "import os\nget = os.environ.get\nprint(get('ELSEWHERE'), get('HERE'), os.getcwd(), os.getsid(0) == os.getpid())"
     code, lines = ended(step(told, HERE="1"))
