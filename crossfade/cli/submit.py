@@ -1,6 +1,5 @@
 """`crossfade submit`: a pipeline version on a Kubeflow server, named by what is in it, and a run of it, or a schedule."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -8,9 +7,8 @@ from typing import Final
 import click
 
 from crossfade.cli.compile import PIPELINES, compiled, parameters, version_name
-from crossfade.cli.options import TRIGGER, chosen_settings, settings_options
+from crossfade.cli.options import TRIGGER, bearer_token, chosen_settings, settings_options
 from crossfade.schema.code import code_version
-from crossfade.schema.errors import InputError
 from crossfade.schema.revision import revision
 
 SCHEDULED_TIME: Final = (
@@ -77,7 +75,7 @@ def submit_command(
     values = {"lake": lake, "workspace": workspace, "settings": settings.of_steps(), "run": run}
     told = values | _given(trigger=trigger, namespace=rollout_namespace)
     arguments = {name: value for name, value in told.items() if name in parameters(text)}
-    with connect(host, _token(token_env), namespace) as server:
+    with connect(host, bearer_token(token_env), namespace) as server:
         version = server.upload(f"crossfade-{pipeline}", version_name(text), text, _origin())
         click.echo(
             f"{'uploaded' if version.is_new else 'reused'} version {version.name} of {version.pipeline}"
@@ -100,14 +98,3 @@ def _given(**values: str) -> dict[str, str]:
 def _origin() -> str:
     """Tell where a version's code came from; the hash names it even where Git does not know it."""
     return f"Crossfade {code_version()}, Git revision {revision() or 'unknown'}"
-
-
-def _token(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    token = os.environ.get(variable, "").strip()
-    if not token:
-        raise InputError(
-            f"--token-env {variable}: the environment variable is not set or empty; it must hold a token."
-        )
-    return token
