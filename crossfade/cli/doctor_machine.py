@@ -22,6 +22,7 @@ NEEDED_BY: Final = {  # extras, and what does without any of them
     "tracking": RUN,
     "report": RUN,
     "serving": "crossfade serve",
+    "monitoring": "the receiver and the exporter",
     "kafka": "crossfade ingest kafka, and --brokers",
     "spark": "lake.engine=spark",
     "redis": "a store at redis://",
