@@ -23,22 +23,28 @@ OPTIONAL_CRDS: Final = {
     "scheduledworkflows.kubeflow.org": "Kubeflow Pipelines, if it is to run in this cluster",
     "scaledobjects.keda.sh": "KEDA",
     "httproutes.gateway.networking.k8s.io": "the Gateway API",
-    "sparkapplications.sparkoperator.k8s.io": "the Spark operator",
+    "scheduledsparkapplications.sparkoperator.k8s.io": "the Spark operator",
+    "kafkatopics.kafka.strimzi.io": "Strimzi",
+    "externalsecrets.external-secrets.io": "the External Secrets operator",
 }
 CREATED: Final = (  # what whoever applies the manifests makes
     "inferenceservices.serving.kserve.io",
     "experiments.crossfade.dev",
     "deployments.apps",
     "statefulsets.apps",
+    "jobs.batch",
+    "cronjobs.batch",
     "services",
     "configmaps",
     "serviceaccounts",
     "persistentvolumeclaims",
     "networkpolicies.networking.k8s.io",
     "poddisruptionbudgets.policy",
-    "horizontalpodautoscalers.autoscaling",
     "roles.rbac.authorization.k8s.io",
     "rolebindings.rbac.authorization.k8s.io",
+    "namespaces",
+    "priorityclasses.scheduling.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
 )
 ROLLED_OUT: Final = ("inferenceservices.serving.kserve.io", "experiments.crossfade.dev")
 ROLLOUT_VERBS: Final = ("list", "patch", "delete")

@@ -1,6 +1,7 @@
 """A cluster, looked at through a stand-in for kubectl on the PATH that answers from files."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,18 @@ def test_the_kind_of_experiments_is_the_manifests() -> None:
     path = ROOT / "manifests" / "crds" / "experiments.yaml"
     assert yaml.safe_load(path.read_text("utf-8"))["metadata"]["name"] in doctor.CRDS
     assert str(path.relative_to(ROOT)) in doctor.CRDS["experiments.crossfade.dev"]
+
+
+def test_the_rights_to_apply_are_those_of_the_manifests_kinds() -> None:
+    plurals = {right.partition(".")[0] for right in doctor.CREATED}
+    kinds = {
+        document["kind"].lower()
+        for folder in ("base", "crds", "overlays/local")
+        for path in (ROOT / "manifests" / folder).rglob("*.yaml")
+        for document in yaml.safe_load_all(path.read_text("utf-8"))
+        if isinstance(document, dict)
+        and document.get("apiVersion", "").partition("/")[0] != "kustomize.config.k8s.io"
+        if "kind" in document and "metadata" in document
+    }
+    assert "customresourcedefinition" in kinds
+    assert {re.sub(r"y$", "ie", re.sub(r"ss$", "sse", kind)) + "s" for kind in kinds} <= plurals
