@@ -12,11 +12,9 @@ from crossfade.schema.settings import Settings
 
 PATIENCE_SECONDS: Final = 20
 OLDEST_KUBECTL: Final = (1, 21)  # the first whose kustomize knows components
-CRDS: Final = {  # what the manifests' base is made of
-    "inferenceservices.serving.kserve.io": "KServe, in Standard mode",
-    "experiments.crossfade.dev": "kubectl apply --server-side -f manifests/crds/experiments.yaml",
-}
+CRDS: Final = {"inferenceservices.serving.kserve.io": "KServe, in Standard mode"}
 OPTIONAL_CRDS: Final = {
+    "experiments.crossfade.dev": "it with the manifests, or manifests/crds/experiments.yaml alone",
     "servicemonitors.monitoring.coreos.com": "the Prometheus operator",
     "podmonitors.monitoring.coreos.com": "the Prometheus operator",
     "prometheusrules.monitoring.coreos.com": "the Prometheus operator",
@@ -46,6 +44,14 @@ CREATED: Final = (  # what whoever applies the manifests makes
     "priorityclasses.scheduling.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
 )
+SECRETS: Final = {  # that the manifests name and nobody makes by applying them
+    "crossfade-keys": "--from-file=keys=lake.user-keys",
+    "crossfade-receiver": "--from-file=token=FILE",
+}
+OPTIONAL_SECRETS: Final = {
+    "crossfade-kubeflow": "--from-file=token=FILE, where trainings are submitted to Kubeflow",
+    "crossfade-kafka": "--from-file=client.properties, where events come over Kafka",
+}
 ROLLED_OUT: Final = ("inferenceservices.serving.kserve.io", "experiments.crossfade.dev")
 ROLLOUT_VERBS: Final = ("list", "patch", "delete")
 
@@ -192,9 +198,8 @@ def _volumes(kubectl: Kubectl, settings: Settings) -> Iterator[Finding]:
         what = f"claim {claim}"
         answer = kubectl.ask("get", "persistentvolumeclaim", claim, "-o", "jsonpath={.status.phase}")
         if not answer.is_well:
-            yield Finding(
-                what, MISSING, answer.told, "apply the manifests, or mend rollout.claim or steps.volumes"
-            )
+            mend = "the manifests bring it; else mend rollout.claim or steps.volumes"
+            yield Finding(what, NOTE, answer.told, mend)
         elif answer.output != "Bound":
             told = f"is {answer.output or 'in no phase'} as yet: no volume belongs to it."
             yield Finding(what, NOTE, told, f"look at its events: kubectl describe pvc {claim}")
@@ -203,10 +208,12 @@ def _volumes(kubectl: Kubectl, settings: Settings) -> Iterator[Finding]:
 
 
 def _secrets(kubectl: Kubectl, settings: Settings) -> Iterator[Finding]:
-    for name in dict.fromkeys(secret.partition("/")[0] for secret in settings.steps.secrets):
+    needed = dict.fromkeys((secret.partition("/")[0] for secret in settings.steps.secrets), "...") | SECRETS
+    for name, content in (OPTIONAL_SECRETS | needed).items():
         # Its name only: values are none of our business.
         answer = kubectl.ask("get", "secret", name, "-o", "name")
         if answer.is_well:
             yield Finding(f"secret {name}", OK, "is there")
         else:
-            yield Finding(f"secret {name}", MISSING, answer.told, f"kubectl create secret generic {name} ...")
+            mend = f"kubectl create secret generic {name} {content}"
+            yield Finding(f"secret {name}", MISSING if name in needed else NOTE, answer.told, mend)

@@ -55,7 +55,8 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "refused").touch()
     for claim in ("crossfade-workspace", "lake"):
         (tmp_path / f"persistentvolumeclaim-{claim}").write_text("Bound")
-    (tmp_path / "secret-store").write_text("secret/store")
+    for secret in ("store", *doctor.SECRETS, *doctor.OPTIONAL_SECRETS):
+        (tmp_path / f"secret-{secret}").write_text(f"secret/{secret}")
     return tmp_path
 
 
@@ -76,8 +77,8 @@ def test_a_cluster_that_has_everything_is_well(kubectl: Path) -> None:
         line.startswith("--context kind --namespace crossfade --request-timeout=10s ") for line in asked
     )
     assert {line.split()[5] for line in asked} == {"version", "get", "auth"}, "it only reads"
-    assert asked.count(asked[-1]) == 1, "a Secret of two keys is looked at once, and by name"
-    assert asked[-1].endswith("get secret store -o name")
+    (secret,) = [line for line in asked if " secret store " in line]
+    assert secret.endswith("get secret store -o name"), "of two keys, and looked at once, by name"
 
 
 def test_what_the_cluster_lacks_is_told_with_its_mend(kubectl: Path) -> None:
@@ -85,6 +86,8 @@ def test_what_the_cluster_lacks_is_told_with_its_mend(kubectl: Path) -> None:
     (kubectl / "persistentvolumeclaim-lake").unlink()
     (kubectl / "persistentvolumeclaim-crossfade-workspace").write_text("Pending")
     (kubectl / "secret-store").unlink()
+    (kubectl / "secret-crossfade-receiver").unlink()
+    (kubectl / "secret-crossfade-kafka").unlink()
     (kubectl / "namespace-crossfade").unlink()
     account = "system:serviceaccount:crossfade:steps"
     (kubectl / "refused").write_text(
@@ -92,7 +95,8 @@ def test_what_the_cluster_lacks_is_told_with_its_mend(kubectl: Path) -> None:
     )
     findings = wrong()
     assert {what for what, each in findings.items() if each.state == NOTE} == {
-        *(f"kind {name}" for name in doctor.OPTIONAL_CRDS), "claim crossfade-workspace",
+        *(f"kind {name}" for name in doctor.OPTIONAL_CRDS if name != "experiments.crossfade.dev"), "claim crossfade-workspace",
+        "claim lake", "secret crossfade-kafka",
     }  # fmt: skip
     assert (
         findings.pop("kind inferenceservices.serving.kserve.io").mend == "install: KServe, in Standard mode"
@@ -105,12 +109,12 @@ def test_what_the_cluster_lacks_is_told_with_its_mend(kubectl: Path) -> None:
         ),
         "rights to apply": ("you may not: create networkpolicies.networking.k8s.io.", asks),
         "rights to roll out": (f"{account} may not: patch configmaps.", asks),
-        "claim lake": (
-            "Error from server (NotFound): persistentvolumeclaim lake not found",
-            "apply the manifests, or mend rollout.claim or steps.volumes",
-        ),
         "secret store": (
             "Error from server (NotFound): secret store not found", "kubectl create secret generic store ...",
+        ),
+        "secret crossfade-receiver": (
+            "Error from server (NotFound): secret crossfade-receiver not found",
+            "kubectl create secret generic crossfade-receiver --from-file=token=FILE",
         ),
     }  # fmt: skip
 
@@ -174,8 +178,8 @@ def test_the_rights_are_those_that_a_rollout_uses() -> None:
 
 def test_the_kind_of_experiments_is_the_manifests() -> None:
     path = ROOT / "manifests" / "crds" / "experiments.yaml"
-    assert yaml.safe_load(path.read_text("utf-8"))["metadata"]["name"] in doctor.CRDS
-    assert str(path.relative_to(ROOT)) in doctor.CRDS["experiments.crossfade.dev"]
+    assert yaml.safe_load(path.read_text("utf-8"))["metadata"]["name"] in doctor.OPTIONAL_CRDS
+    assert str(path.relative_to(ROOT)) in doctor.OPTIONAL_CRDS["experiments.crossfade.dev"]
 
 
 def test_the_rights_to_apply_are_those_of_the_manifests_kinds() -> None:
@@ -191,3 +195,9 @@ def test_the_rights_to_apply_are_those_of_the_manifests_kinds() -> None:
     }
     assert "customresourcedefinition" in kinds
     assert {re.sub(r"y$", "ie", re.sub(r"ss$", "sse", kind)) + "s" for kind in kinds} <= plurals
+
+
+def test_the_secrets_are_those_that_manifests_name() -> None:
+    texts = [path.read_text("utf-8") for path in (ROOT / "manifests" / "base").rglob("*.yaml")]
+    named = set(re.findall(r"(?:secretName: |secretKeyRef: \{name: )([\w-]+)", "\n".join(texts)))
+    assert named <= doctor.SECRETS.keys() | doctor.OPTIONAL_SECRETS.keys()
