@@ -11,7 +11,7 @@ import pytest
 from crossfade.cli.main import cli
 from crossfade.schema.settings import default_settings
 from tests.containers.dockerfile import stages, texts
-from tests.containers.test_images import IMAGES, installed_extras
+from tests.containers.test_images import EXTRAS, IMAGES
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGES: Final = ("install.md", "operations.md", "pipelines.md", "security.md")
@@ -76,6 +76,6 @@ def test_what_follows_is_multiplied_rightly() -> None:
 @pytest.mark.parametrize("image", IMAGES)
 def test_images_are_those_of_the_dockerfile(image: str) -> None:
     (row,) = re.findall(rf"^\| `crossfade/{image}` \| (.+?) \| (.+) \|$", page("install.md"), re.MULTILINE)
-    assert row[0].split(", ") == installed_extras(image)
+    assert row[0].split(", ") == EXTRAS[image]
     exposed = {port for text in texts([stages()[image]], "EXPOSE") for port in text.split()}
     assert set(re.findall(r"\b80\d\d\b", row[1])) == exposed
