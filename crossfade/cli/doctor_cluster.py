@@ -100,9 +100,10 @@ def cluster(context: str, namespace: str, settings: Settings) -> Iterator[Findin
         yield Finding("kubectl", MISSING, "There is no kubectl on the PATH.", "install kubectl")
         return
     kubectl = Kubectl(program, context, namespace)
-    found = _versions(kubectl)
-    yield from found
-    if found[-1].what != "cluster" or found[-1].state != OK:
+    yield _client(kubectl)
+    server = _server(kubectl)
+    yield server
+    if server.state != OK:
         return
     yield from _crds(kubectl)
     yield _namespace(kubectl)
@@ -111,28 +112,27 @@ def cluster(context: str, namespace: str, settings: Settings) -> Iterator[Findin
     yield from _secrets(kubectl, settings)
 
 
-def _versions(kubectl: Kubectl) -> list[Finding]:
-    client = kubectl.ask("version", "--client", "-o", "json")
+def _client(kubectl: Kubectl) -> Finding:
+    answer = kubectl.ask("version", "--client", "-o", "json")
     try:
-        version = json.loads(client.output)["clientVersion"]
+        version = json.loads(answer.output)["clientVersion"]
         number = int(version["major"]), int(version["minor"].rstrip("+"))
     except (ValueError, KeyError):
-        return [Finding("kubectl", MISSING, f"{kubectl.program} tells no version. {client.told}", "mend it")]
-    text = version["gitVersion"]
-    if number < OLDEST_KUBECTL:
-        oldest = ".".join(map(str, OLDEST_KUBECTL))
-        told = f"kubectl is {text}; manifests with components need {oldest} or newer."
-        first = Finding("kubectl", MISSING, told, "install a newer kubectl")
-    else:
-        first = Finding("kubectl", OK, text)
-    server = kubectl.ask("get", "--raw", "/version")
-    if not server.is_well:
-        mend = "check the network and your credentials, or choose with --context: kubectl config get-contexts"
-        return [
-            first,
-            Finding("cluster", MISSING, f"The cluster does not answer: {server.told}", mend),
-        ]
-    return [first, Finding("cluster", OK, f"answers, Kubernetes {json.loads(server.output)['gitVersion']}")]
+        told = f"{kubectl.program} tells no version. {answer.told}"
+        return Finding("kubectl", MISSING, told, "install kubectl anew")
+    if number >= OLDEST_KUBECTL:
+        return Finding("kubectl", OK, version["gitVersion"])
+    oldest = ".".join(map(str, OLDEST_KUBECTL))
+    told = f"kubectl is {version['gitVersion']}; manifests with components need {oldest} or newer."
+    return Finding("kubectl", MISSING, told, "install a newer kubectl")
+
+
+def _server(kubectl: Kubectl) -> Finding:
+    answer = kubectl.ask("get", "--raw", "/version")
+    if answer.is_well:
+        return Finding("cluster", OK, f"answers, Kubernetes {json.loads(answer.output)['gitVersion']}")
+    mend = "check the network and your credentials, or choose with --context: kubectl config get-contexts"
+    return Finding("cluster", MISSING, f"The cluster does not answer: {answer.told}", mend)
 
 
 def _crds(kubectl: Kubectl) -> Iterator[Finding]:

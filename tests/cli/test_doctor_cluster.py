@@ -141,7 +141,7 @@ def test_pod_security_and_hidden_kinds_are_noted(kubectl: Path) -> None:
         ("kubectl", None, "There is no kubectl on the PATH."),
     ],
 )
-def test_it_looks_no_further_than_it_can_see(
+def test_what_kubectl_cannot_do_is_told_once(
     kubectl: Path, file: str, content: str | None, last: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (kubectl / file).unlink()
