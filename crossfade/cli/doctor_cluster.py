@@ -44,11 +44,10 @@ CREATED: Final = (  # what whoever applies the manifests makes
     "priorityclasses.scheduling.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
 )
-SECRETS: Final = {  # that the manifests name and nobody makes by applying them
-    "crossfade-keys": "--from-file=keys=lake.user-keys",
-    "crossfade-receiver": "--from-file=token=FILE",
-}
+# Secrets that the manifests name and nobody makes by applying them.
+SECRETS: Final = {"crossfade-keys": "--from-file=keys=lake.user-keys"}
 OPTIONAL_SECRETS: Final = {
+    "crossfade-receiver": "--from-file=token=FILE, where alerts ask for trainings",
     "crossfade-kubeflow": "--from-file=token=FILE, where trainings are submitted to Kubeflow",
     "crossfade-kafka": "--from-file=client.properties, where events come over Kafka",
 }

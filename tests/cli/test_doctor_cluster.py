@@ -86,7 +86,7 @@ def test_what_the_cluster_lacks_is_told_with_its_mend(kubectl: Path) -> None:
     (kubectl / "persistentvolumeclaim-lake").unlink()
     (kubectl / "persistentvolumeclaim-crossfade-workspace").write_text("Pending")
     (kubectl / "secret-store").unlink()
-    (kubectl / "secret-crossfade-receiver").unlink()
+    (kubectl / "secret-crossfade-keys").unlink()
     (kubectl / "secret-crossfade-kafka").unlink()
     (kubectl / "namespace-crossfade").unlink()
     account = "system:serviceaccount:crossfade:steps"
@@ -112,9 +112,9 @@ def test_what_the_cluster_lacks_is_told_with_its_mend(kubectl: Path) -> None:
         "secret store": (
             "Error from server (NotFound): secret store not found", "kubectl create secret generic store ...",
         ),
-        "secret crossfade-receiver": (
-            "Error from server (NotFound): secret crossfade-receiver not found",
-            "kubectl create secret generic crossfade-receiver --from-file=token=FILE",
+        "secret crossfade-keys": (
+            "Error from server (NotFound): secret crossfade-keys not found",
+            "kubectl create secret generic crossfade-keys --from-file=keys=lake.user-keys",
         ),
     }  # fmt: skip
 
