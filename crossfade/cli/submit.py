@@ -74,21 +74,23 @@ def submit_command(
     run = f"{pipeline}-{SCHEDULED_TIME if recurring else format(datetime.now(UTC), '%Y%m%dT%H%M%S')}"
     values = {"lake": lake, "workspace": workspace, "settings": settings.of_steps(), "run": run}
     told = values | _given(trigger=trigger, namespace=rollout_namespace)
-    arguments = {name: value for name, value in told.items() if name in parameters(text)}
+    declared = parameters(text)
+    arguments = {name: value for name, value in told.items() if name in declared}
+    # Said afterwards, since nothing gets to the terminal while KFP's client is at work.
     with connect(host, bearer_token(token_env), namespace) as server:
         version = server.upload(f"crossfade-{pipeline}", version_name(text), text, _origin())
-        click.echo(
-            f"{'uploaded' if version.is_new else 'reused'} version {version.name} of {version.pipeline}"
-        )
         wanted = Wanted(version, arguments, experiment, settings.steps.service_account)
+        cron = str(getattr(settings.schedules, pipeline))
         if recurring:
-            cron = str(getattr(settings.schedules, pipeline))
             done = schedule(server, version.pipeline, cron, wanted)
-            place = f": {host.rstrip('/')}/#/recurringrun/details/{done.run_id}" if done.run_id else ""
-            click.echo(f"{done.outcome} {version.pipeline} at {cron!r}{place}")
         else:
-            run_id = server.start(run, wanted)
-            click.echo(f"started run {run}: {host.rstrip('/')}/#/runs/details/{run_id}")
+            started = server.start(run, wanted)
+    click.echo(f"{'uploaded' if version.is_new else 'reused'} version {version.name} of {version.pipeline}")
+    if recurring:
+        place = f": {host.rstrip('/')}/#/recurringrun/details/{done.run_id}" if done.run_id else ""
+        click.echo(f"{done.outcome} {version.pipeline} at {cron!r}{place}")
+    else:
+        click.echo(f"started run {run}: {host.rstrip('/')}/#/runs/details/{started}")
 
 
 def _given(**values: str) -> dict[str, str]:

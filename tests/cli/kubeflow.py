@@ -110,7 +110,7 @@ class Kubeflow:
     def _declared(self, run: dict[str, Any]) -> set[str]:
         wanted = run["pipeline_version_reference"]["pipeline_version_id"]
         (text,) = (each["text"] for each in self.versions if each["pipeline_version_id"] == wanted)
-        return set(next(yaml.safe_load_all(text))["root"]["inputDefinitions"]["parameters"])
+        return set(next(yaml.load_all(text, yaml.CSafeLoader))["root"]["inputDefinitions"]["parameters"])
 
     def _add_version(self, pipeline_id: str, query: dict[str, str], text: str) -> dict[str, Any]:
         version = {

@@ -50,25 +50,25 @@ def test_the_same_submit_again_changes_nothing(
     assert parse_settings(run["runtime_config"]["parameters"]["settings"]).drift.users == 7
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
+def test_what_differs_takes_the_place_of_what_was_there(
+    kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    different = (
         ("--set", "schedules.drift=0 5 * * *"),
         ("--set", "drift.users=8"),
         ("--lake", "/elsewhere"),
         ("--image", "registry.example/crossfade:1"),
         ("--set", "steps.service_account=steps"),
         ("--set", "steps.node_selector=[pool=batch]"),
-    ],
-)
-def test_what_differs_takes_the_place_of_what_was_there(
-    more: tuple[str, ...], kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert submit(kubeflow) == submit(kubeflow, *more) == 0
-    assert "\nrescheduled crossfade-drift" in capsys.readouterr().out
-    assert [run["status"] for run in kubeflow.recurring] == ["DISABLED", "ENABLED"]
+    )
     assert submit(kubeflow) == 0
-    assert [run["status"] for run in kubeflow.recurring] == ["DISABLED", "DISABLED", "ENABLED"], (
+    for number, more in enumerate(different, 1):
+        capsys.readouterr()
+        assert submit(kubeflow, *more) == 0
+        assert "\nrescheduled crossfade-drift" in capsys.readouterr().out, more
+        assert [run["recurring_run_id"] for run in kubeflow.enabled()] == [f"s{number}"], more
+    assert submit(kubeflow) == 0
+    assert [run["recurring_run_id"] for run in kubeflow.enabled()] == ["s7"], (
         "enabling the first again would run at once what it has missed"
     )
 
