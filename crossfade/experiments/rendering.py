@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from crossfade.experiments.spec import Experiment, Status, Variant
-from crossfade.schema.cluster_settings import RolloutSettings
+from crossfade.schema.settings import RolloutSettings
 
 EXPERIMENTS, SERVICES, CHAMPION = "experiments", "inferenceservices", "champion.yaml"
 MANAGED: Final = {

@@ -1,4 +1,4 @@
-"""Settings of a cluster: when pipelines run there, where their steps do, and what rollouts look like."""
+"""Settings of a cluster: when pipelines run there, and where their steps do."""
 
 import re
 from typing import Annotated, Final
@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from crossfade.schema.section import Count, Section
+from crossfade.schema.section import Section
 
 # Bounds of a crontab's fields: minute, hour, day of month, month, day of week (0 is Sunday).
 CRON_FIELDS: Final = {
@@ -61,12 +61,3 @@ class StepSettings(Section):
     tolerations: tuple[Taint, ...]
     secrets: tuple[SecretKey, ...]
     service_account: Annotated[str, Field(pattern=rf"^({_NAME})?$")]
-
-
-class RolloutSettings(Section):
-    """The services of an experiment's treatments."""
-
-    image: str
-    claim: str
-    mount: str
-    replicas: Count

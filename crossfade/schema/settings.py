@@ -10,7 +10,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from crossfade.schema.cluster_settings import RolloutSettings, ScheduleSettings, StepSettings
+from crossfade.schema.cluster_settings import ScheduleSettings, StepSettings
 from crossfade.schema.errors import SettingsError
 from crossfade.schema.lake_settings import (
     BotSettings,
@@ -133,6 +133,15 @@ class WeeklySettings(Section):
     store_url: str
     expire_hours: Positive
     variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
+
+
+class RolloutSettings(Section):
+    """The services of an experiment's treatments."""
+
+    image: str
+    claim: str
+    mount: str
+    replicas: Count
 
 
 class TrackingSettings(Section):
