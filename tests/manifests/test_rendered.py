@@ -91,6 +91,19 @@ def test_the_root_is_the_laptops_overlay() -> None:
     assert [key for key in whole if whole[key] != local[key]] == [("CronJob", "run-training")]  # the GPU
 
 
+def test_settings_of_the_cluster_are_read_and_name_what_is_there() -> None:
+    settings = load_settings(MANIFESTS / "base" / "platform" / "settings.yaml")
+    claims = {each.partition(":")[0] for each in settings.steps.volumes}
+    assert claims | {settings.rollout.claim} == set(of_kind(rendered("staging"), "PersistentVolumeClaim"))
+    assert {each.partition("/")[0] for each in settings.steps.secrets} == {settings.rollout.keys}
+
+
+def test_the_laptops_pipelines_run_when_kubeflows_would() -> None:
+    runs = of_kind(rendered("root"), "CronJob")
+    schedules = load_settings().schedules.model_dump()
+    assert {name.removeprefix("run-"): each["spec"]["schedule"] for name, each in runs.items()} == schedules
+
+
 def predictor(name: str, service: str) -> Mapping[str, Any]:
     spec: Mapping[str, Any] = of_kind(rendered(name), "InferenceService")[service]["spec"]["predictor"]
     return spec
