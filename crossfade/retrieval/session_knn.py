@@ -16,6 +16,7 @@ from crossfade.retrieval.sparse import (
     load_matrix,
     matrix_of,
     save_matrix,
+    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
@@ -61,7 +62,7 @@ class SessionKnn:
         sessions, likeness = top_of_rows(alike, NEIGHBOURS)
         places = np.arange(len(queries) + 1)
         nearest = SparseRows.summed(places, sessions, np.maximum(likeness, 0), alike.width)
-        return top_of_rows(nearest @ self.sessions_, k)
+        return top_of_product(nearest, self.sessions_, k)
 
     def save(self, directory: Path) -> None:
         """Write `sessions.arrow`."""

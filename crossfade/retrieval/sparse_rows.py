@@ -3,8 +3,9 @@
 A request is a batch of one, and building a scipy matrix checks and copies for longer than such a row takes to sum.
 """
 
+import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -15,6 +16,18 @@ from crossfade.features.interactions import Int64s
 from crossfade.schema.ids import Rows
 
 Floats = npt.NDArray[np.float32]
+_OF_THREAD: Final = threading.local()
+
+
+def cleared(width: int) -> Rows:
+    """Return [width] int32 zeros that this thread keeps for its kernels, each of which leaves zeros behind.
+
+    A catalogue's worth of fresh zeros for each of a request's sums would cost more than the sums.
+    """
+    kept: Rows | None = getattr(_OF_THREAD, "zeros", None)
+    if kept is None or len(kept) < width:
+        kept = _OF_THREAD.zeros = np.zeros(width, np.int32)
+    return kept[:width]
 
 
 @dataclass(frozen=True)
@@ -62,17 +75,15 @@ class SparseRows:
         """
         most = columns.size
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        places = np.zeros(width, np.int32)
-        indptr = _sum(offsets, columns, values.astype(np.float64, copy=False), found, places)
+        indptr = _sum(offsets, columns, values.astype(np.float64, copy=False), found, cleared(width))
         return cls(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], width)
 
     def __matmul__(self, other: Any) -> "SparseRows":
         """Return the product with a sparse matrix [width, w], scipy's CSR or another of these."""
-        most = int(np.diff(other.indptr)[self.indices].sum())
+        most = int(lengths_at(other.indptr, self.indices).sum())
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        places = np.zeros(other.shape[1], np.int32)
         ours, theirs = (self.indptr, self.indices, self.data), (other.indptr, other.indices, other.data)
-        indptr = _multiply(ours, theirs, found, places)
+        indptr = _multiply(ours, theirs, found, cleared(other.shape[1]))
         return SparseRows(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], other.shape[1])
 
     def __add__(self, other: "SparseRows") -> "SparseRows":
@@ -88,6 +99,11 @@ class SparseRows:
         matrix = scipy.sparse.csr_matrix((self.data, self.indices, self.indptr), self.shape)
         matrix.sort_indices()
         return matrix
+
+
+def lengths_at(offsets: npt.NDArray[np.integer[Any]], rows: Rows) -> npt.NDArray[np.integer[Any]]:
+    """Return how many entries rows [m] have, by the offsets of all rows; reads no others."""
+    return np.asarray(offsets[rows + 1] - offsets[rows])
 
 
 @numba.njit(cache=True, nogil=True)
