@@ -237,6 +237,8 @@ def _texts(values: Sequence[str | None]) -> list[str]:
 
 def _as_of(queries: Queries, seconds: Int64s, dataset: Dataset) -> Queries:
     """Move each query to its own moment: what is later is gone."""
+    if (seconds == queries.as_of).all():
+        return queries
     moved = replace(queries, as_of=seconds, followed=dataset.follows.followed(queries.user_rows, seconds))
     return moved.keep(queries.seconds < seconds[queries.owners])
 
@@ -250,7 +252,8 @@ def _traits(asks: Sequence[Ask], dataset: Dataset, users: Rows, seconds: Int64s)
         names = ["" if value is None else trait(column, value) for column, value in told.items()]
         codes[1 : 1 + len(c.SITUATION)] = dataset.traits.rows(names)
     timed = np.array([ask.time is not None for ask in asks]) & dataset.split.has_time
-    traits[timed, 1 + len(c.SITUATION) :] = time_codes(seconds, dataset.traits)[timed]
+    if timed.any():
+        traits[timed, 1 + len(c.SITUATION) :] = time_codes(seconds[timed], dataset.traits)
     return traits
 
 
