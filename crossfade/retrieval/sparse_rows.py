@@ -88,11 +88,10 @@ class SparseRows:
 
     def __add__(self, other: "SparseRows") -> "SparseRows":
         """Return the sum of two matrices of one shape."""
-        order = np.argsort(np.concatenate([self.owners, other.owners]), kind="stable")
-        columns = np.concatenate([self.indices, other.indices])[order]
-        values = np.concatenate([self.data, other.data])[order]
-        offsets = self.indptr + other.indptr
-        return SparseRows.summed(offsets, columns[:, None], values[:, None], self.width)
+        found = np.empty(self.nnz + other.nnz, np.int32), np.empty(self.nnz + other.nnz, np.float32)
+        ours, theirs = (self.indptr, self.indices, self.data), (other.indptr, other.indices, other.data)
+        indptr = _add(ours, theirs, found, cleared(self.width))
+        return SparseRows(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], self.width)
 
     def scipy(self) -> Any:
         """Return scipy's matrix of the same entries, each row sorted by column."""
@@ -123,6 +122,30 @@ def _sum(offsets, columns, values, found, places):  # type: ignore[no-untyped-de
                     count += 1
                     places[column] = count
                 data[places[column] - 1] += np.float32(values[entry, j])
+        for place in range(first, count):
+            places[indices[place]] = 0
+        indptr[row + 1] = count
+    return indptr
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(ours, theirs, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (columns, sums) with a sum's rows; places [width] int32 as in `_sum`."""
+    indices, data = found
+    indptr, count = np.zeros(len(ours[0]), np.int64), 0
+    for row in range(len(ours[0]) - 1):
+        first = count
+        for entry in range(ours[0][row], ours[0][row + 1]):
+            indices[count], data[count] = ours[1][entry], ours[2][entry]
+            count += 1
+            places[ours[1][entry]] = count
+        for entry in range(theirs[0][row], theirs[0][row + 1]):
+            column = theirs[1][entry]
+            if places[column] == 0:
+                indices[count], data[count] = column, 0.0
+                count += 1
+                places[column] = count
+            data[places[column] - 1] += theirs[2][entry]
         for place in range(first, count):
             places[indices[place]] = 0
         indptr[row + 1] = count
