@@ -54,8 +54,7 @@ class SessionKnn:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Let the 500 most similar of the newest sessions that share a track vote; see `Retriever`."""
-        liked = queries.positives
-        running = liked.keep(liked.in_last_session)
+        running = queries.positives.last_sessions
         weights = 1.0 / (1 + running.places_from_end) ** AGE_POWER
         asking = history_matrix(running, running.track_rows, weights, self.sessions_.shape[1])
         alike = _newest(asking @ self.by_track_)
