@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from kserve import Model
 from kserve.errors import InvalidInput
+from kserve.utils.utils import is_structured_cloudevent
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -15,7 +16,6 @@ from starlette.routing import Match, Route
 from serving.asgi import JSON, Scope
 
 OF_EVENTS: Final = b"ce-"  # what the headers of a binary CloudEvent begin with
-DATA: Final = "data"  # ... and where one that is all JSON has its payload
 
 
 class PlainPredict(Route):
@@ -40,8 +40,8 @@ class PlainPredict(Route):
             payload: Any = orjson.loads(await request.body())
         except orjson.JSONDecodeError as error:
             raise InvalidInput(f"Unrecognized request format: {error}") from error
-        if isinstance(payload, dict) and "instances" not in payload and DATA in payload:
-            payload = payload[DATA]
+        if isinstance(payload, dict) and is_structured_cloudevent(payload):
+            payload = payload["data"]
         return Response(orjson.dumps(await self._model.predict(payload)), media_type=JSON.decode())
 
 
