@@ -130,14 +130,19 @@ def radio_quality(
     over = OverSessions(
         moments.sessions, Resampling(chosen.bootstrap_samples, chosen.confidence, settings.seed)
     )
-    figures: dict[str, float] = {"radio_sessions": int(moments.sessions[-1]) + 1, "radio_moments": len(moments)}
+    figures: dict[str, float] = {
+        "radio_sessions": int(moments.sessions[-1]) + 1,
+        "radio_moments": len(moments),
+    }
     ranks = {}
     for name, recommender in recommenders.items():
         ranking = before_policy(recommender, Translation(moments.dataset, recommender.dataset), Surface.RADIO)
         ranks[name] = reciprocal_ranks(ranking, moments, NEXT_TRACKS_AT)
         figures[f"{name}_radio_mrr"] = round(float(ranks[name].mean()), 5)
         if name != FIRST:
-            for edge, value in zip(("mean", "low", "high"), over.mean(ranks[name] - ranks[FIRST]), strict=True):
+            for edge, value in zip(
+                ("mean", "low", "high"), over.mean(ranks[name] - ranks[FIRST]), strict=True
+            ):
                 figures[f"{name}_minus_{FIRST}_radio_mrr_{edge}"] = round(value, 5)
     return figures
 

@@ -69,8 +69,12 @@ def run(options: Options) -> Result:
             publish(opened(server.url, workspace), known, users)
             told.measure("radio", partial(_radio, service, asks, seconds))
             for store in ("", server.url):
-                told.measure("stored playlists", partial(_stored, workspace, service.rpc, store, users, seconds))
-            told.measure("Redis stops", partial(_redis_killed, workspace, service.rpc, server, users, seconds))
+                told.measure(
+                    "stored playlists", partial(_stored, workspace, service.rpc, store, users, seconds)
+                )
+            told.measure(
+                "Redis stops", partial(_redis_killed, workspace, service.rpc, server, users, seconds)
+            )
             url = f"{service.url}{PREDICT}"
             told.measure("hot swap", partial(_swapped, workspace, url, asks, told.figures, seconds))
     return Result(told.figures, _bars(told.figures), [_NOTE])

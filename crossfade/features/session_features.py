@@ -171,7 +171,9 @@ def _of_histories(marks: _Marks, artists: _Named, tracks: _Named) -> Columns:
     """Return what kind of session, and of listener, this is, [n, 1]."""
     n, listens, all_listens = len(marks.queries), marks.listens, marks.counts(marks.wanted)
     session_artists = artists.distinct(artists.total(marks.running), n)
-    session_artists = session_artists + (marks.counts(marks.running & ~artists.known) > 0)  # all unknown ones are one
+    session_artists = session_artists + (
+        marks.counts(marks.running & ~artists.known) > 0
+    )  # all unknown ones are one
     session_tracks = tracks.distinct(tracks.total(marks.running), n)
     columns = {
         "session_listens_log": np.log1p(listens),
@@ -200,7 +202,9 @@ def _of_artists(marks: _Marks, artists: _Named, catalogue: Catalogue) -> Floats:
     """Return how each artist of a history stands to what was just played, [p, 5] in the order of `OF_ARTISTS`."""
     queries, owners = marks.queries, artists.owners
     last = marks.of_last(catalogue.artist_rows)
-    is_last = artists.pairs.keys == owners * artists.pairs.width + last[owners]  # an unknown last one is nobody's key
+    is_last = (
+        artists.pairs.keys == owners * artists.pairs.width + last[owners]
+    )  # an unknown last one is nobody's key
     columns = (
         artists.total(marks.running).astype(np.float32) / np.maximum(marks.listens, 1)[owners],
         is_last,

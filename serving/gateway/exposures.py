@@ -19,7 +19,9 @@ from crossfade.schema.tables import EventType
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 500  # slates between two flushes
-GATHER_SECONDS: Final = 0.02  # after the first of them: to wake up and open a file for each alone costs as much as answering
+GATHER_SECONDS: Final = (
+    0.02  # after the first of them: to wake up and open a file for each alone costs as much as answering
+)
 IDLE_SECONDS: Final = 1.0
 
 

@@ -25,7 +25,12 @@ def test_a_workspace_of_its_own_with_requests_and_another_bundle(planted_world: 
     heard = known.dataset.queries(known.user_rows(["u00"]), known.as_of).track_rows[-SESSION:]
     assert list(asks[0].session) == known.catalogue.tracks.names(heard)
     (request,) = json.loads(bodies(asks)[1])["instances"]
-    assert request == {"surface": "radio", "user_id": "u01", "session": list(asks[1].session), "k": NEXT_TRACKS}
+    assert request == {
+        "surface": "radio",
+        "user_id": "u01",
+        "session": list(asks[1].session),
+        "k": NEXT_TRACKS,
+    }
     another = Recommender.load(ours.bundles / renamed_copy(ours))
     assert another.digest != known.digest
     tracks = [
