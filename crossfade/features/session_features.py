@@ -1,7 +1,5 @@
 """Where a candidate stands to the running session, and when it was played before: what the next track depends on."""
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -9,15 +7,13 @@ import numpy.typing as npt
 
 from crossfade.features.affinities import Columns, products
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.history_marks import Marks, Named
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Queries
 from crossfade.features.lookups import of_pairs
-from crossfade.features.pairs import Pairs
-from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.ids import Rows
 
-Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
 
-NEVER: Final = np.iinfo(np.int64).min
 OF_ARTISTS: Final = (
     "session_artist_share",
     "artist_is_last",
@@ -54,9 +50,9 @@ def session_features(
     Returns:
         Feature -> [n, c] or [n, 1]: 0 for what was not played, NaN for times of it and for shares of nothing.
     """
-    marks = _Marks(queries)
-    artists = _Named.of(queries, catalogue.artist_rows[queries.track_rows], len(catalogue.artists))
-    tracks = _Named.of(queries, queries.track_rows, len(catalogue))
+    marks = Marks(queries)
+    artists = Named.of(queries, catalogue.artist_rows[queries.track_rows], len(catalogue.artists))
+    tracks = Named.of(queries, queries.track_rows, len(catalogue))
     of_artists = of_pairs(
         artists.pairs, _of_artists(marks, artists, catalogue), MISSING_ARTIST, catalogue.artist_rows[rows]
     )
@@ -70,104 +66,7 @@ def session_features(
     }
 
 
-@dataclass(frozen=True)
-class _Marks:
-    """What m entries of n histories are to the running session."""
-
-    queries: Queries
-
-    @cached_property
-    def wanted(self) -> Bools:
-        """[m] positive entries."""
-        return np.asarray(self.queries.strengths > 0)
-
-    @cached_property
-    def in_session(self) -> Bools:
-        """[m] entries of the session."""
-        return self.queries.in_last_session
-
-    @cached_property
-    def running(self) -> Bools:
-        """[m] positive entries of the session."""
-        return self.wanted & self.in_session
-
-    @cached_property
-    def listens(self) -> Int64s:
-        """[n] positive entries of the session."""
-        return self.counts(self.running)
-
-    @cached_property
-    def last_places(self) -> Int64s:
-        """[n] the last positive entry of the session, -1 without one."""
-        places, last = np.flatnonzero(self.running), np.full(len(self.queries), NO_ROW, np.int64)
-        last[self.queries.owners[places]] = places  # of several the last one stays
-        return last
-
-    @cached_property
-    def last_tracks(self) -> Rows:
-        """[n] int32 the last track that was wanted in the session, -1 without one."""
-        return self._where_last(self.queries.track_rows)
-
-    def of_last(self, of_tracks: Rows) -> Rows:
-        """Return what the last wanted tracks have [n], by a column over all tracks; -1 without."""
-        return self._where_last(of_tracks[self.queries.track_rows])
-
-    def counts(self, mask: Bools) -> Int64s:
-        """Count entries of a mask [m] by query, [n]."""
-        total = self._running_total(mask)
-        return np.asarray(total[self.queries.offsets[1:]] - total[self.queries.offsets[:-1]])
-
-    def since(self, mask: Bools) -> Int64s:
-        """Return how many entries of a mask [m] come after each entry in its query, [m]."""
-        total = self._running_total(mask)
-        return np.asarray(total[self.queries.offsets[1:]][self.queries.owners] - total[1:])
-
-    def _running_total(self, mask: Bools) -> Int64s:
-        return np.concatenate([[0], np.cumsum(mask)])
-
-    def _where_last(self, column: Rows) -> Rows:
-        if not len(column):
-            return np.full(len(self.queries), NO_ROW, np.int32)
-        return np.where(self.last_places >= 0, column[self.last_places], NO_ROW).astype(np.int32)
-
-
-@dataclass(frozen=True)
-class _Named:
-    """The pairs of queries and what their entries are by (artists, or the tracks themselves).
-
-    Args:
-        pairs: p pairs.
-        owners: [p] int64 query of each.
-        known: [m] entries that are in a pair.
-    """
-
-    pairs: Pairs
-    owners: Int64s
-    known: Bools
-
-    @classmethod
-    def of(cls, queries: Queries, columns: Rows, width: int) -> "_Named":
-        known = columns >= 0
-        pairs = Pairs.of(queries.owners[known], columns[known], width)
-        return cls(pairs, pairs.owners, known)
-
-    def total(self, values: npt.NDArray[np.floating | np.bool_]) -> Doubles:
-        """Sum values [m], or count true ones, by pair: [p]."""
-        return self.pairs.total(values[self.known])
-
-    def least(self, values: Int64s, mask: Bools) -> Doubles:
-        """Return the least of values [m] of a mask [m] by pair, [p]; NaN where a pair has none."""
-        kept = mask[self.known]
-        least = np.full(len(self.owners), NEVER)
-        np.maximum.at(least, self.pairs.members[kept], -values[self.known][kept])
-        return np.where(least == NEVER, np.nan, -least.astype(np.float64))
-
-    def distinct(self, totals: Doubles, num_queries: int) -> Int64s:
-        """Count pairs with a total [p] above 0 by query, [n]."""
-        return np.bincount(self.owners[totals > 0], minlength=num_queries)
-
-
-def _of_histories(marks: _Marks, artists: _Named, tracks: _Named) -> Columns:
+def _of_histories(marks: Marks, artists: Named, tracks: Named) -> Columns:
     """Return what kind of session, and of listener, this is, [n, 1]."""
     n, listens, all_listens = len(marks.queries), marks.listens, marks.counts(marks.wanted)
     session_artists = artists.distinct(artists.total(marks.running), n)
@@ -190,7 +89,7 @@ def _share(parts: Int64s, wholes: Int64s) -> Doubles:
     return np.where(wholes > 0, parts / np.maximum(wholes, 1), np.nan)
 
 
-def _skip_streak(marks: _Marks) -> Int64s:
+def _skip_streak(marks: Marks) -> Int64s:
     """Return how many entries at the end of each session were skipped early, [n]."""
     owners, kept = marks.queries.owners, marks.in_session & (marks.queries.strengths >= 0)
     streaks = marks.counts(marks.in_session)
@@ -198,7 +97,7 @@ def _skip_streak(marks: _Marks) -> Int64s:
     return streaks
 
 
-def _of_artists(marks: _Marks, artists: _Named, catalogue: Catalogue) -> Floats:
+def _of_artists(marks: Marks, artists: Named, catalogue: Catalogue) -> Floats:
     """Return how each artist of a history stands to what was just played, [p, 5] in the order of `OF_ARTISTS`."""
     queries, owners = marks.queries, artists.owners
     last = marks.of_last(catalogue.artist_rows)
@@ -215,7 +114,7 @@ def _of_artists(marks: _Marks, artists: _Named, catalogue: Catalogue) -> Floats:
     return np.stack(columns, axis=1, dtype=np.float32, casting="unsafe")
 
 
-def _run(marks: _Marks, artists: Rows, last: Rows) -> Int64s:
+def _run(marks: Marks, artists: Rows, last: Rows) -> Int64s:
     """Return how many tracks at the end of each session are of one artist, [n]."""
     owners, runs = marks.queries.owners, marks.listens.copy()
     other = marks.running & (artists != last[owners])
@@ -223,7 +122,7 @@ def _run(marks: _Marks, artists: Rows, last: Rows) -> Int64s:
     return runs
 
 
-def _of_tracks(marks: _Marks, tracks: _Named, *, has_time: bool) -> Floats:
+def _of_tracks(marks: Marks, tracks: Named, *, has_time: bool) -> Floats:
     """Return what the query did with each track of its history, [p, 5] in the order of `OF_TRACKS`."""
     queries, owners = marks.queries, tracks.owners
     seconds = queries.as_of[owners] - tracks.pairs.latest(queries.seconds)
