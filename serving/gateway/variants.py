@@ -88,9 +88,6 @@ class Variants:
 
         Args:
             experiments: At most one a surface.
-
-        Raises:
-            InputError: An address is none of gRPC's; then nothing changes.
         """
         urls = {made.service for each in experiments for made in each.spec.variants[1:] if made.service}
         services = {
