@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 import pydantic
 from pydantic import Field
 
@@ -268,6 +268,14 @@ def _seeds(asks: Sequence[Ask], dataset: Dataset) -> Rows:
     return rows
 
 
+def _durations_ms(rows: Rows, dataset: Dataset) -> npt.NDArray[np.float64]:
+    """Return the durations of tracks [m], NaN where the track (-1) or its duration is unknown."""
+    if not len(dataset.catalogue):
+        return np.full(len(rows), np.nan)
+    durations = dataset.catalogue.durations_ms[rows]
+    return np.where((rows >= 0) & (durations >= 0), durations, np.nan)
+
+
 def _sessions(asks: Sequence[Ask], dataset: Dataset, seeds: Rows, lake: LakeSettings) -> tuple[Sessions, int]:
     """Return each request's session with its seed last, and how many of its tracks are unknown."""
     played = [
@@ -279,8 +287,7 @@ def _sessions(asks: Sequence[Ask], dataset: Dataset, seeds: Rows, lake: LakeSett
     rows = dataset.catalogue.tracks.rows([track.track_id for track in flat])
     shares = np.array([np.nan if track.played_share is None else track.played_share for track in flat], float)
     known = rows >= 0
-    durations = dataset.catalogue.table.column(c.DURATION_MS).take(pa.array(rows, mask=~known))
-    strengths = listen_strengths(shares, durations.cast(pa.float64()).to_numpy(), lake)
+    strengths = listen_strengths(shares, _durations_ms(rows, dataset), lake)
     seeded = np.flatnonzero(seeds >= 0)
     owners = np.concatenate([owners[known], seeded])
     order = np.argsort(owners, kind="stable")
