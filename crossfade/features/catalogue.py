@@ -111,7 +111,7 @@ class Catalogue:
     def durations_ms(self) -> Rows:
         """[num_tracks] int32 milliseconds, -1 unknown."""
         durations = pc.fill_null(self.table.column(c.DURATION_MS), NO_ROW).to_numpy()
-        return np.clip(durations, NO_ROW, np.iinfo(np.int32).max).astype(np.int32)
+        return np.asarray(np.clip(durations, NO_ROW, np.iinfo(np.int32).max), np.int32)
 
     @cached_property
     def states(self) -> Rows:
