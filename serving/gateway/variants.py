@@ -75,7 +75,7 @@ class Variants:
     ) -> None:
         self.control = Online(url, settings, recorder)
         self._settings, self._recorder = settings, recorder
-        self._running: dict[Surface, tuple[Participation, Mapping[str, Online]]] = {}
+        self._running: Mapping[Surface, tuple[Participation, Mapping[str, Online]]] = {}
         self._services: dict[str, Online] = {}
         self._retired: list[tuple[float, Online]] = []
         self.run(experiments)
