@@ -247,7 +247,7 @@ def read_experiment(path: Path) -> Experiment:
     """
     try:
         told: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {error}") from error
     try:
         return Experiment.model_validate(told)

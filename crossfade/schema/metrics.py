@@ -98,6 +98,13 @@ EXPOSURES_DROPPED: Final = Metric(
     Kind.COUNTER,
     "Exposures that were lost since writing could not keep up or failed.",
 )
+EXPERIMENT_CHANGES: Final = Metric(
+    "crossfade_experiment_changes_total",
+    Kind.COUNTER,
+    "Changes of the experiments' manifests, by what the gateway did: took them up, or refused them and went on as before.",
+    ("result",),
+    values=(("taken", "refused"),),
+)
 
 # What is read from workspace and lake at each scrape (monitoring/exporter).
 PARTS: Final = ("lake", "validation", "drift", "champion", "generations", "batches")
@@ -254,6 +261,7 @@ SERVING_METRICS: Final = (
     HEDGES,
     EXPOSURES,
     EXPOSURES_DROPPED,
+    EXPERIMENT_CHANGES,
 )
 STATE_METRICS: Final = (
     UNREADABLE,

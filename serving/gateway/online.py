@@ -49,7 +49,6 @@ class Online:
     def __init__(self, url: str, settings: ServingSettings, recorder: Recorder = NOBODY) -> None:
         if not url.startswith(SCHEME):
             raise InputError(f"{url!r} is no address of a recommender; it must be grpc://HOST:PORT.")
-        self.url = url
         self._target = url.removeprefix(SCHEME)
         self._hedge_seconds, self._recorder = settings.hedge_ms / 1000, recorder
         self._breaker, self._hedges = Breaker(settings.retry_ms), HedgeBudget(settings.hedge_share)

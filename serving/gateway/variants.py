@@ -1,8 +1,6 @@
 """Which service answers whom: the experiments that the gateway runs."""
 
-import asyncio
-import contextlib
-import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +9,12 @@ from crossfade.experiments.assignment import CONTROL
 from crossfade.experiments.participation import Participation, read_experiments
 from crossfade.experiments.spec import Experiment
 from crossfade.schema import columns as c
-from crossfade.schema.errors import CrossfadeError, InputError
+from crossfade.schema.errors import InputError
 from crossfade.schema.metrics import Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
 from crossfade.store.contract import variant_surface
-from serving.gateway.online import NOBODY, Online
-
-logger = logging.getLogger(__name__)
-
-Running = dict[Surface, tuple[Participation, Mapping[str, Online]]]
+from serving.gateway.online import NOBODY, REASON_SECONDS, Online
 
 
 def served_experiments(path: Path) -> list[Experiment]:
@@ -70,7 +64,6 @@ class Variants:
         experiments: At most one a surface.
         settings: As in `Online`.
         recorder: As in `Online`.
-        path: Where `follow` looks for other manifests; None keeps these for good.
     """
 
     def __init__(
@@ -79,54 +72,37 @@ class Variants:
         experiments: Sequence[Experiment],
         settings: ServingSettings,
         recorder: Recorder = NOBODY,
-        *,
-        path: Path | None = None,
     ) -> None:
         self.control = Online(url, settings, recorder)
-        self._made_for, self._path = (settings, recorder), path
-        self._retired: list[Online] = []
-        self._state = _state(path)
-        self._running = self._of(experiments, {})
+        self._settings, self._recorder = settings, recorder
+        self._running: Mapping[Surface, tuple[Participation, Mapping[str, Online]]] = {}
+        self._services: dict[str, Online] = {}
+        self._retired: list[tuple[float, Online]] = []
+        self.run(experiments)
 
-    def _of(self, experiments: Sequence[Experiment], known: Mapping[str, Online]) -> Running:
-        """Return who takes part in what, with a connection for each address; those that are known stay."""
-        return {
+    def run(self, experiments: Sequence[Experiment]) -> None:
+        """Let these experiments, and no others, decide from the next request on; requests in flight end as they began.
+
+        A service whose address stays keeps its connections; one that nobody needs any more is closed later
+        (`close_retired`), since requests in flight may still ask it.
+
+        Args:
+            experiments: At most one a surface.
+        """
+        urls = {made.service for each in experiments for made in each.spec.variants[1:] if made.service}
+        services = {
+            url: self._services.get(url) or Online(url, self._settings, self._recorder) for url in urls
+        }
+        running = {
             each.spec.surface: (
                 Participation(each),
-                {
-                    made.name: known.get(made.service) or Online(made.service, *self._made_for)
-                    for made in each.spec.variants[1:]
-                    if made.service is not None
-                },
+                {made.name: services[made.service] for made in each.spec.variants[1:] if made.service},
             )
             for each in experiments
         }
-
-    async def follow(self, every_seconds: float) -> None:
-        """Take up manifests that change while requests go on; those that make no sense are told of once, and the old stay."""
-        while self._path is not None:
-            await asyncio.sleep(every_seconds)
-            while self._retired:  # since the last look, and so no request waits for them any more
-                await self._retired.pop().close()
-            state = await asyncio.to_thread(_state, self._path)
-            if state != self._state:
-                self._state = state
-                await self._take_up(self._path)
-
-    async def _take_up(self, path: Path) -> None:
-        try:
-            experiments = await asyncio.to_thread(served_experiments, path)
-        except CrossfadeError as error:
-            logger.error("The experiments stay as they are: %s", error)
-            return
-        before = {
-            online.url: online for _, services in self._running.values() for online in services.values()
-        }
-        self._running = self._of(experiments, before)
-        kept = {online.url for _, services in self._running.values() for online in services.values()}
-        self._retired += [online for url, online in before.items() if url not in kept]
-        told = ", ".join(f"{each.metadata.name} (step {each.status.step})" for each in experiments)
-        logger.warning("Experiments that run now: %s.", told or "none")
+        now = time.monotonic()
+        self._retired += [(now, online) for url, online in self._services.items() if url not in services]
+        self._services, self._running = services, running
 
     def of(self, surface: Surface, user: str | None, country: str | None = None) -> Assigned:
         """Return who answers; nobody's requests (no user id) are in no experiment."""
@@ -149,21 +125,15 @@ class Variants:
         }
         return {"recommender": self.control.is_well, **treatments}
 
-    async def close(self) -> None:
-        """Close all connections."""
-        running = (online for _, found in self._running.values() for online in found.values())
-        for online in (self.control, *self._retired, *running):
+    async def close_retired(self) -> None:
+        """Close services that no experiment needs, once no request can be in flight to them."""
+        oldest = time.monotonic() - REASON_SECONDS
+        gone = [online for since, online in self._retired if since < oldest]
+        self._retired = [(since, online) for since, online in self._retired if since >= oldest]
+        for online in gone:
             await online.close()
 
-
-def _state(path: Path | None) -> tuple[tuple[str, int, int], ...]:
-    """Return name, size and time of each manifest, by which a change is found."""
-    if path is None or not path.exists():
-        return ()
-    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
-    found = []
-    for file in files:
-        with contextlib.suppress(FileNotFoundError):  # it was removed since it was listed
-            about = file.stat()
-            found.append((file.name, about.st_size, about.st_mtime_ns))
-    return tuple(found)
+    async def close(self) -> None:
+        """Close all connections."""
+        for online in (self.control, *self._services.values(), *(online for _, online in self._retired)):
+            await online.close()

@@ -1,9 +1,7 @@
 """Users get their variant's own service, whatever happens to the others; what makes no sense is refused."""
 
-import asyncio
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -192,42 +190,3 @@ def test_an_address_that_is_not_grpc_s_is_refused() -> None:
         InputError, match=r"'http://a:1' is no address of a recommender; it must be grpc://HOST:PORT"
     ):
         Variants("http://a:1", [], chosen())
-
-
-def test_a_running_gateway_takes_up_manifests_that_change(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def write(name: str, found: Experiment) -> None:
-        told = found.model_dump(mode="json", by_alias=True, exclude_none=True)
-        (tmp_path / "new").write_text(yaml.safe_dump(told), "utf-8")
-        (tmp_path / "new").rename(tmp_path / name)
-
-    async def until(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0.005)
-
-    async def lives() -> None:
-        variants = Variants(NOWHERE, [], chosen(), path=tmp_path)
-        following = asyncio.create_task(variants.follow(0.005))
-        of = lambda: variants.of(Surface.RADIO, TREATED[0]).told.get("variant")  # noqa: E731
-        assert of() is None
-        write("louder.yaml", experiment("grpc://127.0.0.1:9"))
-        await until(lambda: of() == "b")
-        online = variants.of(Surface.RADIO, TREATED[0]).online
-        (tmp_path / "odd.yaml").write_text("kind: Other", "utf-8")
-        await until(lambda: "The experiments stay as they are" in caplog.text)
-        assert of() == "b"
-        (tmp_path / "odd.yaml").unlink()
-        write("louder.yaml", experiment("grpc://127.0.0.1:9", holdout=0.01))
-        await until(lambda: variants._running[Surface.RADIO][0].experiment.spec.holdout == 0.01)
-        assert variants.of(Surface.RADIO, TREATED[0]).online is online  # its connection stays
-        (tmp_path / "louder.yaml").unlink()
-        await until(lambda: of() is None)
-        assert variants.well == {"recommender": True}
-        following.cancel()
-        await variants.close()
-
-    asyncio.run(lives())
-    assert caplog.text.count("odd.yaml is not an Experiment") == 1
-    assert "Experiments that run now: none." in caplog.text
