@@ -15,7 +15,7 @@ from crossfade.experiments.spec import ExperimentSpec, Guardrail, Metric
 from crossfade.experiments.statistics import sample_ratio
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.guardrails import Verdict, verdict
-from crossfade.experiments.statistics.moments import Moments
+from crossfade.experiments.statistics.moments import Doubles, Moments
 from crossfade.experiments.statistics.sequential import always_valid
 
 
@@ -137,6 +137,27 @@ def effect(spec: ExperimentSpec, seen: Observations, metric: Metric, treatment: 
     return Told(float(found.estimate), float(low), float(high))
 
 
+def strain(spec: ExperimentSpec, seen: Observations, guardrail: Guardrail, treatment: str) -> float:
+    """Return how much of a guardrail's margin a treatment has surely lost: above 1 it is harmed, 0 where nothing is sure."""
+    told = effect(spec, seen, guardrail, treatment)
+    best = told.high if guardrail.higher_is_better else -told.low
+    return -best / guardrail.margin if best < 0 and _enough(spec, seen, treatment) else 0.0
+
+
+def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
+    """Return the p-value that users were assigned as the running step allocates them; 1 where there is nobody."""
+    return float(sample_ratio.p_value(_counts(spec, seen), _allocation(spec, seen)))
+
+
+def _allocation(spec: ExperimentSpec, seen: Observations) -> Doubles:
+    shares = spec.ramp[seen.step].shares
+    return np.array([1 - sum(shares.values()) - spec.holdout, *(shares[name] for name in spec.treatments)])
+
+
+def _counts(spec: ExperimentSpec, seen: Observations) -> sample_ratio.Int64s:
+    return np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
+
+
 def _harmed(spec: ExperimentSpec, seen: Observations) -> list[str]:
     return [
         f"Guardrail {_sentence(guardrail, name, told)}, worse than its margin of {guardrail.margin:.1%}."
@@ -168,12 +189,8 @@ def _enough(spec: ExperimentSpec, seen: Observations, treatment: str) -> bool:
 
 def _unsound(spec: ExperimentSpec, seen: Observations) -> str | None:
     """Return why nothing can be concluded, None where it can."""
-    shares = spec.ramp[seen.step].shares
-    allocation = np.array(
-        [1 - sum(shares.values()) - spec.holdout, *(shares[name] for name in spec.treatments)]
-    )
-    counts = np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
-    chance = float(sample_ratio.p_value(counts, allocation))
+    allocation, counts = _allocation(spec, seen), _counts(spec, seen)
+    chance = sample_ratio_p_value(spec, seen)
     if chance < spec.stop.sample_ratio_alpha:
         return (
             f"The variants have {counts.tolist()} users where {np.round(allocation / allocation.sum(), 4).tolist()} of them were "

@@ -49,7 +49,10 @@ from monitoring.exporter.state import State
 from monitoring.receiver.app import app_of
 from monitoring.receiver.ledger import JOURNAL, Ledger
 from monitoring.receiver.worker import Worker
+from tests.experiments.rollouts import HOLD, Place
+from tests.experiments.test_decision import seen
 from tests.monitoring.drift import lakes
+from tests.monitoring.test_exporter_experiments import by
 
 SETTINGS = default_settings().receiver.model_copy(update={"recheck_seconds": 0.1})
 # Nothing was published or validated here, no weekly batch ran, and of the new champion drift was not looked for yet.
@@ -122,11 +125,15 @@ def test_drift_leads_to_a_new_champion_and_quiet(tmp_path: Path) -> None:
     assert drift.verdict is not None
     assert "genres" in {moved.measure for moved in drift.verdict.moved}
     old = found.workspace.champion_digest()
+    rollout = Place(tmp_path / "experiments")
+    for decided in (HOLD, by(seen())):
+        rollout.step(decided)
 
     def command(reason: str) -> list[str]:
         return [sys.executable, "-c", PROMOTE, str(found.workspace.path), str(found.lake.path), reason]
 
-    state, gateway = State(found.workspace, found.lake), Exposition(SERVING_METRICS)
+    state = State(found.workspace, found.lake, rollout=rollout.rollout.directory)
+    gateway = Exposition(SERVING_METRICS)
     with ExitStack() as parts:
         exporter_port = parts.enter_context(served(Fresh(state.exposition), HOST, 0))
         gateway_port = parts.enter_context(served(gateway, HOST, 0))

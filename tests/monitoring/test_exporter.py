@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,9 +20,12 @@ from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import default_settings
 from crossfade.store.plan import PLAN
+from crossfade.store.redis_store import RedisStore
 from monitoring.exporter.__main__ import main
 from monitoring.exporter.state import State, newest_event
 from tests.quality.lakes import NOW, good_tables, lake_of
+from tests.redis_server import running_redis
+from tests.store.slates import publish
 
 CHECKED = "2026-03-02T00:00:00+00:00"
 
@@ -115,6 +119,28 @@ def test_a_textfile_is_written_whole(state: State, tmp_path: Path) -> None:
     assert main(["--workspace", str(state.workspace.path), "--textfile", str(path)]) == 0
     assert "crossfade_index_recall_ratio 0.97\n" in path.read_text("utf-8")
     assert main(["--workspace", str(tmp_path / "none")]) == 2
+
+
+def test_generations_of_another_store_are_shown_and_one_that_is_away_hides_no_other_part(
+    state: State, tmp_path: Path
+) -> None:
+    page = tmp_path / "crossfade.prom"
+    users = 'crossfade_generation_users{surface="discover_weekly"}'
+    with running_redis(tmp_path) as server:
+        url = server.emptied()
+        publish(RedisStore(url), "g1")
+        places = ["--workspace", str(state.workspace.path), "--store", url, "--textfile", str(page)]
+        assert main(places) == 0
+        text = page.read_text("utf-8")
+        assert f"{users} 3.0\n" in text
+        (since,) = re.findall(
+            r'_generation_activated_timestamp_seconds\{surface="discover_weekly"\} (\S+)', text
+        )
+        assert float(since) == pytest.approx(time.time(), abs=60)
+    assert main(places) == 0
+    text = page.read_text("utf-8")
+    assert 'crossfade_exporter_unreadable_parts{part="generations"} 1.0\n' in text
+    assert "crossfade_index_recall_ratio 0.97\n" in text
 
 
 def test_a_scrape_sees_what_changed_since_the_last(state: State) -> None:
