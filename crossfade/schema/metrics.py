@@ -102,16 +102,15 @@ EXPOSURES_DROPPED: Final = Metric(
 # What is read from workspace and lake at each scrape (monitoring/exporter).
 PARTS: Final = ("lake", "validation", "drift", "champion", "generations", "batches", "experiments")
 SURFACES: Final = tuple(str(surface) for surface in Surface)
-UNREADABLE: Final = _gauge(
+UNREADABLE: Final = Metric(
     "crossfade_exporter_unreadable_parts",
+    Kind.GAUGE,
     "1 where a part of workspace or lake could not be read, so that its metrics are missing.",
     ("part",),
     values=(PARTS,),
 )
-NEWEST_EVENT: Final = Metric(
-    "crossfade_lake_newest_event_timestamp_seconds",
-    Kind.GAUGE,
-    "When the lake's newest event happened, since 1970.",
+NEWEST_EVENT: Final = _gauge(
+    "crossfade_lake_newest_event_timestamp_seconds", "When the lake's newest event happened, since 1970."
 )
 VALIDATED: Final = _gauge(
     "crossfade_validation_last_run_timestamp_seconds", "When the lake was last validated, since 1970."
