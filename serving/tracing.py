@@ -1,7 +1,7 @@
 """Traces across gateway, recommender and store, by OpenTelemetry; off unless `OTEL_TRACES_EXPORTER` names an exporter.
 
-All else is OpenTelemetry's own: `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`, `OTEL_BSP_*`, `OTEL_SDK_DISABLED` and
-those of the exporter mean what they always mean. Context comes in and goes on over HTTP headers and gRPC metadata. A span
+All else is OpenTelemetry's own: `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`, `OTEL_BSP_*`, `OTEL_SDK_DISABLED`
+and those of the exporter mean what they always mean. Context comes in and goes on over HTTP headers and gRPC metadata. A span
 names no listener.
 
 While tracing is off, a span is one shared object that does nothing, and no library is loaded.
