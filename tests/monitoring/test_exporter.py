@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,11 +31,13 @@ from tests.store.slates import publish
 CHECKED = "2026-03-02T00:00:00+00:00"
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> State:
-    lake = lake_of(tmp_path / "lake", good_tables())
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake and a workspace, made once; each test has a copy."""
+    home = tmp_path_factory.mktemp("planted")
+    lake = lake_of(home / "lake", good_tables())
     _write(lake.path / LAST_CHECK, {"checked_at": CHECKED, "failed": 0})
-    workspace = Workspace.create(tmp_path / "workspace")
+    workspace = Workspace.create(home / "workspace")
     about = {"metrics": {"index_recall": 0.97}, "parents": []}
     bundle = write_bundle(workspace.bundles, lambda _: None, about).name
     workspace.promote(bundle, reason="Planted.", run_id="r", evaluation={})
@@ -49,7 +52,14 @@ def state(tmp_path: Path) -> State:
     batch = workspace.weekly / "radio" / "g1"
     _write(batch / PLAN, {"generation": {"num_users": 1000}})
     _write(batch / "shard-00000-of-00002.json", {"num_users": 400, "short": {"few candidates": 40}})
-    return State(workspace, lake)
+    return home
+
+
+@pytest.fixture
+def state(planted: Path, tmp_path: Path) -> State:
+    for name in ("lake", "workspace"):
+        shutil.copytree(planted / name, tmp_path / name)
+    return State(Workspace.open(tmp_path / "workspace"), Lake.open(tmp_path / "lake"))
 
 
 def _write(path: Path, content: object) -> None:
@@ -107,8 +117,9 @@ def test_an_empty_workspace_shows_what_there_is(tmp_path: Path) -> None:
     assert 'crossfade_drift_threshold_ratio{measure="ndcg"}' in found
 
 
-def test_the_newest_event_is_known_without_reading_events(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path / "lake", good_tables())
+def test_the_newest_event_is_known_without_reading_events(state: State) -> None:
+    lake = state.lake
+    assert lake is not None
     assert newest_event(lake) == NOW
     lake.overwrite("silver", "events", lake.read("silver", "events").slice(0, 0))
     assert newest_event(lake) is None
