@@ -1,6 +1,5 @@
 """The exporter shows what is in workspace and lake, part by part, whatever is damaged."""
 
-import json
 import os
 import re
 import shutil
@@ -16,19 +15,17 @@ from pathlib import Path
 import pytest
 
 from crossfade.lake.lake import Lake
-from crossfade.quality.validate import LAST_CHECK, validate
+from crossfade.quality.validate import validate
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import default_settings
-from crossfade.store.plan import PLAN
 from crossfade.store.redis_store import RedisStore
 from monitoring.exporter.__main__ import main
 from monitoring.exporter.state import State, newest_event
+from tests.monitoring.planted import CHECKED, plant, write
 from tests.quality.lakes import NOW, good_tables, lake_of
 from tests.redis_server import running_redis
 from tests.store.slates import publish
-
-CHECKED = "2026-03-02T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +33,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a lake and a workspace, made once; each test has a copy."""
     home = tmp_path_factory.mktemp("planted")
     lake = lake_of(home / "lake", good_tables())
-    _write(lake.path / LAST_CHECK, {"checked_at": CHECKED, "failed": 0})
     workspace = Workspace.create(home / "workspace")
+    plant(lake, workspace)
     about = {"metrics": {"index_recall": 0.97}, "parents": []}
     bundle = write_bundle(workspace.bundles, lambda _: None, about).name
     workspace.promote(bundle, reason="Planted.", run_id="r", evaluation={})
@@ -48,10 +45,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "verdict": verdict,
         "ratios": {"genres": 1.5, "skips": 0.5},
     }
-    _write(workspace.drift / "drift.json", drift)
-    batch = workspace.weekly / "radio" / "g1"
-    _write(batch / PLAN, {"generation": {"num_users": 1000}})
-    _write(batch / "shard-00000-of-00002.json", {"num_users": 400, "short": {"few candidates": 40}})
+    write(workspace.drift / "drift.json", drift)
     return home
 
 
@@ -60,11 +54,6 @@ def state(planted: Path, tmp_path: Path) -> State:
     for name in ("lake", "workspace"):
         shutil.copytree(planted / name, tmp_path / name)
     return State(Workspace.open(tmp_path / "workspace"), Lake.open(tmp_path / "lake"))
-
-
-def _write(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), "utf-8")
 
 
 def shown(state: State) -> dict[str, float]:
