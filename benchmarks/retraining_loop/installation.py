@@ -100,7 +100,7 @@ def installed(folder: Path, spec: TwinSpec) -> Installation:
     """Train a champion on the first weeks, import the later ones with drift, and look for it."""
     made = Installation(folder, spec)
     twin = simulate(spec)
-    known = days_of(twin.events) < KNOWN_DAYS
+    known = pc.less(days_of(twin.events), KNOWN_DAYS)
     made.imported("catalogue", twin.tracks)
     made.imported("events", twin.events.filter(known))
     made.crossfade("run", "training")
