@@ -138,7 +138,8 @@ def _rows(series: Series, weekdays: npt.NDArray[np.int64], num_reference: int) -
     mean = squared[is_pair].mean() if is_pair.any() else 0.0
     if not mean:
         return np.empty((0, NUM_PARTS + 1))
-    chance = np.broadcast_to(1 / _sizes(series, num_reference)[:num_reference, None] + 1, squared.shape)
+    inverse = 1 / _sizes(series, num_reference)[:num_reference]
+    chance = inverse[:, None] + inverse.reshape(num_weeks, WEEK_DAYS).mean(axis=1)
     parts = [np.full(is_pair.sum(), 2.0), chance[is_pair], between[is_pair], squared[is_pair] / mean]
     return np.column_stack(parts)
 
