@@ -6,6 +6,9 @@ DATA ?= ../shared/data/thirtymusic
 # Debian packages of the integration tests; without them those tests say what they skip.
 SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
 
+# Where a shell forbids bytecode, every process that a test starts would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install system demo demo-real test check format bench clean
 

@@ -11,7 +11,7 @@ from crossfade.schema.metrics import Unrecorded
 from serving import tracing
 from serving.asgi import Guard, Message, Receive, Scope, Send, respond
 
-REQUESTS: Final = 20_000
+REQUESTS: Final = 5_000
 REPEATS: Final = 7
 MICROSECONDS: Final = 1e6
 MOST_OFF: Final = 5.0  # microseconds; a hundredth of the 500 that a gateway takes for a request
