@@ -44,7 +44,6 @@ from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.plan import PLAN
 from crossfade.store.shards import FEW_CANDIDATES
 from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
-from monitoring.drift.report import FILE
 from monitoring.exporter.experiments import record_experiments
 
 
@@ -101,7 +100,7 @@ class State:
     def _drift(self, recorder: Recorder) -> None:
         for measure in (*OF_LISTENING, *OF_CHAMPION):
             recorder.record(DRIFT, 0, measure=measure.name)
-        path = self.workspace.drift / FILE
+        path = self.workspace.drift_figures
         if path.is_file():
             found = _read(path)
             recorder.record(DRIFT_CHECKED, _seconds(found["checked_at"]))
