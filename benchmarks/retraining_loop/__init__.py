@@ -89,7 +89,8 @@ def _made(folder: Path) -> Path:
 def _poison(found: Installation, poison: Poison) -> None:
     """Import poison after the look for drift, as it would come in between two looks."""
     events = pq.read_table(found.folder / "events.parquet")
-    found.imported("events", poison(events, np.random.default_rng(found.spec.seed)))
+    rows = poison(events, np.random.default_rng(found.spec.seed))
+    found.imported("events", rows, "--max-quarantined", "1")
 
 
 def _loop(found: Installation, storm: int = 0) -> Ended:

@@ -78,11 +78,11 @@ class Installation:
             )
         return found.output
 
-    def imported(self, source: str, table: pa.Table) -> None:
-        """Import a table."""
+    def imported(self, source: str, table: pa.Table, *options: str) -> None:
+        """Import a table, with more options of `crossfade import`."""
         path = self.folder / f"{source}.parquet"
         pq.write_table(table, path)
-        self.crossfade("import", source, str(path))
+        self.crossfade("import", source, str(path), *options)
 
     def copied(self, folder: Path) -> "Installation":
         """Return one of its own with the same content."""

@@ -118,7 +118,7 @@ def _sizes(series: Series, num_reference: int) -> Doubles:
     """Return [d] sizes of days over the usual one; of a volume, which is a size itself, they are all alike."""
     if series.measure.kind is Kind.VOLUME:
         return np.ones(len(series.counts))
-    return np.maximum(series.totals, 1) / max(series.totals[:num_reference].mean(), 1)
+    return np.asarray(np.maximum(series.totals, 1) / max(series.totals[:num_reference].mean(), 1))
 
 
 def _rows(series: Series, weekdays: npt.NDArray[np.int64], num_reference: int) -> Doubles:
