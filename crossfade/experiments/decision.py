@@ -141,6 +141,29 @@ def effect(spec: ExperimentSpec, seen: Observations, metric: Metric, treatment: 
     return Told(float(found.estimate), float(low), float(high))
 
 
+def strain(spec: ExperimentSpec, seen: Observations, guardrail: Guardrail, treatment: str) -> float:
+    """Return how much of a guardrail's margin a treatment has surely lost: above 1 it is harmed, 0 where nothing is sure."""
+    told = effect(spec, seen, guardrail, treatment)
+    best = told.high if guardrail.higher_is_better else -told.low
+    return -best / guardrail.margin if best < 0 and _enough(spec, seen, treatment) else 0.0
+
+
+def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
+    """Return the p-value, valid at all looks together, that users were assigned as the running step allocates them; 1 where
+    there is nobody.
+    """
+    counts, shares = _counts(spec, seen), allocated(spec, seen.step)
+    chances = [
+        float(sample_ratio.always_valid_p_value(counts[None], shares, prior_users=each)[-1])
+        for each in PRIORS
+    ]
+    return min(1.0, len(PRIORS) * min(chances))
+
+
+def _counts(spec: ExperimentSpec, seen: Observations) -> sample_ratio.Int64s:
+    return np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
+
+
 def _harmed(spec: ExperimentSpec, seen: Observations) -> list[str]:
     return [
         f"Guardrail {_sentence(guardrail, name, told)}, worse than its margin of {guardrail.margin:.1%}."
@@ -179,24 +202,14 @@ def allocated(spec: ExperimentSpec, step: int) -> Doubles:
 
 def is_mismatched(spec: ExperimentSpec, seen: Observations) -> bool:
     """Return whether users are surely split otherwise than allocated; valid at all looks together."""
-    return _mismatch(spec, seen) < spec.stop.sample_ratio_alpha
-
-
-def _mismatch(spec: ExperimentSpec, seen: Observations) -> float:
-    counts = np.array([[seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)]])
-    shares = allocated(spec, seen.step)
-    chances = [
-        float(sample_ratio.always_valid_p_value(counts, shares, prior_users=each)[-1]) for each in PRIORS
-    ]
-    return min(1.0, len(PRIORS) * min(chances))
+    return sample_ratio_p_value(spec, seen) < spec.stop.sample_ratio_alpha
 
 
 def _unsound(spec: ExperimentSpec, seen: Observations) -> str | None:
     """Return why nothing can be concluded, None where it can."""
-    allocation = allocated(spec, seen.step)
-    counts = np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
-    if is_mismatched(spec, seen):
-        chance = _mismatch(spec, seen)
+    allocation, counts = allocated(spec, seen.step), _counts(spec, seen)
+    chance = sample_ratio_p_value(spec, seen)
+    if chance < spec.stop.sample_ratio_alpha:
         return (
             f"The variants have {counts.tolist()} users where {np.round(allocation / allocation.sum(), 4).tolist()} of them were "
             f"allocated (p = {chance:.1e}): users of one side are missing, so no metric can be trusted. Find out where they go."

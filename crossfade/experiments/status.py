@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from crossfade.experiments.assignment import CONTROL
-from crossfade.experiments.decision import Observations, decide, effect
+from crossfade.experiments.decision import Observations, decide, effect, sample_ratio_p_value, strain
 from crossfade.experiments.spec import Experiment, ExperimentSpec
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.multiple import adjusted_p_values
@@ -14,7 +14,7 @@ from crossfade.experiments.statistics.sequential import always_valid_p_values
 
 
 def status(experiment: Experiment, seen: Observations, of_several: int) -> dict[str, Any]:
-    """Return users, effects and the decision; all numbers are finite or None.
+    """Return users, effects, how far guardrails are strained, and the decision; all numbers are finite or None.
 
     Args:
         experiment: The manifest.
@@ -33,11 +33,20 @@ def status(experiment: Experiment, seen: Observations, of_several: int) -> dict[
             effects.setdefault(metric.name, {})[name] = {
                 key: value if math.isfinite(value) else None for key, value in found.items()
             }
+    strains = {
+        guardrail.name: {name: strain(spec, seen, guardrail, name) for name in spec.treatments}
+        for guardrail in spec.guardrails
+    }
     return {
         "experiment": experiment.metadata.name,
         "users": dict(seen.users),
         "of_several_variants": of_several,
         "effects": effects,
+        "strains": strains,
+        "sample_ratio": {
+            "p_value": sample_ratio_p_value(spec, seen),
+            "alpha": spec.stop.sample_ratio_alpha,
+        },
         "action": str(decision.action),
         "treatment": decision.treatment,
         "reasons": list(decision.reasons),

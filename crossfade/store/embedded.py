@@ -143,6 +143,11 @@ class EmbeddedStore:
         history = self._history(surface)
         return history[-1] if history else None
 
+    def live_since(self, surface: str) -> float | None:
+        """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""
+        current = self._home(surface) / CURRENT
+        return current.stat().st_mtime if current.is_file() else None
+
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
         return [read_about(path) for path in self._whole(surface)]
@@ -203,7 +208,9 @@ class EmbeddedStore:
             history = self._history(surface)
             kept = set(list(dict.fromkeys(reversed(history)))[: max(keep, 1)])
             if len(history) != len(remaining := [name for name in history if name in kept]):
+                switched = (self._home(surface) / CURRENT).stat()
                 self._write_history(surface, remaining)
+                os.utime(self._home(surface) / CURRENT, ns=(switched.st_atime_ns, switched.st_mtime_ns))
             removed = [path for path in self._whole(surface) if path.name not in kept]
             for path in removed:
                 remove_directory(path)

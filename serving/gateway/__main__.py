@@ -17,6 +17,7 @@ from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
+from serving import tracing
 from serving.collecting import settle
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
@@ -114,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     try:
         settings = load_settings(chosen.settings, chosen.set).serving
+        tracing.begin("crossfade-gateway")
         require_free(chosen.host, chosen.port)
         app = app_of(parts_of(chosen, settings), settings)
         settle()
