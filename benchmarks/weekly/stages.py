@@ -16,7 +16,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
-from crossfade.retrieval.merging import merged
+from crossfade.retrieval.merging import first_cut, merged
 from crossfade.retrieval.sources import best_allowed
 from crossfade.schema.tables import Surface
 from crossfade.store.listeners import listeners
@@ -83,6 +83,7 @@ def _stages(block: Block, folder: Path) -> Stages:
         "read": block.read,
         **asked,
         "merge": partial(merged, rankings, settings.candidates),
+        "cut": partial(first_cut, merged(rankings, settings.candidates), settings.ranked),
         "features": partial(_features, recommender, requests, ranked),
         "rank": partial(recommender.ranker_of(SURFACE).predict, ranked.features),
         "rerank": partial(recommender.rerank, requests, ranked),

@@ -33,6 +33,7 @@ from crossfade.reranking.exploration import explore, genre_rates
 from crossfade.reranking.flow import FlowColumns, in_flow
 from crossfade.reranking.known_artists import known_first
 from crossfade.reranking.rerank import GenreProfiles, TrackColumns, best_first, rerank
+from crossfade.retrieval.merging import first_cut
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
@@ -232,6 +233,7 @@ class Recommender:
         candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
         if muted.any():
             candidates = without_source(candidates, muted, task.sources.index(c.POPULAR))
+        candidates = first_cut(candidates, self.settings.sources.ranked)
         return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
 
     def score(
@@ -254,7 +256,8 @@ class Recommender:
             scores = np.where(filled, ranker.predict(features), np.float32(-np.inf))
         else:
             scores = np.full(filled.shape, -np.inf, np.float32)
-            scores[filled] = ranker.predict(features[filled])
+            by_feature = np.moveaxis(features, -1, 0).reshape(features.shape[-1], -1)
+            scores[filled] = ranker.predict(by_feature[:, filled.ravel()].T)
         return Ranked(candidates, features, scores)
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:

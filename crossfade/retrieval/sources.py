@@ -12,7 +12,7 @@ from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
-from crossfade.retrieval.contract import Extendable, Ranking, Retriever, Telling, retriever_class
+from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
 from crossfade.retrieval.merging import first_allowed, merged
 from crossfade.retrieval.releases import Releases
 from crossfade.schema import columns as c
@@ -136,23 +136,6 @@ class Sources:
             for name in names
         ]
         return merged(rankings, settings.candidates)
-
-    def said(self, queries: Queries, rows: Rows, names: Sequence[str]) -> Floats:
-        """Score given tracks by sources that tell of any track (`Telling`).
-
-        Args:
-            queries: n queries.
-            rows: [n, w] int32, no track twice in a query, -1 padded.
-            names: num_sources of them.
-
-        Returns:
-            [n, w, num_sources] float32, NaN where a source would never return the track, or was left out.
-        """
-        told = np.full((*rows.shape, len(names)), np.nan, np.float32)
-        for place, name in enumerate(names):
-            if name in self.retrievers:
-                told[..., place] = cast("Telling", self.retrievers[name]).said(queries, rows)
-        return told
 
     def _named(self, name: str) -> Retriever:
         return self._releases if name == c.RELEASES else self.retrievers[name]

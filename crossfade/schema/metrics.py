@@ -173,6 +173,12 @@ WEEKLY_DONE: Final = Metric(
     "Users of the newest weekly batch whose shard is finished.",
     ("surface",),
 )
+WEEKLY_FINISH: Final = Metric(
+    "crossfade_weekly_projected_finish_timestamp_seconds",
+    Kind.GAUGE,
+    "When the newest weekly batch was finished, or will be at its rate since its start, since 1970.",
+    ("surface",),
+)
 WEEKLY_SHORT: Final = Metric(
     "crossfade_weekly_short_ratio",
     Kind.GAUGE,
@@ -254,6 +260,7 @@ STATE_METRICS: Final = (
     WEEKLY_STARTED,
     WEEKLY_USERS,
     WEEKLY_DONE,
+    WEEKLY_FINISH,
     WEEKLY_SHORT,
 )
 RECEIVER_METRICS: Final = (

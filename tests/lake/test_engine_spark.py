@@ -12,16 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from benchmarks.weekly.kills import digests
 from crossfade.lake import bot_intruders, bot_rules, bots
 from crossfade.lake.build import STEPS, refresh
 from crossfade.lake.engine import engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOTS
 from crossfade.quality.validate import validate
+from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.errors import MissingExtraError, NotFoundError
-from crossfade.schema.settings import parse_settings
+from crossfade.schema.settings import default_settings, parse_settings
+from crossfade.schema.tables import Surface
 from crossfade.schema.user_keys import new_key, write_keys
+from crossfade.store.plan import plan_shards
+from crossfade.store.shards import generate_shard
 from tests.lake.flawed import ALLOWED, flawed_lake
 
 # py4j leaves its sockets to the garbage collector.
@@ -108,6 +113,36 @@ def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:
             session.overwrite(lake, "silver/rows", kept.filter(kept.key == "c"), schema)
             assert lake.num_rows(SILVER, "rows") == 0
             assert lake.read(SILVER, "rows").schema.equals(schema)
+
+
+# Here and not beside other tests of shards, since tests of one file share a process, and with it the session.
+def test_shards_of_a_batch_have_the_bytes_that_one_machine_writes(
+    spark: Any, planted_world: Path, tmp_path: Path
+) -> None:
+    from crossfade.store.shards_spark import Batch, generate_on_spark
+
+    data, (bundle,) = planted_world / "dataset", (planted_world / "bundles").iterdir()
+    settings = default_settings().weekly.model_copy(update={"users_per_shard": 21})
+    written = []
+    for name in ("here", "spark"):
+        workspace = Workspace.create(tmp_path / name)
+        specs = plan_shards(data, bundle, workspace, settings, Surface.DISCOVER_WEEKLY)
+        assert len(specs) == 2
+        batch = Batch(data, bundle, workspace.path, settings, specs[0].surface, specs[0].generation)
+        if name == "here":
+            receipts = [generate_shard(data, bundle, workspace, settings, spec) for spec in specs]
+        else:
+            assert generate_on_spark(spark, batch) == receipts
+        written.append(digests(workspace.path))
+    assert written[0] == written[1]
+    assert len(written[0]) == 1 + 2 * 2  # the plan, and each shard with its receipt
+    first = (
+        tmp_path / "spark" / "weekly" / "discover_weekly" / specs[0].generation / f"{specs[0].stem}.parquet"
+    )
+    before = first.stat().st_mtime_ns
+    first.with_name(f"{specs[1].stem}.json").unlink()  # killed before the receipt
+    assert generate_on_spark(spark, batch) == receipts
+    assert (first.stat().st_mtime_ns, digests(tmp_path / "spark")) == (before, written[0])
 
 
 def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

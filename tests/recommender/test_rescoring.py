@@ -9,9 +9,8 @@ from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import verified, verify
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
-from crossfade.recommender.rescoring import falls, rescored
+from crossfade.recommender.rescoring import Rescoring, falls, rescored
 from crossfade.recommender.slates import Slates
-from crossfade.recommender.standing import Standing
 from crossfade.recommender.wording import ReasonKind
 from crossfade.schema.tables import Surface
 from tests.recommender import world
@@ -31,12 +30,12 @@ def test_listens_that_never_were_are_no_reason(
     recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
 ) -> None:
     requests, ranked, slates = asked
-    stood = Standing.of(ranked, slates)
+    rescoring = Rescoring.of(recommender, requests, ranked, slates)
     rockers = USERS % 2 == 0
     jazz = int(recommender.catalogue.tracks.rows(["j00"])[0])
     artist = int(recommender.catalogue.artist_rows[jazz])
     for kind, row in ((ReasonKind.LISTENED_TRACK, jazz), (ReasonKind.ARTIST, artist)):
-        holds = falls(recommender, requests, stood, reasoned(slates, kind, row))
+        holds = falls(rescoring, reasoned(slates, kind, row))
         assert not holds[rockers].any()
         assert holds[~rockers].any()
 
@@ -45,7 +44,7 @@ def test_what_holds_alone_mostly_holds_in_the_whole_and_both_outcomes_come(
     recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
 ) -> None:
     requests, ranked, slates = asked
-    likely = falls(recommender, requests, Standing.of(ranked, slates), slates)
+    likely = falls(Rescoring.of(recommender, requests, ranked, slates), slates)
     assert likely.any()
     assert not likely[slates.rows >= 0].all()
     alone, whole = rescored(recommender, requests, ranked, slates), verified(recommender, requests, slates)
