@@ -21,10 +21,10 @@ from crossfade.retrieval.sparse import (
     rows_of,
     save_about,
     save_matrix,
-    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.strong_lists import RankedLists
 from crossfade.retrieval.telling import lists_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -62,20 +62,22 @@ class Popular:
         ]
         best = top_of_rows(scipy.sparse.vstack(lists, format="csr"), min(TRACKS_PER_LIST, len(catalogue)))
         self.lists_ = rows_of(best, len(catalogue))
+        vars(self).pop("_ranked_lists", None)  # of an earlier fit
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Weigh the lists of each query and add them up; see `Retriever`."""
-        return top_of_product(self._weights(queries), self.lists_, k)
+        return self._ranked_lists.top(self._weights(queries), k)
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the sums of given tracks [n, w]; see `Telling`."""
-        return lists_at(self._weights(queries), self._lists_of_tracks, rows)
+        return lists_at(self._weights(queries), self._ranked_lists.of_tracks, rows)
 
     @cached_property
-    def _lists_of_tracks(self) -> Matrix:
-        """Sparse [num_tracks, num_lists]: `lists_` by track."""
-        return self.lists_.T.tocsr()
+    def _ranked_lists(self) -> RankedLists:
+        """`lists_`, of which those of genres are narrow: a listener's history touches many and lives in a few."""
+        num_broad = self.lists_.shape[0] - self.num_genres_
+        return RankedLists.of(self.lists_, num_broad, self.genre_rows_.shape[1])
 
     def _weights(self, queries: Queries) -> SparseRows:
         """Return how much each list counts, sparse [n, num_lists]."""
