@@ -90,14 +90,14 @@ def _top(ours, lists, of_tracks, rules, scratch, keys):  # type: ignore[no-untyp
         least = WEAK_SHARE * _highest(ours, first, last, rules[0])
         spare = _most_of_weak(ours, (first, last), rules, least)
         count = _add_strong(ours, lists, (first, last), (rules, least), (found, places))
-        floor = _floor(found[1][:count], counts, keys.shape[1]) if spare > 0 else np.float32(0)
-        if spare < floor:
-            count = _survivors(found, count, floor - spare)
-            _sum_anew(
-                (ours[1], ours[2]), of_tracks, (first, last), entries, (found[0][:count], found[1][:count])
-            )
-        else:
-            count = multiply_row(ours, lists, query, found, places, 0)
+        if spare > 0:  # else all lists are strong
+            floor = _floor(found[1][:count], counts, keys.shape[1])
+            if spare < floor:
+                count = _survivors(found, count, floor - spare)
+                kept = found[0][:count], found[1][:count]
+                _sum_anew((ours[1], ours[2]), of_tracks, (first, last), entries, kept)
+            else:
+                count = multiply_row(ours, lists, query, found, places, 0)
         keep_best(found[0][:count], found[1][:count], counts, keys[query])
 
 
