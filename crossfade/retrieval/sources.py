@@ -1,5 +1,6 @@
 """All sources together: fitted, asked, and merged into one list of candidates."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 Excluded = Callable[[Rows], npt.NDArray[np.bool_]]
 
-# A source is asked for twice what is needed of it, then four times as much until enough is left.
-FIRST_DEPTH: Final = 2
-DEEPER: Final = 4
+# A source is asked for a quarter more than is needed of it, then twice as much until enough is left.
+FIRST_DEPTH: Final = 1.25
+DEEPER: Final = 2
 
 
 def unfitted(name: str, settings: Settings) -> Retriever:
@@ -183,7 +184,7 @@ def best_allowed(
     """
     rows, scores = _padding(len(queries), depth)
     is_short = np.ones(len(queries), np.bool_)
-    asked = FIRST_DEPTH * depth
+    asked = math.ceil(FIRST_DEPTH * depth)
     while is_short.any() and depth:
         asked = min(asked, len(catalogue))
         places = np.flatnonzero(is_short)
