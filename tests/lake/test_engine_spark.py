@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pytest
 
 from benchmarks.weekly.kills import digests
+from crossfade.cli.main import main
 from crossfade.lake import bot_intruders, bot_rules, bots
 from crossfade.lake.build import STEPS, refresh
 from crossfade.lake.engine import engine
@@ -25,9 +26,10 @@ from crossfade.schema.errors import MissingExtraError, NotFoundError
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import Surface
 from crossfade.schema.user_keys import new_key, write_keys
-from crossfade.store.plan import plan_shards
+from crossfade.store.plan import plan_shards, shard_home
 from crossfade.store.shards import generate_shard
 from tests.lake.flawed import ALLOWED, flawed_lake
+from tests.recommender.world import copied
 
 # py4j leaves its sockets to the garbage collector.
 pytestmark = [
@@ -117,32 +119,32 @@ def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:
 
 # Here and not beside other tests of shards, since tests of one file share a process, and with it the session.
 def test_shards_of_a_batch_have_the_bytes_that_one_machine_writes(
-    spark: Any, planted_world: Path, tmp_path: Path
+    spark: Any, planted_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from crossfade.store.shards_spark import Batch, generate_on_spark
+    assert spark is not None
+    here, there = tmp_path / "here", tmp_path / "spark"
+    bundle, settings = copied(planted_world, here), default_settings().weekly
+    settings = settings.model_copy(update={"users_per_shard": 21})
+    specs = plan_shards(here / "dataset", bundle, Workspace(here), settings, Surface.DISCOVER_WEEKLY)
+    for spec in specs:
+        generate_shard(here / "dataset", bundle, Workspace(here), settings, spec)
+    written = digests(here)
+    assert len(written) == 1 + 2 * len(specs) == 5  # the plan, and each shard with its receipt
 
-    data, (bundle,) = planted_world / "dataset", (planted_world / "bundles").iterdir()
-    settings = default_settings().weekly.model_copy(update={"users_per_shard": 21})
-    written = []
-    for name in ("here", "spark"):
-        workspace = Workspace.create(tmp_path / name)
-        specs = plan_shards(data, bundle, workspace, settings, Surface.DISCOVER_WEEKLY)
-        assert len(specs) == 2
-        batch = Batch(data, bundle, workspace.path, settings, specs[0].surface, specs[0].generation)
-        if name == "here":
-            receipts = [generate_shard(data, bundle, workspace, settings, spec) for spec in specs]
-        else:
-            assert generate_on_spark(spark, batch) == receipts
-        written.append(digests(workspace.path))
-    assert written[0] == written[1]
-    assert len(written[0]) == 1 + 2 * 2  # the plan, and each shard with its receipt
-    first = (
-        tmp_path / "spark" / "weekly" / "discover_weekly" / specs[0].generation / f"{specs[0].stem}.parquet"
-    )
-    before = first.stat().st_mtime_ns
-    first.with_name(f"{specs[1].stem}.json").unlink()  # killed before the receipt
-    assert generate_on_spark(spark, batch) == receipts
-    assert (first.stat().st_mtime_ns, digests(tmp_path / "spark")) == (before, written[0])
+    copied(planted_world, there)
+    Workspace(there).promote(bundle.name, reason="Planted.", run_id="r", evaluation={})
+    places = ["--workspace", str(there), "--dataset", str(there / "dataset")]
+    command = ["weekly", "spark", *places, "--set", "weekly.users_per_shard=21"]
+    assert main(command) == 0
+    assert "41 of 41 users (100%), finished" in capsys.readouterr().out
+    assert digests(there) == written
+
+    home = shard_home(Workspace(there), specs[0].surface, specs[0].generation)
+    kept, killed = (home / f"{spec.stem}.parquet" for spec in specs)
+    before = kept.stat().st_mtime_ns
+    killed.with_suffix(".json").unlink()
+    assert main(command) == 0
+    assert (kept.stat().st_mtime_ns, digests(there)) == (before, written)
 
 
 def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
