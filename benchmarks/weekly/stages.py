@@ -76,8 +76,9 @@ def _stages(block: Block, folder: Path) -> Stages:
     }
     ranked = recommender.rank(requests, recommender.exclusions(requests))
     chosen = recommender.rerank(requests, ranked)
-    likely = recommender.explain(requests, chosen)
-    shown = recommender.rescore(requests, ranked, likely)
+    told = recommender.retelling(requests, chosen)
+    likely = recommender.explain(requests, chosen, told)
+    shown = recommender.rescore(requests, ranked, likely, told)
     rankings = [ask() for ask in asked.values()]
     return {
         "read": block.read,
@@ -87,8 +88,9 @@ def _stages(block: Block, folder: Path) -> Stages:
         "features": partial(_features, recommender, requests, ranked),
         "rank": partial(recommender.ranker_of(SURFACE).predict, ranked.features),
         "rerank": partial(recommender.rerank, requests, ranked),
-        "explain": partial(recommender.explain, requests, chosen),
-        "rescore": partial(recommender.rescore, requests, ranked, likely),
+        "links": partial(recommender.retelling, requests, chosen),
+        "explain": partial(recommender.explain, requests, chosen, told),
+        "rescore": partial(recommender.rescore, requests, ranked, likely, told),
         "write": lambda: pq.write_table(
             table_of(ids, shown, recommender), folder / "slates.parquet", compression="zstd"
         ),

@@ -34,6 +34,7 @@ from crossfade.reranking.flow import FlowColumns, in_flow
 from crossfade.reranking.known_artists import known_first
 from crossfade.reranking.rerank import GenreProfiles, TrackColumns, best_first, rerank
 from crossfade.retrieval.merging import first_cut
+from crossfade.retrieval.retelling import Retelling
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
@@ -159,26 +160,28 @@ class Recommender:
         if not len(requests):
             return Slates.empty(requests.k)
         ranked, slates = self._chosen(requests, self.exclusions(requests), watch)
-        likely = self.explain(requests, slates)
-        if requests.verify_reasons:
-            return verified(self, requests, likely)
-        return self.rescore(requests, ranked, likely) if requests.rescore_reasons else likely
+        if requests.verify_reasons or not requests.rescore_reasons:
+            likely = self.explain(requests, slates)
+            return verified(self, requests, likely) if requests.verify_reasons else likely
+        asked = self.retelling(requests, slates)
+        return self.rescore(requests, ranked, self.explain(requests, slates, asked), asked)
 
-    def explain(self, requests: Requests, slates: Slates) -> Slates:
-        """Give slates their likeliest reasons."""
-        return explain(
-            slates,
-            requests.queries,
-            catalogue=self.catalogue,
-            statistics=self.statistics,
-            sources=self.sources,
-        )
+    def retelling(self, requests: Requests, slates: Slates) -> Retelling:
+        """Return the sources, ready to be asked about the slates' tracks again and again."""
+        task = self.ranker_of(requests.surface).task
+        return Retelling.of(self.sources, task.sources, requests.taste, slates.rows)
 
-    def rescore(self, requests: Requests, ranked: Ranked, slates: Slates) -> Slates:
+    def explain(self, requests: Requests, slates: Slates, asked: Retelling | None = None) -> Slates:
+        """Give slates their likeliest reasons; `asked` as of `retelling`, where the caller has it already."""
+        known: dict[str, Any] = {"catalogue": self.catalogue, "statistics": self.statistics}
+        links = None if asked is None else asked.links[c.ITEM_KNN]
+        return explain(slates, requests.queries, **known, sources=self.sources, links=links)
+
+    def rescore(self, requests: Requests, ranked: Ranked, slates: Slates, asked: Retelling) -> Slates:
         """Leave slates those reasons that hold when tracks are scored without them; the radio's sources cannot, and verify."""
         if self.ranker_of(requests.surface).task is not DISCOVERY:
             return verified(self, requests, slates)
-        return rescored(self, requests, ranked, slates)
+        return rescored(self, requests, ranked, slates, asked)
 
     def choose(
         self,

@@ -6,7 +6,7 @@ stay as they stood: only the tracks that rest on the evidence are asked of the s
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -73,15 +73,10 @@ class Rescoring:
     standing: Standing
     sources: Retelling
 
-    @classmethod
-    def of(cls, recommender: Scores, requests: Requests, ranked: Ranked, slates: Slates) -> Self:
-        """Prepare to score tracks of slates again; arguments as in `rescored`."""
-        names = recommender.ranker_of(requests.surface).task.sources
-        sources = Retelling.of(recommender.sources, names, requests.taste, slates.rows)
-        return cls(recommender, requests, Standing.of(ranked, slates), sources)
 
-
-def rescored(recommender: Scores, requests: Requests, ranked: Ranked, slates: Slates) -> Slates:
+def rescored(
+    recommender: Scores, requests: Requests, ranked: Ranked, slates: Slates, asked: Retelling
+) -> Slates:
     """Return the slates with reasons that hold when tracks are scored without their evidence.
 
     Args:
@@ -89,10 +84,10 @@ def rescored(recommender: Scores, requests: Requests, ranked: Ranked, slates: Sl
         requests: n requests.
         ranked: What the slates were chosen of.
         slates: n slates with likely reasons.
+        asked: The ranker's sources, ready to be asked about the slates' tracks.
     """
-    return with_true_reasons(
-        requests, slates, partial(falls, Rescoring.of(recommender, requests, ranked, slates))
-    )
+    rescoring = Rescoring(recommender, requests, Standing.of(ranked, slates), asked)
+    return with_true_reasons(requests, slates, partial(falls, rescoring))
 
 
 def falls(rescoring: Rescoring, slates: Slates) -> Bools:

@@ -17,7 +17,7 @@ from crossfade.retrieval.contract import Scores, Telling
 from crossfade.retrieval.sparse import Matrix
 from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.retrieval.telling import above_nothing, note_places, noted_place, table_for
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 if TYPE_CHECKING:
     from crossfade.retrieval.sources import Sources
@@ -85,6 +85,27 @@ class Links:
         ours = (owners, recent.indptr, recent.indices, recent.data)
         _linked_at(ours, pairs, links, (rows, table_for(rows.shape[1])), told)
         return above_nothing(told)
+
+    def strongest(self, recent: SparseRows, rows: Rows) -> tuple[Rows, Floats, Floats]:
+        """Find the track of each history that adds most to the score of each of its query's tracks.
+
+        Args:
+            recent: What tracks of the n histories weigh, sparse [n, num_tracks].
+            rows: [n, k] int32, the tracks that the links were cut to.
+
+        Returns:
+            [n, k] int32 those tracks, -1 for none, and [n, k] float32 each: what they add, and the whole score.
+        """
+        found = np.full(rows.shape, NO_ROW, np.int32)
+        added, total = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
+        _strongest(
+            (recent.indptr, recent.indices, recent.data),
+            (self.pairs.table, self.pairs.keys, self.pairs.width),
+            (self.offsets, self.columns, self.values),
+            (rows, table_for(rows.shape[1])),
+            (found, added, total),
+        )
+        return found, added, total
 
 
 @dataclass(frozen=True)
@@ -161,3 +182,19 @@ def _linked_at(ours, pairs, links, wanted, told):  # type: ignore[no-untyped-def
                 place = noted_place(links[1][link], rows[query], table)
                 if place >= 0:
                     told[query, place] += weights[entry] * links[2][link]
+
+
+@numba.njit(cache=True, nogil=True)
+def _strongest(recent, pairs, links, wanted, told):  # type: ignore[no-untyped-def]
+    """Fill told [n, k]: the tracks that add most, what they add, and what all add, in the order of the histories."""
+    (offsets, tracks, weights), (rows, table), (found, added, total) = recent, wanted, told
+    for query in range(len(rows)):
+        note_places(rows[query], table)
+        for entry in range(offsets[query], offsets[query + 1]):
+            pair = find(np.int64(query) * pairs[2] + tracks[entry], pairs[0], pairs[1])
+            for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
+                place = noted_place(links[1][link], rows[query], table)
+                gain = weights[entry] * links[2][link]
+                total[query, place] += gain
+                if gain > added[query, place]:
+                    found[query, place], added[query, place] = tracks[entry], gain
