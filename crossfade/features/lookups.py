@@ -158,4 +158,5 @@ def _of_countries(rows, by_track, countries, plays, found):  # type: ignore[no-u
             for entry in range(offsets[track], offsets[track + 1]):
                 if of_entries[entry] == country:
                     there = listens[entry]
+                    break
             found[query, place] = (there + prior * share) / (all_listens[track] + prior)

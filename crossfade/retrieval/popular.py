@@ -62,7 +62,8 @@ class Popular:
         ]
         best = top_of_rows(scipy.sparse.vstack(lists, format="csr"), min(TRACKS_PER_LIST, len(catalogue)))
         self.lists_ = rows_of(best, len(catalogue))
-        vars(self).pop("_ranked_lists", None)  # of an earlier fit
+        for made in ("_ranked_lists", "_lists_of_tracks"):  # of an earlier fit
+            vars(self).pop(made, None)
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
@@ -71,7 +72,12 @@ class Popular:
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the sums of given tracks [n, w]; see `Telling`."""
-        return lists_at(self._weights(queries), self._ranked_lists.of_tracks, rows)
+        return lists_at(self._weights(queries), self._lists_of_tracks, rows)
+
+    @cached_property
+    def _lists_of_tracks(self) -> Matrix:
+        """Sparse [num_tracks, num_lists]: `lists_` by track."""
+        return self.lists_.T.tocsr()
 
     @cached_property
     def _ranked_lists(self) -> RankedLists:
@@ -95,7 +101,10 @@ class Popular:
         genres = self.genre_rows_[liked.track_rows]
         weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
         places = np.where(genres >= 0, genres + (num_lists - self.num_genres_), NO_ROW).astype(np.int32)
-        profile = history_matrix(liked, places, weights[:, None] * typicality(genres), num_lists)
+        shares = weights[:, None] / (
+            1 + np.arange(genres.shape[1])
+        )  # `typicality` of the genres that there are
+        profile = history_matrix(liked, places, shares, num_lists)
         totals = np.bincount(profile.owners, profile.data.astype(np.float64), len(queries))
         profile.data[:] *= GENRE_WEIGHT / totals[profile.owners]
         return profile

@@ -75,7 +75,7 @@ def settings() -> Settings:
 def copied(planted: Path, directory: Path) -> Path:
     """Copy what `train` left in another directory, and return the bundle there."""
     shutil.copytree(planted, directory, dirs_exist_ok=True)
-    (bundle,) = (directory / "bundles").iterdir()
+    (bundle,) = (directory / "bundles").glob("[!.]*")
     return bundle
 
 

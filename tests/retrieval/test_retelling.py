@@ -1,9 +1,13 @@
 """Sources that are cut to a few tracks say the same of them, to the last bit, with whatever is left out of histories."""
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 
 from crossfade.retrieval.retelling import Links, Retelling
-from crossfade.retrieval.sources import Sources, unfitted
+from crossfade.retrieval.sources import unfitted
 from crossfade.retrieval.telling import product_at
 from crossfade.schema import columns as c
 from tests.retrieval import worlds
@@ -13,11 +17,16 @@ QUERIES = WORLD.queries(np.array([0, 1, 2, 16, -1], np.int32), worlds.NOW)
 NAMES = (c.ITEM_KNN, c.EASE, c.POPULAR)
 
 
+def fitted(names: Sequence[str]) -> Any:
+    """Return some of the sources."""
+    return SimpleNamespace(
+        retrievers={name: unfitted(name, worlds.tiny_settings()).fit(WORLD) for name in names}
+    )
+
+
 def test_parts_of_histories_are_answered_as_without_the_cut() -> None:
     num_tracks = len(WORLD.catalogue)
-    sources = Sources(
-        {name: unfitted(name, worlds.tiny_settings()).fit(WORLD) for name in NAMES}, WORLD.catalogue
-    )
+    sources = fitted(NAMES)
     wanted = np.tile(np.arange(0, num_tracks, 2, dtype=np.int32), (len(QUERIES), 1))
     asked = Retelling.of(sources, NAMES, QUERIES, wanted)
     assert set(asked.links) == {c.ITEM_KNN, c.EASE}
@@ -35,11 +44,9 @@ def test_parts_of_histories_are_answered_as_without_the_cut() -> None:
 
 
 def test_a_source_that_was_left_out_says_nothing() -> None:
-    knn = unfitted(c.ITEM_KNN, worlds.tiny_settings()).fit(WORLD)
     wanted = np.zeros((len(QUERIES), 1), np.int32)
-    told = Retelling.of(Sources({c.ITEM_KNN: knn}, WORLD.catalogue), NAMES, QUERIES, wanted).said(
-        np.arange(len(QUERIES)), QUERIES, wanted
-    )
+    asked = Retelling.of(fitted([c.ITEM_KNN]), NAMES, QUERIES, wanted)
+    told = asked.said(np.arange(len(QUERIES)), QUERIES, wanted)
     assert np.isnan(told[..., 1:]).all()
 
 
@@ -47,7 +54,7 @@ def test_only_links_to_wanted_tracks_are_kept() -> None:
     knn = unfitted(c.ITEM_KNN, worlds.tiny_settings()).fit(WORLD)
     recent = knn.recent(QUERIES)
     wanted = np.full((len(QUERIES), 2), -1, np.int32)
-    wanted[0] = knn.neighbours_.indices[:2]
+    wanted[0] = knn.neighbours_[recent.indices[0]].indices[:2]
     links = Links.of(recent, knn.neighbours_, wanted)
     assert set(links.columns[: links.offsets[-1]].tolist()) <= set(wanted[0].tolist())
     assert 0 < links.offsets[-1] < len(knn.neighbours_.indices)
