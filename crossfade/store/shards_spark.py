@@ -7,6 +7,7 @@ run twice change nothing: whoever finishes a shard moves equal bytes to the same
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # it loads TensorFlow
     from crossfade.features.dataset import Dataset
     from crossfade.recommender.recommend import Recommender
 
+LOCAL: Final = "local"
 TOLD: Final = (
     "id bigint, receipt string"  # by Spark's grammar: a shard's place in the plan, and its receipt as JSON
 )
@@ -64,7 +66,9 @@ def generate_on_spark(session: Any, batch: Batch) -> list[Receipt]:
         NotFoundError: The generation was never planned.
         PySparkException: A shard failed as often as `spark.task.maxFailures` allows; the others are kept.
     """
-    num_shards = len(_planned(batch))
+    num_shards, context = len(_planned(batch)), session.sparkContext
+    if context.master.startswith(LOCAL):  # elsewhere PYSPARK_PYTHON says which Python executors have
+        context.pythonExec = sys.executable
     places = session.range(num_shards, numPartitions=num_shards)
     told = places.mapInArrow(partial(_generated, batch), TOLD).toArrow().to_pylist()
     return [Receipt(**json.loads(row["receipt"])) for row in sorted(told, key=lambda row: row["id"])]
