@@ -6,6 +6,9 @@ DATA ?= ../shared/data/thirtymusic
 # Debian packages of the integration tests; without them those tests say what they skip.
 SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
 
+# Where a shell forbids bytecode, every process that a test starts would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install system demo demo-real test check format bench clean
 
@@ -33,7 +36,7 @@ demo-real: install ## Run the same loop on real listening data: make demo-real D
 	$(BIN)/crossfade demo --directory demo-real --data $(DATA)
 
 test: install ## Run the tests.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 check: install ## Check format, lint, types and layers, as CI does.
 	$(BIN)/ruff format --check .

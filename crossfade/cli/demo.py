@@ -102,9 +102,11 @@ def _require_same_demo(directory: Path, source: dict[str, Any]) -> None:
 
 
 def _simulated(directory: Path, spec: dict[str, int], console: Console) -> Path:
+    from crossfade.cli.forking import forker
     from crossfade.twin.spec import TwinSpec
     from crossfade.twin.twin import simulate
 
+    forker()  # imports meanwhile
     console.print("simulating {users:,} listeners of {tracks:,} tracks over {days} days".format(**spec))
     simulate(TwinSpec(spec["users"], spec["tracks"], spec["days"], spec["seed"])).write(directory)
     return directory

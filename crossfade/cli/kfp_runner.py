@@ -8,9 +8,9 @@ import builtins
 import contextlib
 import json
 import logging
+import os
 import re
-import shlex
-import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,13 +18,26 @@ from typing import Any, Final, TextIO
 
 import yaml
 
+from crossfade.cli.forking import Step
 from crossfade.cli.steps import Steps, Timing
 from crossfade.schema.errors import CrossfadeError, MissingExtraError
 
 REUSED: Final = re.compile(r"Task (\S+) cache hit")
 ITERATION: Final = re.compile(r"-iteration-(\d+)/")
 SCRIPT: Final = 2  # of a component's command: sh -c SCRIPT CODE ARGUMENT...
-EXECUTOR: Final = "python3 -m kfp.dsl.executor_main"  # in the script
+EXECUTOR: Final = (
+    "_KFP_RUNTIME=true python3 -m kfp.dsl.executor_main"  # in the script, for a file that has the code
+)
+IMPORTED: Final = re.compile(
+    r"^ +from (crossfade\.[\w.]+) import|^ +import (crossfade\.[\w.]+)", re.MULTILINE
+)
+# What components import later than with their first lines, and that takes seconds.
+LATE: Final = {
+    "validate_data": "crossfade.quality.expectations:import_gx",
+    "train_retrieval": "crossfade.retrieval.tensorflow_setup",
+    "promote": "crossfade.recommender.registry:import_mlflow",
+    "refuse": "crossfade.recommender.registry:import_mlflow",
+}
 
 
 def run_pipeline(text: str, arguments: Mapping[str, Any], steps: Steps, log: TextIO) -> None:
@@ -87,7 +100,9 @@ def _our_task_handler(steps: Steps, names: Mapping[str, str]) -> Iterator[None]:
             self._command, self._environment = full_command, env_vars
 
         def run(self) -> object:
-            steps.run(_name_of(self._command, names), _with_this_python(self._command), self._environment)
+            steps.run(
+                _name_of(self._command, names), lambda log: _step(self._command, self._environment, log)
+            )
             return status.Status.SUCCESS
 
     theirs = subprocess_task_handler.SubprocessTaskHandler
@@ -116,10 +131,20 @@ def _name_of(command: list[str], names: Mapping[str, str]) -> str:
     return names.get(component, component) + (f"-{iteration.group(1)}" if iteration else "")
 
 
-def _with_this_python(command: list[str]) -> list[str]:
-    assert EXECUTOR in command[SCRIPT], f"KFP starts its steps otherwise than known: {command[SCRIPT]}"
-    script = command[SCRIPT].replace(EXECUTOR, f"{shlex.quote(sys.executable)} -m crossfade.cli.step")
-    return [*command[:SCRIPT], script, *command[SCRIPT + 1 :]]
+def _step(command: list[str], environment: Mapping[str, str], log: Path) -> Step:
+    """Do what the command's script does, but for starting Python."""
+    script, code, *arguments = command[SCRIPT:]
+    assert EXECUTOR in script, f"KFP starts its steps otherwise than known: {script}"
+    program = Path(tempfile.mkdtemp(dir=log.parent / "tmp")) / "ephemeral_component.py"
+    program.write_text(code, "utf-8")
+    function = arguments[arguments.index("--function_to_execute") + 1]
+    imports = [found[1] or found[2] for found in IMPORTED.finditer(code)]
+    return Step(
+        ["--component_module_path", str(program), *arguments],
+        {**os.environ, **environment, "_KFP_RUNTIME": "true"},
+        log,
+        [*imports, *((LATE[function],) if function in LATE else ())],
+    )
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ def run_pipeline(
         NotFoundError: There is no lake.
     """
     from components.image import stamped_image
+    from crossfade.cli.forking import forker
     from crossfade.cli.local_runs import run_locally
     from crossfade.cli.progress import reporting
     from crossfade.lake.lake import Lake
@@ -44,6 +45,7 @@ def run_pipeline(
     from crossfade.schema.user_keys import point_to_keys
 
     opened = Lake.open(lake)
+    forker()  # imports meanwhile
     place = Workspace.create(workspace.resolve())
     _tell_of_keys(opened, settings, console)
     point_to_keys(place.path, opened.path)

@@ -1,19 +1,19 @@
 """The steps of one local run: processes, each with its log, time and memory, that end with the run."""
 
+import contextlib
 import json
 import os
+import queue
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from crossfade.cli import measured
+from crossfade.cli.forking import Started, Step, forker
 from crossfade.cli.run_lock import GRACE_SECONDS, RunLock
 from crossfade.schema import errors
 
@@ -54,8 +54,12 @@ class Steps:
     failure: errors.CrossfadeError | None = None
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, step: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run one step to its end, in this process's environment with some variables added.
+    def run(self, step: str, what: Callable[[Path], Step]) -> None:
+        """Run one step to its end.
+
+        Args:
+            step: Its name.
+            what: Makes it, told its log.
 
         Raises:
             CrossfadeError: It failed (InputError where the step ended with one); or another one did before,
@@ -66,7 +70,7 @@ class Steps:
         self.started(step)
         log = self.directory / f"{step}.log"
         start = time.monotonic()
-        code, used = self._execute(command, environment, log)
+        code, used = self._execute(what(log))
         status = "failed" if code else "finished"
         self.record(Timing(step, status, time.monotonic() - start, **used))
         if code:
@@ -87,46 +91,39 @@ class Steps:
         self.failure = errors.CrossfadeError(f"The run was stopped by {signal.Signals(number).name}.")
         self.lock.signal_steps(number)
 
-    def _execute(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> tuple[int, Used]:
-        usage = self.directory / "tmp" / f"{log.stem}.json"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-IS", measured.__file__, str(usage), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-                start_new_session=True,
-            )
-        self.lock.add(process.pid)
+    def _execute(self, step: Step) -> tuple[int, Used]:
+        started = forker().start(step)
+        self.lock.add(started.pid)
         try:
-            code = process.wait()
+            return started.wait()
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            _end(started)
             raise
         finally:
-            self.lock.remove(process.pid)
-        used: Used = json.loads(usage.read_text("utf-8")) if usage.is_file() else {}
-        return code, used
+            self.lock.remove(started.pid)
+
+
+def _end(started: Started) -> None:
+    with contextlib.suppress(ProcessLookupError, errors.CrossfadeError):
+        os.killpg(started.pid, signal.SIGTERM)
+        try:
+            started.wait(GRACE_SECONDS)
+        except queue.Empty:
+            os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
 
 
 def _failure(step: str, code: int, log: Path) -> errors.CrossfadeError:
     """Tell why a step failed: the library's own message, else its exception or the signal that ended it."""
     text = log.read_text("utf-8", errors="replace")
-    ended_by = -code if code < 0 else code - measured.SHELL_SIGNALS
     refusals = list(LIBRARY_ERROR.finditer(text))
     kind = errors.CrossfadeError
     if refusals:
         reason = text[refusals[-1].end() :].split("\n\n")[0].strip()
         is_input = issubclass(getattr(errors, refusals[-1].group(1), kind), errors.InputError)
         kind = errors.InputError if is_input else kind
-    elif ended_by in set(signal.Signals):
-        reason = f"ended by {signal.Signals(ended_by).name}" + OUT_OF_MEMORY * (ended_by == signal.SIGKILL)
+    elif -code in set(signal.Signals):
+        reason = f"ended by {signal.Signals(-code).name}" + OUT_OF_MEMORY * (-code == signal.SIGKILL)
     elif TRACEBACK in text:
         reason = text.strip().splitlines()[-1]
     else:

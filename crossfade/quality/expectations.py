@@ -27,12 +27,11 @@ def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> 
     Raises:
         MissingExtraError: Great Expectations is not installed.
     """
-    gx = _import_gx()
+    gx = import_gx()
     import pandas as pd
 
-    asset = _context().data_sources.add_or_update_pandas("lake").add_dataframe_asset(table)
     frame = pd.DataFrame({name: pd.Series([value]) for name, value in figures.items()})
-    batch = asset.add_batch_definition_whole_dataframe(table).get_batch({"dataframe": frame})
+    batch = _figures().get_batch({"dataframe": frame})
     expectations = [_expectation(gx, number, expected) for number, expected in enumerate(suite)]
     asked = gx.ExpectationSuite(name=table, expectations=expectations)
     found = batch.validate(asked, result_format="BOOLEAN_ONLY")  # what was observed is known already
@@ -44,16 +43,18 @@ def judge(table: str, suite: Sequence[Expected], figures: Mapping[str, Any]) -> 
 
 
 @cache
-def _context() -> Any:
-    """Return a context that is quiet, calls nobody and keeps nothing on disk."""
-    gx = _import_gx()
+def _figures() -> Any:
+    """Define batches of figures, in a context that is quiet, calls nobody and keeps nothing on disk."""
+    gx = import_gx()
     types = gx.data_context.types.base
     config = types.DataContextConfig(
         store_backend_defaults=types.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
         progress_bars=types.ProgressBarsConfig(globally=False),
         analytics_enabled=False,
     )
-    return gx.get_context(mode="ephemeral", project_config=config)
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    asset = context.data_sources.add_pandas("lake").add_dataframe_asset("figures")
+    return asset.add_batch_definition_whole_dataframe("figures")
 
 
 def _expectation(gx: Any, number: int, expected: Expected) -> Any:
@@ -87,7 +88,12 @@ def _raised(exception_info: Mapping[str, Any]) -> str | None:
     return raised[0].strip().splitlines()[0] if raised else None
 
 
-def _import_gx() -> Any:
+def import_gx() -> Any:
+    """Import Great Expectations, which then calls nobody.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read while it is imported
     try:
         with warnings.catch_warnings():

@@ -144,13 +144,13 @@ class Registry:
 
     @cached_property
     def _client(self) -> Any:
-        mlflow = _import_mlflow()
+        mlflow = import_mlflow()
         with _quiet():
             return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        mlflow = _import_mlflow()
+        mlflow = import_mlflow()
         try:
             yield
         except mlflow.exceptions.MlflowException as error:
@@ -186,7 +186,12 @@ class Registry:
         return min((int(version.version) for version in versions), default=None)
 
 
-def _import_mlflow() -> Any:
+def import_mlflow() -> Any:
+    """Import MLflow, quiet and without telemetry.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read while MLflow is imported
     os.environ.setdefault(
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3"

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
 from crossfade.retrieval.content.cold import Cold
 from crossfade.schema import columns as c
+from tests.cli.forked import ended, step
 from tests.recommender import world
 
 RELEASES = [
@@ -57,20 +56,13 @@ def added(bundle: Path, releases: Path) -> Path:
 
 def apart(releases: Path, bundle: Path) -> Path:
     """Add releases in a process of its own, as a shell does: TensorFlow numbers what one process exports."""
-    program = "import sys; from crossfade.cli.main import main; sys.exit(main())"
-    command = [
-        sys.executable,
-        "-c",
-        program,
-        "index",
-        "add",
-        str(releases),
-        "--bundle",
-        str(bundle),
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return bundle.parent / str(json.loads(done.stdout)["bundle"])
+    words = ["index", "add", str(releases), "--bundle", str(bundle), "--json"]
+    code = f"from crossfade.cli.main import main\nassert main({words!r}) == 0"
+    tensorflow = ("crossfade.retrieval.tensorflow_setup",)
+    status, lines = ended(step(code, releases.stem, tensorflow, releases.parent))
+    assert status == 0, lines
+    (told,) = [line for line in lines if line.startswith('{"')]
+    return bundle.parent / str(json.loads(told)["bundle"])
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.cli.forking import Step
 from crossfade.cli.local_runs import KEPT_RUNS, run_locally
 from crossfade.cli.run_lock import held_lock
 from crossfade.cli.steps import Steps, Timing
@@ -177,7 +178,7 @@ def test_no_step_starts_after_the_run_was_stopped(tmp_path: Path) -> None:
         steps = Steps(tmp_path, lock, Recorder().started, Recorder().ended)
         steps.stop(signal.SIGTERM)
         with pytest.raises(CrossfadeError, match=r"The run was stopped by SIGTERM\."):
-            steps.run("late", ["false"], {})
+            steps.run("late", lambda log: Step([], {}, log))
     assert not (tmp_path / "late.log").exists()
 
 

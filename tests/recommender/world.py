@@ -75,8 +75,8 @@ def settings() -> Settings:
 def copied(planted: Path, directory: Path) -> Path:
     """Copy what `train` left in another directory, and return the bundle there."""
     shutil.copytree(planted, directory, dirs_exist_ok=True)
-    (bundle,) = (directory / "bundles").glob("[!.]*")
-    return bundle
+    (manifest,) = (directory / "bundles").glob("*/MANIFEST.json")
+    return manifest.parent
 
 
 def train(directory: Path) -> Path:
