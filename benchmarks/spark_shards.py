@@ -15,7 +15,6 @@ from benchmarks.weekly.kills import digests
 from benchmarks.weekly.stages import SURFACE
 from benchmarks.weekly.world import World, settings_of, world_of
 from crossfade.features.dataset import Dataset
-from crossfade.lake.engine_spark import spark_session
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import WeeklySettings, default_settings
 from crossfade.store.plan import ShardSpec, plan_shards
@@ -76,6 +75,8 @@ def _plain(world: World, folder: Path) -> float:
 
 def _spark(world: World, folder: Path) -> float:
     """Return the seconds of Spark on as many cores."""
+    from crossfade.lake.engine_spark import spark_session
+
     with spark_session(folder / "scratch", f"local[{CORES}]") as session:
         for name in ("spark-warm", "spark"):
             workspace, specs = _planned(world, folder / name)

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from benchmarks import redis_server
 from benchmarks.harness import Bar, Options, Result
-from benchmarks.publish.reader import ERROR, MIXTURE
-from benchmarks.publish.week import week_of
+from benchmarks.publish.week import ERROR, MIXTURE, week_of
 from benchmarks.weekly.stages import SURFACE
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import WeeklySettings, default_settings
@@ -79,13 +78,17 @@ def measured(
     activate(workspace, settings, SURFACE, weeks[0])
     with reading(workspace, url, num_users // EARLIER_SHARE) as file:
         time.sleep(QUIET_SECONDS)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         publish(workspace, settings, SURFACE, weeks[1])
         activated = time.perf_counter()
         activate(workspace, settings, SURFACE, weeks[1])
-        ended = time.perf_counter()
+        ended, work = time.perf_counter(), time.process_time() - before
         time.sleep(1)
-    figures = {"seconds": round(ended - started, 2), **seen(np.load(file), started, activated, ended)}
+    figures = {
+        "seconds": round(ended - started, 2),
+        "cpu_microseconds_per_user": round(1e6 * work / num_users, 1),
+    }
+    figures |= seen(np.load(file), started, activated, ended)
     return {f"{store}_{name}": value for name, value in figures.items()} | _memory(url)
 
 

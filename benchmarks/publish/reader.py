@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.publish.week import WEEK
+from benchmarks.publish.week import ERROR, MIXTURE, WEEK
 from benchmarks.weekly.stages import SURFACE
 from benchmarks.weekly.world import names
 from crossfade.recommender.workspace import Workspace
@@ -23,7 +23,6 @@ from crossfade.store.contract import SlateStore
 from crossfade.store.opening import opened
 
 PAUSE_SECONDS: Final = 0.002
-ERROR, MIXTURE = -1, -2
 READY: Final = "ready"
 
 

@@ -27,6 +27,8 @@ NUM_ARTISTS: Final = 1000
 STRIDE: Final = 7  # between the tracks of a slate, so that no artist has more than two
 # The scores of a week lie above its number times this, so that a reader tells of each track which week it is of.
 WEEK: Final = 10.0
+# What a reader notes instead of a week.
+ERROR, MIXTURE = -1, -2
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class StandIn:
         places = np.arange(requests.k)
         starts = requests.queries.user_rows.astype(np.int64)[:, None] * 31 + self.week
         rows = ((starts + STRIDE * places) % len(self.catalogue)).astype(np.int32)
-        scores = np.broadcast_to(WEEK * self.week + 1 - places / 100, rows.shape).astype(np.float32)
+        # As unlike each other as a ranker's, so that they are packed as badly.
+        fractions = (rows.astype(np.int64) * 40_503 + starts) % 65_521 / 65_521
+        scores = (WEEK * self.week + 1 - np.sort(fractions, axis=1)).astype(np.float32)
         kinds = np.full(rows.shape, ReasonKind.ARTIST, np.int8)
         return Slates(
             rows,

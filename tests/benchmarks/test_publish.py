@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks import publish
-from benchmarks.publish.reader import ERROR, MIXTURE, week_seen
+from benchmarks.publish.reader import week_seen
+from benchmarks.publish.week import ERROR, MIXTURE
 from crossfade.store.embedded import EmbeddedStore
 
 
@@ -41,7 +42,7 @@ def test_bars(seconds: float, times: float, holds: bool) -> None:
 
 
 def test_a_week_is_published_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr("benchmarks.publish.week.NUM_ARTISTS", 50)
     weeks, workspace = publish.weeks_of(tmp_path, 100)
     settings = publish._settings("")
     store = EmbeddedStore(workspace.store)
