@@ -128,7 +128,7 @@ def described(found: dict[str, list[Measured]], *, quick: bool) -> Result:
     constant, slope = model(sizes, taken)
     figures["model_constant_microseconds"], figures["model_slope"] = round(constant, 2), round(slope, 6)
     figures["model_at_100_million_microseconds"] = round(constant + slope * PLANNED**0.5, 1)
-    bars = {"model_times_off": Bar(max(off, 1 / off), at_most=MOST_OFF)}
+    bars = {"model_times_off": Bar(float(max(off, 1 / off)), at_most=MOST_OFF)}
     notes = [
         "The model is fitted to all sizes but the largest, and held against it; then to all, for 100 million."
     ]
