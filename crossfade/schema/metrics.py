@@ -166,6 +166,11 @@ WEEKLY_USERS: Final = _gauge("crossfade_weekly_users", "Users of the newest week
 WEEKLY_DONE: Final = _gauge(
     "crossfade_weekly_done_users", "Users of the newest weekly batch whose shard is finished.", "surface"
 )
+WEEKLY_FINISH: Final = _gauge(
+    "crossfade_weekly_projected_finish_timestamp_seconds",
+    "When the newest weekly batch was finished, or will be at its rate since its start, since 1970.",
+    "surface",
+)
 WEEKLY_SHORT: Final = _gauge(
     "crossfade_weekly_short_ratio",
     "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
@@ -284,6 +289,7 @@ STATE_METRICS: Final = (
     WEEKLY_STARTED,
     WEEKLY_USERS,
     WEEKLY_DONE,
+    WEEKLY_FINISH,
     WEEKLY_SHORT,
     EXPERIMENT_BEGAN,
     EXPERIMENT_ENDED,
