@@ -1,9 +1,10 @@
-"""What all tests share: slow files first, rare garbage collection, training without tracing for tests that ask for `untraced`."""
+"""What all tests share: slow groups first, rare garbage collection, training without tracing where tests ask for `untraced`."""
 
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,13 +12,26 @@ from crossfade.cli.collecting import collect_rarely
 from crossfade.schema.durable import locked
 from tests.cassandra_server import CassandraServer, running_cassandra
 
+# Folders whose tests share what takes seconds to start or to make: brokers, databases, `crossfade serve`, a planted person.
+TOGETHER: Final = ("integration", "privacy", "serving", "store", "twin")
+
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
 
 
+@pytest.hookimpl(tryfirst=True)  # the workers read the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that have slow tests, so that at the end no worker waits for one of them."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Keep what shares a fixture on one worker, and begin with slow tests, so that at the end no worker waits for one of them."""
+    groups = {item: _group(item) for item in items}
+    slow = {groups[item] for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: groups[item] not in slow)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def _group(item: pytest.Item) -> str:
+    """Return the folder of a test whose folder shares servers or a world, else its file."""
+    place = item.path.relative_to(Path(__file__).parent)
+    return place.parts[0] if place.parts[0] in TOGETHER else str(place)
 
 
 @pytest.fixture

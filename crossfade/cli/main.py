@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "store": Lazy("store", "store_group", "Look after published playlists."),
     "erase": Lazy("erase", "erase_command", "Erase a person everywhere, with a signed receipt."),
     "export": Lazy("erase", "export_command", "Give a person all that is known about them."),
+    "doctor": Lazy("doctor", "doctor_command", "Look for what this machine or a cluster lacks."),
     "settings": Lazy("settings", "settings_command", "Print the settings file, or the settings in effect."),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.guardrails import Verdict, verdict
 from crossfade.experiments.statistics.moments import Doubles, Moments
 from crossfade.experiments.statistics.sequential import always_valid
+
+# Weights of the split's priors: one finds shares soonest that are off by a few hundredths, one those off by half a hundredth.
+PRIORS: Final = (100.0, 10_000.0)
 
 
 class Action(StrEnum):
@@ -144,20 +148,6 @@ def strain(spec: ExperimentSpec, seen: Observations, guardrail: Guardrail, treat
     return -best / guardrail.margin if best < 0 and _enough(spec, seen, treatment) else 0.0
 
 
-def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
-    """Return the p-value that users were assigned as the running step allocates them; 1 where there is nobody."""
-    return float(sample_ratio.p_value(_counts(spec, seen), _allocation(spec, seen)))
-
-
-def _allocation(spec: ExperimentSpec, seen: Observations) -> Doubles:
-    shares = spec.ramp[seen.step].shares
-    return np.array([1 - sum(shares.values()) - spec.holdout, *(shares[name] for name in spec.treatments)])
-
-
-def _counts(spec: ExperimentSpec, seen: Observations) -> sample_ratio.Int64s:
-    return np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
-
-
 def _harmed(spec: ExperimentSpec, seen: Observations) -> list[str]:
     return [
         f"Guardrail {_sentence(guardrail, name, told)}, worse than its margin of {guardrail.margin:.1%}."
@@ -187,11 +177,34 @@ def _enough(spec: ExperimentSpec, seen: Observations, treatment: str) -> bool:
     return min(seen.users.get(name, 0) for name in (CONTROL, treatment)) >= spec.stop.minimum_users
 
 
+def allocated(spec: ExperimentSpec, step: int) -> Doubles:
+    """Return [num_variants] float64: shares of all users that a step (from 0) gives to control and to each treatment."""
+    shares = spec.ramp[step].shares
+    control = 1 - sum(shares.values()) - spec.holdout
+    return np.array([control, *(shares[name] for name in spec.treatments)])
+
+
+def is_mismatched(spec: ExperimentSpec, seen: Observations) -> bool:
+    """Return whether users are surely split otherwise than allocated; valid at all looks together."""
+    return sample_ratio_p_value(spec, seen) < spec.stop.sample_ratio_alpha
+
+
+def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
+    """Return how likely users are split as far from what is allocated by chance, at any look; 1 where there is nobody."""
+    counts = np.array([[seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)]])
+    shares = allocated(spec, seen.step)
+    chances = [
+        float(sample_ratio.always_valid_p_value(counts, shares, prior_users=each)[-1]) for each in PRIORS
+    ]
+    return min(1.0, len(PRIORS) * min(chances))
+
+
 def _unsound(spec: ExperimentSpec, seen: Observations) -> str | None:
     """Return why nothing can be concluded, None where it can."""
-    allocation, counts = _allocation(spec, seen), _counts(spec, seen)
-    chance = sample_ratio_p_value(spec, seen)
-    if chance < spec.stop.sample_ratio_alpha:
+    allocation = allocated(spec, seen.step)
+    counts = np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
+    if is_mismatched(spec, seen):
+        chance = sample_ratio_p_value(spec, seen)
         return (
             f"The variants have {counts.tolist()} users where {np.round(allocation / allocation.sum(), 4).tolist()} of them were "
             f"allocated (p = {chance:.1e}): users of one side are missing, so no metric can be trusted. Find out where they go."

@@ -56,12 +56,20 @@ def status(experiment: Experiment, seen: Observations, of_several: int) -> dict[
 def text(told: dict[str, Any]) -> str:
     """Return what `status` told as lines."""
     users = ", ".join(f"{name} {count:,}" for name, count in told["users"].items())
-    lines = [f"{told['experiment']}: users {users}"]
+    lines = [f"{told['experiment']}: {f'users {users}' if users else 'nobody was looked at'}"]
     if told["of_several_variants"]:
         lines.append(f"{told['of_several_variants']:,} users saw more than one variant and are left out")
+    for each in told.get("mismatches", ()):
+        counts = ", ".join(f"{name} {count:,}" for name, count in each["users"].items())
+        lines.append(f"{each['dimension']} {each['value']} is split otherwise than allocated: {counts}")
     for metric, arms in told["effects"].items():
         lines += [f"{metric}  {name}  {_interval(each)}" for name, each in arms.items()]
-    lines.append(f"{told['action']}: {told['reasons'][0]}")
+    if holdout := told.get("holdout"):
+        held_out, others = holdout["users"].values()
+        lines.append(f"against the holdout: {held_out:,} users held out, {others:,} not")
+        lines += [f"{metric}  not held out  {_interval(each)}" for metric, each in holdout["effects"].items()]
+    ended = f"ended on {told['ended'][:10]}, " if "ended" in told else ""
+    lines.append(f"{ended}{told['action']}: {told['reasons'][0]}")
     return "\n".join([*lines, *(f"  {reason}" for reason in told["reasons"][1:])])
 
 

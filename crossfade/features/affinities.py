@@ -78,39 +78,49 @@ def typicality(genres: Rows) -> npt.NDArray[np.float64]:
 
 def _genre_cosine(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
     """Compare genre profiles of histories with the genres of candidates [n, c]."""
-    genre_rows, num_genres = catalogue.genre_rows, len(catalogue.genres)
-    played = genre_rows[liked.track_rows]
-    known = played >= 0
-    owners = np.repeat(liked.owners, played.shape[1])[known.ravel()]
-    pairs = Pairs.of(owners, played[known], num_genres)
-    profile = pairs.total(typicality(played)[known])
-    norms = np.sqrt(np.bincount(pairs.owners, profile**2, len(liked)))
-    # Pairs stand in the order of their entries, so those of a query stand together.
-    offsets = np.searchsorted(pairs.owners, np.arange(len(liked) + 1))
-    profiles = (offsets, pairs.keys % max(num_genres, 1), profile, norms)
-    cosines = np.full(rows.shape, np.nan, np.float32)
-    _profile_cosines((rows, genre_rows), profiles, np.zeros(num_genres), cosines)
+    num_genres, cosines = len(catalogue.genres), np.full(rows.shape, np.nan, np.float32)
+    scratch = (np.zeros(num_genres), np.empty(num_genres, np.int32))
+    _genre_cosines((liked.offsets, liked.track_rows), (rows, catalogue.genre_rows), scratch, cosines)
     return cosines
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile_cosines(tracks, profiles, mass, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [n, c] of tracks' genres with profiles where both have a length; mass [num_genres] is 0 before and after."""
-    (rows, genre_rows), (offsets, genres, profile, norms) = tracks, profiles
+def _genre_cosines(histories, tracks, scratch, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [n, c] of tracks' genres with histories' where both have a length; genres weigh as in `typicality`.
+
+    Scratch is the mass of genres [num_genres], 0 before and after, and room for those that have any.
+    """
+    (offsets, played), (rows, genre_rows), (mass, heard) = histories, tracks, scratch
     for query in range(len(rows)):
-        for pair in range(offsets[query], offsets[query + 1]):
-            mass[genres[pair]] = profile[pair]
-        for track in range(rows.shape[1] if norms[query] > 0 else 0):
-            product, squares = 0.0, 0.0
+        count, squares = 0, 0.0
+        for entry in range(offsets[query], offsets[query + 1]):
             for i in range(genre_rows.shape[1]):
-                genre, weight = genre_rows[rows[query, track], i], 1.0 / (1 + i)  # as `typicality`
+                genre = genre_rows[played[entry], i]
                 if genre >= 0:
-                    squares += weight * weight
-                    product += mass[genre] * weight
-            if squares > 0:
-                cosines[query, track] = product / (norms[query] * np.sqrt(squares))
-        for pair in range(offsets[query], offsets[query + 1]):
-            mass[genres[pair]] = 0.0
+                    if mass[genre] == 0.0:
+                        heard[count] = genre
+                        count += 1
+                    mass[genre] += 1.0 / (1 + i)
+        for place in range(count):
+            squares += mass[heard[place]] * mass[heard[place]]
+        _compare_genres(rows[query], genre_rows, (mass, np.sqrt(squares)), cosines[query])
+        for place in range(count):
+            mass[heard[place]] = 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _compare_genres(tracks, genre_rows, profile, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [c] of tracks' genres with a profile (mass of genres, length) where both have a length."""
+    mass, norm = profile
+    for track in range(len(tracks) if norm > 0 else 0):
+        product, squares = 0.0, 0.0
+        for i in range(genre_rows.shape[1]):
+            genre, weight = genre_rows[tracks[track], i], 1.0 / (1 + i)
+            if genre >= 0:
+                squares += weight * weight
+                product += mass[genre] * weight
+        if squares > 0:
+            cosines[track] = product / (norm * np.sqrt(squares))
 
 
 def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Columns:

@@ -273,7 +273,11 @@ class Recommender:
             rules["kinds"] = artist_kinds(
                 requests.queries, candidates.rows, tracks.artist_rows, self.is_small
             )
-        profiles = GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
+        profiles = (
+            GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
+            if policy.calibration
+            else GenreProfiles.none(len(requests))
+        )
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         places = in_flow(candidates.rows, places, requests.queries, self.flow_columns, policy.order)
         exploration = policy.exploration(requests.k, self.settings.seed)

@@ -48,6 +48,7 @@ class EmbeddedStore:
     _readers: dict[str, tuple[tuple[str, int, int], EmbeddedReader]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _lives: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict, compare=False, repr=False)
 
     @contextmanager
     def begin(self, generation: Generation) -> Iterator[EmbeddedWriter]:
@@ -218,7 +219,7 @@ class EmbeddedStore:
             return [path.name for path in removed]
 
     def _opened(self, surface: str, generation: str) -> EmbeddedReader:
-        status = (self._home(surface) / generation / ABOUT).stat()
+        status = os.stat(f"{self.directory}/{surface}/{generation}/{ABOUT}")
         stamp = (generation, status.st_ino, status.st_mtime_ns)
         known, reader = self._readers.get(surface, (None, None))
         if reader is None or known != stamp:
@@ -248,12 +249,25 @@ class EmbeddedStore:
             ) from error
 
     def _live(self, surface: str) -> str:
-        live = self.live(surface)
-        if live is None:
-            raise NotFoundError(
-                f"No {surface} playlists are published in {self.directory}; run: crossfade run weekly."
-            )
-        return live
+        """Return the live generation; the file that names it is read again only where it is another one."""
+        try:
+            status = os.stat(f"{self.directory}/{surface}/{CURRENT}")
+        except FileNotFoundError as error:
+            raise self._nothing_live(surface) from error
+        stamp = (status.st_ino, status.st_mtime_ns)
+        known, name = self._lives.get(surface, (None, ""))
+        if known != stamp:
+            live = self.live(surface)
+            if live is None:
+                raise self._nothing_live(surface)
+            name = live
+            self._lives[surface] = (stamp, name)
+        return name
+
+    def _nothing_live(self, surface: str) -> NotFoundError:
+        return NotFoundError(
+            f"No {surface} playlists are published in {self.directory}; run: crossfade run weekly."
+        )
 
     def _unknown(self, surface: str, generation: str) -> NotFoundError:
         known = ", ".join(path.name for path in self._whole(surface)) or "none"
