@@ -148,6 +148,22 @@ def strain(spec: ExperimentSpec, seen: Observations, guardrail: Guardrail, treat
     return -best / guardrail.margin if best < 0 and _enough(spec, seen, treatment) else 0.0
 
 
+def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
+    """Return the p-value, valid at all looks together, that users were assigned as the running step allocates them; 1 where
+    there is nobody.
+    """
+    counts, shares = _counts(spec, seen), allocated(spec, seen.step)
+    chances = [
+        float(sample_ratio.always_valid_p_value(counts[None], shares, prior_users=each)[-1])
+        for each in PRIORS
+    ]
+    return min(1.0, len(PRIORS) * min(chances))
+
+
+def _counts(spec: ExperimentSpec, seen: Observations) -> sample_ratio.Int64s:
+    return np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
+
+
 def _harmed(spec: ExperimentSpec, seen: Observations) -> list[str]:
     return [
         f"Guardrail {_sentence(guardrail, name, told)}, worse than its margin of {guardrail.margin:.1%}."
@@ -189,22 +205,11 @@ def is_mismatched(spec: ExperimentSpec, seen: Observations) -> bool:
     return sample_ratio_p_value(spec, seen) < spec.stop.sample_ratio_alpha
 
 
-def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
-    """Return how likely users are split as far from what is allocated by chance, at any look; 1 where there is nobody."""
-    counts = np.array([[seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)]])
-    shares = allocated(spec, seen.step)
-    chances = [
-        float(sample_ratio.always_valid_p_value(counts, shares, prior_users=each)[-1]) for each in PRIORS
-    ]
-    return min(1.0, len(PRIORS) * min(chances))
-
-
 def _unsound(spec: ExperimentSpec, seen: Observations) -> str | None:
     """Return why nothing can be concluded, None where it can."""
-    allocation = allocated(spec, seen.step)
-    counts = np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
-    if is_mismatched(spec, seen):
-        chance = sample_ratio_p_value(spec, seen)
+    allocation, counts = allocated(spec, seen.step), _counts(spec, seen)
+    chance = sample_ratio_p_value(spec, seen)
+    if chance < spec.stop.sample_ratio_alpha:
         return (
             f"The variants have {counts.tolist()} users where {np.round(allocation / allocation.sum(), 4).tolist()} of them were "
             f"allocated (p = {chance:.1e}): users of one side are missing, so no metric can be trusted. Find out where they go."
