@@ -3,14 +3,20 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/thirtymusic
-# Debian packages of the integration tests; without them those tests say what they skip.
+# Debian packages of the integration tests; without them those tests say what they skip. kubectl (1.21 or newer) is not
+# among them: Debian 12 has 1.20, whose Kustomize knows no components.
 SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
+
+# What builds images: docker, podman or buildah.
+BUILDER ?= docker
+REGISTRY ?= crossfade
+IMAGES := pipeline serving monitoring spark
 
 # Where a shell forbids bytecode, every process that a test starts would compile the library anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo demo-real test check format bench clean
+.PHONY: help install system demo demo-real test check format bench images sbom clean
 
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -50,6 +56,18 @@ format: install ## Format the code and mend what the linter can.
 
 bench: install ## List the benchmarks; run one with: .venv/bin/crossfade bench NAME.
 	$(BIN)/crossfade bench --help
+
+BUILD = $(BUILDER) build --file containers/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
+images sbom: VERSION = $(shell $(BIN)/python -c 'from crossfade.schema.code import VERSION; print(VERSION)')
+images sbom: REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+images: STAMP = $(shell $(BIN)/python -c 'from crossfade.schema.code import code_version; print(code_version())')
+
+images: install ## Build the container images; BUILDER=podman, REGISTRY=registry.example/music.
+	for image in $(IMAGES); do $(BUILD) --target $$image --tag $(REGISTRY)/$$image:$(VERSION) . || exit 1; done
+	$(BUILDER) tag $(REGISTRY)/pipeline:$(VERSION) $(REGISTRY)/pipeline:$(STAMP)
+
+sbom: install ## Write what is in the images to build/sbom, as CycloneDX.
+	$(BUILD) --target sbom --output type=local,dest=build/sbom .
 
 clean: ## Remove the environment, caches and demo output.
 	rm -rf $(VENV) demo demo-real .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +77,33 @@ class Result:
         """Return the object that `crossfade bench --json` prints."""
         bars = {figure: bar.as_json() for figure, bar in self.bars.items()}
         return {"name": name, "machine": machine(), "figures": dict(self.figures), "bars": bars}
+
+
+class Progress:
+    """Figures as they come, told at once on stderr: a benchmark of minutes that is ended early has said what it knew.
+
+    After use: `figures`, rounded to a thousandth.
+    """
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float | int | str | bool] = {}
+        self._started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Print a line, with the seconds since the beginning."""
+        sys.stderr.write(f"[{time.monotonic() - self._started:5.0f} s] {text}\n")
+        sys.stderr.flush()
+
+    def measure(self, part: str, work: Callable[[], Mapping[str, float | int | str | bool]]) -> None:
+        """Say what is measured, measure it, and print and keep what was found."""
+        self.say(f"{part} ...")
+        self.add(work())
+
+    def add(self, found: Mapping[str, float | int | str | bool]) -> None:
+        """Print and keep figures."""
+        for name, value in found.items():
+            self.figures[name] = round(value, 3) if isinstance(value, float) else value
+            self.say(f"  {name} {self.figures[name]}")
 
 
 def machine() -> dict[str, str | int | float]:

@@ -101,6 +101,18 @@ def receiver(directory: Path, workspace: Path, lake: Path, assignments: Sequence
 
 
 @contextmanager
+def exporter(directory: Path, workspace: Path, lake: Path) -> Iterator[int]:
+    """Run `python -m monitoring.exporter` from the source checkout, and yield its port."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "monitoring.exporter", "--workspace", str(workspace), "--lake", str(lake),
+        "--port", str(port),
+    ]  # fmt: skip
+    with process(command, directory, f"http://{HOST}:{port}/metrics", ROOT):
+        yield port
+
+
+@contextmanager
 def alertmanager(directory: Path, receiver_port: int) -> Iterator[str]:
     """Run Alertmanager with our configuration, only faster; yield its address."""
     port = free_port()

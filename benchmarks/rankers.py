@@ -1,4 +1,4 @@
-"""NDCG@30 against microseconds a candidate of every ranker, on a period before the test period.
+"""NDCG@30 and, for the radio, MRR@20 against microseconds a candidate of every ranker, on a period before the test period.
 
 All rankers learn from the same candidates of the same sources, and judge the same listeners: the validation period stands in
 for the test period, and the one before it, of the same length, for the validation period. So a default may be chosen by it.
@@ -14,10 +14,12 @@ from typing import Any, Final
 from benchmarks.harness import Options, Result, in_turn, median_and_spread
 from benchmarks.quality.data import load_trial
 from crossfade.evaluation.evaluate import evaluate
-from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
+from crossfade.evaluation.evaluation import EVERYONE, Evaluation, Resampling, paired
+from crossfade.evaluation.next_track import OverSessions, reciprocal_ranks
 from crossfade.evaluation.stages import before_policy
 from crossfade.evaluation.truth import Truth
 from crossfade.features.dataset import Dataset
+from crossfade.features.next_tracks import NextTracks
 from crossfade.features.translation import Translation
 from crossfade.ranking.contract import RANKERS
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
@@ -31,6 +33,10 @@ REPEATS: Final = 5
 BATCH_USERS: Final = 64  # whose candidates are scored at once: a batch of the weekly run is several of these
 EXPLAINED_ROWS: Final = 3000  # contributions are asked of slates, not of all candidates
 FIRST: Final = next(iter(RANKERS))
+NEXT_TRACKS_AT: Final = 20
+SESSIONS: Final = 2000
+QUICK_SESSIONS: Final = 500
+MOMENTS_A_SESSION: Final = 10
 
 
 def run(options: Options) -> Result:
@@ -51,8 +57,12 @@ def run(options: Options) -> Result:
     }
     figures: dict[str, Any] = {"quick": options.quick, "judged_users": len(truth)}
     figures |= quality(judged) | cost(recommenders, truth)
+    if dataset.split.has_time:  # without times there are no sessions, and no radio of its own
+        moments = next_tracks(dataset, QUICK_SESSIONS if options.quick else SESSIONS, settings)
+        figures |= radio_quality(recommenders, moments, settings)
     notes = [
         f"NDCG@30 of the rankings before the policy, with 95 % intervals of the difference to {FIRST} over the same users.",
+        f"MRR@{NEXT_TRACKS_AT} of the radio's rankings before its policy, nothing masked, with intervals over sessions.",
         "Microseconds of one core a candidate, rankers in turn; explain: contributions of slates' tracks.",
     ]
     return Result(figures, {}, notes)
@@ -99,6 +109,44 @@ def quality(judged: dict[str, Evaluation]) -> dict[str, float]:
             difference = paired(evaluation, judged[FIRST])[EVERYONE]["ndcg"]
             for edge in ("mean", "low", "high"):
                 figures[f"{name}_minus_{FIRST}_ndcg_{edge}"] = round(getattr(difference, edge), 5)
+    return figures
+
+
+def next_tracks(dataset: Dataset, most: int, settings: Settings) -> NextTracks:
+    """Return the moments of up to so many sessions of the period that is judged."""
+    split = dataset.split
+    return NextTracks.of(
+        dataset,
+        split.test_start,
+        split.end,
+        most_sessions=most,
+        most_moments=MOMENTS_A_SESSION,
+        seed=settings.seed,
+    )
+
+
+def radio_quality(
+    recommenders: dict[str, Recommender], moments: NextTracks, settings: Settings
+) -> dict[str, float]:
+    """Return the MRR@20 of each radio's ranking, and the interval over sessions of its difference to the first one's."""
+    chosen = settings.evaluation
+    over = OverSessions(
+        moments.sessions, Resampling(chosen.bootstrap_samples, chosen.confidence, settings.seed)
+    )
+    figures: dict[str, float] = {
+        "radio_sessions": int(moments.sessions[-1]) + 1,
+        "radio_moments": len(moments),
+    }
+    ranks = {}
+    for name, recommender in recommenders.items():
+        ranking = before_policy(recommender, Translation(moments.dataset, recommender.dataset), Surface.RADIO)
+        ranks[name] = reciprocal_ranks(ranking, moments, NEXT_TRACKS_AT)
+        figures[f"{name}_radio_mrr"] = round(float(ranks[name].mean()), 5)
+        if name != FIRST:
+            for edge, value in zip(
+                ("mean", "low", "high"), over.mean(ranks[name] - ranks[FIRST]), strict=True
+            ):
+                figures[f"{name}_minus_{FIRST}_radio_mrr_{edge}"] = round(value, 5)
     return figures
 
 

@@ -27,7 +27,7 @@ def weekly(
         settings: YAML of the shape of `crossfade settings`; what it leaves out keeps its default.
         surface: Whose policy makes the playlists.
     """
-    bundle = sized(find_champion(workspace=workspace), SMALL, is_reused=False).output
+    bundle = sized(find_champion(workspace=workspace, settings=settings), SMALL, is_reused=False).output
     refreshed = sized(refresh_lake(lake=lake, settings=settings), SMALL, is_reused=False)
     versions = refreshed.outputs["Output"]
     validated = sized(validate_data(lake=lake, settings=settings, versions=versions), SMALL, is_reused=False)

@@ -8,6 +8,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 
 from crossfade.schema.metrics import HTTP_REQUESTS, HTTP_SECONDS, Recorder
+from serving import tracing
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -45,6 +46,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        route = self._route_of(scope["path"])
+        with tracing.received(f"{scope['method']} {route}", scope["headers"]) as span:
+            span.set_attribute("http.response.status_code", await self._passed(scope, receive, send, route))
+
+    async def _passed(self, scope: Scope, receive: Receive, send: Send, route: str) -> int:
+        """Pass an HTTP request on, or refuse it; return the status of the answer."""
         started, status = time.monotonic(), 0
 
         async def noting(message: Message) -> None:
@@ -65,9 +72,9 @@ class Guard:
         except ClientDisconnect:
             status = GONE  # nobody is there to be answered, and nothing of ours failed
         finally:
-            route = self._route_of(scope["path"])
             self._recorder.record(HTTP_REQUESTS, 1, route=route, status=str(status or 500))
             self._recorder.record(HTTP_SECONDS, time.monotonic() - started, route=route)
+        return status
 
     def _counting(self, receive: Receive) -> Receive:
         seen = 0

@@ -49,6 +49,7 @@ HOMES = {
     "lmdb": ("crossfade/store",),
     "matplotlib": ("crossfade/evaluation",),
     "mlflow": ("crossfade/recommender",),
+    "opentelemetry": ("serving", "benchmarks"),
     "prometheus_client": ("crossfade/schema",),
     "pyspark": ("crossfade/lake",),
     "redis": ("crossfade/store",),

@@ -1,10 +1,9 @@
 """Latency and saturation of the services: the radio, stored playlists, a hot swap; load from a second process."""
 
-import json
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -12,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from benchmarks import redis_server
-from benchmarks.harness import Bar, Options, Result
+from benchmarks.harness import Bar, Options, Progress, Result
 from benchmarks.redis_server import RedisServer
 from benchmarks.serving.load import Outcome, Plan
+from benchmarks.serving.place import NEXT_TRACKS, bodies, radio_asks, renamed_copy, workspace_of
 from benchmarks.serving.services import (
     Service,
     bare_route,
@@ -26,35 +26,26 @@ from benchmarks.serving.services import (
     recommender,
     saturated,
 )
-from benchmarks.worlds import QUICK_TRAINING, twin_world
-from crossfade.evaluation.trained import trained_bundle
-from crossfade.evaluation.trial import Trial
 from crossfade.recommender.answers import answer
 from crossfade.recommender.asking import Ask, requests_of
-from crossfade.recommender.manifest import DIGEST, MANIFEST, read_manifest, write_manifest
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import NotFoundError
-from crossfade.schema.settings import load_settings
 from crossfade.schema.tables import Surface
 from crossfade.store.opening import opened
-from crossfade.twin.spec import TwinSpec
 
 Figures = dict[str, float | int | str | bool]
 
-LARGE: Final = TwinSpec(num_users=1000, num_tracks=100_000)  # the catalogue that the bars are meant for
-NEXT_TRACKS: Final = 10
-SESSION: Final = 6
 CANDIDATES: Final = 300
 LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on
 PREDICT: Final = "/v1/models/crossfade:predict"
 
 
 def run(options: Options) -> Result:
-    """Train or take a bundle, then measure each part.
+    """Make or take a bundle, then measure each part, telling its figures as soon as they are known.
 
     Args:
-        options: `directory` names a demo's directory, whose champion answers; else a twin's is trained.
+        options: `directory` names a demo's directory, whose champion answers; else a planted world's is made.
 
     Raises:
         NotFoundError: The directory has no workspace with a champion, or there is no redis-server.
@@ -62,69 +53,37 @@ def run(options: Options) -> Result:
     if reason := redis_server.why_not():
         raise NotFoundError(f"This benchmark needs Redis: {reason}.")
     seconds = 3.0 if options.quick else 10.0
+    told = Progress()
     with TemporaryDirectory() as scratch:
-        workspace = _workspace(options, Path(scratch))
+        told.say("a bundle ...")
+        workspace = workspace_of(options, Path(scratch))
         known = Recommender.load(workspace.champion())
         users = [str(user) for user in known.dataset.users.ids.ids[:2000].to_pylist()]
-        asks = _radio_asks(known, users)
-        figures: Figures = {
-            "quick": options.quick,
-            "tracks": len(known.catalogue),
-            "users": len(known.dataset.users),
-        }
-        figures |= _pure(known, asks) | _reranked(known, users)
+        asks = radio_asks(known, users)
+        told.add({"quick": options.quick, "tracks": len(known.catalogue), "users": len(known.dataset.users)})
+        told.measure("pure compute", partial(_pure, known, asks))
+        told.measure("rerank", partial(_reranked, known, users))
         publish(opened("", workspace), known, users)
+        told.say("the recommender and Redis start ...")
         with recommender(workspace) as service, redis_server.running(Path(scratch)) as server:
             publish(opened(server.url, workspace), known, users)
-            figures |= _radio(service, asks, seconds)
-            figures |= _stored(workspace, service.rpc, "", users, seconds)
-            figures |= _stored(workspace, service.rpc, server.url, users, seconds)
-            figures |= _redis_killed(workspace, service.rpc, server, users, seconds)
-            figures |= _swapped(workspace, f"{service.url}{PREDICT}", asks, figures, seconds)
-    return Result({name: _rounded(value) for name, value in figures.items()}, _bars(figures), [_NOTE])
+            told.measure("radio", partial(_radio, service, asks, seconds))
+            for store in ("", server.url):
+                told.measure(
+                    "stored playlists", partial(_stored, workspace, service.rpc, store, users, seconds)
+                )
+            told.measure(
+                "Redis stops", partial(_redis_killed, workspace, service.rpc, server, users, seconds)
+            )
+            url = f"{service.url}{PREDICT}"
+            told.measure("hot swap", partial(_swapped, workspace, url, asks, told.figures, seconds))
+    return Result(told.figures, _bars(told.figures), [_NOTE])
 
 
 _NOTE: Final = (
     "Services, Redis and load share this machine's cores; latency counts from when a request was due. The radio's pure "
     "compute is `recommend` in words for one request at a time in this process."
 )
-
-
-def _rounded(value: float | int | str | bool) -> float | int | str | bool:
-    return round(value, 3) if isinstance(value, float) else value
-
-
-def _workspace(options: Options, scratch: Path) -> Workspace:
-    """Return a workspace of our own with the bundle to be measured as champion."""
-    workspace = Workspace.create(scratch / "workspace")
-    if options.directory is not None:
-        bundle = Workspace.open(options.directory / "workspace").champion()
-    else:
-        settings = load_settings(None, QUICK_TRAINING)
-        world = twin_world(options, scratch, settings, LARGE)
-        bundle = trained_bundle(Trial.of(world.dataset), scratch / "training", settings)
-    shutil.copytree(bundle, workspace.bundles / bundle.name)
-    workspace.promote(bundle.name, reason="Measured.", run_id="bench", evaluation={})
-    return workspace
-
-
-def _radio_asks(known: Recommender, users: Sequence[str]) -> list[Ask]:
-    """Return a radio request of each user, with the tracks that it played last as its session."""
-    asks = []
-    for user in users:
-        rows = known.dataset.users.ids.rows([user])
-        last = known.dataset.queries(rows, known.as_of).track_rows[-SESSION:]
-        session = tuple(str(track) for track in known.catalogue.tracks.names(last))
-        asks.append(Ask(request_id=user, surface=Surface.RADIO, user_id=user, session=session))
-    return asks
-
-
-def _bodies(asks: Sequence[Ask]) -> tuple[str, ...]:
-    """Return requests without ids, so that none is answered from memory."""
-    values = [ask.model_dump(mode="json", exclude_defaults=True, exclude={"request_id"}) for ask in asks]
-    return tuple(
-        json.dumps({"instances": [{**each, "surface": "radio", "k": NEXT_TRACKS}]}) for each in values
-    )
 
 
 def _pure(known: Recommender, asks: Sequence[Ask]) -> Figures:
@@ -157,18 +116,19 @@ def _reranked(known: Recommender, users: Sequence[str]) -> Figures:
 
 def _radio(service: Service, asks: Sequence[Ask], seconds: float) -> Figures:
     """Find saturation, then measure at half of it and near it."""
-    bodies, url = _bodies(asks), f"{service.url}{PREDICT}"
-    most, worked = saturated(service, Plan(url, bodies, connections=24, seconds=seconds))
+    asked, url = bodies(asks), f"{service.url}{PREDICT}"
+    most, worked = saturated(service, Plan(url, asked, connections=24, seconds=seconds))
+    # Fallbacks cost next to nothing, so they are no throughput.
+    throughput = most.requests_per_second - most.fallbacks / (seconds + 1)
     figures: Figures = {
         "radio_processor_ms_per_request": 1000 * worked,
-        # Fallbacks cost next to nothing, so they are no throughput.
-        "radio_saturation_requests_per_second": most.requests_per_second - most.fallbacks / (seconds + 1),
+        "radio_saturation_requests_per_second": throughput,
         "radio_saturation_p99_ms": most.p99_ms,
         "radio_saturation_fallbacks": most.fallbacks,
     }
     for share in (50, 95):
-        rate = most.requests_per_second * share / 100
-        outcome = loaded(Plan(url, bodies, connections=64, rate=rate, seconds=seconds))
+        rate = throughput * share / 100
+        outcome = loaded(Plan(url, asked, connections=64, rate=rate, seconds=seconds))
         figures |= _told(f"radio_at_{share}", outcome)
     return figures
 
@@ -237,9 +197,9 @@ def _swapped(
 ) -> Figures:
     """Promote another bundle under load."""
     rate = float(str(figures["radio_saturation_requests_per_second"])) * 0.3
-    before = loaded(Plan(url, _bodies(asks), connections=32, rate=rate, seconds=seconds))
-    another = _renamed_copy(workspace)
-    load = loading(Plan(url, _bodies(asks), connections=32, rate=rate, seconds=2 * seconds + LOADING_SECONDS))
+    before = loaded(Plan(url, bodies(asks), connections=32, rate=rate, seconds=seconds))
+    another = renamed_copy(workspace)
+    load = loading(Plan(url, bodies(asks), connections=32, rate=rate, seconds=2 * seconds + LOADING_SECONDS))
     time.sleep(2)
     workspace.promote(another, reason="Swapped.", run_id="bench", evaluation={})
     outcome = finished(load)
@@ -251,18 +211,6 @@ def _swapped(
         "swap_worst_second_p99_ms": outcome.worst_second_p99_ms,
         "swap_slow_seconds": outcome.slow_seconds,
     }
-
-
-def _renamed_copy(workspace: Workspace) -> str:
-    """Copy the champion under another lineage, and so another digest."""
-    champion = workspace.champion()
-    partial = workspace.bundles / ".bench"
-    shutil.copytree(champion, partial)
-    about = {key: value for key, value in read_manifest(champion).items() if key not in (DIGEST, "files")}
-    (partial / MANIFEST).unlink()
-    digest = write_manifest(partial, {**about, "parents": [champion.name]})
-    partial.rename(workspace.bundles / digest)
-    return digest
 
 
 def _bars(figures: Mapping[str, float | int | str | bool]) -> dict[str, Bar]:

@@ -209,7 +209,7 @@ def planted_vectors(vectors: npt.NDArray[np.float32]) -> Iterator[None]:
             "places": np.zeros((model.settings.history_length, HEADS), np.float32),
             "mixing": np.tile(np.eye(DIM, dtype=np.float32), (HEADS, 1)) / HEADS,
             "countries": np.resize(vectors, (len(countries) + 1, DIM)) * np.float32(0.02),
-            "traits": np.zeros((1, DIM), np.float32),
+            "traits": np.zeros((len(dataset.traits), DIM), np.float32),
             "users": np.zeros((1, DIM), np.float32),
         }
         nobody = np.zeros(0, np.int32)

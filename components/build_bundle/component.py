@@ -19,17 +19,18 @@ def build_bundle(
     """Write a bundle into the workspace and return its digest; an equal one that is there is kept."""
     from pathlib import Path
 
-    from crossfade.recommender import fit
+    from crossfade.recommender import fit, other_policy
     from crossfade.recommender.workspace import Workspace
     from crossfade.schema.settings import parse_settings
 
+    opened = Workspace.create(Path(workspace))
     bundle = fit.build_bundle(
         Path(dataset.path),
         Path(sources.path),
         Path(ranker.path),
-        Workspace.create(Path(workspace)).bundles,
+        opened.bundles,
         until=until,
         settings=parse_settings(settings),
-        lineage={"parents": [parent] if parent else []},
+        lineage=other_policy.lineage(opened, parent),
     )
     return bundle.name

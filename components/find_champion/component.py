@@ -6,10 +6,13 @@ from components.image import IMAGE
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def find_champion(workspace: str) -> str:
-    """Return the champion's digest; without one the pipeline stops."""
+def find_champion(workspace: str, settings: str = "") -> str:
+    """Return the digest of the champion, or of the bundle of the variant that `weekly.variant` names; without either it stops."""
     from pathlib import Path
 
+    from crossfade.experiments.publishing import bundle_to_publish
     from crossfade.recommender.workspace import Workspace
+    from crossfade.schema.settings import parse_settings
 
-    return Workspace.open(Path(workspace)).champion().name
+    variant = parse_settings(settings).weekly.variant
+    return bundle_to_publish(Workspace.open(Path(workspace)), variant).name

@@ -6,6 +6,7 @@ import inspect
 import io
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,22 +15,28 @@ from typing import Any, Final
 import click
 import yaml
 
+from crossfade.cli.options import chosen_settings, settings_options
+from crossfade.cli.placement import placed
+from crossfade.schema.cluster_settings import StepSettings
 from crossfade.schema.code import VERSION
 from crossfade.schema.errors import MissingExtraError
 
 PIPELINES: Final = ("training", "weekly", "drift", "experiment")
 
 
-def compiled(name: str, image: str | None = None, **options: Any) -> str:
+def compiled(
+    name: str, image: str | None = None, *, steps: StepSettings | None = None, **options: Any
+) -> str:
     """Compile a pipeline to YAML; equal code gives equal bytes.
 
     Args:
         name: One of `PIPELINES`.
         image: Runs every step; None leaves the release's image.
+        steps: Where the steps run on Kubernetes; None leaves that to the cluster.
         options: Passed on to KFP's compiler.
 
     Raises:
-        MissingExtraError: KFP is not installed.
+        MissingExtraError: KFP is not installed, or for `steps` its part for Kubernetes.
     """
     try:
         from kfp.compiler import Compiler
@@ -39,6 +46,8 @@ def compiled(name: str, image: str | None = None, **options: Any) -> str:
 
     with _short_stacks():
         pipeline = getattr(import_module(f"pipelines.{name}"), name)
+    if steps is not None:
+        pipeline = placed(pipeline, steps)
     with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(io.StringIO()):
         path = Path(directory) / f"{name}.yaml"
         Compiler().compile(pipeline, str(path), **options)
@@ -67,7 +76,8 @@ def _names_of_callers() -> list[tuple[object, ...]]:
 
 def parameters(text: str) -> frozenset[str]:
     """Return the names of the parameters that a compiled pipeline declares; a server refuses any other."""
-    root = yaml.safe_load(text)["root"]
+    spec, *_ = yaml.safe_load_all(text)  # what is said of Kubernetes follows as a second document
+    root = spec["root"]
     return frozenset(root.get("inputDefinitions", {}).get("parameters", {}))
 
 
@@ -76,14 +86,14 @@ def version_name(text: str) -> str:
     return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def kubernetes_objects(name: str, image: str | None, namespace: str | None) -> str:
+def kubernetes_objects(name: str, image: str | None, *, namespace: str | None, steps: StepSettings) -> str:
     """Compile a pipeline to a `Pipeline` and a `PipelineVersion` object, for Kustomize."""
     from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
     from components.image import stamped_image
 
     chosen = image or stamped_image()
-    version = version_name(compiled(name, chosen))
+    version = version_name(compiled(name, chosen, steps=steps))
     options = KubernetesManifestOptions(
         pipeline_name=f"crossfade-{name}",
         pipeline_version_name=f"crossfade-{name}-{version}",
@@ -91,7 +101,8 @@ def kubernetes_objects(name: str, image: str | None, namespace: str | None) -> s
         namespace=namespace,
         include_pipeline_manifest=True,
     )
-    return compiled(name, chosen, kubernetes_manifest_format=True, kubernetes_manifest_options=options)
+    form = {"kubernetes_manifest_format": True, "kubernetes_manifest_options": options}
+    return compiled(name, chosen, steps=steps, **form)
 
 
 @click.command("compile", short_help="Write pipelines as YAML for Kubeflow.")
@@ -102,22 +113,32 @@ def kubernetes_objects(name: str, image: str | None, namespace: str | None) -> s
 @click.option("--image", help="Image of every step.")
 @click.option("--kubernetes", is_flag=True, help="Write Pipeline and PipelineVersion objects instead.")
 @click.option("--namespace", help="Namespace of the Kubernetes objects.")
+@settings_options
 def compile_command(
-    pipelines: tuple[str, ...], *, output: Path, image: str | None, kubernetes: bool, namespace: str | None
+    pipelines: tuple[str, ...],
+    *,
+    output: Path,
+    image: str | None,
+    kubernetes: bool,
+    namespace: str | None,
+    settings_file: Path | None,
+    assignments: tuple[str, ...],
 ) -> None:
     """Write pipelines (all of them, or those named) as YAML into a directory.
 
     Steps run in the release's image unless another is named; in Kubernetes objects in the one that holds exactly
-    this code.
+    this code. Of the settings only `steps` goes into what is written; the others are parameters of a run.
 
     \b
     Example:
       crossfade compile -o pipelines/compiled
       crossfade compile training --kubernetes --namespace music -o manifests/pipelines
+      crossfade compile --set 'steps.tolerations=[pool=batch:NoSchedule]' -o pipelines
     """
+    steps = chosen_settings(settings_file, assignments).steps
+    written = partial(kubernetes_objects, namespace=namespace) if kubernetes else compiled
     output.mkdir(parents=True, exist_ok=True)
     for name in pipelines or PIPELINES:
-        text = kubernetes_objects(name, image, namespace) if kubernetes else compiled(name, image)
         path = output / f"{name}.yaml"
-        path.write_text(text, "utf-8")
+        path.write_text(written(name, image, steps=steps), "utf-8")
         click.echo(path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from crossfade.cli.experiment_step import schema_command, step_command
+from crossfade.cli.experiment_watch import watch_command
 from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.schema.errors import InputError
 
@@ -28,6 +29,7 @@ def experiment_group() -> None:
 
 
 experiment_group.add_command(step_command)
+experiment_group.add_command(watch_command)
 experiment_group.add_command(schema_command)
 
 
@@ -127,18 +129,19 @@ def status_command(
 ) -> None:
     """Print users, effects with always-valid intervals, and the decision, from the exposures in a lake.
 
+    Of an experiment that has ended (--rollout tells) it prints what decided, from the history; nothing is analysed again.
+
     \b
     Example:
       crossfade experiment status radio-flow.yaml --lake lake --step 2 --began 2026-11-02 --step-began 2026-11-03
       crossfade experiment status radio-flow.yaml --lake lake --rollout workspace/rollout --report radio-flow.html
     """
-    from crossfade.experiments.cohorts import cohort_effects
     from crossfade.experiments.history import Standing, history_of
-    from crossfade.experiments.observed import observations, participants_of
+    from crossfade.experiments.looking import Look
     from crossfade.experiments.report import write_report
     from crossfade.experiments.report_effects import ReportInputs
     from crossfade.experiments.spec import read_experiment
-    from crossfade.experiments.status import status, text
+    from crossfade.experiments.status import text
     from crossfade.lake.lake import Lake
 
     experiment, settings = read_experiment(manifest), chosen_settings(settings_file, assignments)
@@ -148,17 +151,10 @@ def status_command(
         raise InputError(
             f"--step {standing.step}: {manifest} has {len(experiment.spec.ramp)} steps; number them from 1."
         )
-    assert standing.began is not None
-    assert standing.step_began is not None
-    found = participants_of(Lake.open(lake_path), experiment, settings.lake, standing.step_began)
-    since, at = standing.step_began, standing.step - 1
-    seen = observations(experiment, found, step=at, began=standing.began, step_began=since)
-    told = status(experiment, seen, found.of_several)
-    click.echo(json.dumps(told) if as_json else text(told))
+    look = Look(experiment, Lake.open(lake_path), settings.lake, standing, lines)
+    click.echo(json.dumps(look.told) if as_json else text(look.told))
     if report:
-        now = told | {"last": found.last.isoformat(timespec="seconds")}
-        cohorts = cohort_effects(experiment.spec, found.arms)
-        write_report(ReportInputs(experiment, standing, lines, now, cohorts), report)
+        write_report(ReportInputs(experiment, standing, lines, look.told, look.cohorts()), report)
 
 
 def _told_standing(step: int, began: datetime | None, step_began: datetime | None) -> "Standing":

@@ -53,6 +53,7 @@ def step_command(
       crossfade experiment step radio-flow.yaml --workspace workspace --rollout rollout --lake lake
       crossfade experiment step radio-flow.yaml --workspace workspace --guardrails-only --prometheus http://localhost:9090
     """
+    from crossfade.experiments.history import Phase
     from crossfade.experiments.installation import Installation
     from crossfade.experiments.spec import read_experiment
     from crossfade.experiments.stepping import Rollout
@@ -73,7 +74,9 @@ def step_command(
     elif line is None:
         click.echo(f"{experiment.metadata.name}: nothing to do")
     else:
-        click.echo(f"{experiment.metadata.name}: {line.action}, step {line.step}")
+        # A step that was just taken is told by the line that began it.
+        ended = f"ended on {line.time[:10]}, " if line.phase is Phase.DONE else ""
+        click.echo(f"{experiment.metadata.name}: {ended}{line.action}, step {line.step}")
         click.echo("\n".join(f"  {each}" for each in line.reasons))
 
 

@@ -29,28 +29,46 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a run is of.
+
+    Args:
+        version: The pipeline.
+        arguments: Values of its parameters.
+        experiment: The server's group of runs, made if missing.
+        service_account: Of the steps; empty leaves it to the server.
+    """
+
+    version: Version
+    arguments: Mapping[str, str]
+    experiment: str
+    service_account: str = ""
+
+
+@dataclass(frozen=True)
 class Server:
     """A server that answered; made by `connect`."""
 
     client: Any
     namespace: str | None
 
-    def upload(self, pipeline: str, name: str, text: str) -> Version:
+    def upload(self, pipeline: str, name: str, text: str, description: str) -> Version:
         """Upload a pipeline version unless the server has one of that name; the name must tell its content.
 
         Args:
             pipeline: Display name of the pipeline, made if missing.
             name: Display name of the version.
             text: The compiled pipeline.
+            description: Of a version that is new; for example where its code came from.
         """
-        known = self.client.list_pipelines(filter=_named(pipeline), namespace=self.namespace).pipelines or []
+        known = self.client.list_pipelines(filter=named(pipeline), namespace=self.namespace).pipelines or []
         if len(known) > 1:
             raise CrossfadeError(
                 f"The server has {len(known)} pipelines named {pipeline}; remove all but one."
             )
         if known:
             listed = self.client.list_pipeline_versions(
-                known[0].pipeline_id, page_size=MOST_VERSIONS, filter=_named(name)
+                known[0].pipeline_id, page_size=MOST_VERSIONS, filter=named(name)
             )
             for version in listed.pipeline_versions or []:
                 return Version(
@@ -62,18 +80,30 @@ class Server:
             if not known:
                 # The server also makes a first version of it, under the pipeline's own name.
                 known = [self.client.upload_pipeline(str(package), pipeline, namespace=self.namespace)]
-            made = self.client.upload_pipeline_version(str(package), name, pipeline_id=known[0].pipeline_id)
+            made = self.client.upload_pipeline_version(
+                str(package), name, pipeline_id=known[0].pipeline_id, description=description
+            )
         return Version(pipeline, name, known[0].pipeline_id, made.pipeline_version_id, is_new=True)
 
-    def start(self, version: Version, run: str, arguments: Mapping[str, str], experiment: str) -> str:
-        """Start a run in an experiment, which is made if missing; return the server's id of the run."""
-        group = self.client.create_experiment(experiment, namespace=self.namespace)
-        reference = {"pipeline_id": version.pipeline_id, "version_id": version.version_id}
-        started = self.client.run_pipeline(group.experiment_id, run, params=dict(arguments), **reference)
+    def start(self, run: str, wanted: Wanted) -> str:
+        """Start a run under a name; return the server's id of it."""
+        started = self.client.run_pipeline(
+            self.experiment(wanted.experiment),
+            run,
+            params=dict(wanted.arguments),
+            pipeline_id=wanted.version.pipeline_id,
+            version_id=wanted.version.version_id,
+            service_account=wanted.service_account or None,
+        )
         return str(started.run_id)
 
+    def experiment(self, name: str) -> str:
+        """Return the server's id of an experiment, which is made if missing."""
+        return str(self.client.create_experiment(name, namespace=self.namespace).experiment_id)
 
-def _named(name: str) -> str:
+
+def named(name: str) -> str:
+    """Return a filter, as the server reads it, of what has a display name."""
     return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
 
 

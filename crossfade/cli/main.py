@@ -52,6 +52,7 @@ COMMANDS: Final = {
     "weekly": Lazy("weekly", "weekly_group", "Watch the weekly batch, or make its shards on Spark."),
     "erase": Lazy("erase", "erase_command", "Erase a person everywhere, with a signed receipt."),
     "export": Lazy("erase", "export_command", "Give a person all that is known about them."),
+    "doctor": Lazy("doctor", "doctor_command", "Look for what this machine or a cluster lacks."),
     "settings": Lazy("settings", "settings_command", "Print the settings file, or the settings in effect."),
 }
 

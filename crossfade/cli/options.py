@@ -1,11 +1,13 @@
 """Options that several commands share, spelled once."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from crossfade.schema.errors import InputError
 from crossfade.schema.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -71,6 +73,22 @@ def chosen_settings(settings_file: Path | None, assignments: tuple[str, ...]) ->
         SettingsError: Names file or assignment, key and value.
     """
     return load_settings(settings_file, assignments)
+
+
+def bearer_token(variable: str | None) -> str | None:
+    """Return the token that an environment variable holds, None if none is named.
+
+    Raises:
+        InputError: The variable is not set, or empty.
+    """
+    if variable is None:
+        return None
+    token = os.environ.get(variable, "").strip()
+    if not token:
+        raise InputError(
+            f"--token-env {variable}: the environment variable is not set or empty; it must hold a token."
+        )
+    return token
 
 
 def data_options(function: Function) -> Function:

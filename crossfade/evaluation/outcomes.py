@@ -11,6 +11,7 @@ from crossfade.evaluation.json_files import as_json
 from crossfade.evaluation.lineage import comparable_bundle
 from crossfade.evaluation.suite import Suite
 from crossfade.features.dataset import Dataset
+from crossfade.recommender.other_policy import with_policies_of
 from crossfade.recommender.promotions import Promotion
 from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
@@ -78,7 +79,8 @@ class Rival(NamedTuple):
 def find_rival(workspace: Workspace, dataset_dir: Path) -> Rival:
     """Find the bundle that stands for the champion on a dataset's test period.
 
-    A champion of whose family all know the test period has none: the gate then refuses the challenger.
+    It has the champion's policies, which an experiment may have changed since it was made. A champion of whose family all know
+    the test period has none: the gate then refuses the challenger.
     """
     champion = workspace.champion_digest()
     if champion is None:
@@ -92,6 +94,7 @@ def find_rival(workspace: Workspace, dataset_dir: Path) -> Rival:
             champion,
         )
         return Rival("", champion)
+    found = with_policies_of(found, workspace.bundle(champion), workspace.bundles)
     logger.info("Bundle %s stands for champion %s on the test period.", found.name, champion)
     return Rival(found.name, champion)
 

@@ -3,13 +3,15 @@
 import json
 import math
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from crossfade.experiments.spec import Alarm
-from crossfade.schema.errors import CrossfadeError, InputError
+from crossfade.schema.errors import InputError, PrometheusAwayError
 
 PATIENCE_SECONDS: Final = 10
 
@@ -36,18 +38,20 @@ class Prometheus:
 
         Raises:
             InputError: Prometheus does not understand the query.
-            CrossfadeError: It does not answer.
+            PrometheusAwayError: It does not answer.
         """
         asked = f"{self.url.rstrip('/')}/api/v1/query?{urlencode({'query': query})}"
         try:
             with urlopen(asked, timeout=PATIENCE_SECONDS) as answer:
                 told = json.load(answer)["data"]
         except HTTPError as error:
+            if (
+                error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+            ):  # it starts, or what stands before it has lost it
+                raise self._away(error) from error
             raise InputError(f"Prometheus refuses {query!r}: {_reason(error)}.") from error
-        except (URLError, TimeoutError, ValueError, KeyError) as error:
-            raise CrossfadeError(
-                f"Prometheus at {self.url} does not answer: {error}. No guardrail was looked at."
-            ) from error
+        except (OSError, HTTPException, ValueError, KeyError) as error:
+            raise self._away(error) from error
         if told["resultType"] == "scalar":
             return [({}, float(told["result"][1]))]
         if told["resultType"] != "vector":
@@ -55,6 +59,11 @@ class Prometheus:
                 f"{query!r} answers with a {told['resultType']}; an alarm needs one value a series."
             )
         return [(sample["metric"], float(sample["value"][1])) for sample in told["result"]]
+
+    def _away(self, error: Exception) -> PrometheusAwayError:
+        return PrometheusAwayError(
+            f"Prometheus at {self.url} does not answer: {error}. No guardrail was looked at."
+        )
 
     def raised(self, alarms: tuple[Alarm, ...]) -> tuple[str, ...]:
         """Return a sentence for each alarm that is raised; errors as in `values`."""

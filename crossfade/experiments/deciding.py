@@ -3,11 +3,11 @@
 from typing import Any
 
 from crossfade.experiments.alarms import Prometheus
+from crossfade.experiments.analysis import analysed
 from crossfade.experiments.decision import Action, Decision, decide
 from crossfade.experiments.history import Standing
-from crossfade.experiments.observed import observations, participants_of
+from crossfade.experiments.observed import participants_of
 from crossfade.experiments.spec import Experiment
-from crossfade.experiments.status import status
 from crossfade.experiments.stepping import Decide
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import NotFoundError
@@ -18,15 +18,11 @@ def by_lake(lake: Lake, experiment: Experiment, settings: LakeSettings) -> Decid
     """Decide by `decision.decide` from the exposures in a lake; where nobody was shown the experiment yet, hold."""
 
     def asked(standing: Standing) -> tuple[Decision, dict[str, Any]]:
-        assert standing.began is not None
-        assert standing.step_began is not None
         try:
             found = participants_of(lake, experiment, settings, standing.step_began)
         except NotFoundError as error:
             return Decision(Action.HOLD, None, (str(error),)), {}
-        step, since = standing.step - 1, standing.step_began
-        seen = observations(experiment, found, step=step, began=standing.began, step_began=since)
-        told = status(experiment, seen, found.of_several) | {"last": found.last.isoformat(timespec="seconds")}
+        seen, told = analysed(experiment, found, standing)
         return decide(experiment.spec, seen), told
 
     return asked

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from crossfade.experiments.spec import ExperimentSpec, Guardrail, Metric
 from crossfade.experiments.statistics import sample_ratio
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.guardrails import Verdict, verdict
-from crossfade.experiments.statistics.moments import Moments
+from crossfade.experiments.statistics.moments import Doubles, Moments
 from crossfade.experiments.statistics.sequential import always_valid
+
+# Weights of the split's priors: one finds shares soonest that are off by a few hundredths, one those off by half a hundredth.
+PRIORS: Final = (100.0, 10_000.0)
 
 
 class Action(StrEnum):
@@ -137,6 +141,27 @@ def effect(spec: ExperimentSpec, seen: Observations, metric: Metric, treatment: 
     return Told(float(found.estimate), float(low), float(high))
 
 
+def strain(spec: ExperimentSpec, seen: Observations, guardrail: Guardrail, treatment: str) -> float:
+    """Return how much of a guardrail's margin a treatment has surely lost: above 1 it is harmed, 0 where nothing is sure."""
+    told = effect(spec, seen, guardrail, treatment)
+    best = told.high if guardrail.higher_is_better else -told.low
+    return -best / guardrail.margin if best < 0 and _enough(spec, seen, treatment) else 0.0
+
+
+def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
+    """Return the p-value, valid at all looks together, that users are split as the running step allocates; 1 with nobody."""
+    counts, shares = _counts(spec, seen), allocated(spec, seen.step)
+    chances = [
+        float(sample_ratio.always_valid_p_value(counts[None], shares, prior_users=each)[-1])
+        for each in PRIORS
+    ]
+    return min(1.0, len(PRIORS) * min(chances))
+
+
+def _counts(spec: ExperimentSpec, seen: Observations) -> sample_ratio.Int64s:
+    return np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
+
+
 def _harmed(spec: ExperimentSpec, seen: Observations) -> list[str]:
     return [
         f"Guardrail {_sentence(guardrail, name, told)}, worse than its margin of {guardrail.margin:.1%}."
@@ -166,14 +191,22 @@ def _enough(spec: ExperimentSpec, seen: Observations, treatment: str) -> bool:
     return min(seen.users.get(name, 0) for name in (CONTROL, treatment)) >= spec.stop.minimum_users
 
 
+def allocated(spec: ExperimentSpec, step: int) -> Doubles:
+    """Return [num_variants] float64: shares of all users that a step (from 0) gives to control and to each treatment."""
+    shares = spec.ramp[step].shares
+    control = 1 - sum(shares.values()) - spec.holdout
+    return np.array([control, *(shares[name] for name in spec.treatments)])
+
+
+def is_mismatched(spec: ExperimentSpec, seen: Observations) -> bool:
+    """Return whether users are surely split otherwise than allocated; valid at all looks together."""
+    return sample_ratio_p_value(spec, seen) < spec.stop.sample_ratio_alpha
+
+
 def _unsound(spec: ExperimentSpec, seen: Observations) -> str | None:
     """Return why nothing can be concluded, None where it can."""
-    shares = spec.ramp[seen.step].shares
-    allocation = np.array(
-        [1 - sum(shares.values()) - spec.holdout, *(shares[name] for name in spec.treatments)]
-    )
-    counts = np.array([seen.users.get(name, 0) for name in (CONTROL, *spec.treatments)])
-    chance = float(sample_ratio.p_value(counts, allocation))
+    allocation, counts = allocated(spec, seen.step), _counts(spec, seen)
+    chance = sample_ratio_p_value(spec, seen)
     if chance < spec.stop.sample_ratio_alpha:
         return (
             f"The variants have {counts.tolist()} users where {np.round(allocation / allocation.sum(), 4).tolist()} of them were "

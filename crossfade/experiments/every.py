@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from crossfade.experiments.deciding import by_lake
+from crossfade.experiments.history import Phase
 from crossfade.experiments.installation import Installation
 from crossfade.experiments.spec import read_experiment
 from crossfade.experiments.stepping import Rollout
@@ -22,7 +23,7 @@ def step_all(workspace: Workspace, lake: Lake, settings: Settings, now: datetime
         now: UTC.
 
     Returns:
-        A line for each experiment.
+        A line for each experiment that has not ended before.
 
     Raises:
         CrossfadeError: Some could not be stepped; tells of all of them, after the others were.
@@ -36,6 +37,8 @@ def step_all(workspace: Workspace, lake: Lake, settings: Settings, now: datetime
             failed.append(str(error))
             continue
         assert line is not None, "a lake always decides"
+        if line.phase is Phase.DONE:  # it has ended at an earlier step, and nothing is looked at any more
+            continue
         taken.append(f"{experiment.metadata.name}: {line.action}, step {line.step}. {line.reasons[0]}")
     if failed:
         raise CrossfadeError(" ".join([f"{len(failed)} experiments could not be stepped:", *failed]))

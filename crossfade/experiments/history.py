@@ -76,6 +76,11 @@ class Standing:
     unfinished: Line | None
     ended: Line | None
 
+    @property
+    def ended_at(self) -> datetime | None:
+        """UTC, when it ended; None while it runs."""
+        return datetime.fromisoformat(self.ended.time) if self.ended else None
+
     @classmethod
     def of(cls, lines: Sequence[Line]) -> "Standing":
         """Return where these lines lead."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from crossfade.experiments.history import Line
 from crossfade.experiments.spec import Experiment, ExperimentSpec
+from crossfade.experiments.variant_policy import by_policy_key
+from crossfade.recommender.other_policy import with_policy
 from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
 from crossfade.store.contract import SlateStore
 from crossfade.store.weekly import store_of
@@ -33,15 +35,32 @@ class Installation:
 
         Raises:
             NotFoundError: A variant's bundle is not in the workspace.
-            InputError: A variant asks for a policy besides its bundle.
+            IntegrityError: The bundle of a variant with a policy of its own is damaged.
         """
         for variant in spec.variants:
             self.workspace.bundle(variant.bundle)
-            if variant.policy is not None:
-                raise InputError(
-                    f"Variant {variant.name!r} asks for policy={variant.policy!r}, but a recommender has its policies from its "
-                    "bundle; make a bundle with that policy and name its digest."
-                )
+        self.with_policies(spec)
+
+    def with_policies(self, spec: ExperimentSpec) -> dict[str, str]:
+        """Return digests of bundles with the treatments' own policies, made where they are missing.
+
+        Returns:
+            Treatment -> digest; those without a policy of their own are not named.
+
+        Raises:
+            NotFoundError: A variant's bundle is gone.
+            IntegrityError: It is damaged.
+        """
+        return {
+            variant.name: with_policy(
+                self.workspace.bundle(variant.bundle),
+                spec.surface,
+                by_policy_key(variant.policy),
+                self.workspace.bundles,
+            ).name
+            for variant in spec.variants
+            if variant.policy is not None
+        }
 
     def promote(self, experiment: Experiment, bundle: str, line: Line) -> None:
         """Make a treatment's bundle the champion, in place of control's alone, and point the alias; again changes nothing.
@@ -65,13 +84,22 @@ class Installation:
     def take_back(self, spec: ExperimentSpec) -> None:
         """Make the newest generation live that no treatment's bundle made, where such a one is; again changes nothing."""
         control, *treatments = (variant.bundle for variant in spec.variants)
-        store, theirs = store_of(self.workspace, self.settings.weekly), set(treatments) - {control}
-        while _live_bundle(store, str(spec.surface)) in theirs:
+        store, surface = store_of(self.workspace, self.settings.weekly), str(spec.surface)
+        theirs = {*treatments, *self._left_with_policies(spec)} - {control}
+        while _live_bundle(store, surface) in theirs:
             try:
-                logger.info("%s goes back to generation %s.", spec.surface, store.rollback(str(spec.surface)))
+                logger.info("%s goes back to generation %s.", surface, store.rollback(surface))
             except NotFoundError as error:
-                logger.warning("%s keeps its generation: %s", spec.surface, error)
+                logger.warning("%s keeps its generation: %s", surface, error)
                 return
+
+    def _left_with_policies(self, spec: ExperimentSpec) -> list[str]:
+        """Return the digests of `with_policies`; a bundle that is gone holds up nobody who rolls back."""
+        try:
+            return list(self.with_policies(spec).values())
+        except NotFoundError as error:
+            logger.warning("A treatment's bundle is gone: %s", error)
+            return []
 
 
 def _live_bundle(store: SlateStore, surface: str) -> str | None:

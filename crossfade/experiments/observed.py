@@ -43,7 +43,12 @@ class Participants:
 
 
 def participants_of(
-    lake: Lake, experiment: Experiment, settings: LakeSettings, since: datetime | None = None
+    lake: Lake,
+    experiment: Experiment,
+    settings: LakeSettings,
+    since: datetime | None = None,
+    *,
+    until: datetime | None = None,
 ) -> Participants:
     """Read who was shown an experiment and what they did from then on.
 
@@ -52,13 +57,14 @@ def participants_of(
         experiment: Its manifest.
         settings: Of the engine.
         since: UTC, the beginning of the present step of the ramp; None is the first exposure.
+        until: UTC, of an experiment that has ended: what happened from then on is not looked at.
 
     Raises:
         NotFoundError: Nobody was shown it.
         InputError: A variant that it does not have was shown.
     """
     name = experiment.metadata.name
-    with _tables(lake, settings) as (session, events, interactions):
+    with _tables(lake, settings, until) as (session, events, interactions):
         shown = participants.shown(events, name, since)
         acted = participants.behaviour(shown, interactions, before=BEFORE)
         told = session.rows(participants.with_dwell(acted, events, name))
@@ -119,11 +125,32 @@ def population(lake: Lake, settings: LakeSettings, period: timedelta) -> tuple[p
         return session.rows(participants.with_dwell(acted, events, None)), newest
 
 
+def listeners_between(
+    lake: Lake, settings: LakeSettings, since: datetime, until: datetime | None
+) -> pa.Table:
+    """Return what all did who did something between two moments, from their first act on, as `participants.behaviour` has it.
+
+    Args:
+        lake: Refreshed.
+        settings: Of the engine.
+        since: UTC.
+        until: UTC; None is the newest event.
+    """
+    with _tables(lake, settings, until) as (session, events, interactions):
+        users = participants.everybody(interactions, since)
+        acted = participants.behaviour(users, interactions, before=BEFORE)
+        return session.rows(participants.with_dwell(acted, events, None))
+
+
 @contextmanager
-def _tables(lake: Lake, settings: LakeSettings) -> Iterator[tuple[Engine, Any, Any]]:
+def _tables(
+    lake: Lake, settings: LakeSettings, until: datetime | None = None
+) -> Iterator[tuple[Engine, Any, Any]]:
+    """Yield an engine with silver events and gold interactions, those before a moment alone if there is one."""
     with TemporaryDirectory() as scratch, chosen_engine(Path(scratch), settings) as session:
-        yield (
-            session,
+        found = (
             session.table(lake.files(SILVER, EVENTS.name), SILVER_SCHEMAS[EVENTS.name]),
             session.table(lake.files(GOLD, INTERACTIONS), GOLD_SCHEMAS[INTERACTIONS]),
         )
+        events, interactions = (participants.before(table, until) if until else table for table in found)
+        yield session, events, interactions

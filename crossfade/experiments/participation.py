@@ -34,9 +34,11 @@ class Participation:
         countries = self.experiment.spec.eligibility.countries
         if countries is not None and country not in countries:
             return None
-        if bucket(f"{self.layer}/holdout", user) < self.experiment.spec.holdout * NUM_BUCKETS:
-            return None
-        return self.allocation.variant(user)
+        return None if self.is_held_out(user) else self.allocation.variant(user)
+
+    def is_held_out(self, user: str) -> bool:
+        """Return whether a user, by their own id, takes part in none of the layer's experiments."""
+        return bucket(f"{self.layer}/holdout", user) < self.experiment.spec.holdout * NUM_BUCKETS
 
     @property
     def layer(self) -> str:
@@ -64,7 +66,7 @@ def read_experiments(path: Path) -> list[Experiment]:
     """
     if not path.exists():
         raise NotFoundError(f"Experiments {path} do not exist; name a manifest, or a directory of them.")
-    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+    files = manifests_of(path)
     found = [read_experiment(file) for file in files]
     for file, experiment in zip(files, found, strict=True):
         try:
@@ -74,6 +76,11 @@ def read_experiments(path: Path) -> list[Experiment]:
     _require_one(path, "surface", [each.spec.surface for each in found])
     _require_one(path, "layer", [each.spec.layer for each in found if each.spec.layer])
     return found
+
+
+def manifests_of(path: Path) -> list[Path]:
+    """Return the manifests of a path: a file itself, or the YAML files of a directory, by name."""
+    return sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
 
 
 def _require_one(path: Path, what: str, taken: Sequence[str]) -> None:

@@ -25,8 +25,10 @@ from crossfade.experiments.report_effects import (
     cohorts_section,
     effects_section,
     guardrails_section,
+    holdout_section,
 )
 from crossfade.schema.durable import replace_file
+from crossfade.schema.errors import NotFoundError
 
 FOOTNOTE: Final = (
     "Intervals of effects are always valid: they hold at all looks together. "
@@ -39,23 +41,38 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
     """Write the page, whole or not at all.
 
     Raises:
+        NotFoundError: It ended before anybody looked at it.
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     spec, standing = inputs.experiment.spec, inputs.standing
+    if "last" not in inputs.told:
+        raise NotFoundError(
+            f"Experiment {inputs.experiment.metadata.name} ended before anybody looked at it, so there is nothing to draw. "
+            f"{inputs.told['reasons'][0]}"
+        )
     facts = {
         "Owner": spec.owner,
         "Surface": str(spec.surface),
         "Began": _day(standing.began),
+        **({"Ended": _day(standing.ended_at)} if standing.ended else {}),
         "Newest event": str(inputs.told["last"])[:10],
     }
     cards = [
-        Card("Next", str(inputs.told["action"]), inputs.told["treatment"] or ""),
+        Card(_what(inputs), str(inputs.told["action"]), inputs.told["treatment"] or ""),
         Card("Step", f"{standing.step} of {len(spec.ramp)}", f"since {_day(standing.step_began)}"),
         *(Card(f"Users of {name}", count(users)) for name, users in inputs.told["users"].items()),
     ]
     sections = [
         section(inputs)
-        for section in (_decision, effects_section, guardrails_section, _ramp, cohorts_section, _history)
+        for section in (
+            _decision,
+            effects_section,
+            guardrails_section,
+            _ramp,
+            cohorts_section,
+            *([holdout_section] if "holdout" in inputs.told else []),
+            _history,
+        )
     ]
     title = f"Experiment {inputs.experiment.metadata.name}"
     replace_file(path, page(title, facts, cards, sections, footnote=FOOTNOTE))
@@ -65,9 +82,13 @@ def _day(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d") if moment else NOTHING
 
 
+def _what(inputs: ReportInputs) -> str:
+    return "Ended" if inputs.standing.ended else "Next"
+
+
 def _decision(inputs: ReportInputs) -> Section:
     told = inputs.told
-    block = VerdictBlock(f"Next: {told['action']}", told["reasons"], MARKS.get(told["action"], ""))
+    block = VerdictBlock(f"{_what(inputs)}: {told['action']}", told["reasons"], MARKS.get(told["action"], ""))
     left_out = told["of_several_variants"]
     lead = f"{count(left_out)} users saw more than one variant and are left out." if left_out else ""
     return Section("decision", "Decision", lead, [block])

@@ -206,6 +206,18 @@ def cohorts_section(inputs: ReportInputs) -> Section:
     )
 
 
+def holdout_section(inputs: ReportInputs) -> Section:
+    """Show what not being held out did, from the experiment's beginning to its end."""
+    told, better = inputs.told["holdout"], _higher_is_better(inputs.experiment.spec)
+    rows = [
+        Row([Cell(metric), _effect_cell(each, better[metric])]) for metric, each in told["effects"].items()
+    ]
+    held_out, others = told["users"].values()
+    lead = f"{count(held_out)} listeners were held out of experiments, {count(others)} were not. This decides nothing."
+    heads = [Head("Metric"), Head("Not held out against held out", number=True)]
+    return Section("holdout", "Holdout", lead, [Table(heads, rows)])
+
+
 def _interval(told: CohortEffect | None) -> Interval:
     if told is None:
         return Interval(np.nan, np.nan, np.nan)

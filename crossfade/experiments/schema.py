@@ -1,7 +1,8 @@
 """The manifest's JSON Schema and its Kubernetes definition, both made from the one spec.
 
 A structural schema (Kubernetes, "Specify a structural schema") has no references, alternatives or closed objects, spells
-exclusive bounds as OpenAPI 3.0 does, and reads durations as Go does. Rules between fields are not in it: Crossfade checks them.
+exclusive bounds as OpenAPI 3.0 does, and reads durations as Go does. Rules between fields are not in it, nor what a policy may
+hold: Crossfade checks them.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from crossfade.experiments.spec import Experiment
+from crossfade.experiments.variant_policy import OPAQUE
 
 GROUP, VERSION, PLURAL = "crossfade.dev", "v1alpha1", "experiments"
 # What both languages mean alike.
@@ -78,6 +80,8 @@ def structural(schema: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str
         (meant,) = (each for each in schema["anyOf"] if each.get("type") != "null")
         about = {key: schema[key] for key in schema if key not in ("anyOf", "default")}
         return structural({**about, **meant}, shared) | {"nullable": True}
+    if schema.get(OPAQUE):
+        return {"type": schema["type"], OPAQUE: True}
     told: dict[str, Any] = {key: schema[key] for key in KEPT if schema.get(key) is not None}
     if description := schema.get("description"):
         told["description"] = description.partition("\n")[0]

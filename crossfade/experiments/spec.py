@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from crossfade.experiments.assignment import CONTROL
+from crossfade.experiments.variant_policy import PolicyChanges
 from crossfade.schema.errors import InputError
 from crossfade.schema.section import Count, Positive, Share
 from crossfade.schema.tables import Surface
@@ -31,14 +32,15 @@ class Variant(_Part):
 
     Args:
         bundle: Digest of the model.
-        policy: Name of a policy file; None is the bundle's own.
+        policy: Keys of the surface's policy with other values than the bundle's; None leaves it as it is. A treatment's alone:
+            what control gets is the champion, as it is.
         image: Of the variant's server; None is the release's own.
         service: Address of the variant's recommender, as the gateway reaches it; control's is the gateway's own.
     """
 
     name: Name
     bundle: Digest
-    policy: str | None = None
+    policy: PolicyChanges | None = None
     image: str | None = None
     service: Annotated[str, Field(pattern="^grpc://.")] | None = None
 
@@ -124,6 +126,7 @@ class ExperimentSpec(_Part):
     Args:
         owner: Who is asked.
         surface: Where it is shown.
+        unit: What is assigned.
         salt: Of the assignment; None is the experiment's name. Another salt draws independently of all others.
         layer: Experiments of one layer share no users, so that one of them runs at a time; None is a layer of its own.
         holdout: Share of all users who never take part in any experiment of the layer.
@@ -137,6 +140,7 @@ class ExperimentSpec(_Part):
 
     owner: str
     surface: Surface
+    unit: Literal["user"] = "user"
     salt: str | None = None
     layer: Name | None = None
     holdout: Share = 0.0
@@ -161,6 +165,8 @@ class ExperimentSpec(_Part):
             raise ValueError(f"variants must be {CONTROL!r} first and have different names, got {names}")
         if self.variants[0].service is not None:
             raise ValueError("variants.0.service: control is answered by the gateway's own recommender")
+        if self.variants[0].policy is not None:
+            raise ValueError("variants.0.policy: control has its bundle's own; give a treatment the changes")
         before = dict.fromkeys(self.treatments, 0.0)
         for place, step in enumerate(self.ramp):
             if set(step.shares) != set(self.treatments):
@@ -194,9 +200,12 @@ class Status(_Part):
 
     Args:
         step: Of the ramp that runs, from 1.
+        bundles: Treatment with a policy of its own -> digest of the bundle with that policy, which a step makes; None where no
+            treatment has one.
     """
 
     step: Count = 1
+    bundles: dict[Name, Digest] | None = None
 
 
 class Experiment(_Part):
@@ -220,6 +229,11 @@ class Experiment(_Part):
         return self.spec.ramp[self.status.step - 1].shares
 
     @property
+    def bundles(self) -> dict[str, str]:
+        """Variant -> digest of the bundle that it is served from, once a step has made those with a policy of their own."""
+        return {variant.name: variant.bundle for variant in self.spec.variants} | (self.status.bundles or {})
+
+    @property
     def salt(self) -> str:
         """The salt of the assignment."""
         return self.spec.salt or self.metadata.name
@@ -233,7 +247,7 @@ def read_experiment(path: Path) -> Experiment:
     """
     try:
         told: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {error}") from error
     try:
         return Experiment.model_validate(told)

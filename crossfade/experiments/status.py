@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from crossfade.experiments.assignment import CONTROL
-from crossfade.experiments.decision import Observations, decide, effect
+from crossfade.experiments.decision import Observations, decide, effect, sample_ratio_p_value, strain
 from crossfade.experiments.spec import Experiment, ExperimentSpec
 from crossfade.experiments.statistics.effects import Effect
 from crossfade.experiments.statistics.multiple import adjusted_p_values
@@ -14,7 +14,7 @@ from crossfade.experiments.statistics.sequential import always_valid_p_values
 
 
 def status(experiment: Experiment, seen: Observations, of_several: int) -> dict[str, Any]:
-    """Return users, effects and the decision; all numbers are finite or None.
+    """Return users, effects, how far guardrails are strained, and the decision; all numbers are finite or None.
 
     Args:
         experiment: The manifest.
@@ -33,11 +33,20 @@ def status(experiment: Experiment, seen: Observations, of_several: int) -> dict[
             effects.setdefault(metric.name, {})[name] = {
                 key: value if math.isfinite(value) else None for key, value in found.items()
             }
+    strains = {
+        guardrail.name: {name: strain(spec, seen, guardrail, name) for name in spec.treatments}
+        for guardrail in spec.guardrails
+    }
     return {
         "experiment": experiment.metadata.name,
         "users": dict(seen.users),
         "of_several_variants": of_several,
         "effects": effects,
+        "strains": strains,
+        "sample_ratio": {
+            "p_value": sample_ratio_p_value(spec, seen),
+            "alpha": spec.stop.sample_ratio_alpha,
+        },
         "action": str(decision.action),
         "treatment": decision.treatment,
         "reasons": list(decision.reasons),
@@ -47,12 +56,20 @@ def status(experiment: Experiment, seen: Observations, of_several: int) -> dict[
 def text(told: dict[str, Any]) -> str:
     """Return what `status` told as lines."""
     users = ", ".join(f"{name} {count:,}" for name, count in told["users"].items())
-    lines = [f"{told['experiment']}: users {users}"]
+    lines = [f"{told['experiment']}: {f'users {users}' if users else 'nobody was looked at'}"]
     if told["of_several_variants"]:
         lines.append(f"{told['of_several_variants']:,} users saw more than one variant and are left out")
+    for each in told.get("mismatches", ()):
+        counts = ", ".join(f"{name} {count:,}" for name, count in each["users"].items())
+        lines.append(f"{each['dimension']} {each['value']} is split otherwise than allocated: {counts}")
     for metric, arms in told["effects"].items():
         lines += [f"{metric}  {name}  {_interval(each)}" for name, each in arms.items()]
-    lines.append(f"{told['action']}: {told['reasons'][0]}")
+    if holdout := told.get("holdout"):
+        held_out, others = holdout["users"].values()
+        lines.append(f"against the holdout: {held_out:,} users held out, {others:,} not")
+        lines += [f"{metric}  not held out  {_interval(each)}" for metric, each in holdout["effects"].items()]
+    ended = f"ended on {told['ended'][:10]}, " if "ended" in told else ""
+    lines.append(f"{ended}{told['action']}: {told['reasons'][0]}")
     return "\n".join([*lines, *(f"  {reason}" for reason in told["reasons"][1:])])
 
 

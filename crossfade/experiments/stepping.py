@@ -10,13 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crossfade.experiments import rendering
 from crossfade.experiments.decision import Action, Decision
 from crossfade.experiments.history import Begin, History, Line, Phase, Standing, history_of
 from crossfade.experiments.installation import Installation
-from crossfade.experiments.spec import Experiment, read_experiment
+from crossfade.experiments.spec import Experiment, Status, read_experiment
 from crossfade.schema.durable import locked, replace_file, sync_directory
 from crossfade.schema.errors import InputError
 
@@ -59,20 +57,21 @@ class Rollout:
         history = self.history(experiment)
         with locked(self.installation.workspace.path / ".rollout.lock"):
             standing = Standing.of(history.lines())
-            if standing.unfinished is None:
-                if standing.ended is not None:
-                    return standing.ended
-                line = self._next(experiment, decide, now, standing) if standing.step or may_begin else None
-                if line is None:
-                    return None
-                history.append(line)
-            else:
-                line = standing.unfinished
+            line = standing.unfinished
+            if line is not None:
                 _require_same(experiment, line)
-            for change in self._changes(experiment, line):
+            elif standing.ended is not None:
+                return standing.ended
+            elif standing.step or may_begin:
+                line = self._next(experiment, decide, now, standing)
+            if line is None:
+                return None
+            changes = self._changes(experiment, line)
+            if standing.unfinished is None:  # only now: what cannot be done is not begun
+                history.append(line)
+            for change in changes:
                 change()
-            done = replace(line, phase=Phase.DONE, seen={})
-            history.append(done)
+            history.append(replace(line, phase=Phase.DONE, seen={}))
             return line
 
     def _next(self, experiment: Experiment, decide: Decide, now: datetime, standing: Standing) -> Line | None:
@@ -94,23 +93,25 @@ class Rollout:
     def _changes(self, experiment: Experiment, line: Line) -> Sequence[Callable[[], None]]:
         """Return what a line asks for, in an order in which no user is ever sent where nobody answers."""
         services = {name: rendering.service_file(experiment, name) for name in experiment.spec.treatments}
-        if line.action not in (Action.PROMOTE, Action.ROLL_BACK):
-            return (
-                *(lambda v=v: self._serve(experiment, v) for v in experiment.spec.variants[1:]),
-                lambda: self._write(
-                    rendering.manifest_file(experiment), rendering.running_manifest(experiment, line.step)
-                ),
-            )
         stop = (lambda: self._remove(rendering.manifest_file(experiment)),)
         unserve = tuple(lambda path=path: self._remove(path) for path in services.values())
+        if line.action == Action.ROLL_BACK:
+            return (*stop, lambda: self.installation.take_back(experiment.spec), *unserve)
+        made = self.installation.with_policies(experiment.spec)
+        status = Status(step=line.step, bundles=made or None)
+        served = experiment.model_copy(update={"status": status})
         if line.action == Action.PROMOTE:
-            return (lambda: self._promote(experiment, line), *stop, *unserve)
-        return (*stop, lambda: self.installation.take_back(experiment.spec), *unserve)
+            return (lambda: self._promote(served, line), *stop, *unserve)
+        return (
+            *(lambda v=v: self._serve(served, v) for v in served.spec.variants[1:]),
+            lambda: self._write(rendering.manifest_file(served), rendering.running_manifest(served)),
+        )
 
     def _promote(self, experiment: Experiment, line: Line) -> None:
-        (won,) = (variant for variant in experiment.spec.variants if variant.name == line.treatment)
-        self.installation.promote(experiment, won.bundle, line)
-        self._write(rendering.CHAMPION, rendering.champion_map(experiment, won.bundle))
+        assert line.treatment is not None, "a promotion names whom"
+        won = experiment.bundles[line.treatment]
+        self.installation.promote(experiment, won, line)
+        self._write(rendering.CHAMPION, rendering.champion_map(experiment, won))
 
     def _serve(self, experiment: Experiment, variant: Any) -> None:
         told = rendering.inference_service(experiment, variant, self.installation.settings.rollout)
@@ -119,7 +120,7 @@ class Rollout:
     def _write(self, path: str, told: dict[str, Any]) -> None:
         """Render an object, or patch what somebody has added to."""
         target = self.directory / path
-        old = yaml.safe_load(target.read_text("utf-8")) if target.is_file() else None
+        old = rendering.of_yaml(target.read_text("utf-8")) if target.is_file() else None
         replace_file(target, rendering.as_yaml(rendering.merged(old, told)))
 
     def _remove(self, path: str) -> None:
@@ -144,19 +145,22 @@ class Rollout:
 def identity(experiment: Experiment) -> dict[str, Any]:
     """Return what users' assignments rest on, and what they are assigned to: it must not change under way."""
     spec = experiment.spec
+    policies = {variant.name: variant.policy for variant in spec.variants if variant.policy}
     return {
         "salt": experiment.salt,
         "surface": str(spec.surface),
         "layer": spec.layer,
         "holdout": spec.holdout,
         "variants": {variant.name: variant.bundle for variant in spec.variants},
+        **({"policies": policies} if policies else {}),
     }
 
 
 def _require_same(experiment: Experiment, line: Line) -> None:
     ours = identity(experiment)
-    for key, value in ours.items():
-        if (then := line.identity.get(key)) != value:
+    for key in {**ours, **line.identity}:
+        then, value = line.identity.get(key), ours.get(key)
+        if then != value:
             raise InputError(
                 f"{experiment.metadata.name}: {key} was {then!r} when it began and is {value!r} by now; roll it back with the "
                 "old manifest, and begin another experiment under another name."

@@ -78,20 +78,19 @@ def typicality(genres: Rows) -> npt.NDArray[np.float64]:
 
 def _genre_cosine(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
     """Compare genre profiles of histories with the genres of candidates [n, c]."""
-    cosines = np.full(rows.shape, np.nan, np.float32)
-    num_genres = len(catalogue.genres)
-    scratch = np.zeros(num_genres), np.empty(num_genres, np.int32)
-    _profile_cosines((rows, catalogue.genre_rows), (liked.offsets, liked.track_rows), scratch, cosines)
+    num_genres, cosines = len(catalogue.genres), np.full(rows.shape, np.nan, np.float32)
+    scratch = (np.zeros(num_genres), np.empty(num_genres, np.int32))
+    _genre_cosines((liked.offsets, liked.track_rows), (rows, catalogue.genre_rows), scratch, cosines)
     return cosines
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile_cosines(tracks, histories, scratch, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [n, c] of tracks' genres with profiles where both have a length.
+def _genre_cosines(histories, tracks, scratch, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [n, c] of tracks' genres with histories' where both have a length; genres weigh as in `typicality`.
 
-    A profile sums `typicality` over a history. Scratch is what genres weigh [num_genres], 0 before and after, and those met.
+    Scratch is the mass of genres [num_genres], 0 before and after, and room for those that have any.
     """
-    (rows, genre_rows), (offsets, played), (mass, met) = tracks, histories, scratch
+    (offsets, played), (rows, genre_rows), (mass, heard) = histories, tracks, scratch
     for query in range(len(rows)):
         count, squares = 0, 0.0
         for entry in range(offsets[query], offsets[query + 1]):
@@ -99,23 +98,24 @@ def _profile_cosines(tracks, histories, scratch, cosines):  # type: ignore[no-un
                 genre = genre_rows[played[entry], i]
                 if genre >= 0:
                     if mass[genre] == 0.0:
-                        met[count] = genre
+                        heard[count] = genre
                         count += 1
-                    mass[genre] += 1.0 / (1 + i)  # as `typicality`
+                    mass[genre] += 1.0 / (1 + i)
         for place in range(count):
-            squares += mass[met[place]] * mass[met[place]]
-        _compare(rows[query], genre_rows, mass, np.sqrt(squares), cosines[query])
+            squares += mass[heard[place]] * mass[heard[place]]
+        _compare_genres(rows[query], genre_rows, (mass, np.sqrt(squares)), cosines[query])
         for place in range(count):
-            mass[met[place]] = 0.0
+            mass[heard[place]] = 0.0
 
 
 @numba.njit(cache=True, nogil=True)
-def _compare(rows, genre_rows, mass, norm, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [c] of tracks' genres with one profile, where it has a length."""
-    for track in range(len(rows) if norm > 0 else 0):
+def _compare_genres(tracks, genre_rows, profile, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [c] of tracks' genres with a profile (mass of genres, length) where both have a length."""
+    mass, norm = profile
+    for track in range(len(tracks) if norm > 0 else 0):
         product, squares = 0.0, 0.0
         for i in range(genre_rows.shape[1]):
-            genre, weight = genre_rows[rows[track], i], 1.0 / (1 + i)
+            genre, weight = genre_rows[tracks[track], i], 1.0 / (1 + i)
             if genre >= 0:
                 squares += weight * weight
                 product += mass[genre] * weight

@@ -108,6 +108,12 @@ class Catalogue:
         return np.asarray(pc.fill_null(days, int(UNKNOWN_DAY)).to_numpy(), np.int32)
 
     @cached_property
+    def durations_ms(self) -> Rows:
+        """[num_tracks] int32 milliseconds, -1 unknown."""
+        durations = pc.fill_null(self.table.column(c.DURATION_MS), NO_ROW).to_numpy()
+        return np.asarray(np.clip(durations, NO_ROW, np.iinfo(np.int32).max), np.int32)
+
+    @cached_property
     def states(self) -> Rows:
         """[num_tracks] int32: twice the release day, plus 1 if explicit, or `UNAVAILABLE`: one read where filters need three.
 

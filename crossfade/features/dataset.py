@@ -74,6 +74,11 @@ class Users:
         return np.asarray(years.to_numpy(), np.int32)
 
     @cached_property
+    def tell_ages(self) -> bool:
+        """Whether the birth year of anybody is known."""
+        return bool((self.birth_years != UNKNOWN_YEAR).any())
+
+    @cached_property
     def explicit_allowed(self) -> npt.NDArray[np.bool_]:
         """[num_users] bool, true where unknown."""
         return np.asarray(pc.fill_null(self.table.column(c.EXPLICIT_ALLOWED), True).to_numpy(), np.bool_)
@@ -163,7 +168,7 @@ class Dataset:
     def profiles(self, user_rows: Rows, seconds: Int64s) -> Codes | None:
         """Return what is known of users [n] (-1 unknown) at moments [n]: traits [n, 6], None where nothing is."""
         years = self.users.birth_years
-        if not self.split.has_time or not (years != UNKNOWN_YEAR).any():
+        if not self.split.has_time or not self.users.tell_ages:
             return None
         traits = unknown(len(user_rows))
         born = np.where(user_rows >= 0, years[np.maximum(user_rows, 0)], UNKNOWN_YEAR).astype(np.int32)
@@ -172,7 +177,8 @@ class Dataset:
 
     def _counts_before(self, user_rows: Rows, as_of: int) -> npt.NDArray[np.int64]:
         """Return [n] int64 how many interactions of users [n] come before a moment; reads no other users'."""
-        first, counts = self.user_offsets[user_rows], np.diff(self.user_offsets)[user_rows]
+        first = self.user_offsets[user_rows]
+        counts = self.user_offsets[user_rows + 1] - first
         offsets = np.concatenate([[0], np.cumsum(counts)])
         places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
         before = np.concatenate([[0], np.cumsum(self.interactions.seconds[places] < as_of)])

@@ -62,7 +62,9 @@ def ranking_features(
     features = np.empty((len(task.features), *rows.shape), np.float32)
     for place, name in enumerate(task.features):
         features[place] = told[name]
-    features[:, candidates.rows < 0] = np.nan
+    padded = candidates.rows < 0
+    if padded.any():
+        features[:, padded] = np.nan
     return np.moveaxis(features, 0, -1)
 
 

@@ -1,11 +1,15 @@
 """Running sessions, which a request brings along, and how one becomes the newest part of a history."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s, Queries
 from crossfade.schema.ids import NO_ROW, Rows
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,20 @@ def with_sessions(queries: Queries, sessions: Sessions) -> Queries:
     ends = queries.offsets[1:][owners]
     latest = queries.last_seconds(1)[owners, 0]
     numbers = (int(queries.sessions.max(initial=NO_ROW)) + 1 + owners).astype(np.int32)
+    # Every entry moves by the sessions of the queries before its own, and every session's by the histories up to its own.
+    places = np.arange(len(queries.track_rows)) + sessions.offsets[:-1][queries.owners]
+    new_places = np.arange(len(owners)) + ends
+
+    def joined(column: npt.NDArray[Number], new: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        both = np.empty(len(column) + len(new), column.dtype)
+        both[places], both[new_places] = column, new
+        return both
+
     return replace(
         queries,
         offsets=queries.offsets + sessions.offsets,
-        track_rows=np.insert(queries.track_rows, ends, sessions.track_rows),
-        seconds=np.insert(queries.seconds, ends, np.maximum(queries.as_of[owners] - from_end, latest)),
-        strengths=np.insert(queries.strengths, ends, sessions.strengths),
-        sessions=np.insert(queries.sessions, ends, numbers),
+        track_rows=joined(queries.track_rows, sessions.track_rows),
+        seconds=joined(queries.seconds, np.maximum(queries.as_of[owners] - from_end, latest)),
+        strengths=joined(queries.strengths, sessions.strengths),
+        sessions=joined(queries.sessions, numbers),
     )

@@ -1,21 +1,44 @@
 """Where a candidate stands to the running session, and when it was played before: what the next track depends on."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.affinities import Columns, products
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.pairs import Pairs, at
+from crossfade.features.history_marks import Marks, Named
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Queries
+from crossfade.features.lookups import of_pairs
 from crossfade.schema.ids import Rows
 
 Doubles = npt.NDArray[np.float64]
+
+OF_ARTISTS: Final = (
+    "session_artist_share",
+    "artist_is_last",
+    "artist_run_log",
+    "artist_tracks_since_log",
+    "artist_skips_in_session",
+)
+OF_TRACKS: Final = (
+    "track_plays_log",
+    "track_plays_in_session",
+    "track_tracks_since_log",
+    "track_days_since_played",
+    "track_strength",
+)
+MISSING_ARTIST: Final = np.array([0, 0, 0, np.nan, 0], np.float32)
+MISSING_TRACK: Final = np.array([0, 0, np.nan, np.nan, 0], np.float32)
 
 
 def session_features(
     queries: Queries, rows: Rows, catalogue: Catalogue, track_vectors: Floats, *, has_time: bool
 ) -> Columns:
     """Compute `SESSION_FEATURES`; the session is the one of a query's last entry.
+
+    Artists and tracks of a history are paired with their query once, what is said of them is computed for each pair, and
+    candidates look it up: a request is a batch of one, and costs by the number of array operations.
 
     Args:
         queries: n queries.
@@ -27,116 +50,98 @@ def session_features(
     Returns:
         Feature -> [n, c] or [n, 1]: 0 for what was not played, NaN for times of it and for shares of nothing.
     """
-    session = queries.keep(queries.in_last_session)
-    last = session.positives.last_tracks(1)
+    marks = Marks(queries)
+    artists = Named.of(queries, catalogue.artist_rows[queries.track_rows], len(catalogue.artists))
+    tracks = Named.of(queries, queries.track_rows, len(catalogue))
+    of_artists = of_pairs(
+        artists.pairs, _of_artists(marks, artists, catalogue), MISSING_ARTIST, catalogue.artist_rows[rows]
+    )
+    of_tracks = of_pairs(tracks.pairs, _of_tracks(marks, tracks, has_time=has_time), MISSING_TRACK, rows)
     return {
-        **_of_histories(queries, session, catalogue),
-        **_of_artists(queries, session, rows, catalogue),
-        **_of_tracks(queries, session, rows, len(catalogue), has_time=has_time),
-        "last_track_vector_cosine": _cosines(rows, last, track_vectors),
+        **_of_histories(marks, artists, tracks),
+        **dict(zip(OF_ARTISTS, of_artists, strict=True)),
+        **dict(zip(OF_TRACKS, of_tracks, strict=True)),
+        "album_is_last": _equal(catalogue.album_rows[rows], marks.of_last(catalogue.album_rows)),
+        "last_track_vector_cosine": _cosines(rows, marks.last_tracks, track_vectors),
     }
 
 
-def _of_histories(queries: Queries, session: Queries, catalogue: Catalogue) -> Columns:
+def _of_histories(marks: Marks, artists: Named, tracks: Named) -> Columns:
     """Return what kind of session, and of listener, this is, [n, 1]."""
-    running = session.positives
+    n, listens, all_listens = len(marks.queries), marks.listens, marks.counts(marks.wanted)
+    session_artists = artists.distinct(artists.total(marks.running), n)
+    session_artists = session_artists + (
+        marks.counts(marks.running & ~artists.known) > 0
+    )  # all unknown ones are one
+    session_tracks = tracks.distinct(tracks.total(marks.running), n)
     columns = {
-        "session_listens_log": np.log1p(np.diff(running.offsets)),
-        "session_artists_per_listen": _distinct_share(running, catalogue.artist_rows[running.track_rows]),
-        "session_skip_streak": _skip_streak(session),
-        "session_repeat_share": 1 - _distinct_share(running, running.track_rows),
-        "user_repeat_share": 1 - _distinct_share(queries.positives, queries.positives.track_rows),
+        "session_listens_log": np.log1p(listens),
+        "session_artists_per_listen": _share(session_artists, listens),
+        "session_skip_streak": _skip_streak(marks),
+        "session_repeat_share": 1 - _share(session_tracks, listens),
+        "user_repeat_share": 1 - _share(tracks.distinct(tracks.total(marks.wanted), n), all_listens),
     }
     return {name: values[:, None] for name, values in columns.items()}
 
 
-def _distinct_share(entries: Queries, columns: Rows) -> Doubles:
-    """Return the number of distinct columns [m] of each query by its number of entries, NaN without any: [n]."""
-    pairs = Pairs.of(entries.owners, columns + np.int32(1), int(columns.max(initial=0)) + 2)
-    distinct, counts = np.bincount(pairs.owners, minlength=len(entries)), np.diff(entries.offsets)
-    return np.where(counts > 0, distinct / np.maximum(counts, 1), np.nan)
+def _share(parts: Int64s, wholes: Int64s) -> Doubles:
+    """Return parts by wholes [n], NaN of nothing."""
+    return np.where(wholes > 0, parts / np.maximum(wholes, 1), np.nan)
 
 
-def _skip_streak(session: Queries) -> npt.NDArray[np.int64]:
+def _skip_streak(marks: Marks) -> Int64s:
     """Return how many entries at the end of each session were skipped early, [n]."""
-    streaks, kept = np.diff(session.offsets), session.strengths >= 0
-    np.minimum.at(streaks, session.owners[kept], session.places_from_end[kept])
+    owners, kept = marks.queries.owners, marks.in_session & (marks.queries.strengths >= 0)
+    streaks = marks.counts(marks.in_session)
+    np.minimum.at(streaks, owners[kept], marks.since(marks.in_session)[kept])
     return streaks
 
 
-def _of_artists(queries: Queries, session: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
-    """Return how the candidate's artist and album stand to what was just played, [n, c]."""
-    liked, running = queries.positives, session.positives
-    artists = catalogue.artist_rows[rows]
-    last = running.last_tracks(1)
-    is_last = _equal(artists, catalogue.artist_rows, last)
-    tracks_since = _latest(liked, catalogue.artist_rows[liked.track_rows], -liked.places_from_end, artists)
-    listens = np.maximum(np.diff(running.offsets), 1)[:, None]
-    skips = (session.strengths < 0).astype(np.float64)
-    return {
-        "session_artist_share": _total(running, catalogue, np.ones(len(running.track_rows)), artists)
-        / listens,
-        "artist_is_last": is_last,
-        "album_is_last": _equal(catalogue.album_rows[rows], catalogue.album_rows, last),
-        "artist_run_log": is_last * np.log1p(_run(running, catalogue))[:, None],
-        "artist_tracks_since_log": np.log1p(-tracks_since),
-        "artist_skips_in_session": _total(session, catalogue, skips, artists),
-    }
+def _of_artists(marks: Marks, artists: Named, catalogue: Catalogue) -> Floats:
+    """Return how each artist of a history stands to what was just played, [p, 5] in the order of `OF_ARTISTS`."""
+    queries, owners = marks.queries, artists.owners
+    last = marks.of_last(catalogue.artist_rows)
+    is_last = (
+        artists.pairs.keys == owners * artists.pairs.width + last[owners]
+    )  # an unknown last one is nobody's key
+    columns = (
+        artists.total(marks.running).astype(np.float32) / np.maximum(marks.listens, 1)[owners],
+        is_last,
+        is_last * np.log1p(_run(marks, catalogue.artist_rows[queries.track_rows], last))[owners],
+        np.log1p(artists.least(marks.since(marks.wanted), marks.wanted).astype(np.float32)),
+        artists.total(marks.in_session & (queries.strengths < 0)),
+    )
+    return np.stack(columns, axis=1, dtype=np.float32, casting="unsafe")
 
 
-def _equal(columns: Rows, of_tracks: Rows, last: Rows) -> Floats:
-    """Tell where the columns [n, c] are that of the last track [n, 1]; unknown ones are nobody's."""
-    column = np.where(last >= 0, of_tracks[last], -1)
-    return np.asarray((columns == column) & (columns >= 0), np.float32)
-
-
-def _run(running: Queries, catalogue: Catalogue) -> npt.NDArray[np.int64]:
+def _run(marks: Marks, artists: Rows, last: Rows) -> Int64s:
     """Return how many tracks at the end of each session are of one artist, [n]."""
-    artists = catalogue.artist_rows[running.track_rows]
-    last = artists[np.maximum(running.offsets[1:] - 1, 0)] if len(artists) else artists
-    runs = np.diff(running.offsets)
-    other = artists != last[running.owners] if len(artists) else np.zeros(0, np.bool_)
-    np.minimum.at(runs, running.owners[other], running.places_from_end[other])
+    owners, runs = marks.queries.owners, marks.listens.copy()
+    other = marks.running & (artists != last[owners])
+    np.minimum.at(runs, owners[other], marks.since(marks.running)[other])
     return runs
 
 
-def _total(entries: Queries, catalogue: Catalogue, values: Doubles, artists: Rows) -> Floats:
-    """Sum values [m] of entries by artist, and read them at artists [n, c]."""
-    columns = catalogue.artist_rows[entries.track_rows]
-    known = columns >= 0
-    pairs = Pairs.of(entries.owners[known], columns[known], len(catalogue.artists))
-    return at(pairs.total(values[known]), pairs.places(artists), 0)
+def _of_tracks(marks: Marks, tracks: Named, *, has_time: bool) -> Floats:
+    """Return what the query did with each track of its history, [p, 5] in the order of `OF_TRACKS`."""
+    queries, owners = marks.queries, tracks.owners
+    seconds = queries.as_of[owners] - tracks.pairs.latest(queries.seconds)
+    columns = (
+        np.log1p(tracks.total(marks.wanted).astype(np.float32)),
+        tracks.total(marks.running),
+        np.log1p(tracks.least(marks.since(marks.wanted), marks.wanted).astype(np.float32)),
+        seconds / SECONDS_PER_DAY if has_time else np.full(len(seconds), np.nan),
+        tracks.total(queries.strengths),
+    )
+    return np.stack(columns, axis=1, dtype=np.float32, casting="unsafe")
 
 
-def _latest(entries: Queries, columns: Rows, values: npt.NDArray[np.int64], wanted: Rows) -> Floats:
-    """Return the largest of values [m] of entries with the wanted column [n, c], NaN where there is none."""
-    known = columns >= 0
-    width = int(max(columns.max(initial=0), wanted.max(initial=0))) + 1
-    pairs = Pairs.of(entries.owners[known], columns[known], width)
-    return at(pairs.latest(values[known]).astype(np.float64), pairs.places(wanted), np.nan)
-
-
-def _of_tracks(queries: Queries, session: Queries, rows: Rows, num_tracks: int, *, has_time: bool) -> Columns:
-    """Return what the query did with each candidate itself, [n, c]."""
-    liked, running = queries.positives, session.positives
-    pairs = Pairs.of(queries.owners, queries.track_rows, num_tracks)
-    places = pairs.places(rows)
-    in_session = Pairs.of(running.owners, running.track_rows, num_tracks)
-    seconds = queries.as_of[pairs.owners] - pairs.latest(queries.seconds)
-    days = seconds / SECONDS_PER_DAY if has_time else np.full(len(seconds), np.nan)
-    tracks_since = _latest(liked, liked.track_rows, -liked.places_from_end, rows)
-    return {
-        "track_plays_log": np.log1p(at(pairs.total(queries.strengths > 0), places, 0)),
-        "track_plays_in_session": at(
-            in_session.total(np.ones(len(running.track_rows))), in_session.places(rows), 0
-        ),
-        "track_tracks_since_log": np.log1p(-tracks_since),
-        "track_days_since_played": at(days, places, np.nan),
-        "track_strength": at(pairs.total(queries.strengths), places, 0),
-    }
+def _equal(columns: Rows, last: Rows) -> Floats:
+    """Tell where the columns [n, c] are that of the last track [n]; unknown ones are nobody's."""
+    return np.asarray((columns == last[:, None]) & (columns >= 0), np.float32)
 
 
 def _cosines(rows: Rows, last: Rows, track_vectors: Floats) -> Floats:
-    """Return the cosine of each candidate [n, c] with the last track [n, 1], NaN without one."""
-    vectors = np.where(last >= 0, track_vectors[np.maximum(last[:, 0], 0)], np.float32(np.nan))
-    return products(track_vectors, rows.astype(np.int32), vectors)
+    """Return the cosine of each candidate [n, c] with the last track [n], NaN without one."""
+    vectors = np.where(last[:, None] >= 0, track_vectors[np.maximum(last, 0)], np.float32(np.nan))
+    return products(track_vectors, rows.astype(np.int32, copy=False), vectors)

@@ -22,7 +22,7 @@ _IN_LIBRARY: Final = "is_in_library"
 
 
 def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> ir.Table:
-    """Return user_id, variant, first_shown, variants and country: who was exposed to an experiment, bots left out.
+    """Return user_id, variant, first_shown, variants, country and device: who was exposed to an experiment, bots left out.
 
     Args:
         events: Silver events.
@@ -30,7 +30,8 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
         since: UTC; users who were first shown it earlier count from their first exposure since then.
 
     Returns:
-        One row a user; `variants` above 1 tells that an assignment was not kept; `country` is null where no exposure tells it.
+        One row a user; `variants` above 1 tells that an assignment was not kept; `country` and `device` are null where no
+        exposure tells them.
     """
     exposures = events.filter(
         (events[c.EVENT_TYPE] == str(EventType.EXPOSURE))
@@ -47,8 +48,14 @@ def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> i
             FIRST_SHOWN: exposures[c.TIMESTAMP].min(),
             VARIANTS: exposures[c.VARIANT].nunique(),
             c.COUNTRY: exposures[c.COUNTRY].min(),
+            c.DEVICE: exposures[c.DEVICE].min(),
         }
     )
+
+
+def before(acts: ir.Table, until: datetime) -> ir.Table:
+    """Return the acts before a moment (UTC); those without a time are left out."""
+    return acts.filter(acts[c.TIMESTAMP] < ibis.literal(until.replace(tzinfo=None)))
 
 
 def everybody(interactions: ir.Table, since: datetime) -> ir.Table:

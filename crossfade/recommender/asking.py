@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 import pydantic
 from pydantic import Field
 
@@ -237,6 +237,8 @@ def _texts(values: Sequence[str | None]) -> list[str]:
 
 def _as_of(queries: Queries, seconds: Int64s, dataset: Dataset) -> Queries:
     """Move each query to its own moment: what is later is gone."""
+    if (seconds == queries.as_of).all():
+        return queries
     moved = replace(queries, as_of=seconds, followed=dataset.follows.followed(queries.user_rows, seconds))
     return moved.keep(queries.seconds < seconds[queries.owners])
 
@@ -250,7 +252,8 @@ def _traits(asks: Sequence[Ask], dataset: Dataset, users: Rows, seconds: Int64s)
         names = ["" if value is None else trait(column, value) for column, value in told.items()]
         codes[1 : 1 + len(c.SITUATION)] = dataset.traits.rows(names)
     timed = np.array([ask.time is not None for ask in asks]) & dataset.split.has_time
-    traits[timed, 1 + len(c.SITUATION) :] = time_codes(seconds, dataset.traits)[timed]
+    if timed.any():
+        traits[timed, 1 + len(c.SITUATION) :] = time_codes(seconds[timed], dataset.traits)
     return traits
 
 
@@ -265,6 +268,14 @@ def _seeds(asks: Sequence[Ask], dataset: Dataset) -> Rows:
     return rows
 
 
+def _durations_ms(rows: Rows, dataset: Dataset) -> npt.NDArray[np.float64]:
+    """Return the durations of tracks [m], NaN where the track (-1) or its duration is unknown."""
+    if not len(dataset.catalogue):
+        return np.full(len(rows), np.nan)
+    durations = dataset.catalogue.durations_ms[rows]
+    return np.where((rows >= 0) & (durations >= 0), durations, np.nan)
+
+
 def _sessions(asks: Sequence[Ask], dataset: Dataset, seeds: Rows, lake: LakeSettings) -> tuple[Sessions, int]:
     """Return each request's session with its seed last, and how many of its tracks are unknown."""
     played = [
@@ -276,8 +287,7 @@ def _sessions(asks: Sequence[Ask], dataset: Dataset, seeds: Rows, lake: LakeSett
     rows = dataset.catalogue.tracks.rows([track.track_id for track in flat])
     shares = np.array([np.nan if track.played_share is None else track.played_share for track in flat], float)
     known = rows >= 0
-    durations = dataset.catalogue.table.column(c.DURATION_MS).take(pa.array(rows, mask=~known))
-    strengths = listen_strengths(shares, durations.cast(pa.float64()).to_numpy(), lake)
+    strengths = listen_strengths(shares, _durations_ms(rows, dataset), lake)
     seeded = np.flatnonzero(seeds >= 0)
     owners = np.concatenate([owners[known], seeded])
     order = np.argsort(owners, kind="stable")

@@ -35,11 +35,8 @@ class Exclusions:
         """Return [n, c] bool, true where the track must not be shown, from [n, c] int32 rows; -1 is true."""
         masked = np.ones(rows.shape, np.bool_)
         if len(self.catalogue):
-            catalogue, queries = self.catalogue, self.requests.queries
-            allowed = queries.explicit_allowed & (self.policy.explicit != "never")
-            rules = (allowed, self._today, self.policy.new_release_days)
-            table = table_for(int(np.diff(self._excluded[0]).max(initial=0)))
-            _mask(rows, (*self._excluded, table), catalogue.states, rules, masked)
+            table = table_for(self._most_excluded)
+            _mask(rows, (*self._excluded, table), self.catalogue.states, self._rules, masked)
         return masked
 
     def causes(self, request: int, track: int) -> list[str]:
@@ -63,6 +60,16 @@ class Exclusions:
     @cached_property
     def _today(self) -> Int64s:
         return np.asarray(self.requests.queries.as_of // SECONDS_PER_DAY)
+
+    @cached_property
+    def _rules(self) -> tuple[Bools, Int64s, int]:
+        """Whether each request may get explicit tracks, its day, and the window of releases in days."""
+        allowed = self.requests.queries.explicit_allowed & (self.policy.explicit != "never")
+        return allowed, self._today, self.policy.new_release_days
+
+    @cached_property
+    def _most_excluded(self) -> int:
+        return int(np.diff(self._excluded[0]).max(initial=0))
 
     @cached_property
     def _excluded(self) -> tuple[Int64s, Rows]:

@@ -28,6 +28,7 @@ from crossfade.ranking.objective import Objective
 from crossfade.ranking.training import Graded, TrainingRows, nothing_to_learn, training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
+from crossfade.recommender.other_policy import CHANGES
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.surfaces import default_policies, write_policies
 from crossfade.retrieval.sources import Sources
@@ -195,7 +196,8 @@ def build_bundle(
         bundles_dir: Where bundles stand.
         until: "test" or "end" (or "validation"): what the bundle knows of listening.
         settings: That everything was fitted with; the bundle keeps those that shape the model.
-        lineage: Goes into the manifest: `parents` (digests of earlier bundles), JSON-able.
+        lineage: Goes into the manifest: `parents` (digests of earlier bundles), and `policy_changes` where the champion's
+            policies are not the default ones, JSON-able.
 
     Returns:
         The bundle's directory; equal inputs give the same.
@@ -216,7 +218,7 @@ def build_bundle(
         shutil.copytree(sources_dir, directory / bundle.SOURCES, ignore=shutil.ignore_patterns(ABOUT))
         _drop_clock(directory / bundle.SOURCES / TWO_TOWER / CURVE)
         shutil.copytree(ranker_dir, directory / bundle.RANKER)
-        write_policies(directory / bundle.POLICIES)
+        write_policies(directory / bundle.POLICIES, lineage.get(CHANGES, {}))
         (directory / bundle.SETTINGS).write_text(
             yaml.safe_dump(settings.of_model(), sort_keys=False), "utf-8"
         )

@@ -39,10 +39,20 @@ def write_manifest(directory: Path, about: Manifest) -> str:
     Returns:
         The digest: 16 hex digits of the SHA-256 over the manifest, which holds the digest of each file.
     """
-    body = {SCHEMA: SCHEMA_VERSION, **about, FILES: file_digests(directory)}
+    body = _body(about, file_digests(directory))
     digest = _digest(body)
     replace_file(directory / MANIFEST, _text({DIGEST: digest, **body}).encode())
     return digest
+
+
+def digest_of(about: Manifest, files: Mapping[str, str]) -> str:
+    """Return the digest that a bundle has or would have.
+
+    Args:
+        about: As in `write_manifest`.
+        files: Relative path -> SHA-256 of every file but the manifest.
+    """
+    return _digest(_body(about, files))
 
 
 def model_digest(manifest: Manifest) -> str:
@@ -106,6 +116,10 @@ def verify(directory: Path) -> Manifest:
             )
             raise IntegrityError(f"{directory / name} {fault}; take the bundle from its origin again.")
     return manifest
+
+
+def _body(about: Manifest, files: Mapping[str, str]) -> dict[str, Any]:
+    return {SCHEMA: SCHEMA_VERSION, **about, FILES: dict(files)}
 
 
 def _digest(manifest: Manifest) -> str:

@@ -1,5 +1,6 @@
 """A surface's policy: the typed settings that turn candidates into slates."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,6 +84,14 @@ class Policy(pydantic.BaseModel):
         """Return where slates of k tracks explore; places beyond k do not count."""
         places = tuple(place - 1 for place in self.explore_places if place <= k)
         return Exploration(places, self.explore_prior, seed)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Policy":
+        """Return the policy with other values of some keys.
+
+        Raises:
+            SettingsError: Names key and value.
+        """
+        return parse_policy(yaml.safe_dump({**self.model_dump(mode="json"), **changes}))
 
     def dumps(self) -> str:
         """Return the policy as YAML that `parse_policy` reads back to an equal object."""

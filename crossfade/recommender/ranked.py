@@ -51,15 +51,19 @@ def _chosen(values: npt.NDArray[Kind], places: Rows, padding: Kind) -> npt.NDArr
     """Return values [n, c] at places [n, k], the padding where a place is -1."""
     if not values.shape[1]:
         return np.full(places.shape, padding, values.dtype)
-    taken: npt.NDArray[Kind] = np.take_along_axis(values, np.maximum(places, 0), axis=1)
-    return np.where(places >= 0, taken, padding)
+    return np.where(places >= 0, _at(values, places), padding)
 
 
 def _sources(ranks: Floats, places: Rows) -> npt.NDArray[np.int8]:
     """Return who ranked the candidates at places [n, k] best, by their ranks [n, c, num_sources]."""
     if not ranks.shape[1]:
         return np.full(places.shape, NO_ROW, np.int8)
-    said = np.take_along_axis(ranks, np.maximum(places, 0)[..., None], axis=1)
+    said = _at(ranks, places)
     best = np.where(np.isnan(said), np.inf, said).argmin(axis=2)
     found = np.where(np.isnan(said).all(axis=2), c.SLATE_SOURCES.index(c.RELEASES), best)
     return np.where(places >= 0, found, NO_ROW).astype(np.int8)
+
+
+def _at(values: npt.NDArray[Kind], places: Rows) -> npt.NDArray[Kind]:
+    """Read values [n, c, ...] at places [n, k], the first one where a place is -1."""
+    return values[np.arange(len(values))[:, None], np.maximum(places, 0)]

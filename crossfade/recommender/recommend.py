@@ -270,16 +270,16 @@ class Recommender:
         if policy.known_artists_first:
             scores = known_first(candidates.rows, scores, taste, tracks.artist_rows)
         scored = (candidates.rows, scores)
-        rules: dict[str, Any] = {
-            "tracks": tracks,
-            "weights": policy.weights,
-            "order": best_first(candidates.rows, scores),
-        }
+        rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights, "order": best_first(*scored)}
         if policy.sets_shares:
             rules["kinds"] = artist_kinds(
                 requests.queries, candidates.rows, tracks.artist_rows, self.is_small
             )
-        profiles = GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
+        profiles = (
+            GenreProfiles.of(taste, tracks.genre_rows, tracks.num_genres)
+            if policy.calibration
+            else GenreProfiles.none(len(requests))
+        )
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         places = in_flow(candidates.rows, places, requests.queries, self.flow_columns, policy.order)
         exploration = policy.exploration(requests.k, self.settings.seed)

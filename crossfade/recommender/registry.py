@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,7 @@ RUN_TAG: Final = "crossfade.run_id"
 DIGEST_TAG: Final = "crossfade.bundle"
 URI_TAG: Final = "crossfade.bundle_uri"
 DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")  # as MLflow names them
+DATABASE: Final = "mlflow.db"
 LONGEST_PARAM: Final = 6000  # characters, MLflow's limit
 
 
@@ -42,7 +43,7 @@ class Registry:
     @property
     def uri(self) -> str:
         """The tracking URI in use."""
-        return self.settings.uri or f"sqlite:///{(self.workspace.path / 'mlflow.db').resolve()}"
+        return self.settings.uri or f"sqlite:///{(self.workspace.path / DATABASE).resolve()}"
 
     def log_run(
         self,
@@ -135,6 +136,37 @@ class Registry:
             return str(self._client.get_model_version(self._name, str(version)).tags[DIGEST_TAG])
 
     @property
+    def is_there(self) -> bool:
+        """Whether anything was ever logged to be asked for, as far as that is known without asking."""
+        return bool(self.settings.uri) or (self.workspace.path / DATABASE).is_file()
+
+    def logged(self, run_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Return what was logged of runs; nothing is written.
+
+        Args:
+            run_ids: Ours.
+
+        Returns:
+            Run id -> `mlflow_run_id`, `params` and `metrics`; runs that are not known are left out.
+
+        Raises:
+            MissingExtraError: MLflow is not installed.
+            CrossfadeError: The tracking server does not answer or refuses.
+        """
+        with self._speaking():
+            experiment = self._client.get_experiment_by_name(self.settings.experiment)
+            places = [] if experiment is None else [str(experiment.experiment_id)]
+            found = {run_id: runs[0] for run_id in run_ids if places and (runs := self._runs(places, run_id))}
+        return {
+            run_id: {
+                "mlflow_run_id": str(run.info.run_id),
+                "params": dict(run.data.params),
+                "metrics": dict(run.data.metrics),
+            }
+            for run_id, run in found.items()
+        }
+
+    @property
     def _is_database(self) -> bool:
         return self.uri.split(":")[0].split("+")[0] in DATABASES
 
@@ -169,11 +201,15 @@ class Registry:
 
     def _run(self, run_id: str) -> str:
         experiment = self._experiment()
-        runs = self._client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{run_id}'", max_results=1)
+        runs = self._runs([experiment], run_id)
         run = (
             runs[0] if runs else self._client.create_run(experiment, run_name=run_id, tags={RUN_TAG: run_id})
         )
         return str(run.info.run_id)
+
+    def _runs(self, experiments: list[str], run_id: str) -> list[Any]:
+        found = self._client.search_runs(experiments, f"tags.`{RUN_TAG}` = '{run_id}'", max_results=1)
+        return list(found)
 
     def _model(self) -> None:
         if not self._client.search_registered_models(f"name = '{self._name}'"):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from crossfade.recommender.policy import Policy, load_policy, parse_policy
 from crossfade.schema.errors import InputError
@@ -35,11 +36,22 @@ def default_policies() -> Policies:
     }
 
 
-def write_policies(directory: Path) -> None:
-    """Write every surface's default policy file, comments included."""
+def write_policies(directory: Path, changes: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    """Write every surface's default policy file, comments included; one with changes is written with them, without comments.
+
+    Args:
+        directory: Made.
+        changes: Surface -> key of its policy -> value; None is no changes.
+
+    Raises:
+        SettingsError: A key or value is none that a policy has.
+    """
     directory.mkdir(parents=True)
     for surface in Surface:
-        (directory / f"{surface}.yaml").write_text(default_policy_text(surface), "utf-8")
+        text = default_policy_text(surface)
+        if changes and surface in changes:
+            text = parse_policy(text, place=f"{surface}.yaml").changed(changes[surface]).dumps()
+        (directory / f"{surface}.yaml").write_text(text, "utf-8")
 
 
 def load_policies(directory: Path) -> Policies:

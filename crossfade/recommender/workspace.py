@@ -101,6 +101,11 @@ class Workspace:
         return self.path / "drift"
 
     @property
+    def drift_figures(self) -> Path:
+        """The JSON of it."""
+        return self.drift / "drift.json"
+
+    @property
     def drift_page(self) -> Path:
         """The page on it."""
         return self.drift / "drift.html"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.sparse import history_matrix, top_of_rows
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 # Genres beyond a listener's 32 strongest hardly steer a slate of 30; the bound keeps the cost flat.
 GENRES_PER_PROFILE: Final = 32
@@ -25,6 +25,11 @@ class GenreProfiles:
 
     genre_rows: Rows
     shares: npt.NDArray[np.float64]
+
+    @classmethod
+    def none(cls, num_queries: int) -> "GenreProfiles":
+        """Return profiles without genres, for slates that are not calibrated."""
+        return cls(np.full((num_queries, 1), NO_ROW, np.int32), np.zeros((num_queries, 1)))
 
     @classmethod
     def of(cls, queries: Queries, genre_rows: Rows, num_genres: int) -> "GenreProfiles":

@@ -6,12 +6,12 @@ What followed the last tracks with this very listener comes first, then what was
 from pathlib import Path
 from typing import Final, Self
 
+import numba
 import numpy as np
-import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Int64s, Queries
+from crossfade.features.interactions import Queries
 from crossfade.features.pairs import Pairs
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import fading_plays
@@ -23,8 +23,6 @@ from crossfade.schema import columns as c
 HALF_LIFE_TRACKS: Final = 100.0  # what was played so many tracks ago is half as likely to come again ...
 HALF_LIFE_DAYS: Final = 28.0  # ... and so many days ago
 PLAY_WEIGHT: Final = 0.01  # of a play against having followed the last track: it only fills the list up
-
-Doubles = npt.NDArray[np.float64]
 
 
 class Replays:
@@ -75,25 +73,34 @@ def own_followers(liked: Queries, width: int) -> SparseRows:
         Sparse [n, width] float32.
     """
     pairs = Pairs.of(liked.owners, liked.track_rows, width)
-    loud = pairs.total(loudness(liked))
-    firsts, followers, counts = _followed(liked, np.flatnonzero(loud[pairs.members] > 0))
-    members, owners = pairs.members[firsts], liked.owners[firsts]
-    totals = np.bincount(members, counts, len(pairs.keys)) + DISCOUNT
-    values = loud[members] * counts / totals[members]
-    order = np.argsort(owners, kind="stable")
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(liked)))]).astype(np.int64)
-    columns = liked.track_rows[followers[order]]
-    return SparseRows.summed(offsets, columns[:, None], values[order, None], width)
+    loud, most = pairs.total(loudness(liked)), STEPS * len(liked.track_rows)
+    found = np.empty((most, 1), np.int32), np.empty((most, 1))
+    history = (liked.offsets, liked.track_rows, liked.sessions)
+    offsets = _follow(history, (pairs.members, loud, np.zeros(len(loud))), found)
+    return SparseRows.summed(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], width)
 
 
-def _followed(liked: Queries, entries: Int64s) -> tuple[Int64s, Int64s, Doubles]:
-    """Return pairs of an entry and one after it within session and reach [p], and what each counts [p]."""
-    ends = liked.offsets[1:][liked.owners]
-    firsts, followers, counts = [], [], []
-    for step in range(1, STEPS + 1):
-        reaching = entries[entries + step < ends[entries]]
-        reaching = reaching[liked.sessions[reaching] == liked.sessions[reaching + step]]
-        firsts.append(reaching)
-        followers.append(reaching + step)
-        counts.append(np.full(len(reaching), 1 / step))
-    return np.concatenate(firsts), np.concatenate(followers), np.concatenate(counts)
+@numba.njit(cache=True, nogil=True)
+def _follow(history, pairs, found):  # type: ignore[no-untyped-def]
+    """Fill found with what followed loud tracks, and its shares; returns offsets by query.
+
+    `pairs` is each entry's pair of query and track, how loud pairs are, and room for the sums of what followed them, all 0.
+    What is one step away comes first, then what is two steps away.
+    """
+    (offsets, tracks, sessions), (members, loud, totals), (columns, values) = history, pairs, found
+    ends, count = np.zeros(len(offsets), np.int64), 0
+    for query in range(len(offsets) - 1):
+        first, last = offsets[query], offsets[query + 1]
+        for step in range(1, STEPS + 1):
+            for entry in range(first, last - step):
+                if loud[members[entry]] > 0 and sessions[entry] == sessions[entry + step]:
+                    totals[members[entry]] += 1.0 / step
+        for step in range(1, STEPS + 1):
+            for entry in range(first, last - step):
+                pair = members[entry]
+                if loud[pair] > 0 and sessions[entry] == sessions[entry + step]:
+                    columns[count, 0] = tracks[entry + step]
+                    values[count, 0] = loud[pair] * (1.0 / step) / (totals[pair] + DISCOUNT)
+                    count += 1
+        ends[query + 1] = count
+    return ends

@@ -16,6 +16,7 @@ from crossfade.retrieval.sparse import (
     load_matrix,
     matrix_of,
     save_matrix,
+    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
@@ -53,15 +54,14 @@ class SessionKnn:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Let the 500 most similar of the newest sessions that share a track vote; see `Retriever`."""
-        liked = queries.positives
-        running = liked.keep(liked.in_last_session)
+        running = queries.positives.last_sessions
         weights = 1.0 / (1 + running.places_from_end) ** AGE_POWER
         asking = history_matrix(running, running.track_rows, weights, self.sessions_.shape[1])
         alike = _newest(asking @ self.by_track_)
         sessions, likeness = top_of_rows(alike, NEIGHBOURS)
         places = np.arange(len(queries) + 1)
         nearest = SparseRows.summed(places, sessions, np.maximum(likeness, 0), alike.width)
-        return top_of_rows(nearest @ self.sessions_, k)
+        return top_of_product(nearest, self.sessions_, k)
 
     def save(self, directory: Path) -> None:
         """Write `sessions.arrow`."""

@@ -182,19 +182,20 @@ def best_allowed(
     Returns:
         Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf where the source has no more.
     """
-    rows, scores = _padding(len(queries), depth)
-    is_short = np.ones(len(queries), np.bool_)
-    asked = math.ceil(FIRST_DEPTH * depth)
-    while is_short.any() and depth:
-        asked = min(asked, len(catalogue))
+    asked = min(math.ceil(FIRST_DEPTH * depth), len(catalogue))
+    if not asked or not len(queries):
+        return _padding(len(queries), depth)
+    found, values = retriever.recommend(queries, asked)
+    rows, scores, num_allowed = first_allowed(found, values, excluded(found), depth)
+    is_short = (num_allowed < depth) & (found[:, -1] >= 0)
+    while asked < len(catalogue) and is_short.any():
+        asked = min(DEEPER * asked, len(catalogue))
         places = np.flatnonzero(is_short)
-        asking = queries if len(places) == len(queries) else queries.take(places)
         found, values = _padding(len(queries), asked)
-        found[places], values[places] = retriever.recommend(asking, asked)
+        found[places], values[places] = retriever.recommend(queries.take(places), asked)
         first, second, num_allowed = first_allowed(found, values, excluded(found), depth)
         rows[places], scores[places] = first[places], second[places]
-        is_short &= (num_allowed < depth) & (found[:, -1] >= 0) & (asked < len(catalogue))
-        asked *= DEEPER
+        is_short &= (num_allowed < depth) & (found[:, -1] >= 0)
     return rows, scores
 
 

@@ -16,7 +16,7 @@ import scipy.sparse
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.sparse_rows import SparseRows, multiply_row
+from crossfade.retrieval.sparse_rows import SparseRows, cleared, lengths_at, multiply_row
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -76,10 +76,10 @@ def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
     """Return `top_of_rows(weights @ matrix, k)`, one query after the other: what is summed of one stays in the cache."""
     keys = np.full((weights.shape[0], k), NO_KEY, np.int64)
     if weights.nnz and k:
-        entries = np.concatenate([[0], np.cumsum(np.diff(matrix.indptr)[weights.indices])])
+        entries = np.concatenate([[0], np.cumsum(lengths_at(matrix.indptr, weights.indices))])
         most = int(np.diff(entries[weights.indptr]).max())
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        scratch = (found, np.zeros(matrix.shape[1], np.int32), np.empty(BUCKETS, np.int32))
+        scratch = (found, cleared(matrix.shape[1]), np.empty(BUCKETS, np.int32))
         ours = (weights.indptr, weights.indices, weights.data)
         theirs = (matrix.indptr, matrix.indices, matrix.data)
         _top_of_product(ours, theirs, scratch, keys)

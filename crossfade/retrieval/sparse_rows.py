@@ -3,8 +3,9 @@
 A request is a batch of one, and building a scipy matrix checks and copies for longer than such a row takes to sum.
 """
 
+import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -15,6 +16,18 @@ from crossfade.features.interactions import Int64s
 from crossfade.schema.ids import Rows
 
 Floats = npt.NDArray[np.float32]
+_OF_THREAD: Final = threading.local()
+
+
+def cleared(width: int) -> Rows:
+    """Return [width] int32 zeros that this thread keeps for its kernels, each of which leaves zeros behind.
+
+    A catalogue's worth of fresh zeros for each of a request's sums would cost more than the sums.
+    """
+    kept: Rows | None = getattr(_OF_THREAD, "zeros", None)
+    if kept is None or len(kept) < width:
+        kept = _OF_THREAD.zeros = np.zeros(width, np.int32)
+    return kept[:width]
 
 
 @dataclass(frozen=True)
@@ -62,32 +75,34 @@ class SparseRows:
         """
         most = columns.size
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        places = np.zeros(width, np.int32)
-        indptr = _sum(offsets, columns, values.astype(np.float64, copy=False), found, places)
+        indptr = _sum(offsets, columns, values.astype(np.float64, copy=False), found, cleared(width))
         return cls(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], width)
 
     def __matmul__(self, other: Any) -> "SparseRows":
         """Return the product with a sparse matrix [width, w], scipy's CSR or another of these."""
-        most = int(np.diff(other.indptr)[self.indices].sum())
+        most = int(lengths_at(other.indptr, self.indices).sum())
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        places = np.zeros(other.shape[1], np.int32)
         ours, theirs = (self.indptr, self.indices, self.data), (other.indptr, other.indices, other.data)
-        indptr = _multiply(ours, theirs, found, places)
+        indptr = _multiply(ours, theirs, found, cleared(other.shape[1]))
         return SparseRows(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], other.shape[1])
 
     def __add__(self, other: "SparseRows") -> "SparseRows":
         """Return the sum of two matrices of one shape."""
-        order = np.argsort(np.concatenate([self.owners, other.owners]), kind="stable")
-        columns = np.concatenate([self.indices, other.indices])[order]
-        values = np.concatenate([self.data, other.data])[order]
-        offsets = self.indptr + other.indptr
-        return SparseRows.summed(offsets, columns[:, None], values[:, None], self.width)
+        found = np.empty(self.nnz + other.nnz, np.int32), np.empty(self.nnz + other.nnz, np.float32)
+        ours, theirs = (self.indptr, self.indices, self.data), (other.indptr, other.indices, other.data)
+        indptr = _add(ours, theirs, found, cleared(self.width))
+        return SparseRows(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], self.width)
 
     def scipy(self) -> Any:
         """Return scipy's matrix of the same entries, each row sorted by column."""
         matrix = scipy.sparse.csr_matrix((self.data, self.indices, self.indptr), self.shape)
         matrix.sort_indices()
         return matrix
+
+
+def lengths_at(offsets: npt.NDArray[np.integer[Any]], rows: Rows) -> npt.NDArray[np.integer[Any]]:
+    """Return how many entries rows [m] have, by the offsets of all rows; reads no others."""
+    return np.asarray(offsets[rows + 1] - offsets[rows])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,6 +122,30 @@ def _sum(offsets, columns, values, found, places):  # type: ignore[no-untyped-de
                     count += 1
                     places[column] = count
                 data[places[column] - 1] += np.float32(values[entry, j])
+        for place in range(first, count):
+            places[indices[place]] = 0
+        indptr[row + 1] = count
+    return indptr
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(ours, theirs, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (columns, sums) with a sum's rows; places [width] int32 as in `_sum`."""
+    indices, data = found
+    indptr, count = np.zeros(len(ours[0]), np.int64), 0
+    for row in range(len(ours[0]) - 1):
+        first = count
+        for entry in range(ours[0][row], ours[0][row + 1]):
+            indices[count], data[count] = ours[1][entry], ours[2][entry]
+            count += 1
+            places[ours[1][entry]] = count
+        for entry in range(theirs[0][row], theirs[0][row + 1]):
+            column = theirs[1][entry]
+            if places[column] == 0:
+                indices[count], data[count] = column, 0.0
+                count += 1
+                places[column] = count
+            data[places[column] - 1] += theirs[2][entry]
         for place in range(first, count):
             places[indices[place]] = 0
         indptr[row + 1] = count

@@ -23,6 +23,7 @@ from crossfade.retrieval.sparse import (
     rows_of,
     save_about,
     save_matrix,
+    top_of_product,
     top_of_rows,
 )
 from crossfade.schema import columns as c
@@ -70,7 +71,7 @@ class Transitions:
         """
         liked, num_tracks = queries.positives, self.followers_.shape[0]
         recent = history_matrix(liked, liked.track_rows, loudness(liked), num_tracks)
-        return top_of_rows(recent @ self.followers_, k)
+        return top_of_product(recent, self.followers_, k)
 
     def save(self, directory: Path) -> None:
         """Write `followers.arrow` and `about.json`."""

@@ -6,6 +6,7 @@ CrossfadeError              anything this library refuses; the message says what
 │   └── NotFoundError       a lake, bundle, user, track or generation does not exist
 ├── ValidationError         the data broke an expectation; the pipeline stops
 ├── IntegrityError          bytes on disk are not what their digest or schema version promises
+├── PrometheusAwayError     Prometheus does not answer, so no guardrail was looked at
 ├── TrainingError           training cannot go on (no positives, recall below its floor)
 │   └── DivergedError       a loss is not finite any more; keeps the batch and the last good weights
 └── MissingExtraError       an optional dependency is not installed; names the extra
@@ -58,6 +59,10 @@ class DivergedError(TrainingError):
     def __init__(self, message: str, keep: Callable[[Path], None]) -> None:
         super().__init__(message)
         self.keep = keep
+
+
+class PrometheusAwayError(CrossfadeError):
+    """Prometheus does not answer; nothing is wrong with what it was asked."""
 
 
 class MissingExtraError(CrossfadeError):

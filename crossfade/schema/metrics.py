@@ -8,6 +8,11 @@ from typing import Final, Protocol
 from crossfade.schema.metric import Kind, Metric
 from crossfade.schema.tables import Surface
 
+
+def _gauge(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name, Kind.GAUGE, meaning, labels)
+
+
 INGEST_MESSAGES: Final = Metric(
     "crossfade_ingest_messages_total",
     Kind.COUNTER,
@@ -18,16 +23,13 @@ INGEST_MESSAGES: Final = Metric(
 INGEST_BYTES: Final = Metric(
     "crossfade_ingest_bytes_total", Kind.COUNTER, "Bytes of the values of messages that landed."
 )
-INGEST_BUFFERED: Final = Metric(
-    "crossfade_ingest_buffered_messages",
-    Kind.GAUGE,
-    "Messages that were read and wait for their batch's commit.",
+INGEST_BUFFERED: Final = _gauge(
+    "crossfade_ingest_buffered_messages", "Messages that were read and wait for their batch's commit."
 )
-INGEST_LAG: Final = Metric(
+INGEST_LAG: Final = _gauge(
     "crossfade_ingest_lag_messages",
-    Kind.GAUGE,
     "Messages between what bronze holds and the end of the partition, as the broker last told it.",
-    ("topic", "partition"),
+    *("topic", "partition"),
 )
 INGEST_COMMIT_SECONDS: Final = Metric(
     "crossfade_ingest_commit_seconds",
@@ -36,10 +38,8 @@ INGEST_COMMIT_SECONDS: Final = Metric(
     (),
     (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-INGEST_LAST_COMMIT: Final = Metric(
-    "crossfade_ingest_last_commit_timestamp_seconds",
-    Kind.GAUGE,
-    "When this consumer last committed, since 1970.",
+INGEST_LAST_COMMIT: Final = _gauge(
+    "crossfade_ingest_last_commit_timestamp_seconds", "When this consumer last committed, since 1970."
 )
 INGEST_FENCED: Final = Metric(
     "crossfade_ingest_fenced_total",
@@ -98,9 +98,16 @@ EXPOSURES_DROPPED: Final = Metric(
     Kind.COUNTER,
     "Exposures that were lost since writing could not keep up or failed.",
 )
+EXPERIMENT_CHANGES: Final = Metric(
+    "crossfade_experiment_changes_total",
+    Kind.COUNTER,
+    "Changes of the experiments' manifests, by what the gateway did: took them up, or refused them and went on as before.",
+    ("result",),
+    values=(("taken", "refused"),),
+)
 
 # What is read from workspace and lake at each scrape (monitoring/exporter).
-PARTS: Final = ("lake", "validation", "drift", "champion", "generations", "batches")
+PARTS: Final = ("lake", "validation", "drift", "champion", "generations", "batches", "experiments")
 SURFACES: Final = tuple(str(surface) for surface in Surface)
 UNREADABLE: Final = Metric(
     "crossfade_exporter_unreadable_parts",
@@ -109,35 +116,28 @@ UNREADABLE: Final = Metric(
     ("part",),
     values=(PARTS,),
 )
-NEWEST_EVENT: Final = Metric(
-    "crossfade_lake_newest_event_timestamp_seconds",
-    Kind.GAUGE,
-    "When the lake's newest event happened, since 1970.",
+NEWEST_EVENT: Final = _gauge(
+    "crossfade_lake_newest_event_timestamp_seconds", "When the lake's newest event happened, since 1970."
 )
-VALIDATED: Final = Metric(
-    "crossfade_validation_last_run_timestamp_seconds",
-    Kind.GAUGE,
-    "When the lake was last validated, since 1970.",
+VALIDATED: Final = _gauge(
+    "crossfade_validation_last_run_timestamp_seconds", "When the lake was last validated, since 1970."
 )
-BROKEN: Final = Metric(
-    "crossfade_validation_failed_expectations",
-    Kind.GAUGE,
-    "Expectations that the last validation found broken.",
+BROKEN: Final = _gauge(
+    "crossfade_validation_failed_expectations", "Expectations that the last validation found broken."
 )
-DRIFT_CHECKED: Final = Metric(
-    "crossfade_drift_last_run_timestamp_seconds", Kind.GAUGE, "When drift was last looked for, since 1970."
+DRIFT_CHECKED: Final = _gauge(
+    "crossfade_drift_last_run_timestamp_seconds", "When drift was last looked for, since 1970."
 )
-DRIFT: Final = Metric(
+DRIFT: Final = _gauge(
     "crossfade_drift_threshold_ratio",
-    Kind.GAUGE,
     "How near the furthest group of a measure came to an alarm on the last day; from 1 on it is one.",
-    ("measure",),
+    "measure",
 )
-DRIFT_ALARM_DAYS: Final = Metric(
-    "crossfade_drift_alarm_days", Kind.GAUGE, "Days since the champion's window on which anything strayed."
+DRIFT_ALARM_DAYS: Final = _gauge(
+    "crossfade_drift_alarm_days", "Days since the champion's window on which anything strayed."
 )
-PROMOTED: Final = Metric(
-    "crossfade_champion_promoted_timestamp_seconds", Kind.GAUGE, "When the champion was promoted, since 1970."
+PROMOTED: Final = _gauge(
+    "crossfade_champion_promoted_timestamp_seconds", "When the champion was promoted, since 1970."
 )
 GATE_DECISIONS: Final = Metric(
     "crossfade_gate_decisions_total",
@@ -146,44 +146,59 @@ GATE_DECISIONS: Final = Metric(
     ("action",),
     values=(("promote", "refuse", "rollback", "replace"),),
 )
-INDEX_RECALL: Final = Metric(
-    "crossfade_index_recall_ratio", Kind.GAUGE, "Recall of the champion's vector index against exact search."
+INDEX_RECALL: Final = _gauge(
+    "crossfade_index_recall_ratio", "Recall of the champion's vector index against exact search."
 )
-GENERATION_ACTIVATED: Final = Metric(
+GENERATION_ACTIVATED: Final = _gauge(
     "crossfade_generation_activated_timestamp_seconds",
-    Kind.GAUGE,
     "When readers of a surface were switched to its live generation, since 1970.",
-    ("surface",),
+    "surface",
 )
-GENERATION_USERS: Final = Metric(
-    "crossfade_generation_users", Kind.GAUGE, "Users with a slate in the live generation.", ("surface",)
+GENERATION_USERS: Final = _gauge(
+    "crossfade_generation_users", "Users with a slate in the live generation.", "surface"
 )
-WEEKLY_STARTED: Final = Metric(
+WEEKLY_STARTED: Final = _gauge(
     "crossfade_weekly_started_timestamp_seconds",
-    Kind.GAUGE,
     "When the newest weekly batch of a surface was planned, since 1970.",
-    ("surface",),
+    "surface",
 )
-WEEKLY_USERS: Final = Metric(
-    "crossfade_weekly_users", Kind.GAUGE, "Users of the newest weekly batch.", ("surface",)
+WEEKLY_USERS: Final = _gauge("crossfade_weekly_users", "Users of the newest weekly batch.", "surface")
+WEEKLY_DONE: Final = _gauge(
+    "crossfade_weekly_done_users", "Users of the newest weekly batch whose shard is finished.", "surface"
 )
-WEEKLY_DONE: Final = Metric(
-    "crossfade_weekly_done_users",
-    Kind.GAUGE,
-    "Users of the newest weekly batch whose shard is finished.",
-    ("surface",),
-)
-WEEKLY_FINISH: Final = Metric(
+WEEKLY_FINISH: Final = _gauge(
     "crossfade_weekly_projected_finish_timestamp_seconds",
-    Kind.GAUGE,
     "When the newest weekly batch was finished, or will be at its rate since its start, since 1970.",
-    ("surface",),
+    "surface",
 )
-WEEKLY_SHORT: Final = Metric(
+WEEKLY_SHORT: Final = _gauge(
     "crossfade_weekly_short_ratio",
-    Kind.GAUGE,
     "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
-    ("surface",),
+    "surface",
+)
+
+# What rollouts of experiments leave in their histories, until a week after an experiment's end.
+EXPERIMENT_BEGAN: Final = _gauge(
+    "crossfade_experiment_began_timestamp_seconds", "When an experiment began.", "experiment"
+)
+EXPERIMENT_ENDED: Final = _gauge(
+    "crossfade_experiment_ended_timestamp_seconds", "When it ended, by what ended it.", "experiment", "action"
+)
+EXPERIMENT_LOOKED: Final = _gauge(
+    "crossfade_experiment_looked_timestamp_seconds", "When the lake last decided on it.", "experiment"
+)
+EXPERIMENT_USERS: Final = _gauge(
+    "crossfade_experiment_users", "Users of a variant in the running step.", "experiment", "variant"
+)
+EXPERIMENT_GUARDRAIL: Final = _gauge(
+    "crossfade_experiment_guardrail_threshold_ratio",
+    "How much of a guardrail's margin is surely lost; above 1 it is harmed.",
+    *("experiment", "variant", "guardrail"),
+)
+EXPERIMENT_SAMPLE_RATIO: Final = _gauge(
+    "crossfade_experiment_sample_ratio_threshold_ratio",
+    "Logarithm of the p-value that users were assigned as allocated, over that of its limit; above 1 is a mismatch.",
+    "experiment",
 )
 
 # What the retraining receiver counts.
@@ -215,54 +230,42 @@ RETRAINING_RUNS: Final = Metric(
     ("result",),
     values=(("finished", "failed"),),
 )
-RETRAINING_ACTIVE: Final = Metric(
-    "crossfade_retraining_active_runs", Kind.GAUGE, "Runs that are wanted or at work."
+RETRAINING_ACTIVE: Final = _gauge("crossfade_retraining_active_runs", "Runs that are wanted or at work.")
+RETRAINING_LAST: Final = _gauge(
+    "crossfade_retraining_last_wanted_timestamp_seconds", "When a run was last wanted, since 1970; 0: never."
 )
-RETRAINING_LAST: Final = Metric(
-    "crossfade_retraining_last_wanted_timestamp_seconds",
+
+# What the watch over guardrails counts (crossfade experiment watch).
+GUARDRAIL_LOOKS: Final = Metric(
+    "crossfade_guardrail_looks_total",
+    Kind.COUNTER,
+    "Looks at the alarms of an experiment, by how they ended: looked, or Prometheus was away, or something refused.",
+    ("result",),
+    values=(("looked", "away", "refused"),),
+)
+GUARDRAIL_LAST_LOOK: Final = Metric(
+    "crossfade_guardrail_last_look_timestamp_seconds",
     Kind.GAUGE,
-    "When a run was last wanted, since 1970; 0: never.",
+    "When all running experiments were last looked at without an obstacle, since 1970; 0: never.",
+)
+GUARDRAIL_ROLLBACKS: Final = Metric(
+    "crossfade_guardrail_rollbacks_total", Kind.COUNTER, "Experiments that an alarm rolled back."
 )
 
 INGEST_METRICS: Final = (
-    INGEST_MESSAGES,
-    INGEST_BYTES,
-    INGEST_BUFFERED,
-    INGEST_LAG,
-    INGEST_COMMIT_SECONDS,
-    INGEST_LAST_COMMIT,
-    INGEST_FENCED,
-    INGEST_LOST,
-)
+    INGEST_MESSAGES, INGEST_BYTES, INGEST_BUFFERED, INGEST_LAG, INGEST_COMMIT_SECONDS, INGEST_LAST_COMMIT,
+    INGEST_FENCED, INGEST_LOST,
+)  # fmt: skip
 SERVING_METRICS: Final = (
-    HTTP_REQUESTS,
-    HTTP_SECONDS,
-    QUEUE_SECONDS,
-    BATCH_REQUESTS,
-    FALLBACKS,
-    HEDGES,
-    EXPOSURES,
-    EXPOSURES_DROPPED,
-)
+    HTTP_REQUESTS, HTTP_SECONDS, QUEUE_SECONDS, BATCH_REQUESTS, FALLBACKS, HEDGES, EXPOSURES, EXPOSURES_DROPPED,
+    EXPERIMENT_CHANGES,
+)  # fmt: skip
 STATE_METRICS: Final = (
-    UNREADABLE,
-    NEWEST_EVENT,
-    VALIDATED,
-    BROKEN,
-    DRIFT_CHECKED,
-    DRIFT,
-    DRIFT_ALARM_DAYS,
-    PROMOTED,
-    GATE_DECISIONS,
-    INDEX_RECALL,
-    GENERATION_ACTIVATED,
-    GENERATION_USERS,
-    WEEKLY_STARTED,
-    WEEKLY_USERS,
-    WEEKLY_DONE,
-    WEEKLY_FINISH,
-    WEEKLY_SHORT,
-)
+    UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
+    INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
+    WEEKLY_SHORT, EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
+    EXPERIMENT_SAMPLE_RATIO,
+)  # fmt: skip
 RECEIVER_METRICS: Final = (
     RETRAINING_ALERTS,
     RETRAINING_REFUSED,
@@ -271,7 +274,8 @@ RECEIVER_METRICS: Final = (
     RETRAINING_ACTIVE,
     RETRAINING_LAST,
 )
-METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS, *STATE_METRICS, *RECEIVER_METRICS)
+WATCH_METRICS: Final = (GUARDRAIL_LOOKS, GUARDRAIL_LAST_LOOK, GUARDRAIL_ROLLBACKS)
+METRICS: Final = (*INGEST_METRICS, *SERVING_METRICS, *STATE_METRICS, *RECEIVER_METRICS, *WATCH_METRICS)
 
 
 class Recorder(Protocol):

@@ -1,7 +1,9 @@
 """The edge where people's own ids become rows: the one place that knows that inside, users stand under pseudonyms."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +11,8 @@ import pyarrow as pa
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
 from crossfade.schema.user_keys import FILE_VARIABLE, ID_HEX, UserKey, is_pseudonym, keys_near
+
+KEPT_KEYS: Final = 64
 
 
 def own_rows(users: IdMap, user_ids: Sequence[str], place: Path | None) -> Rows:
@@ -36,7 +40,9 @@ def own_rows(users: IdMap, user_ids: Sequence[str], place: Path | None) -> Rows:
     return np.array([found.get(user, row) for user, row in zip(user_ids, rows, strict=True)], np.int32)
 
 
+@lru_cache(maxsize=KEPT_KEYS)
 def _required_key(key_id: str, place: Path | None) -> UserKey:
+    """Return a key, which is kept once it is found: what an id names never changes, and requests should read no files."""
     keys = keys_near(place) if place else None
     key = keys.named(key_id) if keys else None
     if key is None:

@@ -10,6 +10,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
+from crossfade.schema.cluster_settings import ScheduleSettings, StepSettings
 from crossfade.schema.errors import SettingsError
 from crossfade.schema.lake_settings import (
     BotSettings,
@@ -142,6 +143,7 @@ class RolloutSettings(Section):
     image: str
     claim: str
     mount: str
+    keys: str
     replicas: Count
 
 
@@ -179,6 +181,8 @@ class Settings(Section):
     serving: ServingSettings
     drift: DriftSettings
     receiver: ReceiverSettings
+    schedules: ScheduleSettings
+    steps: StepSettings
     rollout: RolloutSettings
     tracking: TrackingSettings
 
@@ -195,6 +199,12 @@ class Settings(Section):
         """Return the settings with users under their own ids, for lakes that nobody keeps and listeners that nobody is."""
         own_ids = self.privacy.model_copy(update={"pseudonymise": False})
         return self.model_copy(update={"privacy": own_ids})
+
+    def of_steps(self) -> str:
+        """Return the YAML that steps get on a cluster: when and where they run changes no result, and so no step's cache."""
+        defaults = default_settings()
+        same = self.model_copy(update={"schedules": defaults.schedules, "steps": defaults.steps})
+        return same.dumps()
 
     def of_model(self) -> dict[str, Any]:
         """Return what shapes a model or its answers; a bundle keeps no more, so that its digest follows the model."""

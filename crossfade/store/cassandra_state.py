@@ -46,11 +46,13 @@ class State:
         history: Activated generations, the last one is live.
         whole: By name.
         leftovers: By writing; between them and `whole`, no slate is without a name.
+        since: UTC seconds of the last switch; 0 where it is not known.
     """
 
     history: tuple[str, ...] = ()
     whole: Mapping[str, Written] = field(default_factory=dict)
     leftovers: Mapping[str, Leftover] = field(default_factory=dict)
+    since: int = 0
 
     @classmethod
     def of(cls, text: str | None) -> Self:
@@ -63,7 +65,7 @@ class State:
             for name, each in told["whole"].items()
         }
         leftovers = {writing: Leftover(**each) for writing, each in told["leftovers"].items()}
-        return cls(tuple(told["history"]), whole, leftovers)
+        return cls(tuple(told["history"]), whole, leftovers, told.get("since", 0))
 
     def text(self) -> str:
         """Return what the row keeps; equal states, equal texts."""
@@ -86,13 +88,15 @@ class State:
             left[replaced.writing] = Leftover(replaced.buckets, due)
         return replace(self, whole={**self.whole, name: written}, leftovers=left)
 
-    def activated(self, name: str) -> "State":
+    def activated(self, name: str, now: int = 0) -> "State":
         """Make a whole generation the live one; the same again changes nothing."""
-        return self if self.history[-1:] == (name,) else replace(self, history=(*self.history, name))
+        if self.history[-1:] == (name,):
+            return self
+        return replace(self, history=(*self.history, name), since=now)
 
-    def rolled_back(self) -> "State":
+    def rolled_back(self, now: int = 0) -> "State":
         """Make the generation that was live before the live one."""
-        return replace(self, history=self.history[:-1])
+        return replace(self, history=self.history[:-1], since=now)
 
     def pruned(self, keep: int, due: int) -> "State":
         """Remove all but the last `keep` activated generations (the live one included); their slates are due later."""
@@ -102,6 +106,7 @@ class State:
             tuple(name for name in self.history if name in kept),
             {name: each for name, each in self.whole.items() if name in kept},
             {**self.leftovers, **{each.writing: Leftover(each.buckets, due) for each in gone}},
+            self.since,
         )
 
     def swept(self, writings: Collection[str]) -> "State":

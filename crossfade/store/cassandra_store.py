@@ -111,7 +111,7 @@ class CassandraStore:
             NotFoundError: There is no such generation.
             CrossfadeError: Cassandra does not answer.
         """
-        self._change(surface, lambda state: state.activated(self._known(state, surface, generation)))
+        self._change(surface, lambda state: state.activated(self._known(state, surface, generation), _now()))
 
     def rollback(self, surface: str) -> str:
         """Make the generation that was live before the live one, and return its name.
@@ -127,7 +127,7 @@ class CassandraStore:
                     f"{surface} has no generation to roll back to in {self.link.place}: none was live before, "
                     "or it is pruned (weekly.keep_generations says how many stay)."
                 )
-            return state.rolled_back()
+            return state.rolled_back(_now())
 
         return self._change(surface, step).history[-1]
 
@@ -135,6 +135,10 @@ class CassandraStore:
         """Return the name of the live generation, None before the first activation."""
         live = self._state(surface).live
         return None if live is None else live.generation.name
+
+    def live_since(self, surface: str) -> float | None:
+        """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""
+        return self._state(surface).since or None
 
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""

@@ -149,6 +149,10 @@ class SlateStore(Protocol):
         """Return the name of the live generation, None before the first activation."""
         ...
 
+    def live_since(self, surface: str) -> float | None:
+        """Return when readers were switched to the live generation, UTC seconds; None where that is not known."""
+        ...
+
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
         ...

@@ -7,6 +7,7 @@
 """
 
 import filecmp
+import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -47,6 +48,7 @@ class EmbeddedStore:
     _readers: dict[str, tuple[tuple[str, int, int], EmbeddedReader]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _lives: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict, compare=False, repr=False)
 
     @contextmanager
     def begin(self, generation: Generation) -> Iterator[EmbeddedWriter]:
@@ -141,6 +143,11 @@ class EmbeddedStore:
         history = self._history(surface)
         return history[-1] if history else None
 
+    def live_since(self, surface: str) -> float | None:
+        """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""
+        current = self._home(surface) / CURRENT
+        return current.stat().st_mtime if current.is_file() else None
+
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
         return [read_about(path) for path in self._whole(surface)]
@@ -201,7 +208,9 @@ class EmbeddedStore:
             history = self._history(surface)
             kept = set(list(dict.fromkeys(reversed(history)))[: max(keep, 1)])
             if len(history) != len(remaining := [name for name in history if name in kept]):
+                switched = (self._home(surface) / CURRENT).stat()
                 self._write_history(surface, remaining)
+                os.utime(self._home(surface) / CURRENT, ns=(switched.st_atime_ns, switched.st_mtime_ns))
             removed = [path for path in self._whole(surface) if path.name not in kept]
             for path in removed:
                 remove_directory(path)
@@ -210,7 +219,7 @@ class EmbeddedStore:
             return [path.name for path in removed]
 
     def _opened(self, surface: str, generation: str) -> EmbeddedReader:
-        status = (self._home(surface) / generation / ABOUT).stat()
+        status = os.stat(f"{self.directory}/{surface}/{generation}/{ABOUT}")
         stamp = (generation, status.st_ino, status.st_mtime_ns)
         known, reader = self._readers.get(surface, (None, None))
         if reader is None or known != stamp:
@@ -240,12 +249,25 @@ class EmbeddedStore:
             ) from error
 
     def _live(self, surface: str) -> str:
-        live = self.live(surface)
-        if live is None:
-            raise NotFoundError(
-                f"No {surface} playlists are published in {self.directory}; run: crossfade run weekly."
-            )
-        return live
+        """Return the live generation; the file that names it is read again only where it is another one."""
+        try:
+            status = os.stat(f"{self.directory}/{surface}/{CURRENT}")
+        except FileNotFoundError as error:
+            raise self._nothing_live(surface) from error
+        stamp = (status.st_ino, status.st_mtime_ns)
+        known, name = self._lives.get(surface, (None, ""))
+        if known != stamp:
+            live = self.live(surface)
+            if live is None:
+                raise self._nothing_live(surface)
+            name = live
+            self._lives[surface] = (stamp, name)
+        return name
+
+    def _nothing_live(self, surface: str) -> NotFoundError:
+        return NotFoundError(
+            f"No {surface} playlists are published in {self.directory}; run: crossfade run weekly."
+        )
 
     def _unknown(self, surface: str, generation: str) -> NotFoundError:
         known = ", ".join(path.name for path in self._whole(surface)) or "none"

@@ -20,6 +20,7 @@ from crossfade.store.contract import SlateStore
 
 EXPOSURES: Final = "exposures.jsonl"  # as the gateway names it
 TOLD: Final = ("code_version", "lake", "lake_versions", "window", "seeds", "metrics", "parents", "settings")
+FEW: Final = 3  # figures of a run that are shown to people
 Origin = dict[str, Any]
 
 
@@ -64,6 +65,31 @@ def origin(name: str, workspace: Workspace, store: SlateStore, lake: Lake | None
             f"{' or of the lake' if lake else '; name --lake to look at imported ones'}."
         )
     return _slate(name, shown, workspace)
+
+
+def run_ids(bundle: Origin | None) -> set[str]:
+    """Return the runs that decided on a bundle of an `origin` or on any of its parents."""
+    if bundle is None or bundle.get("is_gone"):
+        return set()
+    own = {line["run_id"] for line in bundle["decisions"]}
+    return own.union(*(run_ids(parent) for parent in bundle["parents"]))
+
+
+def with_runs(bundle: Origin | None, runs: Mapping[str, Any]) -> Origin | None:
+    """Return a bundle whose decisions tell under `tracked` what the tracking server knows of their runs.
+
+    Args:
+        bundle: Of an `origin`.
+        runs: As `Registry.logged` has them.
+    """
+    if bundle is None or bundle.get("is_gone"):
+        return bundle
+    decisions = [
+        {**line, "tracked": runs[line["run_id"]]} if line["run_id"] in runs else line
+        for line in bundle["decisions"]
+    ]
+    parents = [with_runs(parent, runs) for parent in bundle["parents"]]
+    return {**bundle, "decisions": decisions, "parents": parents}
 
 
 def _slate(name: str, shown: Mapping[str, Any], workspace: Workspace) -> Origin:
@@ -153,6 +179,12 @@ def _bundle_lines(bundle: Origin, indent: str) -> Iterator[str]:
         yield f"{indent}  lake {bundle['lake']}: {_short(bundle['lake_versions'])}"
     for line in bundle["decisions"]:
         yield f"{indent}  {line['time']} {line['action']} {line['digest']} in {line['run_id']}: {line['reason']}"
+        if tracked := line.get("tracked"):
+            figures = ", ".join(f"{key} {value:.4g}" for key, value in list(tracked["metrics"].items())[:FEW])
+            yield (
+                f"{indent}    MLflow run {tracked['mlflow_run_id']}: {len(tracked['params'])} parameters"
+                f"{'; ' if figures else ''}{figures}"
+            )
     for parent in bundle["parents"]:
         yield from _bundle_lines(parent, f"{indent}  parent ")
 

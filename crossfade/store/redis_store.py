@@ -1,6 +1,7 @@
 """The Redis store: slates in hashes of about a thousand users, a list that names the live generation.
 
 crossfade:{<surface>}:history       list of activated generations, the last one is live
+crossfade:{<surface>}:since         UTC seconds of the last switch
 crossfade:{<surface>}:generations   hash: name -> JSON of what it was made from, and of where its slates are
 crossfade:slates:<token>:<bucket>   hash: user -> slate; the token is new for every writing, so that nothing is overwritten
 
@@ -29,12 +30,16 @@ from crossfade.store.redis_generation import (
 # Each switch is one script, and so one atomic write.
 ACTIVATE: Final = """
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then return 0 end
-if redis.call('LINDEX', KEYS[1], -1) ~= ARGV[1] then redis.call('RPUSH', KEYS[1], ARGV[1]) end
+if redis.call('LINDEX', KEYS[1], -1) ~= ARGV[1] then
+  redis.call('RPUSH', KEYS[1], ARGV[1])
+  redis.call('SET', KEYS[3], redis.call('TIME')[1])
+end
 return 1
 """
 ROLLBACK: Final = """
 if redis.call('LLEN', KEYS[1]) < 2 then return false end
 redis.call('RPOP', KEYS[1])
+redis.call('SET', KEYS[2], redis.call('TIME')[1])
 return redis.call('LINDEX', KEYS[1], -1)
 """
 SCANNED: Final = 1000  # keys that one step of a scan looks at
@@ -129,7 +134,7 @@ class RedisStore:
             NotFoundError: There is no such generation.
             CrossfadeError: Redis does not answer.
         """
-        keys = (self._history(surface), self._generations(surface))
+        keys = (self._history(surface), self._generations(surface), self._since(surface))
         with speaking(self.client):
             is_known = self.client.eval(ACTIVATE, len(keys), *keys, generation)
         if not is_known:
@@ -143,7 +148,7 @@ class RedisStore:
             CrossfadeError: Redis does not answer.
         """
         with speaking(self.client):
-            live = self.client.eval(ROLLBACK, 1, self._history(surface))
+            live = self.client.eval(ROLLBACK, 2, self._history(surface), self._since(surface))
         if live is None:
             raise NotFoundError(
                 f"{surface} has no generation to roll back to in {place_of(self.client)}: none was live before, "
@@ -156,6 +161,12 @@ class RedisStore:
         with speaking(self.client):
             live = self.client.lindex(self._history(surface), -1)
         return None if live is None else str(live.decode())
+
+    def live_since(self, surface: str) -> float | None:
+        """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""
+        with speaking(self.client):
+            since = self.client.get(self._since(surface))
+        return None if since is None else float(since)
 
     def generations(self, surface: str) -> list[Generation]:
         """Return the whole generations, sorted by name."""
@@ -227,6 +238,9 @@ class RedisStore:
 
     def _history(self, surface: str) -> str:
         return f"crossfade:{{{surface}}}:history"
+
+    def _since(self, surface: str) -> str:
+        return f"crossfade:{{{surface}}}:since"
 
     def _generations(self, surface: str) -> str:
         return f"crossfade:{{{surface}}}:generations"

@@ -10,6 +10,7 @@ from crossfade.twin.countries import COUNTRIES
 from crossfade.twin.draws import Ints, Places, gumbels, places_within
 from crossfade.twin.memory import DISLIKED, HEARD, library_order
 from crossfade.twin.moment import Moment
+from crossfade.twin.offers import Bools, Offers
 from crossfade.twin.playlists import EDITORIAL_TRACKS, OWN_TRACKS
 from crossfade.twin.sessions import Sessions
 from crossfade.twin.situations import ALBUM, BROWSE, COMMUTE, LIBRARY, NEW_RELEASES, PLAYLIST, RADIO
@@ -35,8 +36,14 @@ _HEARD_OF_LIST: Final = np.float32(1.5)
 _NEVER: Final = np.float32(20.0)
 
 
-def choose(moment: Moment, sessions: Sessions) -> tuple[Places, Ints]:
+def choose(moment: Moment, sessions: Sessions, offers: Offers, opened: Bools) -> tuple[Places, Ints]:
     """Choose the tracks of all sessions.
+
+    Args:
+        moment: The day.
+        sessions: Of the day.
+        offers: What a service offers.
+        opened: [s] bool, sessions that play of it.
 
     Returns:
         [n] int64 session and [n] int32 track of each listen, in order; nothing that is not out, withdrawn or
@@ -48,6 +55,9 @@ def choose(moment: Moment, sessions: Sessions) -> tuple[Places, Ints]:
     for context, chooser in _CHOOSERS.items():
         mine = np.flatnonzero(sessions.contexts[owners] == context)
         tracks[mine] = chooser(moment, sessions, owners[mine], positions[mine])
+    mine = np.flatnonzero(opened[owners])
+    if len(mine):
+        tracks[mine] = offers.played(moment, sessions, owners[mine], positions[mine])
     kept = np.flatnonzero(tracks >= 0)
     kept = kept[moment.playable(sessions.users[owners[kept]], tracks[kept])]
     _, first = np.unique(owners[kept] * len(moment.appeal) + tracks[kept], return_index=True)

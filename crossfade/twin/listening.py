@@ -12,6 +12,7 @@ from crossfade.twin.draws import Floats, Ints, Places, draw, draw_shares
 from crossfade.twin.memory import HEARD, Memory, keep
 from crossfade.twin.moment import Moment
 from crossfade.twin.music import Music
+from crossfade.twin.offers import Bools, Offers
 from crossfade.twin.playing import Listens, play
 from crossfade.twin.playlists import OLDEST_DAYS, OwnPlaylists, fill_playlists, plan_playlists
 from crossfade.twin.reactions import Reactions, react
@@ -47,12 +48,14 @@ class Days:
         listens: Their listens.
         reactions: What else they did.
         own: The group's playlists at the end.
+        opened: [s] bool, which sessions of each day opened the slate that was offered.
     """
 
     sessions: list[Sessions]
     listens: list[Listens]
     reactions: list[Reactions]
     own: OwnPlaylists
+    opened: list[Bools]
 
 
 @dataclass(frozen=True)
@@ -66,35 +69,70 @@ class World:
 
 
 def live(world: World, audience: Audience, rng: np.random.Generator) -> Days:
-    """Let a group of listeners live through the window.
+    """Let a group of listeners live through the window, with nothing offered to them.
 
     Args:
         world: What all listeners share.
         audience: The group.
         rng: Source of randomness, the group's own.
     """
-    music, spec = world.music, world.spec
-    memory = Memory.blank(len(audience), len(music.latents), len(music.artists.latents))
-    own = plan_playlists(audience, spec.num_days, rng)
-    days = Days([], [], [], own)
-    for day in range(spec.num_days):
-        appeal = music.appeal(day)
+    return Life(world, audience, rng).days(world.spec.num_days)
+
+
+class Life:
+    """A group of listeners whose days go on one after the other.
+
+    Args:
+        world: What all listeners share.
+        audience: The group; who leaves since slates disappoint them is written into it.
+        rng: Source of randomness, the group's own.
+    """
+
+    def __init__(self, world: World, audience: Audience, rng: np.random.Generator) -> None:
+        music = world.music
+        self._world, self._audience, self._rng, self._day = world, audience, rng, 0
+        self._memory = Memory.blank(len(audience), len(music.latents), len(music.artists.latents))
+        self._own = plan_playlists(audience, world.spec.num_days, rng)
+        self.offers = Offers.none(len(audience))
+
+    def days(self, count: int) -> Days:
+        """Live so many days on, with what `offers` holds, and return them."""
+        days = Days([], [], [], self._own, [])
+        for day in range(self._day, self._day + count):
+            self._live(self._moment(day), days)
+        self._day += count
+        return days
+
+    def _moment(self, day: int) -> Moment:
+        world, audience, memory = self._world, self._audience, self._memory
+        appeal = world.music.appeal(day)
         if day % _DAYS_PER_WEEK == 0:
-            interests = interests_on(audience.interests_start, audience.interests_end, day / spec.num_days)
-            pull = _pull(world, audience, interests, memory, appeal)
-        moment = Moment(day, music, appeal, audience, interests, pull, memory, own, world.editorial, rng)
+            progress = day / world.spec.num_days
+            self._interests = interests_on(audience.interests_start, audience.interests_end, progress)
+            self._pull = _pull(world, audience, self._interests, memory, appeal)
+        about = (world.music, appeal, audience, self._interests, self._pull, memory, self._own)
+        return Moment(day, *about, world.editorial, self._rng)
+
+    def _live(self, moment: Moment, days: Days) -> None:
+        spec, music, day, rng = self._world.spec, self._world.music, moment.day, self._rng
         if day == 0:
             _remember_youth(moment)
-        fill_playlists(own, memory, music, since=-OLDEST_DAYS if day == 0 else day, day=day, rng=rng)
+        since = -OLDEST_DAYS if day == 0 else day
+        fill_playlists(self._own, self._memory, music, since=since, day=day, rng=rng)
+        if day % _DAYS_PER_WEEK == 0:
+            self.offers.leave(moment)
         is_holiday = day in spec.holidays
         weekday = SUNDAY if is_holiday else (spec.start.weekday() + day) % _DAYS_PER_WEEK
-        sessions = plan_sessions(audience, day, weekday, rng, more=HOLIDAY_LISTENING if is_holiday else 1.0)
-        listens = play(moment, sessions, *choose(moment, sessions))
+        more = HOLIDAY_LISTENING if is_holiday else 1.0
+        sessions = plan_sessions(self._audience, day, weekday, rng, more=more)
+        opened = self.offers.opened(moment, sessions)
+        listens = play(moment, sessions, *choose(moment, sessions, self.offers, opened))
         days.sessions.append(sessions)
         days.listens.append(listens)
         days.reactions.append(react(moment, sessions, listens))
+        days.opened.append(opened)
+        self.offers.learn(sessions, opened, listens)
         _remember(moment, sessions, listens)
-    return days
 
 
 def _pull(

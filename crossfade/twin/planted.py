@@ -46,7 +46,7 @@ def plant(spec: TwinSpec, music: Music, audience: Audience, log: Log, rng: np.ra
     if not accounts.any():
         return Planted(audience, log, accounts, np.empty(0, np.int32))
     farmed = farmed_artist(music)
-    whole = _posing(spec, music, audience, rng)
+    whole = with_farm_accounts(spec, music, audience, rng)
     own = _abroad(spec, log, np.flatnonzero(accounts == Account.TRAVELLER), rng)
     scene = Scene(spec, music, own, farmed, rng)
     added: list[Log] = []
@@ -83,8 +83,10 @@ def _accounts(spec: TwinSpec, log: Log, rng: np.random.Generator) -> npt.NDArray
     return accounts
 
 
-def _posing(spec: TwinSpec, music: Music, audience: Audience, rng: np.random.Generator) -> Audience:
-    """Return the audience with those whom farm accounts pose as behind it."""
+def with_farm_accounts(
+    spec: TwinSpec, music: Music, audience: Audience, rng: np.random.Generator
+) -> Audience:
+    """Return the audience with those whom farm accounts pose as behind it; itself where the spec asks for no farm."""
     if not spec.num_farm_accounts:
         return audience
     posed = make_audience(replace(spec, num_users=spec.num_farm_accounts), music.artists, rng)

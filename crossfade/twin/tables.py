@@ -56,13 +56,13 @@ def canonical(schema: pa.Schema, columns: dict[str, Any], num_rows: int) -> pa.T
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def events_table(spec: TwinSpec, music: Music, log: Log) -> pa.Table:
-    """Return the events, in order of time."""
+def events_table(spec: TwinSpec, music: Music, log: Log, prefix: str = "event-") -> pa.Table:
+    """Return the events, in order of time; their ids begin with the prefix."""
     artists = music.artist_rows[log.tracks]
     is_listen = log.played_ms >= 0
     duration = music.sound.durations_ms[log.tracks]
     columns = {
-        c.EVENT_ID: ids("event-", len(log)),
+        c.EVENT_ID: ids(prefix, len(log)),
         c.EVENT_TYPE: named(tuple(map(str, EVENT_TYPES)), log.event_types),
         c.USER_ID: named(ids("user-", spec.num_accounts), log.users),
         c.TRACK_ID: named(ids("track-", spec.num_tracks), log.tracks),

@@ -29,7 +29,7 @@ from crossfade.twin.truth import Truth
 _PAIRS_WITH_ARTISTS: Final = 4_000_000
 _PAIRS_WITH_TRACKS: Final = 60_000_000
 _MOST_TOGETHER: Final = 5_000
-_MUSIC, _AUDIENCE, _EDITORS, _NAMES, _GROUPS, _PLANTED = range(6)
+MUSIC, AUDIENCE, EDITORS, NAMES, GROUPS, PLANTED = range(6)  # purposes of randomness
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,11 @@ def simulate(spec: TwinSpec) -> Twin:
     Args:
         spec: Sizes, start and seed.
     """
-    music = make_music(spec, _random(spec, _MUSIC))
-    audience = make_audience(spec, music.artists, _random(spec, _AUDIENCE))
-    editors = _random(spec, _EDITORS)
-    tilt = _national_tilt(music, editors)
-    world = World(spec, music, tilt, editorial_playlists(music, tilt, editors))
+    world, audience = make_world(spec)
+    music = world.music
     logs, made = zip(*_lives(world, audience), strict=True)
-    planted = plant(spec, music, audience, join(list(logs)), _random(spec, _PLANTED))
-    naming = _random(spec, _NAMES)
+    planted = plant(spec, music, audience, join(list(logs)), random_of(spec, PLANTED))
+    naming = random_of(spec, NAMES)
     names = artist_names(spec.artists, naming)
     return Twin(
         spec,
@@ -108,7 +105,16 @@ def simulate(spec: TwinSpec) -> Twin:
     )
 
 
-def _random(spec: TwinSpec, purpose: int, group: int = 0) -> np.random.Generator:
+def make_world(spec: TwinSpec) -> tuple[World, Audience]:
+    """Draw the catalogue with its editors' playlists, and the listeners on their first day."""
+    music = make_music(spec, random_of(spec, MUSIC))
+    audience = make_audience(spec, music.artists, random_of(spec, AUDIENCE))
+    editors = random_of(spec, EDITORS)
+    tilt = _national_tilt(music, editors)
+    return World(spec, music, tilt, editorial_playlists(music, tilt, editors)), audience
+
+
+def random_of(spec: TwinSpec, purpose: int, group: int = 0) -> np.random.Generator:
     """Return randomness for one purpose, so that more listeners leave the catalogue as it is."""
     return np.random.default_rng([spec.seed, purpose, group])
 
@@ -120,7 +126,7 @@ def _lives(world: World, audience: Audience) -> Iterator[tuple[Log, MadePlaylist
     first_session = 0
     for start in range(0, spec.num_users, group):
         members = audience.part(start, start + group)
-        rng = _random(spec, _GROUPS, start)
+        rng = random_of(spec, GROUPS, start)
         days = live(world, members, rng)
         log = write_log(
             days,

@@ -80,6 +80,25 @@ PRODUCT: Final = Board(
             {'crossfade_drift_threshold_ratio{measure=~"skips|saves"}': "{{measure}}"},
             limit=1,
         ),
+        Panel(
+            "Experiments: listeners by variant",
+            "short",
+            {"crossfade_experiment_users": "{{experiment}} {{variant}}"},
+        ),
+        Panel(
+            "Experiments: how much of a guardrail's margin is surely lost",
+            "short",
+            {
+                "crossfade_experiment_guardrail_threshold_ratio": "{{guardrail}} of {{variant}} in {{experiment}}"
+            },
+            limit=1,
+        ),
+        Panel(
+            "Experiments: how near to a sample ratio mismatch",
+            "short",
+            {"crossfade_experiment_sample_ratio_threshold_ratio": "{{experiment}}"},
+            limit=1,
+        ),
     ),
 )
 MODEL: Final = Board(

@@ -149,7 +149,7 @@ def _series(before: list[Seen], since: list[Seen | None], num_reference: int, se
         width = of_day[0].shape[1]
         later = [np.zeros(width) if each is None else of_listeners(each).sum(axis=0) for each in since]
         bins = tuple(map(str, range(width)))
-        found.append(Series(measure, EVERYBODY, bins, np.stack([*resampled, *later])))
+        found.append(Series(measure, EVERYBODY, bins, np.stack([*resampled, *later]), is_resampled=True))
     return found
 
 

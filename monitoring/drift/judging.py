@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from crossfade.schema.monitoring_settings import DriftSettings
 from monitoring.drift.distances import Doubles, stability_index, wasserstein
+from monitoring.drift.expected import fitted, levelled
 from monitoring.drift.measures import EVERYBODY, UNSEEN, Kind
 from monitoring.drift.series import Series, unseen, weekdays
-from monitoring.drift.thresholds import profiles, strays, studentised, threshold
+from monitoring.drift.thresholds import profiles, strays, studentised, tail_limit, threshold
 
 FEW: Final = 5  # bins that are named as what moved most
 
@@ -121,12 +122,15 @@ def judge(
     of_week = weekdays(list(days))
     found = [strays(each, of_week, num_reference) for each in kept]
     least = [least_change(each.measure.kind, settings) for each in kept]
-    scored = [studentised(some, change) for some, change in zip(found, least, strict=True)]
+    parts = fitted(kept, of_week, num_reference)
+    level = [levelled(some, each, parts, num_reference) for some, each in zip(found, kept, strict=True)]
+    scored = [studentised(some, change) for some, change in zip(level, least, strict=True)]
     strayed_before = [
         np.where(some.without_drift >= change, before, -np.inf)
         for (before, _), some, change in zip(scored, found, least, strict=True)
     ]
-    limit = threshold(np.stack(strayed_before).max(axis=0), settings.false_alarms_per_month)
+    largest = np.stack(strayed_before).max(axis=0)
+    limit = max(estimate(largest, settings.false_alarms_per_month) for estimate in (threshold, tail_limit))
     scores = [after for _, after in scored]
     strayed = [
         (score > limit) & (some.later >= change)

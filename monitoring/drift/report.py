@@ -12,7 +12,6 @@ from monitoring.drift.judging import Moved, Verdict
 from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
 from monitoring.drift.run import Drift
 
-FILE: Final = "drift.json"
 PANELS: Final = 6
 FOOTER: Final = (
     "A score is a distance in standard deviations of days without drift; above the line it is an alarm."
@@ -27,7 +26,7 @@ def write(drift: Drift, workspace: Workspace) -> None:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     replace_file(workspace.drift_page, html(drift))
-    replace_file(workspace.drift / FILE, json.dumps(drift.as_json(), indent=1).encode())
+    replace_file(workspace.drift_figures, json.dumps(drift.as_json(), indent=1).encode())
 
 
 def lines(drift: Drift) -> list[str]:

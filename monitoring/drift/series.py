@@ -26,12 +26,14 @@ class Series:
         group: Of whom, for example "everybody" or "country BR".
         bins: b names of what is counted.
         counts: [d, b] float64, a row a day, no day left out.
+        is_resampled: Whether days of the reference are drawn from few, so that their order says nothing.
     """
 
     measure: Measure
     group: str
     bins: tuple[str, ...]
     counts: Doubles
+    is_resampled: bool = False
 
     @property
     def totals(self) -> Doubles:

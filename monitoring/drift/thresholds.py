@@ -64,7 +64,7 @@ def strays(series: Series, weekdays: npt.NDArray[np.int64], num_reference: int) 
         weekdays: [d] of all days.
         num_reference: Days of the reference.
     """
-    distance, counts = DISTANCES[series.measure.kind], _judged(series, num_reference)
+    distance, counts = DISTANCES[series.measure.kind], judged_counts(series, num_reference)
     weeks = np.arange(num_reference) // WEEK_DAYS
     alone = np.empty(num_reference)
     for week in range(num_reference // WEEK_DAYS):
@@ -83,8 +83,13 @@ def profiles(counts: Doubles, weekdays: npt.NDArray[np.int64]) -> Doubles:
     return np.stack([rows.mean(axis=0) if len(rows) else np.full(counts.shape[1], np.nan) for rows in means])
 
 
-def _judged(series: Series, num_reference: int) -> Doubles:
-    """Return counts with NaN in place of days that have too little to be judged."""
+def judged_counts(series: Series, num_reference: int) -> Doubles:
+    """Return counts [d, b] with NaN in place of days that have too little to be judged.
+
+    Args:
+        series: Of the reference's days and those after them.
+        num_reference: Days of the reference.
+    """
     if series.measure.kind is Kind.VOLUME:
         return series.counts
     usual = np.median(series.totals[:num_reference])
@@ -145,3 +150,24 @@ def threshold(largest: Doubles, false_alarms_per_month: float) -> float:
         return float(np.interp(rank, np.arange(1, len(descending) + 1), descending))
     scale = max(descending.std(ddof=1) * math.sqrt(6) / math.pi, LEAST_SCALE)
     return float(descending[0] - scale * math.log(rank))
+
+
+def tail_limit(largest: Doubles, false_alarms_per_month: float) -> float:
+    """Return the same value as `threshold`, if what days are above their median by is exponential; never less than `LEAST_SCORE`.
+
+    Peaks over a threshold (Pickands 1975), of shape 0. It rests on half of the days, where `threshold` rests on two of them and
+    so is now and then far too low. That the mean of k peaks is itself an estimate is taken in: a new peak is over it by a
+    Lomax distribution.
+
+    Args:
+        largest: As in `threshold`.
+        false_alarms_per_month: Allowed days with an alarm.
+    """
+    descending = np.sort(np.maximum(largest, LEAST_SCORE))[::-1]
+    above = descending[len(descending) // 2]
+    peaks = descending[descending > above] - above
+    share = (len(peaks) + 1) / (len(descending) + 1)
+    rarer = share / (false_alarms_per_month / DAYS_PER_MONTH)
+    if not len(peaks) or rarer <= 1:
+        return float(above)
+    return float(above + peaks.sum() * (rarer ** (1 / len(peaks)) - 1))

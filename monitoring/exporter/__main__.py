@@ -6,13 +6,17 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Fresh, served
+from crossfade.store.opening import opened
 from monitoring.exporter.state import State
+
+STORE_MS: Final = 2000  # a scrape ends after 10 s, and asks some ten times
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,6 +24,14 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser("monitoring.exporter", description=__doc__)
     options.add_argument("--workspace", type=Path, required=True, help="Is watched.")
     options.add_argument("--lake", type=Path, help="Is watched, too.")
+    options.add_argument(
+        "--store",
+        default="",
+        help="Where generations live: redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else in the workspace.",
+    )
+    options.add_argument(
+        "--rollout", type=Path, help="Directory of the experiments' rollouts; else the workspace's."
+    )
     options.add_argument(
         "--textfile",
         type=Path,
@@ -34,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop, or write once; return the exit code."""
     chosen = parser().parse_args(arguments)
     try:
-        state = State(Workspace.open(chosen.workspace), Lake.open(chosen.lake) if chosen.lake else None)
+        workspace, lake = Workspace.open(chosen.workspace), Lake.open(chosen.lake) if chosen.lake else None
+        store = opened(chosen.store, workspace, timeout_ms=STORE_MS)
+        state = State(workspace, lake, store, chosen.rollout)
         if chosen.textfile:
             replace_file(chosen.textfile, state.exposition().text())
             return 0

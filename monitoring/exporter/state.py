@@ -41,10 +41,11 @@ from crossfade.schema.metrics import (
     Recorder,
 )
 from crossfade.schema.tables import EVENTS
-from crossfade.store.embedded import CURRENT, EmbeddedStore
+from crossfade.store.contract import SlateStore
+from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.progress import Progress, newest_plan
 from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
-from monitoring.drift.report import FILE
+from monitoring.exporter.experiments import record_experiments
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,14 @@ class State:
     Args:
         workspace: Bundles, playlists, drift.
         lake: None where only the workspace is watched.
+        store: Of generations; None is the workspace's own.
+        rollout: Of experiments; None is the workspace's own.
     """
 
     workspace: Workspace
     lake: Lake | None = None
+    store: SlateStore | None = None
+    rollout: Path | None = None
 
     def exposition(self) -> Exposition:
         """Return all metrics as they stand now; a part that cannot be read is told, and hides no other.
@@ -72,6 +77,7 @@ class State:
             "champion": self._champion,
             "generations": self._generations,
             "batches": self._batches,
+            "experiments": self._experiments,
         }
         for name, read in parts.items():
             try:
@@ -95,7 +101,7 @@ class State:
     def _drift(self, recorder: Recorder) -> None:
         for measure in (*OF_LISTENING, *OF_CHAMPION):
             recorder.record(DRIFT, 0, measure=measure.name)
-        path = self.workspace.drift / FILE
+        path = self.workspace.drift_figures
         if path.is_file():
             found = _read(path)
             recorder.record(DRIFT_CHECKED, _seconds(found["checked_at"]))
@@ -118,13 +124,15 @@ class State:
                 recorder.record(INDEX_RECALL, recall)
 
     def _generations(self, recorder: Recorder) -> None:
-        store = EmbeddedStore(self.workspace.store)
+        store = self.store or EmbeddedStore(self.workspace.store)
         for surface in SURFACES:
-            live = store.live(surface)
-            if live is not None:
-                switched = (self.workspace.store / surface / CURRENT).stat().st_mtime
-                recorder.record(GENERATION_ACTIVATED, switched, surface=surface)
+            if store.live(surface) is not None:
                 recorder.record(GENERATION_USERS, len(store.reader(surface)), surface=surface)
+                if (since := store.live_since(surface)) is not None:
+                    recorder.record(GENERATION_ACTIVATED, since, surface=surface)
+
+    def _experiments(self, recorder: Recorder) -> None:
+        record_experiments(self.rollout or self.workspace.rollout, recorder, datetime.now(UTC))
 
     def _batches(self, recorder: Recorder) -> None:
         for surface in SURFACES:

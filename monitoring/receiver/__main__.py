@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
         "--kfp-host", help="Submit runs to this Kubeflow server; else they run on this machine."
     )
     options.add_argument("--kfp-token-env", help="Environment variable with that server's bearer token.")
+    options.add_argument("--kfp-namespace", help="Namespace of the runs, on a server with several users.")
     options.add_argument("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 in a container.")
     options.add_argument("--port", type=int, default=8090, help="Port to listen on.")
     options.add_argument("--settings", type=Path, help="YAML file; what it leaves out keeps its default.")
@@ -47,8 +48,9 @@ def command_of(chosen: argparse.Namespace) -> Command:
     places = ["--lake", str(chosen.lake), "--workspace", str(chosen.workspace)]
     what = ["run", "training"]
     if chosen.kfp_host:
-        token = ["--token-env", chosen.kfp_token_env] if chosen.kfp_token_env else []
-        what = ["submit", "training", "--host", chosen.kfp_host, *token]
+        told = {"--token-env": chosen.kfp_token_env, "--namespace": chosen.kfp_namespace}
+        more = [part for name, value in told.items() if value for part in (name, value)]
+        what = ["submit", "training", "--host", chosen.kfp_host, *more]
     return lambda reason: [*CROSSFADE, *what, *places, "--trigger", reason, *given]
 
 

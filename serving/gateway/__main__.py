@@ -17,13 +17,15 @@ from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
+from serving import tracing
 from serving.collecting import settle
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink, Sink
+from serving.gateway.manifests import Manifests
 from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
-from serving.gateway.variants import Variants, served_experiments
+from serving.gateway.variants import Variants
 from serving.ports import require_free
 
 EXPOSURES = "exposures.jsonl"
@@ -68,14 +70,15 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
         NotFoundError: There is no workspace, bundle, champion or experiment.
         InputError: The experiments make no sense.
     """
-    experiments = served_experiments(chosen.experiments) if chosen.experiments else []
-    workspace = Workspace.open(chosen.workspace)
     exposition = Exposition(SERVING_METRICS)
+    variants = Variants(chosen.recommender, [], settings, exposition)
+    manifests = Manifests(chosen.experiments, variants, exposition) if chosen.experiments else None
+    workspace = Workspace.open(chosen.workspace)
     champion = Champion(chosen.bundle, None if chosen.bundle else workspace)
     sink = _sink(chosen, workspace, exposition)
     store = opened(chosen.store, workspace, timeout_ms=settings.store_timeout_ms)
     return Parts(
-        Variants(chosen.recommender, experiments, settings, exposition),
+        variants,
         Stored(
             store,
             is_remote=bool(chosen.store),
@@ -86,6 +89,7 @@ def parts_of(chosen: argparse.Namespace, settings: ServingSettings) -> Parts:
         Exposures(sink, settings.exposure_queue, exposition),
         exposition,
         screens_of(workspace, chosen.home, settings, exposition),
+        manifests,
     )
 
 
@@ -111,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     try:
         settings = load_settings(chosen.settings, chosen.set).serving
+        tracing.begin("crossfade-gateway")
         require_free(chosen.host, chosen.port)
         app = app_of(parts_of(chosen, settings), settings)
         settle()

@@ -23,6 +23,7 @@ from serving.asgi import Guard
 from serving.gateway.answers import Answers
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures
+from serving.gateway.manifests import Manifests
 from serving.gateway.online import AwayError
 from serving.gateway.openapi import document
 from serving.gateway.rate import Rates
@@ -41,7 +42,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What the gateway is made of; it closes them when it ends."""
+    """What the gateway is made of; it closes them when it ends.
+
+    `manifests` are those of the experiments, None where there are none to follow.
+    """
 
     variants: Variants
     stored: Stored
@@ -49,6 +53,7 @@ class Parts:
     exposures: Exposures
     exposition: Exposition
     screens: Screens
+    manifests: Manifests | None = None
 
 
 def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
@@ -70,7 +75,8 @@ def app_of(parts: Parts, settings: ServingSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         following = [
             asyncio.create_task(part.follow(settings.watch_seconds))
-            for part in (parts.champion, parts.screens)
+            for part in (parts.champion, parts.screens, parts.manifests)
+            if part is not None
         ]
         yield
         for task in following:
@@ -138,6 +144,8 @@ class _Routes:
     async def ready(self, _: Request) -> Response:
         """Ready whenever it runs: without its parts it answers by fallbacks."""
         parts = {**self._parts.variants.well, "store": self._parts.stored.is_well}
+        if self._parts.manifests is not None:
+            parts["experiments"] = self._parts.manifests.is_well
         return _json({"status": "ready", "bundle": self._parts.champion.popular.bundle, "well": parts})
 
     async def metrics(self, _: Request) -> Response:

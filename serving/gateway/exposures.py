@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +19,9 @@ from crossfade.schema.tables import EventType
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 500  # slates between two flushes
+GATHER_SECONDS: Final = (
+    0.02  # after the first of them: to wake up and open a file for each alone costs as much as answering
+)
 IDLE_SECONDS: Final = 1.0
 
 
@@ -111,6 +115,8 @@ class Exposures:
             batch = [self._waiting.get(timeout=IDLE_SECONDS)]
         except queue.Empty:
             return []
+        if batch[0] is not None:
+            time.sleep(GATHER_SECONDS)
         while len(batch) < AT_ONCE and batch[-1] is not None and not self._waiting.empty():
             batch.append(self._waiting.get())
         return batch

@@ -13,6 +13,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.metrics import HEDGES, Recorder, Unrecorded
 from crossfade.schema.serving_settings import ServingSettings
+from serving import tracing
 from serving.gateway.breaker import Breaker
 from serving.gateway.hedging import HedgeBudget, hedged
 from serving.rpc import EXPLAIN, PREDICT, path_of
@@ -121,7 +122,8 @@ class Online:
 
     async def _called(self, method: str, body: bytes, due: float) -> Any:
         try:
-            reply = await self._sent(method, body, due)
+            with tracing.sent(path_of(method)[1:]):
+                reply = await self._sent(method, body, due)
         except aio.AioRpcError as error:
             if refusal := REFUSALS.get(error.code()):
                 raise refusal(error.details() or "the request is wrong") from error
@@ -136,12 +138,13 @@ class Online:
         if self._channel is None:
             self._channel = aio.insecure_channel(self._target, self._options)
         call = self._channel.unary_unary(path_of(method))
+        metadata = tracing.carried()
         try:
-            reply: bytes = await call(body, timeout=due - time.monotonic())
+            reply: bytes = await call(body, timeout=due - time.monotonic(), metadata=metadata)
         except aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
-            reply = await call(body, timeout=due - time.monotonic())
+            reply = await call(body, timeout=due - time.monotonic(), metadata=metadata)
         return reply
 
 

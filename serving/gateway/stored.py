@@ -8,6 +8,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.errors import CrossfadeError, NotFoundError
 from crossfade.schema.user_keys import UserKeys
 from crossfade.store.contract import SlateStore, StoredSlate
+from serving import tracing
 from serving.gateway.breaker import Breaker
 from serving.gateway.online import AwayError
 
@@ -49,7 +50,8 @@ class Stored:
         if not self._breaker.may_try():
             raise AwayError("the store failed a moment ago")
         try:
-            slate = await self._read(surface, user)
+            with tracing.span(f"stored {surface}"):
+                slate = await self._read(surface, user)
         except NotFoundError:  # nothing is published yet
             slate = None
         except CrossfadeError as error:

@@ -1,5 +1,6 @@
 """Which service answers whom: the experiments that the gateway runs."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from crossfade.schema.metrics import Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
 from crossfade.store.contract import variant_surface
-from serving.gateway.online import NOBODY, Online
+from serving.gateway.online import NOBODY, REASON_SECONDS, Online
 
 
 def served_experiments(path: Path) -> list[Experiment]:
@@ -73,17 +74,35 @@ class Variants:
         recorder: Recorder = NOBODY,
     ) -> None:
         self.control = Online(url, settings, recorder)
-        self._running: dict[Surface, tuple[Participation, Mapping[str, Online]]] = {
+        self._settings, self._recorder = settings, recorder
+        self._running: Mapping[Surface, tuple[Participation, Mapping[str, Online]]] = {}
+        self._services: dict[str, Online] = {}
+        self._retired: list[tuple[float, Online]] = []
+        self.run(experiments)
+
+    def run(self, experiments: Sequence[Experiment]) -> None:
+        """Let these experiments, and no others, decide from the next request on; requests in flight end as they began.
+
+        A service whose address stays keeps its connections; one that nobody needs any more is closed later
+        (`close_retired`), since requests in flight may still ask it.
+
+        Args:
+            experiments: At most one a surface.
+        """
+        urls = {made.service for each in experiments for made in each.spec.variants[1:] if made.service}
+        services = {
+            url: self._services.get(url) or Online(url, self._settings, self._recorder) for url in urls
+        }
+        running = {
             each.spec.surface: (
                 Participation(each),
-                {
-                    made.name: Online(made.service, settings, recorder)
-                    for made in each.spec.variants[1:]
-                    if made.service is not None
-                },
+                {made.name: services[made.service] for made in each.spec.variants[1:] if made.service},
             )
             for each in experiments
         }
+        now = time.monotonic()
+        self._retired += [(now, online) for url, online in self._services.items() if url not in services]
+        self._services, self._running = services, running
 
     def of(self, surface: Surface, user: str | None, country: str | None = None) -> Assigned:
         """Return who answers; nobody's requests (no user id) are in no experiment."""
@@ -106,7 +125,15 @@ class Variants:
         }
         return {"recommender": self.control.is_well, **treatments}
 
+    async def close_retired(self) -> None:
+        """Close services that no experiment needs, once no request can be in flight to them."""
+        oldest = time.monotonic() - REASON_SECONDS
+        gone = [online for since, online in self._retired if since < oldest]
+        self._retired = [(since, online) for since, online in self._retired if since >= oldest]
+        for online in gone:
+            await online.close()
+
     async def close(self) -> None:
         """Close all connections."""
-        for online in (self.control, *(o for _, found in self._running.values() for o in found.values())):
+        for online in (self.control, *self._services.values(), *(online for _, online in self._retired)):
             await online.close()

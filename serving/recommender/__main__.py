@@ -12,6 +12,7 @@ from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from crossfade.schema.settings import load_settings
+from serving import tracing
 from serving.collecting import settle
 from serving.ports import require_free
 from serving.recommender.held import Holder
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")
     try:
         settings = load_settings(chosen.settings, chosen.set).serving
+        tracing.begin("crossfade-recommender")
         for port in (chosen.rest_port, chosen.rpc_port):
             require_free(chosen.host, port)
         holder = Holder(chosen.bundle, Workspace.open(chosen.workspace) if chosen.workspace else None)

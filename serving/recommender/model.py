@@ -91,6 +91,8 @@ class RecommenderModel(Model):  # type: ignore[misc]
     async def _slates(self, values: Sequence[object]) -> list[Slate]:
         self._require_few(values)
         asked = [asked_of(each, f"request {i}", self._settings) for i, each in enumerate(values)]
+        if len(asked) == 1:
+            return [await self._replies.once(asked[0], self._batcher.ask)]
         return list(await asyncio.gather(*(self._replies.once(each, self._batcher.ask) for each in asked)))
 
     def _require_few(self, values: Sequence[object]) -> None:

@@ -12,10 +12,11 @@ from kserve.errors import InvalidInput
 
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.metrics import HTTP_REQUESTS, HTTP_SECONDS, Recorder
+from serving import tracing
 from serving.asgi import GONE
 from serving.recommender.model import RecommenderModel
 from serving.recommender.wire import sentence
-from serving.rpc import EXPLAIN, PREDICT, SERVICE
+from serving.rpc import EXPLAIN, PREDICT, SERVICE, path_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,17 +42,20 @@ def handler_of(model: RecommenderModel, recorder: Recorder) -> grpc.GenericRpcHa
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
-            name: grpc.unary_unary_rpc_method_handler(_answering(route, answer, recorder))
+            name: grpc.unary_unary_rpc_method_handler(_answering(name, route, answer, recorder))
             for name, (route, answer) in methods.items()
         },
     )
 
 
-def _answering(route: str, answer: Answer, recorder: Recorder) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _answering(
+    name: str, route: str, answer: Answer, recorder: Recorder
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
     async def answered(body: bytes, context: Any) -> bytes:
         started, status = time.monotonic(), "500"
         try:
-            reply = orjson.dumps(await answer(orjson.loads(body)))
+            with tracing.received(path_of(name)[1:], context.invocation_metadata() or ()):
+                reply = orjson.dumps(await answer(orjson.loads(body)))
             status = "200"
             return reply
         except asyncio.CancelledError:  # the caller has given up, or another server was faster

@@ -32,6 +32,7 @@ from crossfade.schema.serving_settings import ServingSettings
 from serving.asgi import Guard
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
+from serving.recommender.plain import PlainPredict
 from serving.recommender.rpc import handler_of
 from serving.recommender.wire import sentence
 from serving.rpc import path_of
@@ -123,7 +124,7 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
             # uvicorn takes them while it serves, and raises them again when it has drained: gRPC drains after that.
             signal.signal(number, lambda *_: None)
         self.register_model(model)
-        rest = _Rest(self, self._address.host, self._address.http_port)
+        rest = _Rest(self, model, self._address.http_port)
         asyncio.run(self._run(rest, model))
 
     async def _run(self, rest: "_Rest", model: RecommenderModel) -> None:
@@ -143,7 +144,7 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
             await asyncio.sleep(self._settings.watch_seconds)
             await asyncio.to_thread(self._holder.refresh)
 
-    def guarded(self, app: fastapi.FastAPI) -> None:
+    def guarded(self, app: fastapi.FastAPI, model: RecommenderModel) -> None:
         """Put limits, counts and our own routes around KServe's app."""
         app.add_middleware(
             Guard,
@@ -153,6 +154,7 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
         )
         app.add_api_route("/v1/bundle", self._bundle, methods=["GET"])
         app.router.routes.insert(0, fastapi.routing.APIRoute("/metrics", self._metrics, methods=["GET"]))
+        app.router.routes.insert(0, PlainPredict(model))
 
     async def _bundle(self) -> dict[str, Any]:
         return self._holder.as_json()
@@ -164,7 +166,7 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
 class _Rest(RESTServer):  # type: ignore[misc]
     """KServe's REST server with our address, errors and guard; the base class saves us its routes."""
 
-    def __init__(self, server: RecommenderServer, host: str, port: int) -> None:
+    def __init__(self, server: RecommenderServer, model: RecommenderModel, port: int) -> None:
         super().__init__(
             APP,
             server.dataplane,
@@ -172,11 +174,11 @@ class _Rest(RESTServer):  # type: ignore[misc]
             port,
             grace_period=server.grace_period,
         )
-        self._owner = server
-        self.config.host, self.config.access_log = host, False
+        self._owner, self._model = server, model
+        self.config.host, self.config.access_log = server._address.host, False
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
-        self._owner.guarded(app)
+        self._owner.guarded(app, self._model)
 
     def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
         for kind, status in STATUS.items():

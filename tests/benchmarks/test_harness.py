@@ -5,7 +5,16 @@ import time
 
 import pytest
 
-from benchmarks.harness import Bar, Options, Result, in_turn, machine, median_and_spread, run_measured
+from benchmarks.harness import (
+    Bar,
+    Options,
+    Progress,
+    Result,
+    in_turn,
+    machine,
+    median_and_spread,
+    run_measured,
+)
 from benchmarks.help import run as run_help
 
 
@@ -31,6 +40,14 @@ def test_a_result_is_one_object() -> None:
     assert found["bars"] == {"seconds": {"value": 2.0, "at_most": 1.0, "holds": False}}
     assert found["machine"] == machine()
     assert int(machine()["cores"]) >= 1
+
+
+def test_progress_tells_figures_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+    told = Progress()
+    told.measure("radio", lambda: {"p99_ms": 12.34567, "failed": 0})
+    lines = [line.split("] ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["radio ...", "  p99_ms 12.346", "  failed 0"]
+    assert told.figures == {"p99_ms": 12.346, "failed": 0}
 
 
 def test_sides_are_timed_in_turn_after_a_warm_up() -> None:

@@ -12,9 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import kfp_server_api
 import yaml
 
 API = "/apis/v2beta1"
+DEFAULT_ACCOUNT = "pipeline-runner"  # filled in by the server where a run asks for none
 
 
 @dataclass
@@ -28,6 +30,9 @@ class Kubeflow:
     versions: list[dict[str, Any]] = field(default_factory=list)
     experiments: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    recurring: list[dict[str, Any]] = field(default_factory=list)
+    most_listed: int = 100  # of a page, however many a client asks for
+    is_stuck: bool = False  # disables nothing
     hidden_version: str | None = None  # listed nowhere, but its name is taken
 
     def answer(
@@ -35,6 +40,7 @@ class Kubeflow:
     ) -> tuple[int, Any]:
         """Answer a request with a status and a JSON-able body."""
         listed = re.fullmatch(rf"{API}/pipelines/([^/]+)/versions", path)
+        disabled = re.fullmatch(rf"{API}/recurringruns/([^/]+):disable", path)
         if (method, path) == ("GET", f"{API}/healthz"):
             return 200, {"multi_user": False}
         if (method, path) == ("GET", f"{API}/pipelines"):
@@ -45,39 +51,82 @@ class Kubeflow:
         if (method, path) == ("POST", f"{API}/pipelines/upload"):
             pipeline = {"pipeline_id": f"p{len(self.pipelines)}", "display_name": query["name"]}
             self.pipelines.append(pipeline)
-            self._add_version(pipeline["pipeline_id"], query["name"], _file(body, content))
+            self._add_version(pipeline["pipeline_id"], query, _file(body, content))
             return 200, pipeline
         if (method, path) == ("POST", f"{API}/pipelines/upload_version"):
             if query["name"] == self.hidden_version:
                 return 409, {"code": 6, "message": f"Already exist error: version {query['name']}\nexists"}
-            return 200, self._add_version(query["pipelineid"], query["name"], _file(body, content))
+            return 200, self._add_version(query["pipelineid"], query, _file(body, content))
         if (method, path) == ("GET", f"{API}/experiments"):
             return 200, {"experiments": _named(self.experiments, query)}
         if (method, path) == ("POST", f"{API}/experiments"):
             self.experiments.append({**json.loads(body), "experiment_id": f"e{len(self.experiments)}"})
             return 200, self.experiments[-1]
         if (method, path) == ("POST", f"{API}/runs"):
-            run = json.loads(body)
-            foreign = set(run["runtime_config"]["parameters"]) - self._declared(run)
-            if foreign:  # as the real server does
-                return 400, {"code": 3, "message": f"parameters {sorted(foreign)} are not of the pipeline"}
+            run = _typed(json.loads(body), kfp_server_api.V2beta1Run)
+            if wrong := self._wrong(run):
+                return wrong
             self.runs.append({**run, "run_id": f"r{len(self.runs)}"})
             return 200, self.runs[-1]
+        if (method, path) == ("GET", f"{API}/recurringruns"):
+            return 200, self._page(query)
+        if (method, path) == ("POST", f"{API}/recurringruns"):
+            return self._add_recurring(_typed(json.loads(body), kfp_server_api.V2beta1RecurringRun))
+        if method == "POST" and disabled and not self.is_stuck:
+            (run,) = (each for each in self.recurring if each["recurring_run_id"] == disabled.group(1))
+            run["status"] = "DISABLED"
+            return 200, {}
         return 500, {"message": f"unexpected {method} {path}"}
+
+    def _wrong(self, run: dict[str, Any]) -> tuple[int, Any] | None:
+        foreign = set(run["runtime_config"]["parameters"]) - self._declared(run)
+        if foreign:  # as the real server does
+            return 400, {"code": 3, "message": f"parameters {sorted(foreign)} are not of the pipeline"}
+        return None
+
+    def _add_recurring(self, run: dict[str, Any]) -> tuple[int, Any]:
+        _typed(run["trigger"], kfp_server_api.V2beta1Trigger)
+        if len(run["trigger"]["cron_schedule"]["cron"].split()) != 6:
+            return 400, {"code": 3, "message": "Schedule cron is not a valid cron"}
+        if wrong := self._wrong(run):
+            return wrong
+        run["max_concurrency"] = str(run["max_concurrency"])  # as JSON writes an int64
+        run["service_account"] = run.get("service_account") or DEFAULT_ACCOUNT
+        status = {"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[run.pop("mode")]
+        self.recurring.append({**run, "status": status, "recurring_run_id": f"s{len(self.recurring)}"})
+        return 200, self.recurring[-1]
+
+    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+        of = [run for run in self.recurring if run["experiment_id"] == query["experiment_id"]]
+        found, start = _named(of, query), int(query.get("page_token") or 0)
+        end = start + min(int(query["page_size"]), self.most_listed)
+        more = {"next_page_token": str(end)} if end < len(found) else {}
+        return {"recurringRuns": found[start:end], "total_size": len(found), **more}
+
+    def enabled(self) -> list[dict[str, Any]]:
+        """Return the recurring runs that start runs."""
+        return [run for run in self.recurring if run["status"] == "ENABLED"]
 
     def _declared(self, run: dict[str, Any]) -> set[str]:
         wanted = run["pipeline_version_reference"]["pipeline_version_id"]
         (text,) = (each["text"] for each in self.versions if each["pipeline_version_id"] == wanted)
-        return set(yaml.safe_load(text)["root"]["inputDefinitions"]["parameters"])
+        return set(next(yaml.load_all(text, yaml.CSafeLoader))["root"]["inputDefinitions"]["parameters"])
 
-    def _add_version(self, pipeline_id: str, name: str, text: str) -> dict[str, Any]:
+    def _add_version(self, pipeline_id: str, query: dict[str, str], text: str) -> dict[str, Any]:
         version = {
             "pipeline_id": pipeline_id,
             "pipeline_version_id": f"v{len(self.versions)}",
-            "display_name": name,
+            "display_name": query["name"],
+            "description": query.get("description", ""),
         }
         self.versions.append({**version, "text": text})
         return version
+
+
+def _typed(told: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Return what a client sent, which may have no field that KFP's OpenAPI description does not."""
+    assert set(told) <= set(model.attribute_map.values()), (model.__name__, told)
+    return told
 
 
 def _named(objects: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:

@@ -1,12 +1,9 @@
 """`crossfade experiment` on a lake with exposures of two variants, one of which makes people play more."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -14,64 +11,19 @@ from click.testing import CliRunner, Result
 from components.step_experiments.component import step_experiments
 from crossfade.cli.experiment import experiment_group
 from crossfade.cli.main import main
+from crossfade.experiments.assignment import bucket
 from crossfade.experiments.history import History
-from crossfade.lake.build import refresh
-from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import load_settings
-from crossfade.sources.importing import import_files
+from tests.cli import exposed
+from tests.cli.exposed import USERS
 from tests.experiments.rollouts import OTHER, RecordingRegistry
 from tests.experiments.test_spec import BUNDLE, manifest
-
-BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
-USERS = 300
-TEXTS = ("event_type", "user_id", "track_id", "slate_id", "surface", "experiment", "variant")
-COLUMNS = [
-    ("timestamp", pa.timestamp("us", "UTC")),
-    ("played_ms", pa.int64()),
-    *((name, pa.string()) for name in TEXTS),
-]
-EVENTS = 20
-
-
-def _event(user: str, moment: datetime, **told: Any) -> dict[str, Any]:
-    return {"event_type": "listen", "user_id": user, "timestamp": moment, **told}
-
-
-def _of_user(number: int) -> list[dict[str, Any]]:
-    """Play 5 tracks before; be shown a variant; then play 5 to 7 tracks, of `flow` twice as many, and skip every fifth."""
-    user, flow = f"u{number}", number % 2 == 1
-    shown = BEGAN + timedelta(hours=number % 48)
-    exposure = _event(user, shown, track_id="t0", event_type="exposure", slate_id=f"s{number}")
-    exposure |= {"surface": "radio", "experiment": "radio-flow", "variant": "flow" if flow else "control"}
-    plays = (5 + number // 2 % 3) * (2 if flow else 1)
-    before = [
-        _event(user, shown - timedelta(days=2, minutes=5 * n), track_id=f"t{n}", played_ms=90_000)
-        for n in range(5)
-    ]
-    after = [
-        _event(
-            user,
-            shown + timedelta(minutes=5 * (n + 1)),
-            track_id=f"t{n % EVENTS}",
-            played_ms=2_000 if n % 5 == 4 else 90_000,
-        )
-        for n in range(plays)
-    ]
-    return [*before, exposure, *after]
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("experiment")
-    rows = [event for number in range(USERS) for event in _of_user(number)]
-    other = _of_user(USERS)[5] | {"timestamp": BEGAN, "variant": "control", "slate_id": "x"}
-    rows += [other, other | {"variant": "flow", "timestamp": BEGAN + timedelta(hours=1), "slate_id": "y"}]
-    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(COLUMNS)), folder / "events.parquet")
-    made = Lake.create(folder / "lake")
-    import_files(made, "events", [folder / "events.parquet"], settings=load_settings())
-    refresh(made, load_settings())
-    return made.path
+    return exposed.made(tmp_path_factory.mktemp("experiment"))
 
 
 def _written(folder: Path, **changes: Any) -> Path:
@@ -198,6 +150,62 @@ def test_a_better_variant_becomes_champion_in_two_steps(
     assert (promoted["action"], promoted["treatment"]) == ("promote", "flow")
     assert promoted["seen"]["users"] == {"control": 150, "flow": 150}
     assert workspace.champion_digest() == OTHER
+
+
+def test_what_has_ended_is_not_looked_at_again_but_the_holdout_stays_readable(
+    workspace: Workspace, lake: Path, tmp_path: Path
+) -> None:
+    path = _manifest(workspace.experiments, holdout=0.3)
+    _step(workspace, path, "--lake", lake)
+    log = workspace.rollout / "history" / "radio-flow.jsonl"
+    _began_in_the_past(log)
+    seen = _step(workspace, path, "--lake", lake)["seen"]
+    assert seen["action"] == "hold"  # half and half were shown, which is not what the holdout leaves
+    _step(workspace, path, "--roll-back", "Enough.")
+    whole = log.read_bytes()
+    words = ("status", path, "--lake", lake, "--rollout", workspace.rollout)
+    told = json.loads(_run(*words, "--json").stdout)
+    assert {name: told[name] for name in ("users", "effects", "last")} == {
+        name: seen[name] for name in ("users", "effects", "last")
+    }
+    assert (told["action"], told["reasons"]) == ("roll back", ["Enough."])
+
+    # Listeners in the first 3,000 buckets are held out; all played the same before, so plain means are compared.
+    plays = {f"u{n}": (5 + n // 2 % 3) * (1 + n % 2) for n in range(USERS)}
+    held = [count for user, count in plays.items() if bucket("radio-flow/holdout", user) < 3000]
+    others = [count for user, count in plays.items() if bucket("radio-flow/holdout", user) >= 3000]
+    assert told["holdout"]["users"] == {"held_out": len(held), "others": len(others)}
+    effect = told["holdout"]["effects"]["plays"]
+    assert effect["estimate"] == pytest.approx(
+        sum(others) / len(others) / (sum(held) / len(held)) - 1, abs=0.02
+    )
+    assert effect["low"] < effect["estimate"] < effect["high"]
+
+    page = tmp_path / "page.html"
+    lines = _run(*words, "--report", page).stdout.splitlines()
+    assert f"against the holdout: {len(held)} users held out, {len(others)} not" in lines
+    assert lines[-1] == f"ended on {told['ended'][:10]}, roll back: Enough."
+    text = page.read_text("utf-8")
+    assert "Ended: roll back" in text
+    assert f"{len(held)} listeners were held out of experiments, {len(others)} were not." in text
+
+    answer = _run("step", path, "--workspace", workspace.path, "--lake", lake)
+    assert answer.stdout == f"radio-flow: ended on {told['ended'][:10]}, roll back, step 1\n  Enough.\n"
+    assert step_experiments.python_func(str(lake), str(workspace.path), load_settings().dumps()) == 0
+    assert log.read_bytes() == whole
+
+
+def test_who_ended_before_anybody_looked_has_nothing_to_draw(
+    workspace: Workspace, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _manifest(tmp_path)
+    _step(workspace, path, "--lake", lake)
+    _step(workspace, path, "--roll-back", "Noise.")
+    words = ["experiment", "status", str(path), "--lake", str(lake), "--rollout", str(workspace.rollout)]
+    assert main([*words, "--report", str(tmp_path / "page.html")]) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith("radio-flow: nobody was looked at\nended on ")
+    assert "radio-flow ended before anybody looked at it, so there is nothing to draw. Noise." in said.err
 
 
 def test_a_workspace_steps_all_its_experiments_and_tells_of_those_that_cannot(

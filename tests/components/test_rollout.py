@@ -90,7 +90,7 @@ def directory(tmp_path: Path) -> Path:
     running = experiment()
     for path, told in (
         ("champion.yaml", rendering.champion_map(running, BUNDLE)),
-        (rendering.manifest_file(running), rendering.running_manifest(running, 1)),
+        (rendering.manifest_file(running), rendering.running_manifest(running)),
         (
             rendering.service_file(running, "flow"),
             rendering.inference_service(running, running.spec.variants[1], SETTINGS.rollout),

@@ -12,6 +12,8 @@ from crossfade.experiments.history import Line
 from crossfade.experiments.installation import Installation
 from crossfade.experiments.spec import Experiment
 from crossfade.experiments.stepping import Decide, Rollout
+from crossfade.recommender.bundle import POLICIES, write_bundle
+from crossfade.recommender.surfaces import write_policies
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import Settings, load_settings
 from tests.experiments.test_spec import BUNDLE, manifest
@@ -35,6 +37,16 @@ def saying(action: Action, treatment: str | None = None) -> Decide:
 
 
 HOLD = saying(Action.HOLD)
+
+
+def small_bundle(bundles: Path) -> Path:
+    """Write a bundle of the default policies and one file more."""
+
+    def fill(directory: Path) -> None:
+        write_policies(directory / POLICIES)
+        (directory / "model.txt").write_text("a model", "utf-8")
+
+    return write_bundle(bundles, fill, {"parents": [], "window": {"end": 0}})
 
 
 class RecordingRegistry:

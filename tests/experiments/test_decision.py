@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossfade.experiments.decision import Action, Observations, decide, effect
-from crossfade.experiments.spec import Experiment, ExperimentSpec
+from crossfade.experiments.decision import Action, Observations, decide, effect, strain
+from crossfade.experiments.spec import Experiment, ExperimentSpec, Guardrail
 from crossfade.experiments.statistics.moments import Moments
 from tests.experiments.test_spec import BUNDLE, manifest
 
@@ -122,6 +122,16 @@ def test_a_metric_that_is_better_when_lower_is_turned() -> None:
     )
     assert decide(turned, seen(skips=9.7)).action is Action.PROMOTE
     assert decide(turned, seen(skips=10.3)).action is Action.ROLL_BACK
+
+
+def test_strain_is_above_one_where_a_guardrail_is_harmed_and_nowhere_else() -> None:
+    chosen = spec()
+    for observations, _, words in TABLE.values():
+        found = strain(chosen, observations, chosen.guardrails[0], "flow")
+        assert (found > 1) is ("Guardrail" in words), words
+    more = Guardrail(name="plays", margin=0.02)
+    fewer = effect(chosen, seen(9.0), more, "flow")
+    assert strain(chosen, seen(9.0), more, "flow") == pytest.approx(-fewer.high / 0.02)
 
 
 def of_two(first: float, second: float) -> tuple[ExperimentSpec, Observations]:

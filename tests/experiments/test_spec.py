@@ -23,7 +23,7 @@ def manifest() -> dict[str, Any]:
             "surface": "radio",
             "variants": [
                 {"name": "control", "bundle": BUNDLE},
-                {"name": "flow", "bundle": BUNDLE, "policy": "flow"},
+                {"name": "flow", "bundle": BUNDLE, "policy": {"diversity": 0.2}},
             ],
             "ramp": [
                 {"shares": {"flow": 0.01}, "minimumDuration": "P1D"},
@@ -81,6 +81,22 @@ WRONG = {
     "control's service": (
         _set("spec.variants.0.service", "grpc://a:1"),
         r"spec: variants\.0\.service: control is answered by the gateway's own recommender",
+    ),
+    "control's policy": (
+        _set("spec.variants.0.policy", {"flow": 3.0}),
+        r"spec: variants\.0\.policy: control has its bundle's own",
+    ),
+    "policy": (
+        _set("spec.variants.1.policy", {"diversity": 2}),
+        r"spec\.variants\.1\.policy\.diversity: .*less than or equal to 1, got 2",
+    ),
+    "no policy": (
+        _set("spec.variants.1.policy", {}),
+        r"spec\.variants\.1\.policy: Dictionary should have at least 1 item",
+    ),
+    "policy's key": (
+        _set("spec.variants.1.policy", {"explore_places": [5]}),
+        r"spec\.variants\.1\.policy\.explore_places: Extra inputs are not permitted, got \[5\]",
     ),
     "address": (_set("spec.variants.1.service", "http://a"), r"variants\.1\.service: .*got 'http://a'"),
     "no control": (_set("spec.variants.0.name", "old"), r"spec: variants must be 'control' first"),

@@ -59,6 +59,15 @@ def test_a_state_tells_release_day_explicitness_and_availability() -> None:
     assert states.tolist() == [2 * 3 + 1, 2 * -1, 2 * LONG_AGO, UNAVAILABLE]
 
 
+def test_durations_are_whole_milliseconds() -> None:
+    tracks = [
+        {"track_id": "a", "duration_ms": 200_000},
+        {"track_id": "b"},
+        {"track_id": "c", "duration_ms": 1 << 40},
+    ]
+    assert builders.catalogue(tracks).durations_ms.tolist() == [200_000, -1, np.iinfo(np.int32).max]
+
+
 def test_audio_vectors_are_zero_where_missing() -> None:
     tracks = builders.catalogue([{"track_id": "a"}, {"track_id": "b", "audio_vector": [1.0, 2.0]}])
     assert tracks.audio_vectors.tolist() == [[0, 0], [1, 2]]

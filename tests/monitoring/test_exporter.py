@@ -1,7 +1,8 @@
 """The exporter shows what is in workspace and lake, part by part, whatever is damaged."""
 
-import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,23 +15,26 @@ from pathlib import Path
 import pytest
 
 from crossfade.lake.lake import Lake
-from crossfade.quality.validate import LAST_CHECK, validate
+from crossfade.quality.validate import validate
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import default_settings
-from crossfade.store.plan import PLAN
+from crossfade.store.redis_store import RedisStore
 from monitoring.exporter.__main__ import main
 from monitoring.exporter.state import State, newest_event
+from tests.monitoring.planted import CHECKED, plant, write
 from tests.quality.lakes import NOW, good_tables, lake_of
+from tests.redis_server import running_redis
+from tests.store.slates import publish
 
-CHECKED = "2026-03-02T00:00:00+00:00"
 
-
-@pytest.fixture
-def state(tmp_path: Path) -> State:
-    lake = lake_of(tmp_path / "lake", good_tables())
-    _write(lake.path / LAST_CHECK, {"checked_at": CHECKED, "failed": 0})
-    workspace = Workspace.create(tmp_path / "workspace")
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake and a workspace, made once; each test has a copy."""
+    home = tmp_path_factory.mktemp("planted")
+    lake = lake_of(home / "lake", good_tables())
+    workspace = Workspace.create(home / "workspace")
+    plant(lake, workspace)
     about = {"metrics": {"index_recall": 0.97}, "parents": []}
     bundle = write_bundle(workspace.bundles, lambda _: None, about).name
     workspace.promote(bundle, reason="Planted.", run_id="r", evaluation={})
@@ -41,16 +45,15 @@ def state(tmp_path: Path) -> State:
         "verdict": verdict,
         "ratios": {"genres": 1.5, "skips": 0.5},
     }
-    _write(workspace.drift / "drift.json", drift)
-    batch = workspace.weekly / "radio" / "g1"
-    _write(batch / PLAN, {"generation": {"num_users": 1000}})
-    _write(batch / "shard-00000-of-00002.json", {"num_users": 400, "short": {"few candidates": 40}})
-    return State(workspace, lake)
+    write(workspace.drift / "drift.json", drift)
+    return home
 
 
-def _write(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), "utf-8")
+@pytest.fixture
+def state(planted: Path, tmp_path: Path) -> State:
+    for name in ("lake", "workspace"):
+        shutil.copytree(planted / name, tmp_path / name)
+    return State(Workspace.open(tmp_path / "workspace"), Lake.open(tmp_path / "lake"))
 
 
 def shown(state: State) -> dict[str, float]:
@@ -105,8 +108,9 @@ def test_an_empty_workspace_shows_what_there_is(tmp_path: Path) -> None:
     assert 'crossfade_drift_threshold_ratio{measure="ndcg"}' in found
 
 
-def test_the_newest_event_is_known_without_reading_events(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path / "lake", good_tables())
+def test_the_newest_event_is_known_without_reading_events(state: State) -> None:
+    lake = state.lake
+    assert lake is not None
     assert newest_event(lake) == NOW
     lake.overwrite("silver", "events", lake.read("silver", "events").slice(0, 0))
     assert newest_event(lake) is None
@@ -117,6 +121,28 @@ def test_a_textfile_is_written_whole(state: State, tmp_path: Path) -> None:
     assert main(["--workspace", str(state.workspace.path), "--textfile", str(path)]) == 0
     assert "crossfade_index_recall_ratio 0.97\n" in path.read_text("utf-8")
     assert main(["--workspace", str(tmp_path / "none")]) == 2
+
+
+def test_generations_of_another_store_are_shown_and_one_that_is_away_hides_no_other_part(
+    state: State, tmp_path: Path
+) -> None:
+    page = tmp_path / "crossfade.prom"
+    users = 'crossfade_generation_users{surface="discover_weekly"}'
+    with running_redis(tmp_path) as server:
+        url = server.emptied()
+        publish(RedisStore(url), "g1")
+        places = ["--workspace", str(state.workspace.path), "--store", url, "--textfile", str(page)]
+        assert main(places) == 0
+        text = page.read_text("utf-8")
+        assert f"{users} 3.0\n" in text
+        (since,) = re.findall(
+            r'_generation_activated_timestamp_seconds\{surface="discover_weekly"\} (\S+)', text
+        )
+        assert float(since) == pytest.approx(time.time(), abs=60)
+    assert main(places) == 0
+    text = page.read_text("utf-8")
+    assert 'crossfade_exporter_unreadable_parts{part="generations"} 1.0\n' in text
+    assert "crossfade_index_recall_ratio 0.97\n" in text
 
 
 def test_a_scrape_sees_what_changed_since_the_last(state: State) -> None:

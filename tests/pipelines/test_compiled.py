@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig, PipelineSpec
 
 from components.image import IMAGE
 from crossfade.cli.compile import PIPELINES, compiled
@@ -38,6 +40,18 @@ def test_committed_yaml_is_what_the_wiring_compiles_to(name: str) -> None:
     )
     assert old == new, f"If this is meant, run: crossfade compile -o pipelines/compiled\n{diff}"
     assert compiled(name) == new, "compiling is deterministic"
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_committed_yaml_is_a_pipeline_of_the_spec(name: str) -> None:
+    """Of KFP's own messages, which refuse fields that they do not know."""
+    spec = ParseDict(yaml.safe_load((COMMITTED / f"{name}.yaml").read_text("utf-8")), PipelineSpec())
+    deployment = ParseDict(MessageToDict(spec.deployment_spec), PipelineDeploymentConfig())
+    assert (spec.pipeline_info.name, spec.schema_version) == (name, "2.1.0")
+    used = {part.executor_label for part in spec.components.values() if part.executor_label}
+    assert used == set(deployment.executors)
+    with pytest.raises(ParseError, match=r'no field named "rooot"'):
+        ParseDict({"rooot": {}}, PipelineSpec())
 
 
 def test_no_yaml_is_left_of_a_pipeline_that_is_gone() -> None:

@@ -36,6 +36,17 @@ def test_policies_round_trip(tmp_path: Path) -> None:
     assert load_policies(tmp_path / "policies") == default_policies()
 
 
+def test_changes_are_written_over_the_default_policy_of_their_surface_alone(tmp_path: Path) -> None:
+    write_policies(tmp_path / "policies", {"home": {"diversity": 0.9, "explore_places": [4]}})
+    found, usual = load_policies(tmp_path / "policies"), default_policies()
+    assert (found[Surface.HOME].diversity, found[Surface.HOME].explore_places) == (0.9, (4,))
+    assert found[Surface.HOME] != usual[Surface.HOME]
+    assert found[Surface.HOME].changed(usual[Surface.HOME].model_dump(mode="json")) == usual[Surface.HOME]
+    assert {**found, Surface.HOME: usual[Surface.HOME]} == usual
+    with pytest.raises(SettingsError, match=r"policy: diversity=2: .*less than or equal to 1"):
+        found[Surface.HOME].changed({"diversity": 2})
+
+
 def test_heard_tracks_are_excluded_for_ever_never_or_for_days() -> None:
     heard = [
         parse_policy(HOME.replace("exclude_heard: 7", f"exclude_heard: {v}")).exclude_heard

@@ -73,6 +73,21 @@ def test_the_same_run_is_logged_once(registry: Registry) -> None:
     assert logged(registry, first).metrics == {"recall_at_30": 0.25, "ndcg_at_30": 0.5}
 
 
+def test_what_was_logged_is_told_again(registry: Registry) -> None:
+    mlflow_id = registry.log_run("run-6", params={"seed": 7}, metrics={"ndcg": 0.5}, tags={})
+    known = {"mlflow_run_id": mlflow_id, "params": {"seed": "7"}, "metrics": {"ndcg": 0.5}}
+    assert registry.logged(["run-6", "never"]) == {"run-6": known}
+    other = TrackingSettings(uri=registry.uri, experiment="never")
+    assert Registry(other, registry.workspace).logged(["run-6"]) == {}
+
+
+def test_it_is_known_without_asking_whether_anything_was_logged(registry: Registry, tmp_path: Path) -> None:
+    assert registry.is_there
+    nowhere = Workspace(tmp_path)
+    assert not Registry(registry.settings, nowhere).is_there
+    assert Registry(TrackingSettings(uri="http://tracking", experiment="e"), nowhere).is_there
+
+
 def test_a_bundle_is_registered_once_and_not_copied(registry: Registry) -> None:
     bundle = registry.workspace.bundles / DIGESTS[0]
     version = registry.register(bundle, run_id="run-3")

@@ -36,3 +36,12 @@ def test_only_the_strongest_genres_are_kept_and_sum_to_one() -> None:
     profiles = GenreProfiles.of(queries, tracks.genre_rows, len(tracks.genres))
     assert profiles.genre_rows[0].tolist() == list(range(len(names) - 1, 3, -1))
     assert np.isclose(profiles.shares[0].sum(), 1.0)
+
+
+def test_profiles_without_genres_are_those_of_strangers() -> None:
+    listens = dataset([("u", "t", 1)], catalogue([{c.TRACK_ID: "t", c.GENRES: ["pop"]}]))
+    strangers = listens.queries(np.array([-1, -1], np.int32), listens.split.end)
+    of_strangers = GenreProfiles.of(strangers, listens.catalogue.genre_rows, 1)
+    none = GenreProfiles.none(2)
+    assert (none.genre_rows == of_strangers.genre_rows[:, :1]).all()
+    assert (none.shares == of_strangers.shares[:, :1]).all()

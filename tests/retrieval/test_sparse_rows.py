@@ -1,9 +1,11 @@
 """Sparse rows sum, multiply and add as dense matrices do."""
 
+import threading
+
 import numpy as np
 import scipy.sparse
 
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import SparseRows, cleared
 
 
 def dense(rows: SparseRows) -> np.ndarray:
@@ -56,3 +58,15 @@ def test_a_batch_equals_its_singles_bit_for_bit() -> None:
     both = SparseRows.summed(np.array([0, 25, 40]), columns, values, 9) @ links
     first = SparseRows.summed(np.array([0, 25]), columns[:25], values[:25], 9) @ links
     assert both.data[: both.indptr[1]].tolist() == first.data.tolist()
+
+
+def test_the_zeros_of_a_thread_are_its_own_and_stay_zeros() -> None:
+    found = []
+    mine, thread = cleared(7), threading.Thread(target=lambda: found.append(cleared(7)))
+    thread.start()
+    thread.join()
+    rows, _ = drawn(np.random.default_rng(0), 3, 7, 20)
+    _ = rows + rows @ SparseRows(np.arange(8), np.arange(7, dtype=np.int32), np.ones(7, np.float32), 7)
+    assert not mine.any()
+    assert not np.shares_memory(mine, found[0])
+    assert len(cleared(1000)) == 1000

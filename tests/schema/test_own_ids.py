@@ -37,3 +37,11 @@ def test_without_the_key_only_pseudonyms_and_nobody_are_understood(tmp_path: Pat
     point_to_keys(tmp_path, tmp_path / "lake")
     with pytest.raises(NotFoundError, match=f"of key {KEY.id}, but {keys.place} has only {OTHER.id}"):
         own_rows(HIDDEN, ["ann"], tmp_path)
+
+
+def test_a_key_that_was_found_is_kept(tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "lake", (KEY,))
+    point_to_keys(tmp_path, tmp_path / "lake")
+    before = own_rows(HIDDEN, ["ann", "bob"], tmp_path).tolist()
+    Path(keys.place).unlink()  # a request reads no file
+    assert own_rows(HIDDEN, ["ann", "bob"], tmp_path).tolist() == before

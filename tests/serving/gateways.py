@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,6 +23,7 @@ from crossfade.store.redis_store import RedisStore
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink
+from serving.gateway.manifests import Manifests
 from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
@@ -43,20 +45,23 @@ class Gateway:
         url: str,
         settings: ServingSettings,
         store: SlateStore | None,
-        experiments: Sequence[Experiment],
+        experiments: Sequence[Experiment] | Path,
     ) -> None:
         self.exposition = Exposition(SERVING_METRICS)
         backend = store or EmbeddedStore(workspace.store)
         self.shown = workspace.path / "shown.jsonl"
         sink = FileSink(self.shown, self.exposition)
         exposures = Exposures(sink, settings.exposure_queue, self.exposition)
+        given = [] if isinstance(experiments, Path) else experiments
+        variants = Variants(url, given, settings, self.exposition)
         self.parts = Parts(
-            Variants(url, experiments, settings, self.exposition),
+            variants,
             Stored(backend, is_remote=isinstance(store, RedisStore), retry_ms=settings.retry_ms),
             Champion(None, workspace),
             exposures,
             self.exposition,
             screens_of(workspace, None, settings, self.exposition),
+            Manifests(experiments, variants, self.exposition) if isinstance(experiments, Path) else None,
         )
         transport = httpx.ASGITransport(app_of(self.parts, settings), raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
@@ -111,7 +116,7 @@ def in_loop(
     url: str = NOWHERE,
     settings: ServingSettings | None = None,
     store: SlateStore | None = None,
-    experiments: Sequence[Experiment] = (),
+    experiments: Sequence[Experiment] | Path = (),
 ) -> None:
     async def run() -> None:
         gateway = Gateway(workspace, url, settings or chosen(), store, experiments)

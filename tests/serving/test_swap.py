@@ -1,11 +1,11 @@
 """A new champion is taken up while requests go on; a damaged one is not; SIGTERM drains."""
 
 import threading
-import time
 from pathlib import Path
 
 import httpx
 
+from crossfade.schema.metrics import BATCH_REQUESTS
 from serving.ports import free_port
 from tests.serving import places
 from tests.serving.asking import PREDICT, slate
@@ -77,6 +77,13 @@ def test_a_new_champion_answers_without_a_lost_request_and_a_damaged_one_never(s
     assert slate(served, surface="home")["bundle"] == second.name
 
 
+def batches(url: str) -> float:
+    """Return how many batches the worker of a recommender has begun."""
+    name = f"{BATCH_REQUESTS.name}_count "
+    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
+    return float(text.split(f"\n{name}")[1].split()[0])
+
+
 def test_sigterm_answers_what_is_in_flight_and_ends_with_zero(served: Served, tmp_path: Path) -> None:
     ports = [free_port(LOOPBACK) for _ in range(2)]
     champion = served.workspace.champion()
@@ -104,7 +111,8 @@ def test_sigterm_answers_what_is_in_flight_and_ends_with_zero(served: Served, tm
         places.wait_until(lambda: places.answers(f"{url}/v2/models/crossfade/ready"), "it is ready")
         asking = threading.Thread(target=ask)
         asking.start()
-        time.sleep(0.15)
+        # The first 16 are taken together; all others wait for them when SIGTERM comes.
+        places.wait_until(lambda: batches(url) > 0, "its first requests are at work")
         process.terminate()
         asking.join()
         assert process.wait(30) == 0, (tmp_path / "log").read_text("utf-8")

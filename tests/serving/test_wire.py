@@ -80,6 +80,27 @@ def test_json_with_a_charset_is_json(served: Served) -> None:
     assert served.recommender.post(PREDICT, content=body, headers=headers).status_code == 200
 
 
+EVENT = {"specversion": "1.0", "id": "1", "type": "ask", "source": "/here", "time": "2026-11-27T12:00:00Z"}
+ASKED = {"instances": [{"surface": "radio", "request_id": "event", "k": 2, "session": ["r01"]}]}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"content-type": "application/json"}, {**EVENT, "data": ASKED}),
+        ({"content-type": "application/json", **{f"ce-{key}": EVENT[key] for key in EVENT}}, ASKED),
+        ({"content-type": "application/octet-stream"}, ASKED),
+        ({}, ASKED),
+    ],
+)
+def test_cloud_events_and_other_bodies_get_what_plain_json_gets(
+    served: Served, headers: dict[str, str], body: object
+) -> None:
+    response = served.recommender.post(PREDICT, content=json.dumps(body), headers=headers)
+    assert response.status_code == 200
+    assert response.json() == predict(served, *ASKED["instances"]).json()
+
+
 def test_the_gateway_refuses_large_and_malformed_bodies(served: Served) -> None:
     large = served.gateway.post("/v1/recommend", content=b" " * (10 << 20))
     assert (large.status_code, large.json()) == (

@@ -1,5 +1,6 @@
 """What every store must do; a new backend joins by adding its constructor to STORES."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -105,6 +106,24 @@ def test_a_generation_is_invisible_until_it_is_activated(store: SlateStore) -> N
     store.activate(SURFACE, "g2")
     assert store.live(SURFACE) == "g2"
     assert store.get(SURFACE, "b") is None
+
+
+def test_a_store_knows_since_when_its_generation_is_live(store: SlateStore) -> None:
+    assert store.live_since(SURFACE) is None
+    before = time.time() - 1  # some tell whole seconds
+    publish(store, "g1")
+    since = store.live_since(SURFACE)
+    assert since is not None
+    assert before <= since <= time.time()
+    publish(store, "g2")
+    store.rollback(SURFACE)
+    switched = store.live_since(SURFACE)
+    assert switched is not None
+    assert since <= switched <= time.time()
+    publish(store, "g2")
+    pruned_at = store.live_since(SURFACE)
+    assert store.prune(SURFACE, 1) == ["g1"]
+    assert store.live_since(SURFACE) == pruned_at
 
 
 def write_and_fail(store: SlateStore) -> None:

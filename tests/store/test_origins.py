@@ -11,11 +11,12 @@ import pytest
 from crossfade.cli.main import main
 from crossfade.lake.lake import Lake
 from crossfade.recommender.bundle import write_bundle
+from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import NotFoundError
+from crossfade.schema.errors import CrossfadeError, NotFoundError
 from crossfade.store.contract import SlateStore
 from crossfade.store.embedded import EmbeddedStore
-from crossfade.store.origins import lines_of, origin
+from crossfade.store.origins import lines_of, origin, run_ids, with_runs
 from tests.quality.lakes import good_tables, lake_of
 
 GENERATION = SimpleNamespace(
@@ -61,6 +62,43 @@ def test_a_bundle_tells_its_parents_and_what_was_decided_on_it(workspace: Worksp
     assert "learnt from 1970-01-01T00:00:00+00:00 to 1970-01-03T00:00:00+00:00, by code 0.1.0" in text
     assert f"  parent bundle {judged}" in text
     assert "bundle gone is not in the workspace any more" in text
+
+
+def test_runs_that_are_tracked_are_told_with_their_decisions(workspace: Workspace) -> None:
+    judged = bundle(workspace, 1, ["gone"])
+    published = bundle(workspace, 2, [judged])
+    workspace.promote(published, reason="Better.", run_id="training-1", evaluation={})
+    workspace.refuse(judged, reason="Recall fell.", run_id="training-0", evaluation={})
+    found = origin(published, workspace, EmbeddedStore(workspace.store))
+    assert run_ids(found["bundle"]) == {"training-0", "training-1"}
+    run = {"mlflow_run_id": "abc", "params": {"seed": "42"}, "metrics": {"ndcg": 0.125}}
+    found["bundle"] = with_runs(found["bundle"], {"training-0": run})
+    assert "tracked" not in found["bundle"]["decisions"][0]
+    assert found["bundle"]["parents"][0]["decisions"][0]["tracked"] == run
+    assert "    MLflow run abc: 1 parameters; ndcg 0.125" in "\n".join(lines_of(found))
+    assert (run_ids(None), with_runs(None, {})) == (set(), None)
+
+
+def test_a_tracking_server_that_is_away_takes_nothing_from_lineage(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise CrossfadeError("MLflow does not answer.")
+
+    monkeypatch.setattr(Registry, "logged", away)
+    digest = bundle(workspace, 1, [])
+    words = [
+        "lineage",
+        digest,
+        "--workspace",
+        str(workspace.path),
+        "--set",
+        "tracking.uri=http://127.0.0.1:9",
+    ]
+    assert main(words) == 0
+    shown = capsys.readouterr()
+    assert f"bundle {digest}" in shown.out
+    assert "runs are not looked up: MLflow does not answer." in shown.err
 
 
 def test_a_generation_tells_its_bundle(workspace: Workspace) -> None:

@@ -10,6 +10,7 @@ from crossfade.schema.errors import CrossfadeError, InputError, MissingExtraErro
 
 try:
     from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
 except ImportError as error:
     raise MissingExtraError("confluent-kafka", "kafka") from error
 
@@ -18,6 +19,7 @@ Client = TypeVar("Client")
 LOG: Final = logging.getLogger("crossfade.kafka")
 QUIET_SECONDS: Final = 60.0
 ANSWER_SECONDS: Final = 20.0  # within which a broker must answer a single question
+FIRST_ANSWER_SECONDS: Final = 5.0  # ... and whether it is there at all
 
 # librdkafka's own settings on which exactly-once rests, and those that have options of their own.
 RESERVED: Final = frozenset(
@@ -90,7 +92,7 @@ def faults_named() -> Iterator[None]:
 
 
 def made(client: Callable[[dict[str, Any]], Client], configuration: dict[str, Any]) -> Client:
-    """Make a producer or consumer.
+    """Make a producer, a consumer or an administrator.
 
     Raises:
         InputError: librdkafka does not know a setting, or not its value.
@@ -124,6 +126,19 @@ def partitions_of(client: Any, brokers: str, topics: Sequence[str]) -> dict[str,
             )
         found[topic] = sorted(about.partitions)
     return found
+
+
+def num_brokers(brokers: str, properties: Mapping[str, str]) -> int:
+    """Return how many brokers a cluster has.
+
+    Raises:
+        InputError: None of them answers.
+    """
+    client = made(AdminClient, common(brokers, properties))
+    try:
+        return len(client.list_topics(timeout=FIRST_ANSWER_SECONDS).brokers)
+    except KafkaException as error:
+        raise InputError(f"No Kafka broker answers at {brokers}: {error.args[0].str()}.") from error
 
 
 def failure(reason: object) -> CrossfadeError:

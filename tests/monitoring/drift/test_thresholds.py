@@ -14,6 +14,7 @@ from monitoring.drift.thresholds import (
     profiles,
     strays,
     studentised,
+    tail_limit,
     threshold,
 )
 from tests.monitoring.drift import worlds
@@ -79,6 +80,22 @@ def test_the_threshold_is_passed_as_often_as_is_allowed(allowed: float) -> None:
     days = np.random.default_rng(0).lognormal(2, 1, (4000, 57))
     passed = [day[-1] > threshold(day[:-1], allowed) for day in days]
     assert np.mean(passed) * DAYS_PER_MONTH == pytest.approx(allowed, rel=0.2)
+
+
+@pytest.mark.parametrize("allowed", [0.5, 1.0, 3.0])
+def test_where_tails_are_exponential_half_of_the_days_tell_the_same_and_scatter_less(allowed: float) -> None:
+    days = LEAST_SCORE + np.random.default_rng(0).exponential(1.0, (4000, 57))
+    limits = np.array([[tail_limit(day[:-1], allowed), threshold(day[:-1], allowed)] for day in days])
+    assert np.mean(days[:, -1] > limits[:, 0]) * DAYS_PER_MONTH == pytest.approx(allowed, rel=0.2)
+    scatter, of_few_days = limits.std(axis=0)
+    assert scatter < (0.75 if allowed <= 1 else 0.9) * of_few_days
+
+
+def test_a_tail_of_nothing_is_the_least_score() -> None:
+    assert tail_limit(np.full(56, -np.inf), 1.0) == LEAST_SCORE
+    days = np.linspace(4, 9, 28)
+    assert tail_limit(days, 30.0) == days[13]  # every day may be one: the median
+    assert tail_limit(days, 0.2) > tail_limit(days, 1.0) > days[13]
 
 
 def test_fewer_alarms_than_days_can_show_raise_the_threshold() -> None:

@@ -103,9 +103,11 @@ def test_a_run_is_local_unless_a_server_is_named(tmp_path: Path) -> None:
     local = command_of(parser().parse_args(options(tmp_path, "--set", "split.test_days=7")))("why")
     what = ["run", "training", "--lake", "lake", "--workspace", str(tmp_path / "w"), "--trigger", "why"]
     assert list(local[3:]) == [*what, "--set", "split.test_days=7"]
-    there = ["--kfp-host", "https://kubeflow.example", "--kfp-token-env", "TOKEN"]
+    there = ["--kfp-host", "https://kubeflow.example", "--kfp-token-env", "TOKEN", "--kfp-namespace", "music"]
     submitted = command_of(parser().parse_args(options(tmp_path, *there)))("why")
-    assert list(submitted[3:8]) == ["submit", "training", "--host", "https://kubeflow.example", "--token-env"]
+    named = ["--host", "https://kubeflow.example", "--token-env", "TOKEN", "--namespace", "music"]
+    assert list(submitted[3:11]) == ["submit", "training", *named]
+    assert list(submitted[11:15]) == what[2:6]
 
 
 def test_a_token_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,108 @@
+"""The year of the twin, very small: the loop runs by itself, and what it tells has answers that are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.twin_year import WHOLE, result
+from benchmarks.twin_year.plan import ABLATIONS, POLICY, Plan, Trial
+from benchmarks.twin_year.telling import Told, _effective, _likeness, _note_first, _small, days_until
+from benchmarks.twin_year.year import Loop, Year
+from crossfade.twin.spec import TwinSpec
+from crossfade.twin.town import Town
+
+TINY = {
+    "num_users": 20,
+    "num_tracks": 100,
+    "weeks": 2,
+    "warm_weeks": 3,
+    "trials": (Trial("closer", 1, {"diversity": 0.0}),),
+    "settings": (
+        "two_tower.epochs=1",
+        "two_tower.text_buckets=0",
+        "two_tower.max_examples=256",
+        "two_tower.hard_negatives=4",
+        "ranking.num_trees=5",
+        "ranking.max_users=30",
+        "sources.candidates=40",
+        "sources.per_source=30",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
+def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Path) -> None:
+    year = Loop(Plan.of(seed=3, **TINY), tmp_path).run()
+    assert year.did == [(0, "training (first): promoted"), (1, "closer: begin, step 1")]
+    assert len(year.told) == 2
+    for told in year.told:
+        assert told.listeners > 10
+        assert 0 < told.affinity < 1
+        assert 1 < told.tracks <= 100
+    assert sum(told.slate_listens for told in year.told) > 0
+    assert len(year.digest) == 16
+
+
+def test_each_ablation_leaves_out_one_thing() -> None:
+    plain = Plan.of(30, 150, 3, 1)
+    for name, left_out in ABLATIONS.items():
+        plan = Plan.of(30, 150, 3, 1, **left_out)
+        changed = [
+            field for field in plan.__dataclass_fields__ if getattr(plan, field) != getattr(plain, field)
+        ]
+        assert changed == list(left_out), name
+        if "policy" in left_out:
+            assert sum(plan.policy.get(key) != POLICY.get(key) for key in {*plan.policy, *POLICY}) == 1
+    assert Plan.of(30, 150, 3, 1, **ABLATIONS["no bot filter"]).all_settings.bots.loop_plays == 1_000_000
+    assert plain.spec.num_days == 9 * 7
+
+
+def test_figures_have_answers_that_are_known() -> None:
+    # The first two of these artists have 0.8 of the whole.
+    assert _small(np.array([0.1, 0.5, 0.3, 0.1])).tolist() == [True, False, False, True]
+    assert _effective(np.array([1, 1, 2, 2, 3, 3], np.int32)) == pytest.approx(3)
+    assert _effective(np.array([4, 4], np.int32)) == pytest.approx(1)
+    assert _likeness(np.eye(3, dtype=np.float32)) == pytest.approx(0)
+    assert _likeness(np.ones((2, 1), np.float32)) == pytest.approx(1)
+    assert np.isnan(_likeness(np.ones((1, 1), np.float32)))
+    first = np.full(4, -1, np.int64)
+    _note_first(first, np.array([2, 0, 2], np.int32), np.array([9, 5, 7]))
+    _note_first(first, np.array([2, 3], np.int32), np.array([1, 8]))
+    assert first.tolist() == [5, -1, 7, 8]
+
+
+def test_new_tracks_wait_until_they_are_heard() -> None:
+    town = Town(TwinSpec(num_users=5, num_tracks=200, num_days=70))
+    new = (town.music.release_days >= 10) & (town.music.release_days < 60)
+    assert new.sum() >= 3
+    heard = np.where(new, town.music.release_days + 4, -1).astype(np.int64)
+    assert days_until(town, heard, 10, 60) == (4.0, 0.0)
+    heard[np.flatnonzero(new)[0]] = -1
+    assert days_until(town, heard, 10, 60) == (4.0, pytest.approx(1 / new.sum()))
+    assert all(np.isnan(days_until(town, heard, 60, 60)))
+
+
+def test_the_table_sets_each_year_beside_the_whole_one() -> None:
+    def year(saves: float, did: str) -> Year:
+        told = [
+            Told(10, 20.0, saves, 5.0, 0.2, 0.1, 0.6, 0.5, 0.3, 0.2, 0.4, 0.01, n, 50.0) for n in (8.0, 4.0)
+        ]
+        return Year(told, [(0, did)], "abc", (3.0, 0.1), (9.0, 0.5))
+
+    years = {
+        WHOLE: [year(2.0, "training (time): promote, promoted")],
+        "no gate": [year(1.0, "closer: roll back, step 2")],
+    }
+    found = result(years, "abc", quick=True)
+    assert found.bars["same_digest_again"].holds
+    assert not result(years, "other", quick=True).bars["same_digest_again"].holds
+    assert (found.figures["whole, saves"], found.figures["no gate, saves"]) == (2.0, 1.0)
+    assert found.figures["whole, promoted_by_gate"] == 1
+    assert found.figures["no gate, experiments_rolled_back"] == 1
+    assert (found.figures["whole, tracks_first_quarter"], found.figures["whole, tracks_last_quarter"]) == (
+        8,
+        4,
+    )
+    assert found.notes[0].split() == ["whole", "no", "gate"]

@@ -1,0 +1,30 @@
+"""A Prometheus that scrapes itself, for alarms and the watch over them."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.monitoring_servers import HOST, asked, free_port, process, wait_for
+from crossfade.experiments.alarms import Prometheus
+
+RULES = """
+scrape_configs:
+  - job_name: self
+    scrape_interval: 100ms
+    scrape_timeout: 100ms
+    static_configs: [{targets: ["127.0.0.1:PORT"]}]
+"""
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    if shutil.which("prometheus") is None:
+        pytest.skip("needs the Debian package prometheus: make system")
+    home, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    (home / "prometheus.yml").write_text(RULES.replace("PORT", str(port)), "utf-8")
+    url = f"http://{HOST}:{port}"
+    options = ("config.file=prometheus.yml", "storage.tsdb.path=tsdb", f"web.listen-address={HOST}:{port}")
+    with process(["prometheus", *(f"--{each}" for each in options)], home, f"{url}/-/ready"):
+        wait_for("a scrape", lambda: asked(f"{url}/api/v1/query?query=up")["data"]["result"])
+        yield Prometheus(f"{url}/")
