@@ -99,8 +99,8 @@ def _figures(lives: list[Year]) -> dict[str, list[float]]:
     for name, words in (
         ("promoted_by_gate", "promote, promoted"),
         ("kept_out_by_gate", "kept out"),
-        ("experiments_promoted", ": promote"),
-        ("experiments_rolled_back", ": roll back"),
+        ("experiments_promoted", ": promote, step"),
+        ("experiments_rolled_back", ": roll back, step"),
     ):
         found[name] = [float(life.count(words)) for life in lives]
     return found

@@ -101,6 +101,7 @@ def test_the_table_sets_each_year_beside_the_whole_one() -> None:
     assert (found.figures["whole, saves"], found.figures["no gate, saves"]) == (2.0, 1.0)
     assert found.figures["whole, promoted_by_gate"] == 1
     assert found.figures["no gate, experiments_rolled_back"] == 1
+    assert found.figures["whole, experiments_promoted"] == 0  # a training was, not an experiment
     assert (found.figures["whole, tracks_first_quarter"], found.figures["whole, tracks_last_quarter"]) == (
         8,
         4,
