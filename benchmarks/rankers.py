@@ -4,6 +4,7 @@ All rankers learn from the same candidates of the same sources, and judge the sa
 for the test period, and the one before it, of the same length, for the validation period. So a default may be chosen by it.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -79,14 +80,16 @@ def before_test(dataset: Dataset) -> Dataset:
     )
 
 
-def trained(dataset: Dataset, directory: Path, settings: Settings) -> dict[str, Recommender]:
+def trained(
+    dataset: Dataset, directory: Path, settings: Settings, rankers: Iterable[str] = RANKERS
+) -> dict[str, Recommender]:
     """Return a loaded recommender for each ranker, by its name; all have the same sources."""
     data, early, late = (directory / name for name in ("dataset", "until_validation", "until_test"))
     dataset.save(data)
     fit_sources(data, early, until="validation", settings=settings, warm_start=None)
     fit_sources(data, late, until="test", settings=settings, warm_start=early)
     found = {}
-    for name in RANKERS:
+    for name in rankers:
         chosen = settings.model_copy(update={"ranking": settings.ranking.model_copy(update={"model": name})})
         ranker = directory / name
         fit_ranker(data, early, ranker, chosen)

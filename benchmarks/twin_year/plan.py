@@ -28,6 +28,7 @@ SET: Final = (
     "split.test_days=7",
     "split.validation_days=7",
     "drift.reference_weeks=4",
+    "drift.min_listens=20",
     "weekly.max_short_share=1",
     "privacy.pseudonymise=false",
 )

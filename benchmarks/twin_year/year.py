@@ -65,21 +65,25 @@ class Loop:
         self._trials = Trials(plan, self._workspace, self._lake)
         self._teller, self._year, self._hash = Teller(self._town), Year(), sha256()
         self._number, self._trained, self._num_trainings = 0, 0, 0
+        self._kept: dict[str, list[pa.Table]] = {
+            "catalogue": [],
+            "artists": [self._town.artists],
+            "users": [self._town.users],
+            "events": [],
+        }
 
     def run(self) -> Year:
         """Live through all weeks and return what happened."""
-        self._import({"users": self._town.users, "artists": self._town.artists})
         for _ in range(self._plan.warm_weeks):
             self._live(Playlists.none(self._plan.spec.num_users))
-        refresh(self._lake, self._settings)
         for _ in range(self._plan.weeks):
+            self._learn()
             dataset_dir = self._dataset()
             self._maintain(dataset_dir)
             participation = self._trials.participation
             playlists.make(self._workspace, dataset_dir, self._settings, participation)
             on_offer = playlists.read(self._workspace, self._town, participation)
             self._year.told.append(self._live(on_offer))
-            refresh(self._lake, self._settings)
         first, last = (
             weeks * DAYS_PER_WEEK
             for weeks in (self._plan.warm_weeks, self._plan.warm_weeks + self._plan.weeks - 4)
@@ -95,7 +99,7 @@ class Loop:
         return start + timedelta(weeks=self._number)
 
     def _live(self, on_offer: Playlists) -> Told:
-        """Let a week go by, and import what happened in it."""
+        """Let a week go by, and keep what happened in it for the lake."""
         week = self._town.live(on_offer.rows)
         events = week.events
         if on_offer.slates:
@@ -107,15 +111,20 @@ class Loop:
         out = self._town.music.release_days
         # The catalogue holds what is out by the end of the week; before the first week, all of the past.
         new = (out < self._number * DAYS_PER_WEEK) & ((out >= since) | (since == 0))
-        self._import({"catalogue": self._town.tracks.filter(pa.array(new)), "events": events})
+        self._kept["catalogue"].append(self._town.tracks.filter(pa.array(new)))
+        self._kept["events"].append(events)
         return told
 
-    def _import(self, tables: dict[str, pa.Table]) -> None:
-        for source, table in tables.items():
+    def _learn(self) -> None:
+        """Import what was kept, and refresh the lake."""
+        for source, tables in self._kept.items():
+            table = pa.concat_tables(tables) if tables else ()
             if len(table):
                 path = self._directory / f"{source}-{self._number}.parquet"
                 pq.write_table(table, path)
                 import_files(self._lake, source, [path], settings=self._settings, now=self._now)
+            tables.clear()
+        refresh(self._lake, self._settings)
 
     def _dataset(self) -> Path:
         """Save what is known by now, and forget what was known before."""

@@ -16,7 +16,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
-from crossfade.retrieval.merging import merged
+from crossfade.retrieval.merging import first_cut, merged
 from crossfade.retrieval.sources import best_allowed
 from crossfade.schema.tables import Surface
 from crossfade.store.listeners import listeners
@@ -76,18 +76,21 @@ def _stages(block: Block, folder: Path) -> Stages:
     }
     ranked = recommender.rank(requests, recommender.exclusions(requests))
     chosen = recommender.rerank(requests, ranked)
-    likely = recommender.explain(requests, chosen)
-    shown = recommender.rescore(requests, ranked, likely)
+    told = recommender.retelling(requests, chosen)
+    likely = recommender.explain(requests, chosen, told)
+    shown = recommender.rescore(requests, ranked, likely, told)
     rankings = [ask() for ask in asked.values()]
     return {
         "read": block.read,
         **asked,
         "merge": partial(merged, rankings, settings.candidates),
+        "cut": partial(first_cut, merged(rankings, settings.candidates), settings.ranked),
         "features": partial(_features, recommender, requests, ranked),
         "rank": partial(recommender.ranker_of(SURFACE).predict, ranked.features),
         "rerank": partial(recommender.rerank, requests, ranked),
-        "explain": partial(recommender.explain, requests, chosen),
-        "rescore": partial(recommender.rescore, requests, ranked, likely),
+        "links": partial(recommender.retelling, requests, chosen),
+        "explain": partial(recommender.explain, requests, chosen, told),
+        "rescore": partial(recommender.rescore, requests, ranked, likely, told),
         "write": lambda: pq.write_table(
             table_of(ids, shown, recommender), folder / "slates.parquet", compression="zstd"
         ),

@@ -49,6 +49,7 @@ COMMANDS: Final = {
     "champion": Lazy("champion", "champion_group", "See which bundle serves and which did, and go back."),
     "features": Lazy("features", "features_group", "Look after features."),
     "store": Lazy("store", "store_group", "Look after published playlists."),
+    "weekly": Lazy("weekly", "weekly_group", "Watch the weekly batch, or make its shards on Spark."),
     "erase": Lazy("erase", "erase_command", "Erase a person everywhere, with a signed receipt."),
     "export": Lazy("erase", "export_command", "Give a person all that is known about them."),
     "doctor": Lazy("doctor", "doctor_command", "Look for what this machine or a cluster lacks."),

@@ -107,4 +107,9 @@ def _are_named(items: Any) -> bool:
 
 def as_yaml(told: Mapping[str, Any]) -> bytes:
     """Write one object; equal objects give equal bytes."""
-    return yaml.safe_dump(dict(told), sort_keys=False, width=120).encode()
+    return yaml.dump(dict(told), Dumper=yaml.CSafeDumper, sort_keys=False, width=120).encode()
+
+
+def of_yaml(text: str) -> Any:
+    """Read one object, by libyaml, which takes a tenth of the time."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)

@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crossfade.experiments import rendering
 from crossfade.experiments.decision import Action, Decision
 from crossfade.experiments.history import Begin, History, Line, Phase, Standing, history_of
@@ -122,7 +120,7 @@ class Rollout:
     def _write(self, path: str, told: dict[str, Any]) -> None:
         """Render an object, or patch what somebody has added to."""
         target = self.directory / path
-        old = yaml.safe_load(target.read_text("utf-8")) if target.is_file() else None
+        old = rendering.of_yaml(target.read_text("utf-8")) if target.is_file() else None
         replace_file(target, rendering.as_yaml(rendering.merged(old, told)))
 
     def _remove(self, path: str) -> None:

@@ -3,12 +3,17 @@
 One pass a query: the alternative, a gather for each feature over all candidates, waits for memory once for each of them.
 """
 
+from typing import Final
+
 import numba
 import numpy as np
 
-from crossfade.features.interactions import Floats, Int64s
+from crossfade.features.catalogue import UNKNOWN_DAY
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s
 from crossfade.features.pairs import Pairs, find
 from crossfade.schema.ids import Rows
+
+NEVER: Final = -1  # seconds of what nobody has heard yet
 
 
 def of_rows(table: Floats, rows: Rows) -> Floats:
@@ -33,6 +38,62 @@ def _of_rows(table, rows, found):  # type: ignore[no-untyped-def]
             row = rows[query, place]
             for column in range(table.shape[1]):
                 found[column, query, place] = table[row, column] if row >= 0 else np.float32(np.nan)
+
+
+def ages_of(rows: Rows, moments: tuple[Rows, Int64s], as_of: Int64s) -> Floats:
+    """Tell how old tracks are, in days.
+
+    Args:
+        rows: [n, c] int32 tracks.
+        moments: Of each track: day of its release [num_tracks] int32, `UNKNOWN_DAY` where unknown, and UTC seconds of its
+            first listen [num_tracks] int64, `NEVER` without one.
+        as_of: [n] int64 UTC seconds.
+
+    Returns:
+        [2, n, c] float32: whole days since the release, and days since the first listen; NaN where it is not known.
+    """
+    found = np.empty((2, *rows.shape), np.float32)
+    _ages_of(rows, moments, as_of / SECONDS_PER_DAY, found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _ages_of(rows, moments, today, found):  # type: ignore[no-untyped-def]
+    released, first = moments
+    for query in range(rows.shape[0]):
+        for place in range(rows.shape[1]):
+            track = rows[query, place]
+            day, seconds = released[track], first[track]
+            found[0, query, place] = np.nan if day == UNKNOWN_DAY else np.floor(today[query]) - day
+            found[1, query, place] = np.nan if seconds == NEVER else today[query] - seconds / SECONDS_PER_DAY
+
+
+def shares_of(rows: Rows, owners: Rows, listens: tuple[Floats, Floats]) -> Floats:
+    """Return what share of its artist's listens each track has.
+
+    Args:
+        rows: [n, c] int32 tracks.
+        owners: [n, c] int32 their artists, -1 unknown.
+        listens: Of tracks [num_tracks] and of artists [num_artists], float32.
+
+    Returns:
+        [n, c] float32, NaN where the artist is unknown.
+    """
+    found = np.empty(rows.shape, np.float32)
+    _shares_of(rows, owners, listens, found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _shares_of(rows, owners, listens, found):  # type: ignore[no-untyped-def]
+    of_tracks, of_artists = listens
+    for query in range(rows.shape[0]):
+        for place in range(rows.shape[1]):
+            artist = owners[query, place]
+            if artist >= 0:
+                found[query, place] = of_tracks[rows[query, place]] / max(of_artists[artist], np.float32(1))
+            else:
+                found[query, place] = np.nan
 
 
 def of_pairs(pairs: Pairs, values: Floats, missing: Floats, columns: Rows) -> Floats:
@@ -97,4 +158,5 @@ def _of_countries(rows, by_track, countries, plays, found):  # type: ignore[no-u
             for entry in range(offsets[track], offsets[track + 1]):
                 if of_entries[entry] == country:
                     there = listens[entry]
+                    break
             found[query, place] = (there + prior * share) / (all_listens[track] + prior)

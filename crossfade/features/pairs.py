@@ -52,7 +52,7 @@ class Pairs:
     def latest(self, seconds: Int64s) -> Int64s:
         """Return the largest of seconds [m] by pair, [p] int64."""
         largest = np.full(len(self.keys), np.iinfo(np.int64).min)
-        np.maximum.at(largest, self.members, seconds)
+        _raise_to(largest, self.members, seconds)
         return largest
 
     def places(self, columns: Rows, first: int = 0) -> Int64s:
@@ -62,6 +62,13 @@ class Pairs:
             wanted = np.ascontiguousarray(columns).reshape(len(columns), -1)
             _find(wanted, first, self.width, (self.table, self.keys), found.reshape(wanted.shape))
         return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _raise_to(largest, members, seconds):  # type: ignore[no-untyped-def]
+    """Raise largest [p] to seconds [m] of its members."""
+    for entry in range(len(members)):
+        largest[members[entry]] = max(largest[members[entry]], seconds[entry])
 
 
 @numba.njit(cache=True, nogil=True)

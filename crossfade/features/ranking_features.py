@@ -8,12 +8,11 @@ import numpy.typing as npt
 
 from crossfade.features.affinities import artist_affinities, genre_affinities, vector_affinities
 from crossfade.features.candidates import Candidates
-from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
+from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.lookups import of_rows
-from crossfade.features.pairs import at
+from crossfade.features.lookups import ages_of, of_rows, shares_of
 from crossfade.features.session_features import session_features
-from crossfade.features.statistics import ARTIST_COLUMNS, NEVER, TRACK_COLUMNS, Statistics
+from crossfade.features.statistics import ARTIST_COLUMNS, TRACK_COLUMNS, Statistics
 from crossfade.features.user_statistics import UserStatistics
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
@@ -80,17 +79,16 @@ def _of_sources(candidates: Candidates, task: Task) -> Columns:
 
 def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
     """Return what is known of each candidate [n, c] and its artist, from everybody's listens."""
-    today = queries.as_of[:, None] / SECONDS_PER_DAY
-    released, first = catalogue.release_days[rows], statistics.track_first_seconds[rows]
     artists = catalogue.artist_rows[rows]
-    of_artist = at(statistics.artist_listens, artists, np.nan)
+    moments = (catalogue.release_days, statistics.track_first_seconds)
+    ages = ages_of(rows, moments, queries.as_of)
     return {
         **dict(zip(TRACK_COLUMNS, of_rows(statistics.of_tracks, rows), strict=True)),
         **dict(zip(ARTIST_COLUMNS, of_rows(statistics.of_artists, artists), strict=True)),
-        "track_age_days": np.where(released == UNKNOWN_DAY, np.nan, np.floor(today) - released),
-        "track_days_since_first": np.where(first == NEVER, np.nan, today - first / SECONDS_PER_DAY),
+        "track_age_days": ages[0],
+        "track_days_since_first": ages[1],
         "track_country_share": statistics.country_share(queries.country_rows, rows),
-        "track_artist_share": statistics.track_listens[rows] / np.maximum(of_artist, 1),
+        "track_artist_share": shares_of(rows, artists, (statistics.track_listens, statistics.artist_listens)),
     }
 
 

@@ -13,12 +13,11 @@ from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Interactions
-from crossfade.features.lookups import of_countries
+from crossfade.features.lookups import NEVER, of_countries
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
 
 FILE: Final = "statistics.arrow"
-NEVER: Final = -1  # seconds of what nobody has heard yet
 # Plays that a rate is drawn to everybody's rate by, so that one skip does not make a track a nuisance.
 PRIOR_PLAYS: Final = 20.0
 TOP_COUNTRIES: Final = 20  # with most listens; others have too few listens by track to say anything

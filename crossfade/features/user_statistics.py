@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Int64s, Queries
+from crossfade.features.lookups import NEVER
 from crossfade.features.pairs import Pairs
-from crossfade.features.statistics import NEVER
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,13 @@ class SparkEngine:
 
 @contextmanager
 def spark_engine(scratch: Path, master: str) -> Iterator[Engine]:
+    """Compute tables by the session of `spark_session`; arguments and errors are its."""
+    with spark_session(scratch, master) as session:
+        yield SparkEngine(session, scratch)
+
+
+@contextmanager
+def spark_session(scratch: Path, master: str) -> Iterator[SparkSession]:
     """Use the Spark session that is active in this process, or one that is started for the block.
 
     Args:
@@ -143,7 +150,7 @@ def spark_engine(scratch: Path, master: str) -> Iterator[Engine]:
     active = SparkSession.getActiveSession()
     session = active or _started(master, scratch)
     try:
-        yield SparkEngine(session, scratch)
+        yield session
     finally:
         if active is None:
             session.stop()

@@ -13,6 +13,7 @@ from crossfade.ranking.contract import ranking_settings, read_about, require_fea
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, prior_of, rank_places
+from crossfade.schema.cores import may_spread
 from crossfade.schema.errors import IntegrityError, MissingExtraError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
@@ -120,7 +121,7 @@ class GbdtRanker:
         rows = features.reshape(-1, features.shape[-1])
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
-        threads = 0 if len(rows) >= SCORING_WORTH_THREADS else 1
+        threads = 0 if len(rows) >= SCORING_WORTH_THREADS and may_spread() else 1
         scores = prior_of(rows, self.task) + self.booster_.predict(rows, num_threads=threads)
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 

@@ -15,6 +15,7 @@ from crossfade.ranking.contract import ranking_settings, read_about, require_fea
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, prior_of, rank_places
+from crossfade.schema.cores import may_spread
 from crossfade.schema.errors import IntegrityError, MissingExtraError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
@@ -110,7 +111,7 @@ class SymmetricTreesRanker:
         rows = features.reshape(-1, features.shape[-1])
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
-        threads = ALL_CORES if len(rows) >= SCORING_WORTH_THREADS else 1
+        threads = ALL_CORES if len(rows) >= SCORING_WORTH_THREADS and may_spread() else 1
         learnt = self.model_.predict(np.asfortranarray(rows), thread_count=threads)
         scores = prior_of(rows, self.task) + learnt
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])

@@ -7,7 +7,6 @@ is true is decided by taking the evidence away (`reasons.verified`).
 from dataclasses import replace
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -19,9 +18,9 @@ from crossfade.recommender.slates import Slates
 from crossfade.recommender.wording import ReasonKind
 from crossfade.retrieval.fading import HALF_LIFE_TRACKS
 from crossfade.retrieval.item_knn import ItemKnn
+from crossfade.retrieval.retelling import Links
 from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.sparse import history_matrix
-from crossfade.retrieval.telling import note_places, noted_place, table_for
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -34,7 +33,13 @@ MIN_SHARE: Final = 0.5
 
 
 def explain(
-    slates: Slates, queries: Queries, *, catalogue: Catalogue, statistics: Statistics, sources: Sources
+    slates: Slates,
+    queries: Queries,
+    *,
+    catalogue: Catalogue,
+    statistics: Statistics,
+    sources: Sources,
+    links: Links | None = None,
 ) -> Slates:
     """Give each place its likeliest reason.
 
@@ -48,11 +53,12 @@ def explain(
         catalogue: The tracks.
         statistics: Of the bundle.
         sources: Of the bundle.
+        links: Item-kNN's from tracks of the histories to those of the slates, where the caller has them already.
     """
     rows, liked = np.maximum(slates.rows, 0), queries.positives
     if not len(catalogue):
         return slates
-    artists, listens = catalogue.artist_rows[rows], _tied_listens(liked, slates.rows, sources)
+    artists, listens = catalogue.artist_rows[rows], _tied_listens(liked, slates.rows, sources, links)
     by_artist = _in_history(liked, artists, catalogue)
     is_new = by_artist & _is_new(queries, catalogue.release_days[rows])
     is_stranger = (np.diff(liked.offsets) == 0)[:, None]
@@ -98,41 +104,13 @@ def _countries(queries: Queries, rows: Rows, statistics: Statistics) -> Rows:
     return np.where(statistics.country_share(queries.country_rows, rows) > usual, countries, NO_ROW)
 
 
-def _tied_listens(liked: Queries, rows: Rows, sources: Sources) -> Rows:
+def _tied_listens(liked: Queries, rows: Rows, sources: Sources, links: Links | None) -> Rows:
     """Return the listened track that brings up most of each track [n, k] in item-kNN, -1 where none does."""
     knn = sources.retrievers[c.ITEM_KNN]
     assert isinstance(knn, ItemKnn)
-    links = knn.neighbours_
     weights = 0.5 ** (liked.places_from_end / HALF_LIFE_TRACKS)
-    recent = history_matrix(liked, liked.track_rows, weights, links.shape[0])
-    found, strongest, total = _linked(
-        (recent.indptr, recent.indices, recent.data),
-        (links.indptr, links.indices, links.data),
-        rows,
-        table_for(rows.shape[1]),
-    )
+    recent = history_matrix(liked, liked.track_rows, weights, knn.neighbours_.shape[0])
+    if links is None:
+        links = Links.of(recent, knn.neighbours_, rows)
+    found, strongest, total = links.strongest(recent, rows)
     return np.where(strongest >= MIN_SHARE * total, found, NO_ROW)
-
-
-@numba.njit(cache=True, nogil=True)
-def _linked(recent, links, rows, table):  # type: ignore[no-untyped-def]
-    """Return, for each of rows [n, k], the played track that adds most to its score, what that adds, and the score.
-
-    `recent` and `links` are sparse matrices as (offsets, columns, values): queries by played tracks, and tracks by their
-    neighbours.
-    """
-    found = np.full(rows.shape, -1, np.int32)
-    strongest, total = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
-    for query in range(len(rows)):
-        note_places(rows[query], table)
-        for entry in range(recent[0][query], recent[0][query + 1]):
-            played = recent[1][entry]
-            for link in range(links[0][played], links[0][played + 1]):
-                place = noted_place(links[1][link], rows[query], table)
-                if place >= 0:
-                    gain = recent[2][entry] * links[2][link]
-                    total[query, place] += gain
-                    if gain > strongest[query, place]:
-                        found[query, place] = played
-                        strongest[query, place] = gain
-    return found, strongest, total

@@ -33,6 +33,8 @@ from crossfade.reranking.exploration import explore, genre_rates
 from crossfade.reranking.flow import FlowColumns, in_flow
 from crossfade.reranking.known_artists import known_first
 from crossfade.reranking.rerank import GenreProfiles, TrackColumns, best_first, rerank
+from crossfade.retrieval.merging import first_cut
+from crossfade.retrieval.retelling import Retelling
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
@@ -158,26 +160,28 @@ class Recommender:
         if not len(requests):
             return Slates.empty(requests.k)
         ranked, slates = self._chosen(requests, self.exclusions(requests), watch)
-        likely = self.explain(requests, slates)
-        if requests.verify_reasons:
-            return verified(self, requests, likely)
-        return self.rescore(requests, ranked, likely) if requests.rescore_reasons else likely
+        if requests.verify_reasons or not requests.rescore_reasons:
+            likely = self.explain(requests, slates)
+            return verified(self, requests, likely) if requests.verify_reasons else likely
+        asked = self.retelling(requests, slates)
+        return self.rescore(requests, ranked, self.explain(requests, slates, asked), asked)
 
-    def explain(self, requests: Requests, slates: Slates) -> Slates:
-        """Give slates their likeliest reasons."""
-        return explain(
-            slates,
-            requests.queries,
-            catalogue=self.catalogue,
-            statistics=self.statistics,
-            sources=self.sources,
-        )
+    def retelling(self, requests: Requests, slates: Slates) -> Retelling:
+        """Return the sources, ready to be asked about the slates' tracks again and again."""
+        task = self.ranker_of(requests.surface).task
+        return Retelling.of(self.sources, task.sources, requests.taste, slates.rows)
 
-    def rescore(self, requests: Requests, ranked: Ranked, slates: Slates) -> Slates:
+    def explain(self, requests: Requests, slates: Slates, asked: Retelling | None = None) -> Slates:
+        """Give slates their likeliest reasons; `asked` as of `retelling`, where the caller has it already."""
+        known: dict[str, Any] = {"catalogue": self.catalogue, "statistics": self.statistics}
+        links = None if asked is None else asked.links[c.ITEM_KNN]
+        return explain(slates, requests.queries, **known, sources=self.sources, links=links)
+
+    def rescore(self, requests: Requests, ranked: Ranked, slates: Slates, asked: Retelling) -> Slates:
         """Leave slates those reasons that hold when tracks are scored without them; the radio's sources cannot, and verify."""
         if self.ranker_of(requests.surface).task is not DISCOVERY:
             return verified(self, requests, slates)
-        return rescored(self, requests, ranked, slates)
+        return rescored(self, requests, ranked, slates, asked)
 
     def choose(
         self,
@@ -232,6 +236,7 @@ class Recommender:
         candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
         if muted.any():
             candidates = without_source(candidates, muted, task.sources.index(c.POPULAR))
+        candidates = first_cut(candidates, self.settings.sources.ranked)
         return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
 
     def score(
@@ -254,7 +259,8 @@ class Recommender:
             scores = np.where(filled, ranker.predict(features), np.float32(-np.inf))
         else:
             scores = np.full(filled.shape, -np.inf, np.float32)
-            scores[filled] = ranker.predict(features[filled])
+            by_feature = np.moveaxis(features, -1, 0).reshape(features.shape[-1], -1)
+            scores[filled] = ranker.predict(by_feature[:, filled.ravel()].T)
         return Ranked(candidates, features, scores)
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
@@ -264,11 +270,7 @@ class Recommender:
         if policy.known_artists_first:
             scores = known_first(candidates.rows, scores, taste, tracks.artist_rows)
         scored = (candidates.rows, scores)
-        rules: dict[str, Any] = {
-            "tracks": tracks,
-            "weights": policy.weights,
-            "order": best_first(candidates.rows, scores),
-        }
+        rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights, "order": best_first(*scored)}
         if policy.sets_shares:
             rules["kinds"] = artist_kinds(
                 requests.queries, candidates.rows, tracks.artist_rows, self.is_small

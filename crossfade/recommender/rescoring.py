@@ -4,7 +4,7 @@
 stay as they stood: only the tracks that rest on the evidence are asked of the sources and scored again.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.standing import Claimed, Standing, Ties
 from crossfade.retrieval.item_knn import ItemKnn
+from crossfade.retrieval.retelling import Retelling
 from crossfade.retrieval.sources import Sources
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -56,7 +57,26 @@ class Scores(Protocol):
         ...
 
 
-def rescored(recommender: Scores, requests: Requests, ranked: Ranked, slates: Slates) -> Slates:
+@dataclass(frozen=True)
+class Rescoring:
+    """Slates whose tracks are scored again.
+
+    Args:
+        recommender: That made them.
+        requests: n requests.
+        standing: What the slates were chosen of.
+        sources: Of the recommender's ranker, ready to be asked about the slates' tracks.
+    """
+
+    recommender: Scores
+    requests: Requests
+    standing: Standing
+    sources: Retelling
+
+
+def rescored(
+    recommender: Scores, requests: Requests, ranked: Ranked, slates: Slates, asked: Retelling
+) -> Slates:
     """Return the slates with reasons that hold when tracks are scored without their evidence.
 
     Args:
@@ -64,19 +84,17 @@ def rescored(recommender: Scores, requests: Requests, ranked: Ranked, slates: Sl
         requests: n requests.
         ranked: What the slates were chosen of.
         slates: n slates with likely reasons.
+        asked: The ranker's sources, ready to be asked about the slates' tracks.
     """
-    return with_true_reasons(
-        requests, slates, partial(falls, recommender, requests, Standing.of(ranked, slates))
-    )
+    rescoring = Rescoring(recommender, requests, Standing.of(ranked, slates), asked)
+    return with_true_reasons(requests, slates, partial(falls, rescoring))
 
 
-def falls(recommender: Scores, requests: Requests, standing: Standing, slates: Slates) -> Bools:
+def falls(rescoring: Rescoring, slates: Slates) -> Bools:
     """Take each reason's evidence away from the tracks that rest on it, and see whether they fall.
 
     Args:
-        recommender: That made the slates.
-        requests: n requests.
-        standing: What the slates were chosen of.
+        rescoring: Of slates of the same tracks.
         slates: n slates with reasons.
 
     Returns:
@@ -94,26 +112,23 @@ def falls(recommender: Scores, requests: Requests, standing: Standing, slates: S
         slots = np.arange(counts[chosen].max())
         there = slots < counts[chosen][:, None]
         at = entries[np.where(there, starts[chosen][:, None] + slots, 0)]
-        stood = np.where(there, standing.places[queries[at], places[at]], np.int32(NO_ROW))
-        fallen = _fallen_without(recommender, requests, standing, (claims, chosen), stood)
+        stood = np.where(there, rescoring.standing.places[queries[at], places[at]], np.int32(NO_ROW))
+        fallen = _fallen_without(rescoring, claims, chosen, stood)
         holds[queries[at][there], places[at][there]] = fallen[there]
     return holds
 
 
-def _fallen_without(
-    recommender: Scores, requests: Requests, standing: Standing, evidence: tuple[Claims, Int64s], places: Rows
-) -> Bools:
+def _fallen_without(rescoring: Rescoring, claims: Claims, chosen: Int64s, places: Rows) -> Bools:
     """Score the candidates at places [m, w] of each chosen claim without its evidence, and tell which fall."""
-    claims, chosen = evidence
+    recommender, standing = rescoring.recommender, rescoring.standing
     claimed = Claimed(claims.requests[chosen], claims.kinds[chosen], claims.rows[chosen], places)
     at, stood = claimed.owners[:, None], standing.ranked.candidates
     rows = np.where(places >= 0, stood.rows[at, places], np.int32(NO_ROW))
-    asked = requests.take(claimed.owners)
+    asked = rescoring.requests.take(claimed.owners)
     reduced, muted = without_evidence(asked, claims, chosen, recommender.catalogue)
-    names = recommender.ranker_of(requests.surface).task.sources
-    said = recommender.sources.said(reduced.taste, rows, names)
+    said = rescoring.sources.said(claimed.owners, reduced.taste, rows)
     told = Candidates(rows, said, standing.ranks(claimed, said))
-    told = without_source(told, muted, names.index(c.POPULAR))
+    told = without_source(told, muted, rescoring.sources.names.index(c.POPULAR))
     # What no source of the ranker's returned was brought by another one, which goes on to bring it.
     is_brought = np.isnan(stood.ranks[at, places]).all(axis=2)
     told = replace(told, rows=np.where(is_brought, rows, told.rows))

@@ -20,6 +20,7 @@ from crossfade.retrieval.sparse import (
     save_matrix,
     top_of_product,
 )
+from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.retrieval.telling import product_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
@@ -56,13 +57,15 @@ class Ease:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum what each query's recent positive tracks speak for; see `Retriever`."""
-        recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
-        return top_of_product(recent, self.neighbours_, k)
+        return top_of_product(self.recent(queries), self.neighbours_, k)
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the sums at given tracks [n, w]; see `Telling`."""
-        recent = recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
-        return product_at(recent, self.neighbours_, rows)
+        return product_at(self.recent(queries), self.neighbours_, rows)
+
+    def recent(self, queries: Queries) -> SparseRows:
+        """Weigh recent positive tracks, sparse [n, num_tracks]."""
+        return recent_likes(queries, self.neighbours_.shape[0], has_time=self.has_time_)
 
     def save(self, directory: Path) -> None:
         """Write `weights.arrow` and `about.json`."""

@@ -28,6 +28,9 @@ def fading_plays(
     """Return [m] weights of history entries: half as much so many tracks, or so many days, later."""
     if not has_time:
         return np.ones(len(liked.track_rows))
+    if np.isinf(half_life_days):  # places are few whole numbers, each of which is raised once
+        places = liked.places_from_end
+        return np.asarray(np.exp2(-(np.arange(places.max(initial=0) + 1) / half_life_tracks))[places])
     days = (liked.as_of[liked.owners] - liked.seconds) / SECONDS_PER_DAY
     return np.exp2(-(liked.places_from_end / half_life_tracks + days / half_life_days))
 

@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
 from crossfade.retrieval.contract import Ranking, padded
+from crossfade.schema.cores import may_spread
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import IndexSettings
 
-# Up to here ScaNN's own exhaustive search answers 2,000 queries a second on a core: a tree would gain little.
-BRUTE_FORCE_TRACKS: Final = 100_000
+# Up to here ScaNN compares a query with every track, in about 6 ns each, and the answer is exact; a tree looks into a few.
+BRUTE_FORCE_TRACKS: Final = 60_000
 # A tree has 2 * sqrt(n) leaves. Each way to search it looks into a share of the leaves and lets quantised
 # products choose this many times k, which exact products then order; a wider way is taken only if recall asks
 # for it.
@@ -69,7 +70,7 @@ class ScannIndex:
 
         Args:
             vectors: [num_tracks, dim] float32.
-            settings: The recall floor.
+            settings: The recall floor, and what a tree stores of the vectors.
             queries: [num_queries, dim] float32.
             truth: [num_queries, depth] int32, the exact answers.
 
@@ -78,7 +79,7 @@ class ScannIndex:
         """
         depth, judges = truth.shape[1], min(1, len(queries) - 1)
         num_leaves = 0 if len(vectors) <= BRUTE_FORCE_TRACKS else round(2 * math.sqrt(len(vectors)))
-        searcher = _searcher(vectors, depth, num_leaves)
+        searcher = _searcher(vectors, depth, num_leaves, settings.stored_as)
         for share, reordering in SEARCHES:
             leaves = math.ceil(num_leaves * share)
             index = cls(searcher, num_tracks=len(vectors), leaves=leaves, reordering=reordering)
@@ -97,7 +98,7 @@ class ScannIndex:
         if self.leaves:
             reordered = min(self.reordering * width, self.num_tracks)
             wanted |= {"leaves_to_search": self.leaves, "pre_reorder_num_neighbors": reordered}
-        parallel = len(vectors) >= PARALLEL_QUERIES
+        parallel = len(vectors) >= PARALLEL_QUERIES and may_spread()
         ask = self.searcher.search_batched_parallel if parallel else self.searcher.search_batched
         rows, products = ask(np.ascontiguousarray(vectors, np.float32), **wanted)
         # ScaNN pads with row 0 and NaN.
@@ -156,16 +157,17 @@ def has_avx2() -> bool:
     return flags.is_file() and " avx2 " in flags.read_text("utf-8").replace("\n", " ")
 
 
-def _searcher(vectors: Floats, depth: int, num_leaves: int) -> Any:
+def _searcher(vectors: Floats, depth: int, num_leaves: int, stored_as: str) -> Any:
     builder = _scann().builder(np.ascontiguousarray(vectors, np.float32), depth, "dot_product")
     if num_leaves == 0:
         return builder.score_brute_force().build()
     sample = min(len(vectors), TRAINING_SAMPLE)
     leaf_share, reordering = SEARCHES[0]
+    kinds = import_module("scann.scann_ops.py.scann_builder").ReorderType
     return (
         builder.tree(num_leaves, math.ceil(num_leaves * leaf_share), training_sample_size=sample)
         .score_ah(2, anisotropic_quantization_threshold=ANISOTROPY)
-        .reorder(reordering * depth)
+        .reorder(reordering * depth, quantize=kinds[stored_as.upper()])
         .build()
     )
 

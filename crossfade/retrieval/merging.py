@@ -12,6 +12,7 @@ from crossfade.features.interactions import Floats
 from crossfade.retrieval.contract import Ranking
 from crossfade.schema.ids import NO_ROW, Rows
 
+FUSION: Final = np.float32(60)  # the constant of reciprocal rank fusion's authors
 SPACIOUS: Final = 4  # a table of tracks has so many places for each track, a power of two in all
 
 
@@ -62,6 +63,55 @@ def _slot(track, chosen, table):  # type: ignore[no-untyped-def]
     while table[slot] >= 0 and chosen[table[slot]] != track:
         slot = (slot + 1) & mask
     return slot
+
+
+def first_cut(candidates: Candidates, most: int) -> Candidates:
+    """Keep the candidates that the sources together put first, by reciprocal rank fusion (Cormack et al. 2009).
+
+    Args:
+        candidates: [n, c].
+        most: How many to keep of each query; of equals the earlier.
+
+    Returns:
+        Candidates [n, min(c, most)] in the order in which they stood; the same object where there are no more.
+    """
+    if candidates.rows.shape[1] <= most:
+        return candidates
+    fused = np.empty(candidates.rows.shape, np.float32)
+    _fuse(candidates.rows, candidates.ranks, fused)
+    worst = -np.partition(-fused, most - 1, axis=1)[:, most - 1]
+    kept = np.empty((len(fused), most), np.int64)
+    _keep_fused(fused, worst, kept)
+    at = np.arange(len(kept))[:, None]
+    return Candidates(candidates.rows[at, kept], candidates.scores[at, kept], candidates.ranks[at, kept])
+
+
+@numba.njit(cache=True, nogil=True)
+def _fuse(rows, ranks, fused):  # type: ignore[no-untyped-def]
+    """Fill fused [n, c] with what the ranks [n, c, sources] of a candidate add up to; padding is below all."""
+    for query in range(rows.shape[0]):
+        for place in range(rows.shape[1]):
+            total = np.float32(0 if rows[query, place] >= 0 else -1)
+            for source in range(ranks.shape[2]):
+                rank = ranks[query, place, source]
+                if not np.isnan(rank):
+                    total += np.float32(1) / (FUSION + rank)
+            fused[query, place] = total
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_fused(fused, worst, kept):  # type: ignore[no-untyped-def]
+    """Fill kept [n, most] with the places of values above the worst that is kept, and the first of those equal to it."""
+    for query in range(fused.shape[0]):
+        count, spare = 0, kept.shape[1]
+        for place in range(fused.shape[1]):
+            spare -= fused[query, place] > worst[query]
+        for place in range(fused.shape[1]):
+            is_equal = fused[query, place] == worst[query]
+            if fused[query, place] > worst[query] or (is_equal and spare > 0):
+                kept[query, count] = place
+                count += 1
+                spare -= is_equal
 
 
 def first_allowed(

@@ -21,10 +21,10 @@ from crossfade.retrieval.sparse import (
     rows_of,
     save_about,
     save_matrix,
-    top_of_product,
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.strong_lists import RankedLists
 from crossfade.retrieval.telling import lists_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -62,11 +62,13 @@ class Popular:
         ]
         best = top_of_rows(scipy.sparse.vstack(lists, format="csr"), min(TRACKS_PER_LIST, len(catalogue)))
         self.lists_ = rows_of(best, len(catalogue))
+        for made in ("_ranked_lists", "_lists_of_tracks"):  # of an earlier fit
+            vars(self).pop(made, None)
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Weigh the lists of each query and add them up; see `Retriever`."""
-        return top_of_product(self._weights(queries), self.lists_, k)
+        return self._ranked_lists.top(self._weights(queries), k)
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the sums of given tracks [n, w]; see `Telling`."""
@@ -76,6 +78,12 @@ class Popular:
     def _lists_of_tracks(self) -> Matrix:
         """Sparse [num_tracks, num_lists]: `lists_` by track."""
         return self.lists_.T.tocsr()
+
+    @cached_property
+    def _ranked_lists(self) -> RankedLists:
+        """`lists_`, of which those of genres are narrow: a listener's history touches many and lives in a few."""
+        num_broad = self.lists_.shape[0] - self.num_genres_
+        return RankedLists.of(self.lists_, num_broad, self.genre_rows_.shape[1])
 
     def _weights(self, queries: Queries) -> SparseRows:
         """Return how much each list counts, sparse [n, num_lists]."""
@@ -93,7 +101,10 @@ class Popular:
         genres = self.genre_rows_[liked.track_rows]
         weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
         places = np.where(genres >= 0, genres + (num_lists - self.num_genres_), NO_ROW).astype(np.int32)
-        profile = history_matrix(liked, places, weights[:, None] * typicality(genres), num_lists)
+        shares = weights[:, None] / (
+            1 + np.arange(genres.shape[1])
+        )  # `typicality` of the genres that there are
+        profile = history_matrix(liked, places, shares, num_lists)
         totals = np.bincount(profile.owners, profile.data.astype(np.float64), len(queries))
         profile.data[:] *= GENRE_WEIGHT / totals[profile.owners]
         return profile

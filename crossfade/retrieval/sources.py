@@ -1,5 +1,6 @@
 """All sources together: fitted, asked, and merged into one list of candidates."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
-from crossfade.retrieval.contract import Extendable, Ranking, Retriever, Telling, retriever_class
+from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
 from crossfade.retrieval.merging import first_allowed, merged
 from crossfade.retrieval.releases import Releases
 from crossfade.schema import columns as c
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 Excluded = Callable[[Rows], npt.NDArray[np.bool_]]
 
-# A source is asked for twice what is needed of it, then four times as much until enough is left.
-FIRST_DEPTH: Final = 2
-DEEPER: Final = 4
+# A source is asked for a quarter more than is needed of it, then twice as much until enough is left.
+FIRST_DEPTH: Final = 1.25
+DEEPER: Final = 2
 
 
 def unfitted(name: str, settings: Settings) -> Retriever:
@@ -137,23 +138,6 @@ class Sources:
         ]
         return merged(rankings, settings.candidates)
 
-    def said(self, queries: Queries, rows: Rows, names: Sequence[str]) -> Floats:
-        """Score given tracks by sources that tell of any track (`Telling`).
-
-        Args:
-            queries: n queries.
-            rows: [n, w] int32, no track twice in a query, -1 padded.
-            names: num_sources of them.
-
-        Returns:
-            [n, w, num_sources] float32, NaN where a source would never return the track, or was left out.
-        """
-        told = np.full((*rows.shape, len(names)), np.nan, np.float32)
-        for place, name in enumerate(names):
-            if name in self.retrievers:
-                told[..., place] = cast("Telling", self.retrievers[name]).said(queries, rows)
-        return told
-
     def _named(self, name: str) -> Retriever:
         return self._releases if name == c.RELEASES else self.retrievers[name]
 
@@ -198,7 +182,7 @@ def best_allowed(
     Returns:
         Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf where the source has no more.
     """
-    asked = min(FIRST_DEPTH * depth, len(catalogue))
+    asked = min(math.ceil(FIRST_DEPTH * depth), len(catalogue))
     if not asked or not len(queries):
         return _padding(len(queries), depth)
     found, values = retriever.recommend(queries, asked)

@@ -69,7 +69,7 @@ def top_of_rows(matrix: Matrix | SparseRows, k: int) -> Ranking:
     if matrix.nnz and k:
         entries = (matrix.indptr, matrix.indices, matrix.data.astype(np.float32, copy=False))
         _top_of_rows(entries, keys, np.empty(BUCKETS, np.int32))
-    return _sorted(keys)
+    return sorted_ranking(keys)
 
 
 def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
@@ -83,10 +83,10 @@ def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
         ours = (weights.indptr, weights.indices, weights.data)
         theirs = (matrix.indptr, matrix.indices, matrix.data)
         _top_of_product(ours, theirs, scratch, keys)
-    return _sorted(keys)
+    return sorted_ranking(keys)
 
 
-def _sorted(keys: npt.NDArray[np.int64]) -> Ranking:
+def sorted_ranking(keys: npt.NDArray[np.int64]) -> Ranking:
     """Sort the keys [n, k] of chosen entries, and read columns and values off them."""
     keys.sort(axis=1)
     rows, scores = np.empty(keys.shape, np.int32), np.empty(keys.shape, np.float32)
@@ -100,7 +100,7 @@ def _top_of_rows(matrix, keys, counts):  # type: ignore[no-untyped-def]
     offsets, columns, values = matrix
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1]
-        _keep_best(columns[first:last], values[first:last], counts, keys[i])
+        keep_best(columns[first:last], values[first:last], counts, keys[i])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -108,11 +108,11 @@ def _top_of_product(ours, theirs, scratch, keys):  # type: ignore[no-untyped-def
     found, places, counts = scratch
     for i in range(len(ours[0]) - 1):
         count = multiply_row(ours, theirs, i, found, places, 0)
-        _keep_best(found[0][:count], found[1][:count], counts, keys[i])
+        keep_best(found[0][:count], found[1][:count], counts, keys[i])
 
 
 @numba.njit(cache=True, nogil=True)
-def _keep_best(columns, values, counts, keys):  # type: ignore[no-untyped-def]
+def keep_best(columns, values, counts, keys):  # type: ignore[no-untyped-def]
     """Fill keys [k] with those of the best positive values, in no order; of equal ones the lower columns.
 
     Values fall into buckets by their leading bits; those of the buckets that surely fit are taken, and of the bucket at
@@ -121,7 +121,7 @@ def _keep_best(columns, values, counts, keys):  # type: ignore[no-untyped-def]
     k, bits = len(keys), values.view(np.int32)
     border, above = -1, 0
     if len(values) > k:
-        border, above = _border(values, bits, counts, k)
+        border, above = border_of(values, bits, counts, k)
     taken, size, worst = 0, 0, keys[above:]
     for place in range(len(values)):
         bucket = bits[place] >> BUCKET_BITS
@@ -136,7 +136,7 @@ def _keep_best(columns, values, counts, keys):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _border(values, bits, counts, k):  # type: ignore[no-untyped-def]
+def border_of(values, bits, counts, k):  # type: ignore[no-untyped-def]
     """Return the bucket whose positive values do not all fit into k with those above, -1 for none, and how many are above."""
     counts[:] = 0
     for place in range(len(values)):

@@ -49,7 +49,7 @@ def product_at(weights: SparseRows, matrix: Matrix, rows: Rows) -> Scores:
     ours = (weights.indptr, weights.indices, weights.data)
     theirs = (matrix.indptr, matrix.indices, matrix.data)
     _product_at(ours, theirs, rows, table_for(rows.shape[1]), told)
-    return _above_nothing(told)
+    return above_nothing(told)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,7 +107,7 @@ def lists_at(weights: SparseRows, by_column: Matrix, rows: Rows) -> Scores:
     ours = (weights.indptr, weights.indices, weights.data)
     theirs = (by_column.indptr, by_column.indices, by_column.data)
     _lists_at(ours, theirs, rows, np.zeros(by_column.shape[1], np.float32), told)
-    return _above_nothing(told)
+    return above_nothing(told)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -126,5 +126,6 @@ def _lists_at(ours, theirs, rows, of_lists, told):  # type: ignore[no-untyped-de
             of_lists[ours[1][entry]] = 0
 
 
-def _above_nothing(told: npt.NDArray[np.float32]) -> Scores:
+def above_nothing(told: npt.NDArray[np.float32]) -> Scores:
+    """Return sums of products, NaN where nothing was added: a source that counts never returns such a track."""
     return np.where(told > 0, told, np.float32(np.nan))

@@ -69,8 +69,11 @@ def user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: U
     mixed = (
         pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][inputs.country_rows + 1]
     )
-    mixed += _rows_or_zeros(weights["traits"], inputs.trait_rows).sum(axis=1)
-    return unit(mixed + _rows_or_zeros(weights["users"], inputs.user_rows))
+    if (inputs.trait_rows >= 0).any():
+        mixed += _rows_or_zeros(weights["traits"], inputs.trait_rows).sum(axis=1)
+    if (inputs.user_rows >= 0).any():
+        mixed += _rows_or_zeros(weights["users"], inputs.user_rows)
+    return unit(mixed)
 
 
 # Compiled, since NumPy would gather the vectors of all histories, 13 kB a query, before it reads the first.

@@ -157,6 +157,11 @@ WEEKLY_USERS: Final = _gauge("crossfade_weekly_users", "Users of the newest week
 WEEKLY_DONE: Final = _gauge(
     "crossfade_weekly_done_users", "Users of the newest weekly batch whose shard is finished.", "surface"
 )
+WEEKLY_FINISH: Final = _gauge(
+    "crossfade_weekly_projected_finish_timestamp_seconds",
+    "When the newest weekly batch was finished, or will be at its rate since its start, since 1970.",
+    "surface",
+)
 WEEKLY_SHORT: Final = _gauge(
     "crossfade_weekly_short_ratio",
     "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
@@ -228,50 +233,19 @@ GUARDRAIL_ROLLBACKS: Final = _counter(
 )
 
 INGEST_METRICS: Final = (
-    INGEST_MESSAGES,
-    INGEST_BYTES,
-    INGEST_BUFFERED,
-    INGEST_LAG,
-    INGEST_COMMIT_SECONDS,
-    INGEST_LAST_COMMIT,
-    INGEST_FENCED,
-    INGEST_LOST,
-)
+    INGEST_MESSAGES, INGEST_BYTES, INGEST_BUFFERED, INGEST_LAG, INGEST_COMMIT_SECONDS, INGEST_LAST_COMMIT,
+    INGEST_FENCED, INGEST_LOST,
+)  # fmt: skip
 SERVING_METRICS: Final = (
-    HTTP_REQUESTS,
-    HTTP_SECONDS,
-    QUEUE_SECONDS,
-    BATCH_REQUESTS,
-    FALLBACKS,
-    HEDGES,
-    EXPOSURES,
-    EXPOSURES_DROPPED,
+    HTTP_REQUESTS, HTTP_SECONDS, QUEUE_SECONDS, BATCH_REQUESTS, FALLBACKS, HEDGES, EXPOSURES, EXPOSURES_DROPPED,
     EXPERIMENT_CHANGES,
-)
+)  # fmt: skip
 STATE_METRICS: Final = (
-    UNREADABLE,
-    NEWEST_EVENT,
-    VALIDATED,
-    BROKEN,
-    DRIFT_CHECKED,
-    DRIFT,
-    DRIFT_ALARM_DAYS,
-    PROMOTED,
-    GATE_DECISIONS,
-    INDEX_RECALL,
-    GENERATION_ACTIVATED,
-    GENERATION_USERS,
-    WEEKLY_STARTED,
-    WEEKLY_USERS,
-    WEEKLY_DONE,
-    WEEKLY_SHORT,
-    EXPERIMENT_BEGAN,
-    EXPERIMENT_ENDED,
-    EXPERIMENT_LOOKED,
-    EXPERIMENT_USERS,
-    EXPERIMENT_GUARDRAIL,
+    UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
+    INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
+    WEEKLY_SHORT, EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
     EXPERIMENT_SAMPLE_RATIO,
-)
+)  # fmt: skip
 RECEIVER_METRICS: Final = (
     RETRAINING_ALERTS,
     RETRAINING_REFUSED,

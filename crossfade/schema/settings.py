@@ -69,6 +69,7 @@ class SourceSettings(Section):
     """Retrieval sources and their merge."""
 
     candidates: Count
+    ranked: Count
     per_source: Count
     from_pairs: Literal["auto", "always", "never"]
     neighbours: Count
@@ -80,6 +81,7 @@ class IndexSettings(Section):
     backend: Literal["auto", "scann", "exact"]
     min_recall: Share
     recall_at: Count
+    stored_as: Literal["float32", "bfloat16", "int8"] = "float32"  # of bundles that are older than the key
 
 
 class ObjectiveSettings(Section):

@@ -1,13 +1,13 @@
 """Computes one shard of a weekly batch: users' histories to slates to one Parquet file with its receipt."""
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from crossfade.features.interactions import Queries
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
+from crossfade.schema.cores import one_core
 from crossfade.schema.durable import replace_file, sync_file
 from crossfade.schema.errors import CrossfadeError, IntegrityError
 from crossfade.schema.settings import WeeklySettings
@@ -30,6 +31,8 @@ from crossfade.store.plan import KINDS, ShardSpec, read_plan, shard_home
 if TYPE_CHECKING:  # it loads TensorFlow
     from crossfade.recommender.recommend import Recommender
     from crossfade.recommender.slates import Slates
+
+    Load = Callable[[Path, Path], tuple[Dataset, Recommender]]
 
 Counts = Counter[str]
 
@@ -66,8 +69,19 @@ class Receipt:
             return None
 
 
+def load_inputs(dataset_dir: Path, bundle_dir: Path) -> "tuple[Dataset, Recommender]":
+    """Open what a batch reads, memory-mapped, after checking every byte of the bundle."""
+    return Dataset.load(dataset_dir), _recommender(bundle_dir)
+
+
 def generate_shard(
-    dataset_dir: Path, bundle_dir: Path, workspace: Workspace, settings: WeeklySettings, spec: ShardSpec
+    dataset_dir: Path,
+    bundle_dir: Path,
+    workspace: Workspace,
+    settings: WeeklySettings,
+    spec: ShardSpec,
+    *,
+    load: "Load" = load_inputs,
 ) -> Receipt:
     """Recommend to the users of one shard; a shard that is finished already is kept.
 
@@ -77,6 +91,7 @@ def generate_shard(
         workspace: Has the plan, gets the shard.
         settings: `batch_users` is read.
         spec: Which users.
+        load: Opens dataset and bundle; who makes many shards in one process remembers them.
 
     Raises:
         NotFoundError: The shard's generation was never planned.
@@ -87,7 +102,7 @@ def generate_shard(
     stem = shard_home(workspace, spec.surface, spec.generation) / spec.stem
     if finished := Receipt.read(stem):
         return finished
-    dataset, recommender = Dataset.load(dataset_dir), _recommender(bundle_dir)
+    dataset, recommender = load(dataset_dir, bundle_dir)
     _require_planned(generation, dataset, recommender)
     return write_shard(
         stem, spec, generation, dataset=dataset, recommender=recommender, batch_users=settings.batch_users
@@ -103,7 +118,7 @@ def write_shard(
     recommender: "Recommender",
     batch_users: int,
 ) -> Receipt:
-    """Recommend to the users of one shard with what is loaded already, and write them down.
+    """Recommend to the users of one shard with what is loaded already, on one core, and write them down.
 
     Args:
         stem: The shard's files without their endings.
@@ -117,7 +132,8 @@ def write_shard(
         CrossfadeError: The shard could not be written; nothing of it stays.
     """
     try:
-        return _written(stem, _batches(dataset, recommender, generation, spec, batch_users))
+        with one_core():
+            return _written(stem, _batches(dataset, recommender, generation, spec, batch_users))
     except OSError as error:
         raise CrossfadeError(
             f"Shard {stem} could not be written: {error}. Nothing that was there is lost; free space on that "
@@ -186,7 +202,8 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _written(stem: Path, batches: Iterable[tuple[pa.Table, Counts]]) -> Receipt:
     path = stem.with_suffix(".parquet")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    # Several machines may write the same shard, where one is slow or seems dead; all write the same bytes.
+    partial = path.with_name(f".{path.name}.{uuid4().hex}")
     counts: Counts = Counter()
     try:
         with pq.ParquetWriter(partial, SLATES, compression="zstd") as writer:

@@ -1,6 +1,7 @@
 """What workspace and lake say of themselves, as metrics: batch jobs leave files, which are read when Prometheus asks."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from crossfade.schema.metrics import (
     UNREADABLE,
     VALIDATED,
     WEEKLY_DONE,
+    WEEKLY_FINISH,
     WEEKLY_SHORT,
     WEEKLY_STARTED,
     WEEKLY_USERS,
@@ -41,8 +43,7 @@ from crossfade.schema.metrics import (
 from crossfade.schema.tables import EVENTS
 from crossfade.store.contract import SlateStore
 from crossfade.store.embedded import EmbeddedStore
-from crossfade.store.plan import PLAN
-from crossfade.store.shards import FEW_CANDIDATES
+from crossfade.store.progress import Progress, newest_plan
 from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
 from monitoring.exporter.experiments import record_experiments
 
@@ -135,21 +136,21 @@ class State:
 
     def _batches(self, recorder: Recorder) -> None:
         for surface in SURFACES:
-            plans = list((self.workspace.weekly / surface).glob(f"*/{PLAN}"))
-            if plans:
-                self._batch(recorder, surface, max(plans, key=lambda plan: plan.stat().st_mtime))
+            plan = newest_plan(self.workspace, surface)
+            if plan is not None:
+                _record_batch(recorder, surface, Progress.of(plan, time.time()))
 
-    def _batch(self, recorder: Recorder, surface: str, plan: Path) -> None:
-        receipts = [_read(path) for path in plan.parent.glob("shard-*.json")]
-        done = sum(receipt["num_users"] for receipt in receipts)
-        short = sum(receipt["short"].get(FEW_CANDIDATES, 0) for receipt in receipts)
-        figures: dict[Metric, float] = {
-            WEEKLY_STARTED: plan.stat().st_mtime,
-            WEEKLY_USERS: _read(plan)["generation"]["num_users"],
-            WEEKLY_DONE: done,
-            WEEKLY_SHORT: short / done if done else 0.0,
-        }
-        for metric, value in figures.items():
+
+def _record_batch(recorder: Recorder, surface: str, batch: Progress) -> None:
+    figures: dict[Metric, float | None] = {
+        WEEKLY_STARTED: batch.started,
+        WEEKLY_USERS: batch.num_users,
+        WEEKLY_DONE: batch.num_done,
+        WEEKLY_FINISH: batch.finish,
+        WEEKLY_SHORT: batch.num_short / batch.num_done if batch.num_done else 0.0,
+    }
+    for metric, value in figures.items():
+        if value is not None:
             recorder.record(metric, value, surface=surface)
 
 

@@ -20,6 +20,7 @@ TINY = {
     "trials": (Trial("closer", 1, {"diversity": 0.0}),),
     "settings": (
         "two_tower.epochs=1",
+        "two_tower.text_buckets=0",
         "two_tower.max_examples=256",
         "two_tower.hard_negatives=4",
         "ranking.num_trees=5",

@@ -32,7 +32,7 @@ def test_a_world_has_listeners_with_histories_and_playlists_with_reasons(world: 
     assert (slates.reason_kinds > 0).any()
     taken = stage_microseconds(Block(dataset, recommender, 8, 30), 1)
     asked = [f"retrieve_{name}" for name in RETRIEVAL_SOURCES if name not in PAIR_SOURCES]
-    ours = ["merge", "features", "rank", "rerank", "explain", "rescore", "write"]
+    ours = ["merge", "cut", "features", "rank", "rerank", "links", "explain", "rescore", "write"]
     assert list(taken) == ["read", *asked, *ours]
     assert min(taken.values()) > 0
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from crossfade.features.lookups import of_countries, of_pairs, of_rows
+from crossfade.features.catalogue import UNKNOWN_DAY
+from crossfade.features.lookups import NEVER, ages_of, of_countries, of_pairs, of_rows, shares_of
 from crossfade.features.pairs import Pairs, at
 
 RANDOM = np.random.default_rng(3)
@@ -27,6 +28,22 @@ def test_values_of_pairs_are_those_of_the_querys_own_pairs() -> None:
 def test_no_pairs_have_what_is_missing() -> None:
     none = Pairs.of(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
     assert (of_pairs(none, np.zeros((0, 1), np.float32), np.full(1, 2, np.float32), ROWS) == 2).all()
+
+
+def test_ages_of_tracks() -> None:
+    released = np.array([10, UNKNOWN_DAY, 20], np.int32)
+    first = np.array([12 * 86_400, NEVER, 15 * 86_400], np.int64)
+    rows = np.array([[0, 1], [2, 0]], np.int32)
+    found = ages_of(rows, (released, first), np.array([20 * 86_400 + 43_200, 21 * 86_400]))
+    # At noon of day 20, and as day 21 begins.
+    np.testing.assert_array_equal(found[0], [[10, np.nan], [1, 11]])
+    np.testing.assert_array_equal(found[1], [[8.5, np.nan], [6, 9]])
+
+
+def test_shares_of_artists_listens() -> None:
+    rows, owners = np.array([[0, 1, 2]], np.int32), np.array([[1, -1, 0]], np.int32)
+    listens = np.array([3, 5, 0], np.float32), np.array([0, 4], np.float32)
+    np.testing.assert_array_equal(shares_of(rows, owners, listens), [[0.75, np.nan, 0]])
 
 
 def test_country_shares_are_drawn_to_the_countrys_share_of_all() -> None:

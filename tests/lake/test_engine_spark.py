@@ -12,17 +12,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from benchmarks.weekly.kills import digests
+from crossfade.cli.main import main
 from crossfade.lake import bot_intruders, bot_rules, bots
 from crossfade.lake.build import STEPS, refresh
 from crossfade.lake.engine import engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOTS
 from crossfade.quality.validate import validate
+from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.errors import MissingExtraError, NotFoundError
-from crossfade.schema.settings import parse_settings
+from crossfade.schema.settings import default_settings, parse_settings
+from crossfade.schema.tables import Surface
 from crossfade.schema.user_keys import new_key, write_keys
+from crossfade.store.plan import plan_shards, shard_home
+from crossfade.store.shards import generate_shard
 from tests.lake.flawed import ALLOWED, flawed_lake
+from tests.recommender.world import copied
 
 # py4j leaves its sockets to the garbage collector.
 pytestmark = [
@@ -108,6 +115,36 @@ def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:
             session.overwrite(lake, "silver/rows", kept.filter(kept.key == "c"), schema)
             assert lake.num_rows(SILVER, "rows") == 0
             assert lake.read(SILVER, "rows").schema.equals(schema)
+
+
+# Here and not beside other tests of shards, since tests of one file share a process, and with it the session.
+def test_shards_of_a_batch_have_the_bytes_that_one_machine_writes(
+    spark: Any, planted_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert spark is not None
+    here, there = tmp_path / "here", tmp_path / "spark"
+    bundle, settings = copied(planted_world, here), default_settings().weekly
+    settings = settings.model_copy(update={"users_per_shard": 21})
+    specs = plan_shards(here / "dataset", bundle, Workspace(here), settings, Surface.DISCOVER_WEEKLY)
+    for spec in specs:
+        generate_shard(here / "dataset", bundle, Workspace(here), settings, spec)
+    written = digests(here)
+    assert len(written) == 1 + 2 * len(specs) == 5  # the plan, and each shard with its receipt
+
+    copied(planted_world, there)
+    Workspace(there).promote(bundle.name, reason="Planted.", run_id="r", evaluation={})
+    places = ["--workspace", str(there), "--dataset", str(there / "dataset")]
+    command = ["weekly", "spark", *places, "--set", "weekly.users_per_shard=21"]
+    assert main(command) == 0
+    assert "41 of 41 users (100%), finished" in capsys.readouterr().out
+    assert digests(there) == written
+
+    home = shard_home(Workspace(there), specs[0].surface, specs[0].generation)
+    kept, killed = (home / f"{spec.stem}.parquet" for spec in specs)
+    before = kept.stat().st_mtime_ns
+    killed.with_suffix(".json").unlink()
+    assert main(command) == 0
+    assert (kept.stat().st_mtime_ns, digests(there)) == (before, written)
 
 
 def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

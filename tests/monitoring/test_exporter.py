@@ -80,6 +80,8 @@ def test_every_part_is_shown(state: State) -> None:
     }
     assert {name: found[name] for name in planted} == planted
     assert found["crossfade_champion_promoted_timestamp_seconds"] == pytest.approx(time.time(), abs=60)
+    finish = found['crossfade_weekly_projected_finish_timestamp_seconds{surface="radio"}']
+    assert finish == pytest.approx(time.time(), abs=60)
     assert not any(value for name, value in found.items() if "unreadable" in name)
 
 

@@ -9,7 +9,7 @@ from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import verified, verify
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
-from crossfade.recommender.rescoring import falls, rescored
+from crossfade.recommender.rescoring import Rescoring, falls, rescored
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.standing import Standing
 from crossfade.recommender.wording import ReasonKind
@@ -27,28 +27,44 @@ def asked(recommender: Recommender) -> tuple[Requests, Ranked, Slates]:
     return requests, ranked, recommender.explain(requests, recommender.rerank(requests, ranked))
 
 
+def rescoring_of(recommender: Recommender, requests: Requests, ranked: Ranked, slates: Slates) -> Rescoring:
+    sources = recommender.retelling(requests, slates)
+    return Rescoring(recommender, requests, Standing.of(ranked, slates), sources)
+
+
 def test_listens_that_never_were_are_no_reason(
     recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
 ) -> None:
     requests, ranked, slates = asked
-    stood = Standing.of(ranked, slates)
+    rescoring = rescoring_of(recommender, requests, ranked, slates)
     rockers = USERS % 2 == 0
     jazz = int(recommender.catalogue.tracks.rows(["j00"])[0])
     artist = int(recommender.catalogue.artist_rows[jazz])
     for kind, row in ((ReasonKind.LISTENED_TRACK, jazz), (ReasonKind.ARTIST, artist)):
-        holds = falls(recommender, requests, stood, reasoned(slates, kind, row))
+        holds = falls(rescoring, reasoned(slates, kind, row))
         assert not holds[rockers].any()
         assert holds[~rockers].any()
+
+
+def test_likely_reasons_are_the_same_by_links_that_are_there_already(
+    recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
+) -> None:
+    requests, _, slates = asked
+    told = recommender.explain(requests, slates, recommender.retelling(requests, slates))
+    np.testing.assert_array_equal(told.reason_kinds, slates.reason_kinds)
+    np.testing.assert_array_equal(told.reason_rows, slates.reason_rows)
 
 
 def test_what_holds_alone_mostly_holds_in_the_whole_and_both_outcomes_come(
     recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
 ) -> None:
     requests, ranked, slates = asked
-    likely = falls(recommender, requests, Standing.of(ranked, slates), slates)
+    likely = falls(rescoring_of(recommender, requests, ranked, slates), slates)
     assert likely.any()
     assert not likely[slates.rows >= 0].all()
-    alone, whole = rescored(recommender, requests, ranked, slates), verified(recommender, requests, slates)
+    asked = recommender.retelling(requests, slates)
+    alone = rescored(recommender, requests, ranked, slates, asked)
+    whole = verified(recommender, requests, slates)
     np.testing.assert_array_equal(alone.rows, whole.rows)
     np.testing.assert_array_equal(alone.reason_kinds[likely], slates.reason_kinds[likely])
     shown = alone.reason_kinds != ReasonKind.NONE

@@ -117,6 +117,23 @@ def test_large_catalogue_gets_a_tree_that_reaches_the_floor(
 
 
 @needs_scann
+@pytest.mark.parametrize(("stored_as", "share"), [("bfloat16", 0.65), ("int8", 0.5)])
+def test_a_tree_of_smaller_vectors_takes_less_and_finds_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stored_as: str, share: float
+) -> None:
+    monkeypatch.setattr(index_scann, "BRUTE_FORCE_TRACKS", 1000)
+    vectors, queries = unit_vectors(3000), unit_vectors(100, seed=1)
+    sizes, answers = [], []
+    for kept in ("float32", stored_as):
+        index = build_index(vectors, settings(min_recall=0.9).model_copy(update={"stored_as": kept}), queries)
+        index.save(tmp_path / kept)
+        sizes.append(sum(path.stat().st_size for path in (tmp_path / kept).iterdir()))
+        answers.append(load_index(tmp_path / kept, vectors).search(queries, 50)[0])
+    assert sizes[1] < share * sizes[0]
+    assert recall_against(answers[0], answers[1]) > 0.95
+
+
+@needs_scann
 def test_recall_below_the_floor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_scann, "BRUTE_FORCE_TRACKS", 1000)
     monkeypatch.setattr(index_scann, "SEARCHES", ((0.02, 1),))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from crossfade.features.candidates import Candidates
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.merging import first_allowed, merged
+from crossfade.retrieval.merging import first_allowed, first_cut, merged
 
 
 def ranking(random: np.random.Generator, n: int, depth: int, num_tracks: int) -> Ranking:
@@ -45,3 +46,24 @@ def test_the_first_allowed_come_in_order_and_all_allowed_are_counted() -> None:
     assert kept.tolist() == [[5, 8], [-1, -1]]
     assert values.tolist() == [[5, 3], [-np.inf, -np.inf]]
     assert counts.tolist() == [3, 0]
+
+
+def test_the_first_cut_keeps_what_reciprocal_rank_fusion_puts_first() -> None:
+    random = np.random.default_rng(1)
+    found = merged([ranking(random, 6, 25, 60) for _ in range(3)], 40)
+    # Sum over sources of 1 / (60 + rank); padding below all, of equals the earlier.
+    fused = np.where(found.rows >= 0, np.nansum(1 / (60 + found.ranks), axis=2), -1)
+    cut = first_cut(found, 10)
+    for query in range(6):
+        best = np.sort(np.argsort(-fused[query].astype(np.float32), kind="stable")[:10])
+        np.testing.assert_array_equal(cut.rows[query], found.rows[query, best])
+        np.testing.assert_array_equal(cut.ranks[query], found.ranks[query, best])
+        np.testing.assert_array_equal(cut.scores[query], found.scores[query, best])
+    assert first_cut(found, 40) is found
+
+
+def test_of_equals_the_first_cut_keeps_the_earlier() -> None:
+    rows = np.array([[4, 7, 2, 9, -1]], np.int32)
+    ranks = np.array([[[0, np.nan], [np.nan, 0], [0, 0], [np.nan, 0], [np.nan, np.nan]]], np.float32)
+    assert first_cut(Candidates(rows, ranks, ranks), 3).rows.tolist() == [[4, 7, 2]]
+    assert first_cut(Candidates(rows[:, 3:], ranks[:, 3:], ranks[:, 3:]), 1).rows.tolist() == [[9]]

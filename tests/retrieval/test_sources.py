@@ -124,7 +124,7 @@ def test_a_source_is_asked_deeper_until_enough_is_allowed() -> None:
     rows, scores = best_allowed(source, queries, excluded, 2, WORLD.catalogue)
     assert rows.tolist() == [[13, 14], [0, 1]]
     assert scores.tolist() == [[-13, -14], [0, -1]]
-    assert source.asked == [(2, 4), (1, 16)]
+    assert source.asked == [(2, 3), (1, 6), (1, 12), (1, 16)]
 
 
 def test_an_exhausted_source_is_asked_no_deeper() -> None:
@@ -132,7 +132,7 @@ def test_an_exhausted_source_is_asked_no_deeper() -> None:
     queries = WORLD.queries(np.array([0], np.int32), worlds.NOW)
     rows, scores = best_allowed(source, queries, lambda rows: rows < 2, 2, WORLD.catalogue)
     assert (rows.tolist(), scores.tolist()) == ([[2, -1]], [[-2, -np.inf]])
-    assert source.asked == [(1, 4)]
+    assert source.asked == [(1, 3), (1, 6)]
 
 
 def test_when_all_is_excluded_nothing_is_left() -> None:

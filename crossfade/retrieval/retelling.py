@@ -1,0 +1,200 @@
+"""What sources say of the same few tracks again and again, each time with other parts of the histories left out.
+
+Sources that sum neighbours read all neighbours of a history for every answer, and nearly none of them is asked about. So
+they are cut once to the tracks that are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
+
+import numba
+import numpy as np
+
+from crossfade.features.interactions import Floats, Int64s, Queries
+from crossfade.features.pairs import Pairs, find
+from crossfade.retrieval.contract import Scores, Telling
+from crossfade.retrieval.sparse import Matrix
+from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.telling import above_nothing, note_places, noted_place, table_for
+from crossfade.schema.ids import NO_ROW, Rows
+
+if TYPE_CHECKING:
+    from crossfade.retrieval.sources import Sources
+
+
+@runtime_checkable
+class Linking(Telling, Protocol):
+    """A source whose scores are what the recent tracks of a history weigh, times the sparse `neighbours_` of each."""
+
+    neighbours_: Matrix
+
+    def recent(self, queries: Queries) -> SparseRows:
+        """Return what tracks of histories weigh, sparse [n, num_tracks]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Links:
+    """Neighbours of the tracks in n histories, cut to a few tracks of each query.
+
+    Args:
+        pairs: Of a query and a track of its history.
+        offsets: [p + 1] int64; pair i has links offsets[i]:offsets[i + 1].
+        columns: [m] int32 tracks that were asked about.
+        values: [m] float32, in the order of the whole matrix.
+    """
+
+    pairs: Pairs
+    offsets: Int64s
+    columns: Rows
+    values: Floats
+
+    @classmethod
+    def of(cls, recent: SparseRows, neighbours: Matrix, rows: Rows) -> Self:
+        """Cut neighbours to tracks.
+
+        Args:
+            recent: What histories weigh, sparse [n, num_tracks].
+            neighbours: Sparse [num_tracks, num_tracks].
+            rows: [n, k] int32 tracks, no track twice in a query, -1 padded.
+        """
+        # As many as there may be: memory that is not written to costs nothing.
+        most = int(np.diff(neighbours.indptr)[recent.indices].sum())
+        kept = np.zeros(recent.nnz + 1, np.int64), np.empty(most, np.int32), np.empty(most, np.float32)
+        links = (neighbours.indptr, neighbours.indices, neighbours.data)
+        _cut((recent.indptr, recent.indices), links, (rows, table_for(rows.shape[1])), kept)
+        offsets, columns, values = kept
+        pairs = Pairs.of(recent.owners, recent.indices, recent.width)
+        return cls(pairs, offsets, columns, values)
+
+    def at(self, owners: Int64s, recent: SparseRows, rows: Rows) -> Scores:
+        """Read a product with the neighbours at some of the tracks.
+
+        Args:
+            owners: [m] int64, the query whose history each is a part of.
+            recent: What the parts weigh, sparse [m, num_tracks].
+            rows: [m, w] int32 of the owners' tracks, no track twice in a row, -1 padded.
+
+        Returns:
+            [m, w] float32 as of `product_at`, to the last bit.
+        """
+        told = np.zeros(rows.shape, np.float32)
+        pairs = (self.pairs.table, self.pairs.keys, self.pairs.width)
+        links = (self.offsets, self.columns, self.values)
+        ours = (owners, recent.indptr, recent.indices, recent.data)
+        _linked_at(ours, pairs, links, (rows, table_for(rows.shape[1])), told)
+        return above_nothing(told)
+
+    def strongest(self, recent: SparseRows, rows: Rows) -> tuple[Rows, Floats, Floats]:
+        """Find the track of each history that adds most to the score of each of its query's tracks.
+
+        Args:
+            recent: What tracks of the n histories weigh, sparse [n, num_tracks].
+            rows: [n, k] int32, the tracks that the links were cut to.
+
+        Returns:
+            [n, k] int32 those tracks, -1 for none, and [n, k] float32 each: what they add, and the whole score.
+        """
+        found = np.full(rows.shape, NO_ROW, np.int32)
+        added, total = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
+        _strongest(
+            (recent.indptr, recent.indices, recent.data),
+            (self.pairs.table, self.pairs.keys, self.pairs.width),
+            (self.offsets, self.columns, self.values),
+            (rows, table_for(rows.shape[1])),
+            (found, added, total),
+        )
+        return found, added, total
+
+
+@dataclass(frozen=True)
+class Retelling:
+    """Sources that are asked about the same tracks with parts of histories.
+
+    Args:
+        sources: The fitted retrievers.
+        names: Who is asked, num_sources of them.
+        links: Of the sources that are `Linking`, by name.
+    """
+
+    sources: "Sources"
+    names: Sequence[str]
+    links: Mapping[str, Links]
+
+    @classmethod
+    def of(cls, sources: "Sources", names: Sequence[str], queries: Queries, rows: Rows) -> Self:
+        """Prepare to be asked about tracks [n, k] int32 (-1 padded, no track twice in a query) of n queries."""
+        linking = {name: sources.retrievers[name] for name in names if name in sources.retrievers}
+        links = {
+            name: Links.of(source.recent(queries), source.neighbours_, rows)
+            for name, source in linking.items()
+            if isinstance(source, Linking)
+        }
+        return cls(sources, names, links)
+
+    def said(self, owners: Int64s, queries: Queries, rows: Rows) -> Floats:
+        """Score some of the tracks; as `Sources.said` does.
+
+        Args:
+            owners: [m] int64, the query whose history each of the m queries has a part of.
+            queries: m queries.
+            rows: [m, w] int32 of the owners' tracks, no track twice in a query, -1 padded.
+
+        Returns:
+            [m, w, num_sources] float32, NaN where a source would never return the track, or was left out.
+        """
+        told = np.full((*rows.shape, len(self.names)), np.nan, np.float32)
+        for place, name in enumerate(self.names):
+            source = self.sources.retrievers.get(name)
+            if name in self.links:
+                recent = cast("Linking", source).recent(queries)
+                told[..., place] = self.links[name].at(owners, recent, rows)
+            elif source is not None:
+                told[..., place] = cast("Telling", source).said(queries, rows)
+        return told
+
+
+@numba.njit(cache=True, nogil=True)
+def _cut(recent, links, wanted, kept):  # type: ignore[no-untyped-def]
+    """Fill offsets, columns and values with the wanted links of each entry of the histories."""
+    (rows, table), (offsets, columns, values), count = wanted, kept, 0
+    for query in range(len(rows)):
+        note_places(rows[query], table)
+        for entry in range(recent[0][query], recent[0][query + 1]):
+            track = recent[1][entry]
+            for link in range(links[0][track], links[0][track + 1]):
+                if noted_place(links[1][link], rows[query], table) >= 0:
+                    columns[count], values[count] = links[1][link], links[2][link]
+                    count += 1
+            offsets[entry + 1] = count
+
+
+@numba.njit(cache=True, nogil=True)
+def _linked_at(ours, pairs, links, wanted, told):  # type: ignore[no-untyped-def]
+    """Fill told [m, w], adding up in the order of `sparse_rows.multiply_row`."""
+    (owners, offsets, tracks, weights), (rows, table) = ours, wanted
+    for query in range(len(rows)):
+        note_places(rows[query], table)
+        for entry in range(offsets[query], offsets[query + 1]):
+            pair = find(owners[query] * pairs[2] + tracks[entry], pairs[0], pairs[1])
+            for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
+                place = noted_place(links[1][link], rows[query], table)
+                if place >= 0:
+                    told[query, place] += weights[entry] * links[2][link]
+
+
+@numba.njit(cache=True, nogil=True)
+def _strongest(recent, pairs, links, wanted, told):  # type: ignore[no-untyped-def]
+    """Fill told [n, k]: the tracks that add most, what they add, and what all add, in the order of the histories."""
+    (offsets, tracks, weights), (rows, table), (found, added, total) = recent, wanted, told
+    for query in range(len(rows)):
+        note_places(rows[query], table)
+        for entry in range(offsets[query], offsets[query + 1]):
+            pair = find(np.int64(query) * pairs[2] + tracks[entry], pairs[0], pairs[1])
+            for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
+                place = noted_place(links[1][link], rows[query], table)
+                gain = weights[entry] * links[2][link]
+                total[query, place] += gain
+                if gain > added[query, place]:
+                    found[query, place], added[query, place] = tracks[entry], gain

@@ -1,0 +1,108 @@
+"""How far a weekly batch is, how fast it goes, and when it will be done: read off its plan and the receipts beside it."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import NotFoundError
+from crossfade.store.plan import PLAN
+from crossfade.store.shards import FEW_CANDIDATES
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A batch at a moment; times are UTC seconds since 1970.
+
+    Args:
+        generation: Its name.
+        num_users: Users of the plan.
+        num_done: ... whose shard is finished.
+        num_since: ... of them finished since `started`; shards that an earlier attempt left say nothing of the rate.
+        num_short: ... of those done whose slate is short for lack of candidates.
+        started: When the batch was planned, the last time where it was started again.
+        newest: When its newest shard was finished; `started` before the first.
+        now: The moment.
+    """
+
+    generation: str
+    num_users: int
+    num_done: int
+    num_since: int
+    num_short: int
+    started: float
+    newest: float
+    now: float
+
+    @classmethod
+    def of(cls, plan: Path, now: float) -> Self:
+        """Read a batch by the file of its plan."""
+        started = plan.stat().st_mtime
+        paths = sorted(plan.parent.glob("shard-*.json"))
+        receipts = [json.loads(path.read_text("utf-8")) for path in paths]
+        moments = [path.stat().st_mtime for path in paths]
+        counts = [int(receipt["num_users"]) for receipt in receipts]
+        return cls(
+            plan.parent.name,
+            int(json.loads(plan.read_text("utf-8"))["generation"]["num_users"]),
+            sum(counts),
+            sum(count for count, moment in zip(counts, moments, strict=True) if moment >= started),
+            sum(int(receipt["short"].get(FEW_CANDIDATES, 0)) for receipt in receipts),
+            started,
+            max(moments, default=started),
+            now,
+        )
+
+    @property
+    def users_per_second(self) -> float:
+        """Users a second since the start; of a finished batch until its last shard."""
+        until = self.now if self.num_done < self.num_users else self.newest
+        return self.num_since / max(until - self.started, 1e-9)
+
+    @property
+    def finish(self) -> float | None:
+        """When the batch was finished, or will be at its rate so far; None as long as there is no rate."""
+        if self.num_done >= self.num_users:
+            return self.newest
+        rate = self.users_per_second
+        return self.now + (self.num_users - self.num_done) / rate if rate > 0 else None
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        done = f"{self.num_done:,} of {self.num_users:,} users ({self.num_done / max(self.num_users, 1):.0%})"
+        if self.finish is None:
+            return f"{done}, no shard since the start"
+        rate = f"{self.users_per_second:,.1f} a second"
+        if self.num_done >= self.num_users:
+            return f"{done}, finished"
+        return f"{done}, {rate}, {_duration(self.finish - self.now)} left"
+
+
+def newest_plan(workspace: Workspace, surface: str) -> Path | None:
+    """Return the file of the plan that was written last, None where nothing was planned."""
+    plans = list((workspace.weekly / surface).glob(f"*/{PLAN}"))
+    return max(plans, key=lambda plan: plan.stat().st_mtime) if plans else None
+
+
+def progress_of(workspace: Workspace, surface: str) -> Progress:
+    """Return how far the newest batch of a surface is now.
+
+    Raises:
+        NotFoundError: Nothing was planned.
+    """
+    plan = newest_plan(workspace, surface)
+    if plan is None:
+        raise NotFoundError(
+            f"No batch of {surface} is planned in {workspace.path}; run: crossfade run weekly."
+        )
+    return Progress.of(plan, time.time())
+
+
+def _duration(seconds: float) -> str:
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {left} s" if minutes else f"{left} s"
