@@ -149,7 +149,7 @@ def strain(spec: ExperimentSpec, seen: Observations, guardrail: Guardrail, treat
 
 
 def sample_ratio_p_value(spec: ExperimentSpec, seen: Observations) -> float:
-    """Return the p-value, valid at all looks together, that users are split as the running step allocates; 1 with nobody."""
+    """Return the p-value, valid at all looks together, that users were assigned as allocated; 1 where there is nobody."""
     counts, shares = _counts(spec, seen), allocated(spec, seen.step)
     chances = [
         float(sample_ratio.always_valid_p_value(counts[None], shares, prior_users=each)[-1])

@@ -270,11 +270,7 @@ class Recommender:
         if policy.known_artists_first:
             scores = known_first(candidates.rows, scores, taste, tracks.artist_rows)
         scored = (candidates.rows, scores)
-        rules: dict[str, Any] = {
-            "tracks": tracks,
-            "weights": policy.weights,
-            "order": best_first(candidates.rows, scores),
-        }
+        rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights, "order": best_first(*scored)}
         if policy.sets_shares:
             rules["kinds"] = artist_kinds(
                 requests.queries, candidates.rows, tracks.artist_rows, self.is_small

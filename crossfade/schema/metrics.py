@@ -13,16 +13,16 @@ def _gauge(name: str, meaning: str, *labels: str) -> Metric:
     return Metric(name, Kind.GAUGE, meaning, labels)
 
 
-INGEST_MESSAGES: Final = Metric(
+def _counter(name: str, meaning: str, **values: tuple[str, ...]) -> Metric:
+    return Metric(name, Kind.COUNTER, meaning, tuple(values), values=tuple(values.values()))
+
+
+INGEST_MESSAGES: Final = _counter(
     "crossfade_ingest_messages_total",
-    Kind.COUNTER,
     "Messages that landed, in bronze or in quarantine.",
-    ("layer",),
-    values=(("bronze", "quarantine"),),
+    layer=("bronze", "quarantine"),
 )
-INGEST_BYTES: Final = Metric(
-    "crossfade_ingest_bytes_total", Kind.COUNTER, "Bytes of the values of messages that landed."
-)
+INGEST_BYTES: Final = _counter("crossfade_ingest_bytes_total", "Bytes of the values of messages that landed.")
 INGEST_BUFFERED: Final = _gauge(
     "crossfade_ingest_buffered_messages", "Messages that were read and wait for their batch's commit."
 )
@@ -41,9 +41,8 @@ INGEST_COMMIT_SECONDS: Final = Metric(
 INGEST_LAST_COMMIT: Final = _gauge(
     "crossfade_ingest_last_commit_timestamp_seconds", "When this consumer last committed, since 1970."
 )
-INGEST_FENCED: Final = Metric(
+INGEST_FENCED: Final = _counter(
     "crossfade_ingest_fenced_total",
-    Kind.COUNTER,
     "Batches that were thrown away because another consumer had moved one of their partitions.",
 )
 INGEST_LOST: Final = Metric(
@@ -82,28 +81,22 @@ BATCH_REQUESTS: Final = Metric(
     (),
     (1, 2, 4, 8, 16, 32),
 )
-FALLBACKS: Final = Metric(
+FALLBACKS: Final = _counter(
     "crossfade_fallbacks_total",
-    Kind.COUNTER,
     "Answers that stood in for the recommender's own, by what they were: control, stored or popular.",
-    ("answer",),
-    values=(("control", "stored", "popular"),),
+    answer=("control", "stored", "popular"),
 )
-HEDGES: Final = Metric(
-    "crossfade_hedges_total", Kind.COUNTER, "Requests that were sent a second time since the first was slow."
+HEDGES: Final = _counter(
+    "crossfade_hedges_total", "Requests that were sent a second time since the first was slow."
 )
-EXPOSURES: Final = Metric("crossfade_exposures_total", Kind.COUNTER, "Exposures that were written down.")
-EXPOSURES_DROPPED: Final = Metric(
-    "crossfade_exposures_dropped_total",
-    Kind.COUNTER,
-    "Exposures that were lost since writing could not keep up or failed.",
+EXPOSURES: Final = _counter("crossfade_exposures_total", "Exposures that were written down.")
+EXPOSURES_DROPPED: Final = _counter(
+    "crossfade_exposures_dropped_total", "Exposures that were lost since writing could not keep up or failed."
 )
-EXPERIMENT_CHANGES: Final = Metric(
+EXPERIMENT_CHANGES: Final = _counter(
     "crossfade_experiment_changes_total",
-    Kind.COUNTER,
     "Changes of the experiments' manifests, by what the gateway did: took them up, or refused them and went on as before.",
-    ("result",),
-    values=(("taken", "refused"),),
+    result=("taken", "refused"),
 )
 
 # What is read from workspace and lake at each scrape (monitoring/exporter).
@@ -139,12 +132,10 @@ DRIFT_ALARM_DAYS: Final = _gauge(
 PROMOTED: Final = _gauge(
     "crossfade_champion_promoted_timestamp_seconds", "When the champion was promoted, since 1970."
 )
-GATE_DECISIONS: Final = Metric(
+GATE_DECISIONS: Final = _counter(
     "crossfade_gate_decisions_total",
-    Kind.COUNTER,
     "Lines of the promotion log, by what was done.",
-    ("action",),
-    values=(("promote", "refuse", "rollback", "replace"),),
+    action=("promote", "refuse", "rollback", "replace"),
 )
 INDEX_RECALL: Final = _gauge(
     "crossfade_index_recall_ratio", "Recall of the champion's vector index against exact search."
@@ -202,33 +193,25 @@ EXPERIMENT_SAMPLE_RATIO: Final = _gauge(
 )
 
 # What the retraining receiver counts.
-RETRAINING_ALERTS: Final = Metric(
+RETRAINING_ALERTS: Final = _counter(
     "crossfade_retraining_alerts_total",
-    Kind.COUNTER,
     "Alerts that came, by what was made of them.",
-    ("decision",),
-    values=(("resolved", "not_asked", "duplicate", "busy", "cooldown", "budget", "dry_run", "start"),),
+    decision=("resolved", "not_asked", "duplicate", "busy", "cooldown", "budget", "dry_run", "start"),
 )
-RETRAINING_REFUSED: Final = Metric(
+RETRAINING_REFUSED: Final = _counter(
     "crossfade_retraining_refused_requests_total",
-    Kind.COUNTER,
     "Messages that were refused, by status code: no token (401), too large (413), no webhook (400), not noted (503).",
-    ("status",),
-    values=(("400", "401", "413", "503"),),
+    status=("400", "401", "413", "503"),
 )
-RETRAINING_ATTEMPTS: Final = Metric(
+RETRAINING_ATTEMPTS: Final = _counter(
     "crossfade_retraining_attempts_total",
-    Kind.COUNTER,
     "Attempts to run or submit a training, by how they ended.",
-    ("result",),
-    values=(("ended", "failed"),),
+    result=("ended", "failed"),
 )
-RETRAINING_RUNS: Final = Metric(
+RETRAINING_RUNS: Final = _counter(
     "crossfade_retraining_runs_total",
-    Kind.COUNTER,
     "Runs, by how they ended; failed after their last attempt.",
-    ("result",),
-    values=(("finished", "failed"),),
+    result=("finished", "failed"),
 )
 RETRAINING_ACTIVE: Final = _gauge("crossfade_retraining_active_runs", "Runs that are wanted or at work.")
 RETRAINING_LAST: Final = _gauge(
@@ -236,68 +219,33 @@ RETRAINING_LAST: Final = _gauge(
 )
 
 # What the watch over guardrails counts (crossfade experiment watch).
-GUARDRAIL_LOOKS: Final = Metric(
+GUARDRAIL_LOOKS: Final = _counter(
     "crossfade_guardrail_looks_total",
-    Kind.COUNTER,
     "Looks at the alarms of an experiment, by how they ended: looked, or Prometheus was away, or something refused.",
-    ("result",),
-    values=(("looked", "away", "refused"),),
+    result=("looked", "away", "refused"),
 )
-GUARDRAIL_LAST_LOOK: Final = Metric(
+GUARDRAIL_LAST_LOOK: Final = _gauge(
     "crossfade_guardrail_last_look_timestamp_seconds",
-    Kind.GAUGE,
     "When all running experiments were last looked at without an obstacle, since 1970; 0: never.",
 )
-GUARDRAIL_ROLLBACKS: Final = Metric(
-    "crossfade_guardrail_rollbacks_total", Kind.COUNTER, "Experiments that an alarm rolled back."
+GUARDRAIL_ROLLBACKS: Final = _counter(
+    "crossfade_guardrail_rollbacks_total", "Experiments that an alarm rolled back."
 )
 
 INGEST_METRICS: Final = (
-    INGEST_MESSAGES,
-    INGEST_BYTES,
-    INGEST_BUFFERED,
-    INGEST_LAG,
-    INGEST_COMMIT_SECONDS,
-    INGEST_LAST_COMMIT,
-    INGEST_FENCED,
-    INGEST_LOST,
-)
+    INGEST_MESSAGES, INGEST_BYTES, INGEST_BUFFERED, INGEST_LAG, INGEST_COMMIT_SECONDS, INGEST_LAST_COMMIT,
+    INGEST_FENCED, INGEST_LOST,
+)  # fmt: skip
 SERVING_METRICS: Final = (
-    HTTP_REQUESTS,
-    HTTP_SECONDS,
-    QUEUE_SECONDS,
-    BATCH_REQUESTS,
-    FALLBACKS,
-    HEDGES,
-    EXPOSURES,
-    EXPOSURES_DROPPED,
+    HTTP_REQUESTS, HTTP_SECONDS, QUEUE_SECONDS, BATCH_REQUESTS, FALLBACKS, HEDGES, EXPOSURES, EXPOSURES_DROPPED,
     EXPERIMENT_CHANGES,
-)
+)  # fmt: skip
 STATE_METRICS: Final = (
-    UNREADABLE,
-    NEWEST_EVENT,
-    VALIDATED,
-    BROKEN,
-    DRIFT_CHECKED,
-    DRIFT,
-    DRIFT_ALARM_DAYS,
-    PROMOTED,
-    GATE_DECISIONS,
-    INDEX_RECALL,
-    GENERATION_ACTIVATED,
-    GENERATION_USERS,
-    WEEKLY_STARTED,
-    WEEKLY_USERS,
-    WEEKLY_DONE,
-    WEEKLY_FINISH,
-    WEEKLY_SHORT,
-    EXPERIMENT_BEGAN,
-    EXPERIMENT_ENDED,
-    EXPERIMENT_LOOKED,
-    EXPERIMENT_USERS,
-    EXPERIMENT_GUARDRAIL,
+    UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
+    INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
+    WEEKLY_SHORT, EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
     EXPERIMENT_SAMPLE_RATIO,
-)
+)  # fmt: skip
 RECEIVER_METRICS: Final = (
     RETRAINING_ALERTS,
     RETRAINING_REFUSED,
