@@ -42,7 +42,7 @@ demo-real: install ## Run the same loop on real listening data: make demo-real D
 	$(BIN)/crossfade demo --directory demo-real --data $(DATA)
 
 test: install ## Run the tests.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: install ## Check format, lint, types and layers, as CI does.
 	$(BIN)/ruff format --check .

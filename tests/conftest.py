@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -18,20 +18,29 @@ TOGETHER: Final = ("integration", "privacy", "serving", "store", "twin")
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
 
 
-@pytest.hookimpl(tryfirst=True)  # the workers read the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares a fixture on one worker, and begin with slow tests, so that at the end no worker waits for one of them."""
-    groups = {item: _group(item) for item in items}
-    slow = {groups[item] for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: groups[item] not in slow)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    """Begin with the groups that have slow tests, so that at the end no worker waits for one of them."""
+    slow = {_group(item.nodeid) for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: _group(item.nodeid) not in slow)
 
 
-def _group(item: pytest.Item) -> str:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep on one worker what shares a fixture."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return Grouped(config, log)
+
+
+def _group(nodeid: str) -> str:
     """Return the folder of a test whose folder shares servers or a world, else its file."""
-    place = item.path.relative_to(Path(__file__).parent)
-    return place.parts[0] if place.parts[0] in TOGETHER else str(place)
+    file = nodeid.partition("::")[0]
+    folder = file.split("/")[1]
+    return folder if folder in TOGETHER else file
 
 
 @pytest.fixture

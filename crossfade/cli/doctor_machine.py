@@ -23,6 +23,7 @@ NEEDED_BY: Final = {  # extras, and what does without any of them
     "report": RUN,
     "serving": "crossfade serve",
     "monitoring": "the receiver and the exporter",
+    "tracing": "OTEL_TRACES_EXPORTER",
     "kafka": "crossfade ingest kafka, and --brokers",
     "spark": "lake.engine=spark",
     "redis": "a store at redis://",

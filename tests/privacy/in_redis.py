@@ -35,8 +35,12 @@ def redis_hits(port: int, names: list[str], dump: Path) -> list[str]:
 
 
 def _contents(client: Any, key: bytes) -> Iterator[bytes]:
-    if client.type(key) == b"list":
+    kind = client.type(key)
+    if kind == b"list":
         yield from client.lrange(key, 0, -1)
+        return
+    if kind == b"string":
+        yield client.get(key)
         return
     for field, value in client.hgetall(key).items():
         yield field + value + unpacked(value)
