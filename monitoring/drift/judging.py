@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.schema.errors import InputError
 from crossfade.schema.monitoring_settings import DriftSettings
 from monitoring.drift.distances import Doubles, stability_index, wasserstein
 from monitoring.drift.expected import fitted, levelled
@@ -113,8 +114,16 @@ def judge(
         days: d days, ascending, without a gap.
         num_reference: The first of them, whole weeks.
         settings: Least changes, least listens, and the false alarms that are allowed.
+
+    Raises:
+        InputError: No series has enough in the reference.
     """
     enough = [each for each in series if _is_enough(each, num_reference, settings)]
+    if not enough:
+        raise InputError(
+            f"Nobody can tell drift: on half of the days until {days[num_reference - 1]} there were fewer than "
+            f"drift.min_listens={settings.min_listens} listens; set it lower, or wait for a champion that learnt from more."
+        )
     # Of everybody alone: in a small group rare things are news again and again.
     mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
     new = [unseen(each, num_reference) for each in mixes]

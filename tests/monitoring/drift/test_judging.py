@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from crossfade.schema.errors import InputError
 from monitoring.drift.judging import Verdict, bin_names, judge
 from monitoring.drift.measures import Kind, Measure
 from monitoring.drift.series import Series, days_from
@@ -62,6 +63,14 @@ def test_groups_with_too_little_are_left_out() -> None:
     assert (
         verdict([*few, Series(many[0].measure, "country SE", many[0].bins, many[0].counts)]).num_series == 1
     )
+
+
+def test_where_all_have_too_little_that_is_told() -> None:
+    with pytest.raises(
+        InputError,
+        match=r"on half of the days until .* fewer than drift.min_listens=\d{9} .*; set it lower, or",
+    ):
+        verdict(worlds.mixes(1, 2, len(DAYS)), min_listens=100_000_000)
 
 
 def test_days_are_nothing_and_json_where_nothing_came_after() -> None:
