@@ -44,6 +44,7 @@ PORTS: Final = {  # the defaults
     8082: "its gRPC",
     8090: "python -m monitoring.receiver",
     8091: "python -m monitoring.exporter",
+    8092: "crossfade experiment watch",
 }
 JAVA: Final = (17, 21)  # that Spark 4.0 runs on
 ABOVE_DUCKDB_GIB: Final = 2  # that a process takes beyond lake.memory_gib

@@ -80,6 +80,7 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             os.setsid()
+            os.close(reader)
             os.close(writer)
             return True
         os.close(writer)
@@ -111,7 +112,7 @@ def import_all(names: list[str]) -> None:
         return
     for name in names:
         module, _, function = name.partition(":")
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # the step imports it again, and fails with a log of its own
             imported = importlib.import_module(module)
             if function:
                 getattr(imported, function)()

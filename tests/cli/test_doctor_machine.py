@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.cli import doctor_machine as doctor
+from crossfade.cli.experiment_watch import watch_command
 from crossfade.cli.finding import MISSING, NOTE, OK
 from crossfade.cli.serve import serve_command
 from crossfade.schema.settings import default_settings, parse_settings
@@ -131,7 +132,9 @@ def test_ports_are_those_that_the_programs_listen_on() -> None:
             (ROOT / "monitoring" / name / "__main__.py").read_text("utf-8"),
         )
     ]
-    assert list(doctor.PORTS) == [port, port + 1, port + 2, *others]  # docs/serving.md: the next two
+    (watch,) = (option.default for option in watch_command.params if option.name == "port")
+    # docs/serving.md: the next two
+    assert list(doctor.PORTS) == [port, port + 1, port + 2, *others, watch]
 
 
 def test_the_mend_of_a_program_installs_it() -> None:

@@ -1,12 +1,14 @@
-"""A Prometheus that scrapes itself, for alarms and the watch over them."""
+"""A Prometheus that scrapes itself, for alarms and the watch over them; an installation whose registry is recorded."""
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from benchmarks.monitoring_servers import HOST, asked, free_port, process, wait_for
 from crossfade.experiments.alarms import Prometheus
+from tests.experiments.rollouts import Place, RecordingRegistry
 
 RULES = """
 scrape_configs:
@@ -15,6 +17,19 @@ scrape_configs:
     scrape_timeout: 100ms
     static_configs: [{targets: ["127.0.0.1:PORT"]}]
 """
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Where aliases of MLflow point: one that is recorded stands in its place."""
+    monkeypatch.setattr("crossfade.experiments.installation.Registry", RecordingRegistry)
+    RecordingRegistry.pointed = {}
+    return RecordingRegistry.pointed
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,24 +27,13 @@ from tests.experiments.rollouts import (
     NOW,
     OTHER,
     Place,
-    RecordingRegistry,
     experiment,
     saying,
 )
 from tests.experiments.test_spec import BUNDLE
 from tests.store import slates
 
-
-@pytest.fixture(autouse=True)
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    monkeypatch.setattr("crossfade.experiments.installation.Registry", RecordingRegistry)
-    RecordingRegistry.pointed = {}
-    return RecordingRegistry.pointed
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+pytestmark = pytest.mark.usefixtures("registry")
 
 
 LIVES = {

@@ -1,8 +1,6 @@
 """Steps of experiments whose treatment has a policy of its own: a step makes its bundle, which is served and promoted."""
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,22 +13,12 @@ from crossfade.recommender.surfaces import load_policies
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.tables import Surface
 from serving.gateway.variants import served_experiments
-from tests.experiments.rollouts import Place, RecordingRegistry, experiment, saying, small_bundle
+from tests.experiments.rollouts import Place, experiment, saying, small_bundle
 from tests.experiments.test_spec import BUNDLE
 
+pytestmark = pytest.mark.usefixtures("registry")
+
 MANIFEST, LOG = "experiments/radio-flow.yaml", "history/radio-flow.jsonl"
-
-
-@pytest.fixture(autouse=True)
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    monkeypatch.setattr("crossfade.experiments.installation.Registry", RecordingRegistry)
-    RecordingRegistry.pointed = {}
-    return RecordingRegistry.pointed
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
 
 
 @pytest.fixture
