@@ -7,17 +7,28 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.harness import Bar, Options, Result
-from benchmarks.twin_year.plan import ABLATIONS, Plan, Trial
+from benchmarks.harness import Bar, Options, Progress, Result
+from benchmarks.twin_year.plan import ABLATIONS, Plan, Size, Trial
 from benchmarks.twin_year.telling import mean_of
 from benchmarks.twin_year.year import Loop, Year
-from crossfade.retrieval.tensorflow_setup import tf
 
-READS: Final = ("num_seeds",)
+READS: Final = ("num_seeds", "num_listens")
 SEEDS: Final = (301, 302, 303)
 WHOLE: Final = "whole"
-SIZE: Final = {"num_users": 160, "num_tracks": 1200, "weeks": 52}
-QUICK: Final = {"num_users": 60, "num_tracks": 400, "weeks": 4}
+SIZE: Final[Size] = {"num_users": 300, "num_tracks": 1200, "weeks": 52}
+QUICK: Final[Size] = {"num_users": 60, "num_tracks": 400, "weeks": 4}
+# Listens of a listener in a week, of the twin that `Plan.of` makes; fewer listeners make no experiment.
+LISTENS_A_WEEK: Final = 28
+FEWEST: Final = 40
+# What is lost without a part must be more than nothing that anybody would see.
+VISIBLE: Final = 0.02
+HAPPENED: Final = (
+    "kept_out_by_gate",
+    "promoted_by_gate",
+    "ramps",
+    "experiments_promoted",
+    "experiments_rolled_back",
+)
 QUICK_TRIALS: Final = (Trial("closer", 1, {"explorePlaces": []}),)
 MEANS: Final = (
     "listens",
@@ -37,30 +48,26 @@ MEANS: Final = (
 def run(options: Options) -> Result:
     """Live through a year with everything, once more to see that it is the same, and once without each part.
 
-    `--quick` takes four weeks of a small town, and no ablations. With several seeds each year is lived in so many towns, and
-    figures are means over them.
+    `--listens` sets how many listeners there are, by how much they play in a year. `--quick` takes four weeks of a small town,
+    and no ablations. With several seeds each year is lived in so many towns, and figures are means over them.
     """
-    seeds = SEEDS[: options.num_seeds]
-    size = QUICK if options.quick else SIZE
+    seeds, size = SEEDS[: options.num_seeds], QUICK if options.quick else SIZE
+    if options.num_listens:
+        size = {**size, "num_users": max(options.num_listens // (LISTENS_A_WEEK * size["weeks"]), FEWEST)}
     changes = {"trials": QUICK_TRIALS, "warm_weeks": 5} if options.quick else {}
-    ablations = {} if options.quick else ABLATIONS
-    plans = {WHOLE: changes, **{name: {**changes, **left_out} for name, left_out in ablations.items()}}
-    years = {
-        name: [lived(Plan.of(**size, seed=seed, **left_out)) for seed in seeds]
-        for name, left_out in plans.items()
-    }
-    again = lived(Plan.of(**size, seed=seeds[0], **changes))
+    ablations = {} if options.quick else {name: each.left_out for name, each in ABLATIONS.items()}
+    progress, years = Progress(), {}
+    for name, left_out in {WHOLE: {}, **ablations}.items():
+        progress.say(f"{name} ...")
+        years[name] = [lived(Plan.of(size, seed, **changes, **left_out)) for seed in seeds]
+    again = lived(Plan.of(size, seeds[0], **changes))
     return result(years, again.digest, quick=options.quick)
 
 
 def lived(plan: Plan) -> Year:
-    """Live through a plan in a directory of its own; models train untraced, since tracing costs more than their few steps."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        with TemporaryDirectory() as folder:
-            return Loop(plan, Path(folder)).run()
-    finally:
-        tf.config.run_functions_eagerly(False)
+    """Live through a plan in a directory of its own."""
+    with TemporaryDirectory() as folder:
+        return Loop(plan, Path(folder)).run()
 
 
 def result(years: Mapping[str, list[Year]], again: str, *, quick: bool) -> Result:
@@ -74,10 +81,14 @@ def result(years: Mapping[str, list[Year]], again: str, *, quick: bool) -> Resul
     notes = [f"{'':<28}" + "".join(f"{name:>18}" for name in rows)]
     notes += [f"{key:<28}" + "".join(f"{row[key]:>18.4f}" for row in rows.values()) for key in whole]
     notes += [f"week {week}: {did}" for week, did in years[WHOLE][0].did]
-    same = float(again == years[WHOLE][0].digest)
-    return Result(
-        figures | {"same_digest_again": same}, {"same_digest_again": Bar(same, at_least=1.0)}, notes
-    )
+    bars = {"same_digest_again": Bar(float(again == years[WHOLE][0].digest), at_least=1.0)}
+    for name in (name for name in rows if name in ABLATIONS):
+        each = ABLATIONS[name]
+        lost = each.loss(whole[each.figure], rows[name][each.figure])
+        bars[f"{name}, {each.figure} lost"] = Bar(lost, at_least=VISIBLE)
+    if not quick:
+        bars |= {f"{WHOLE}, {name}": Bar(whole[name], at_least=1.0) for name in HAPPENED}
+    return Result(figures | {name: bar.value for name, bar in bars.items()}, bars, notes)
 
 
 def _figures(lives: list[Year]) -> dict[str, list[float]]:
@@ -91,6 +102,8 @@ def _figures(lives: list[Year]) -> dict[str, list[float]]:
         found[f"{name}_last_quarter"] = [
             mean_of(life.told[-n:], name) for life, n in zip(lives, quarters, strict=True)
         ]
+    found["genres_offered"] = [life.told[-1].genres for life in lives]
+    found["affinity_after_broken"] = [after_broken(life) for life in lives]
     found["listeners_at_the_end"] = [life.told[-1].listeners for life in lives]
     found["days_until_heard"] = [life.waited[0] for life in lives]
     found["never_heard"] = [life.waited[1] for life in lives]
@@ -99,8 +112,20 @@ def _figures(lives: list[Year]) -> dict[str, list[float]]:
     for name, words in (
         ("promoted_by_gate", "promote, promoted"),
         ("kept_out_by_gate", "kept out"),
+        ("ramps", ": ramp, step"),
+        ("kept_out_by_log", "the log kept it out"),
         ("experiments_promoted", ": promote, step"),
         ("experiments_rolled_back", ": roll back, step"),
     ):
         found[name] = [float(life.count(words)) for life in lives]
     return found
+
+
+def after_broken(life: Year) -> float:
+    """Return the mean affinity of playlists from a broken training until the next one, NaN where there is none."""
+    trainings = [(week, did.startswith("broken")) for week, did in life.did if "training (" in did]
+    for place, (week, is_broken) in enumerate(trainings):
+        if is_broken:
+            until = trainings[place + 1][0] if place + 1 < len(trainings) else len(life.told)
+            return mean_of(life.told[week:until], "affinity")
+    return np.nan

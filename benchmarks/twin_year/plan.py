@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from crossfade.schema.settings import Settings, load_settings
 from crossfade.twin.spec import TwinSpec
@@ -40,8 +40,16 @@ NO_BOTS_FOUND: Final = (
     "bots.intruder_plays=1000000",
     "bots.score=1000000",
 )
-# A playlist that is listened through in a week; else the policy is Discover Weekly's own.
-POLICY: Final[Mapping[str, Any]] = {"k": 20, "explore_places": [6, 14]}
+# The year begins with playlists that are over before a session is; else the policy is Discover Weekly's own.
+POLICY: Final[Mapping[str, Any]] = {"k": 6, "explore_places": [3, 6]}
+
+
+class Size(TypedDict):
+    """Listeners, tracks, and weeks in which playlists are made."""
+
+    num_users: int
+    num_tracks: int
+    weeks: int
 
 
 @dataclass(frozen=True)
@@ -83,28 +91,27 @@ class Plan:
     drift_weeks: int = 4
     broken_training: int = 3
     trials: tuple[Trial, ...] = (
-        Trial("scattered", 2, {"diversity": 0.9, "popularityPenalty": 5.0}),  # truly worse
-        Trial("shorter", 14, {"k": 10}),
-        Trial("wider", 28, {"diversity": 0.3}),
+        Trial("longer", 2, {"k": 20}),  # truly better: a session plays more than six tracks
+        Trial("scattered", 12, {"diversity": 0.9, "popularityPenalty": 5.0}),  # truly worse
+        Trial("wider", 30, {"diversity": 0.3}),
     )
     policy: Mapping[str, Any] = field(default_factory=lambda: dict(POLICY))
     settings: tuple[str, ...] = ()
     is_gated: bool = True
 
     @classmethod
-    def of(cls, num_users: int, num_tracks: int, weeks: int, seed: int, **changes: Any) -> "Plan":
-        """Return the plan of a town of some size."""
+    def of(cls, size: Size, seed: int, **changes: Any) -> "Plan":
+        """Return the plan of a town of some size; `changes` are of the plan's arguments."""
         warm = int(changes.get("warm_weeks", cls.warm_weeks))
-        days = (warm + weeks) * DAYS_PER_WEEK
         spec = TwinSpec(
-            num_users=num_users,
-            num_tracks=num_tracks,
-            num_days=days,
+            num_users=size["num_users"],
+            num_tracks=size["num_tracks"],
+            num_days=(warm + size["weeks"]) * DAYS_PER_WEEK,
             seed=seed,
             listens_per_day=4,
             farm_share=0.02,
         )
-        return cls(spec, weeks=weeks, **changes)
+        return cls(spec, weeks=size["weeks"], **changes)
 
     @property
     def all_settings(self) -> Settings:
@@ -112,11 +119,30 @@ class Plan:
         return load_settings(None, (*SET, *self.settings))
 
 
-# Name -> what is left out of a plan.
-ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "no exploration": {"policy": {**POLICY, "explore_places": []}},
-    "no MMR": {"policy": {**POLICY, "diversity": 0.0}},
-    "no calibration": {"policy": {**POLICY, "calibration": 0.0}},
-    "no gate": {"is_gated": False},
-    "no bot filter": {"settings": NO_BOTS_FOUND},
+@dataclass(frozen=True)
+class Ablation:
+    """A part that is left out, and the figure that it is there for.
+
+    Args:
+        left_out: Changes of the plan.
+        figure: Of `twin_year._figures`.
+        is_better_high: Whether the part is to raise the figure; else it is to lower it.
+    """
+
+    left_out: Mapping[str, Any]
+    figure: str
+    is_better_high: bool
+
+    def loss(self, whole: float, without: float) -> float:
+        """Return how much worse the figure is without the part, as a share of what it is with it."""
+        return (whole - without) / abs(whole) * (1 if self.is_better_high else -1)
+
+
+# Figures were chosen before any year was lived.
+ABLATIONS: Final[Mapping[str, Ablation]] = {
+    "no exploration": Ablation({"policy": {**POLICY, "explore_places": []}}, "genres_offered", True),
+    "no MMR": Ablation({"policy": {**POLICY, "diversity": 0.0}}, "likeness", False),
+    "no calibration": Ablation({"policy": {**POLICY, "calibration": 0.0}}, "mix_distance", False),
+    "no gate": Ablation({"is_gated": False}, "affinity_after_broken", True),
+    "no bot filter": Ablation({"settings": NO_BOTS_FOUND}, "farmed", False),
 }

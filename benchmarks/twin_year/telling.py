@@ -39,6 +39,7 @@ class Told:
         farmed: Share of playlists' places with the artist whom the farm pushes.
         tracks: Effective number of tracks over all playlists (exponential of the entropy).
         heard_tracks: Effective number of tracks over all listens of people.
+        genres: Genres that a listener's playlists have offered by now, mean.
     """
 
     listeners: int
@@ -55,6 +56,7 @@ class Told:
     farmed: float
     tracks: float
     heard_tracks: float
+    genres: float
 
 
 class Teller:
@@ -66,6 +68,8 @@ class Teller:
         shape = (town.spec.num_users, int(self._families.max()) + 1)
         self._mix = np.zeros(shape)
         self._played = np.zeros((town.spec.num_users, town.spec.artists), np.bool_)
+        self._genres = town.music.artists.subgenres[town.music.artist_rows, 0]
+        self._offered = np.zeros((town.spec.num_users, int(self._genres.max()) + 1), np.bool_)
         self._is_small = _small(town.music.artists.popularity)[town.music.artist_rows]
         self.first_heard = np.full(town.spec.num_tracks, -1, np.int64)
         self.first_offered = np.full(town.spec.num_tracks, -1, np.int64)
@@ -83,8 +87,10 @@ class Teller:
         np.add.at(self._mix, (users, self._families[log.tracks[is_listen]]), 1)
         self._played[users, artists] = True
         _note_first(self.first_heard, log.tracks[is_listen], log.times_ms[is_listen] // DAY_MS)
-        day = np.full(playlists.rows.size, number * DAYS_PER_WEEK, np.int64)[playlists.rows.ravel() >= 0]
-        _note_first(self.first_offered, playlists.rows[playlists.rows >= 0], day)
+        owners, offered = np.nonzero(playlists.rows >= 0)[0], playlists.rows[playlists.rows >= 0]
+        _note_first(self.first_offered, offered, np.full(len(offered), number * DAYS_PER_WEEK, np.int64))
+        self._offered[owners, self._genres[offered]] = True
+        ever = self._offered.any(axis=1)
         skipped = log.played_ms[of_slates] < 30_000
         return Told(
             here,
@@ -95,6 +101,7 @@ class Teller:
             int((is_save & week.from_slate).sum()) / here,
             *figures,
             _effective(log.tracks[is_listen]),
+            float(self._offered[ever].sum(axis=1).mean()) if ever.any() else np.nan,
         )
 
     def _of_playlists(self, playlists: Playlists) -> tuple[float, ...]:

@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.twin_year.plan import Plan
 from crossfade.evaluation.decision import Decision, Outcome
 from crossfade.evaluation.outcomes import find_rival
@@ -26,7 +28,7 @@ class Training:
         workspace: Has the champion, if there is one.
         dataset_dir: What is known by now.
         scratch: An empty directory.
-        is_broken: Learn from data whose tracks a broken join has moved by one; judged is on what was really listened to.
+        is_broken: Learn from data whose tracks a broken join has mixed up; judged is on what was really listened to.
         run_id: Its name in the promotion log.
     """
 
@@ -102,9 +104,12 @@ def _lineage(plan: Plan, workspace: Workspace, parent: str) -> dict[str, Any]:
 
 
 def _mixed_up(dataset_dir: Path, directory: Path) -> Path:
-    """Save a dataset in which everybody played the track that stands beside the one they played."""
+    """Save a dataset in which everybody played the track that stands as far from the catalogue's end as theirs from its start.
+
+    Moving by one would hardly change anything: the next track is mostly one of the same artist.
+    """
     dataset = Dataset.load(dataset_dir)
     acts = dataset.interactions
-    moved = replace(acts, track_rows=(acts.track_rows + 1) % len(dataset.catalogue))
+    moved = replace(acts, track_rows=np.asarray(len(dataset.catalogue) - 1 - acts.track_rows, np.int32))
     replace(dataset, interactions=moved).save(directory)
     return directory

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from benchmarks.twin_year.plan import Plan, Trial
-from crossfade.experiments.deciding import by_lake
+from crossfade.experiments.deciding import by_lake, by_log
 from crossfade.experiments.history import Line
 from crossfade.experiments.installation import Installation
 from crossfade.experiments.participation import Participation, read_experiments
@@ -14,6 +14,7 @@ from crossfade.experiments.spec import Experiment
 from crossfade.experiments.stepping import Rollout
 from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.errors import InputError
 from crossfade.schema.tables import Surface
 
 TREATMENT: Final = "other"
@@ -74,9 +75,13 @@ class Trials:
                 return []
             self._running = self._manifest(self._waiting.pop(0))
         experiment = self._running
-        line = self._rollout.step(
-            experiment, by_lake(self._lake, experiment, self._plan.all_settings.lake), now
-        )
+        decide = by_lake(self._lake, experiment, self._plan.all_settings.lake)
+        foresee = by_log(self._lake, self._rollout.installation, experiment, now)
+        try:
+            line = self._rollout.step(experiment, decide, now, foresee=foresee)
+        except InputError:
+            self._running = None
+            return [f"{experiment.metadata.name}: the log kept it out"]
         assert line is not None, "a lake always decides"
         if not (self._workspace.rollout / EXPERIMENTS / f"{experiment.metadata.name}.yaml").is_file():
             self._running = None

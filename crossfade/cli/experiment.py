@@ -129,6 +129,8 @@ def status_command(
 ) -> None:
     """Print users, effects with always-valid intervals, and the decision, from the exposures in a lake.
 
+    --json and --report also tell quantiles, cohorts, how effects wear off, the long term, and interleaved slates.
+
     Of an experiment that has ended (--rollout tells) it prints what decided, from the history; nothing is analysed again.
 
     \b
@@ -152,9 +154,11 @@ def status_command(
             f"--step {standing.step}: {manifest} has {len(experiment.spec.ramp)} steps; number them from 1."
         )
     look = Look(experiment, Lake.open(lake_path), settings.lake, standing, lines)
-    click.echo(json.dumps(look.told) if as_json else text(look.told))
+    click.echo(json.dumps(look.told | {"deeper": look.deeper}) if as_json else text(look.told))
     if report:
-        write_report(ReportInputs(experiment, standing, lines, look.told, look.cohorts()), report)
+        write_report(
+            ReportInputs(experiment, standing, lines, look.told, look.cohorts(), look.deeper), report
+        )
 
 
 def _told_standing(step: int, began: datetime | None, step_began: datetime | None) -> "Standing":

@@ -53,10 +53,12 @@ def step_command(
       crossfade experiment step radio-flow.yaml --workspace workspace --rollout rollout --lake lake
       crossfade experiment step radio-flow.yaml --workspace workspace --guardrails-only --prometheus http://localhost:9090
     """
+    from crossfade.experiments.deciding import by_log
     from crossfade.experiments.history import Phase
     from crossfade.experiments.installation import Installation
     from crossfade.experiments.spec import read_experiment
     from crossfade.experiments.stepping import Rollout
+    from crossfade.lake.lake import Lake
     from crossfade.recommender.workspace import Workspace
 
     ways = {"--lake": lake_path, "--guardrails-only": guardrails_only, "--roll-back": reason}
@@ -65,10 +67,14 @@ def step_command(
     if guardrails_only and not prometheus_url:
         raise click.UsageError("--guardrails-only needs --prometheus URL.")
     experiment, settings = read_experiment(manifest), chosen_settings(settings_file, assignments)
-    decide = _decide(experiment, settings, lake_path, prometheus_url, reason)
+    decide, now = _decide(experiment, settings, lake_path, prometheus_url, reason), datetime.now(UTC)
     workspace = Workspace.open(workspace_dir)
     rollout = Rollout(directory or workspace.rollout, Installation(workspace, settings))
-    line = rollout.step(experiment, decide, datetime.now(UTC), may_begin=lake_path is not None)
+    if lake_path is None:
+        line = rollout.step(experiment, decide, now, may_begin=False)
+    else:
+        foresee = by_log(Lake.open(lake_path), rollout.installation, experiment, now)
+        line = rollout.step(experiment, decide, now, foresee=foresee)
     if as_json:
         click.echo(json.dumps(asdict(line) if line else {"action": None}))
     elif line is None:

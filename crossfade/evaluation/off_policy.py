@@ -110,6 +110,17 @@ def self_normalised(log: LoggedChoices, confidence: float = 0.95) -> Estimate:
     return _estimate(log, value, weights * (log.rewards - value) / weights.mean(), confidence)
 
 
+def difference(log: LoggedChoices, confidence: float = 0.95) -> Estimate:
+    """Return how much more a choice the judged policy earns than the logged one did (SNIPS minus the log's mean).
+
+    Both are told from the same choices, so what they share cancels in the error, too. Errors as in `checked`.
+    """
+    weights, now = log.checked().weights, log.rewards.mean()
+    then = float((weights * log.rewards).sum() / weights.sum())
+    influence = weights * (log.rewards - then) / weights.mean() - (log.rewards - now)
+    return _estimate(log, then - float(now), influence, confidence)
+
+
 def doubly_robust(
     log: LoggedChoices, predicted: Doubles, expected: Doubles, confidence: float = 0.95
 ) -> Estimate:

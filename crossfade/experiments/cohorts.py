@@ -27,6 +27,7 @@ class CohortEffect(NamedTuple):
         estimate: Of the relative effect.
         low: End of the interval for one look; it decides nothing.
         high: Other end.
+        differ_p_value: Of Cochran's test that all cohorts of the same kind have one effect.
     """
 
     treatment: str
@@ -35,6 +36,7 @@ class CohortEffect(NamedTuple):
     estimate: float
     low: float
     high: float
+    differ_p_value: float
 
 
 def cohort_effects(spec: ExperimentSpec, arms: Mapping[str, pa.Table]) -> list[CohortEffect]:
@@ -67,10 +69,11 @@ def _of_family(
     estimates, variances = (
         np.array([float(getattr(each, part)) for each in raw.values()]) for part in ("estimate", "variance")
     )
-    effects = shrunk(Effect(estimates, variances)).effects
+    together = shrunk(Effect(estimates, variances))
+    effects = together.effects
     low, high = effects.interval(spec.stop.alpha)
     for place, cohort in enumerate(raw):
-        ends = (effects.estimate[place], low[place], high[place])
+        ends = (effects.estimate[place], low[place], high[place], together.p_value)
         yield CohortEffect(treatment, cohort, len(family[cohort][treatment]), *map(float, ends))
 
 

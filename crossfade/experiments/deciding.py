@@ -1,14 +1,17 @@
 """Who decides about a step: the lake, Prometheus, or a person."""
 
+from datetime import datetime
 from typing import Any
 
 from crossfade.experiments.alarms import Prometheus
 from crossfade.experiments.analysis import analysed
 from crossfade.experiments.decision import Action, Decision, decide
+from crossfade.experiments.foresight import foreseen, require_not_worse
 from crossfade.experiments.history import Standing
+from crossfade.experiments.installation import Installation
 from crossfade.experiments.observed import participants_of
 from crossfade.experiments.spec import Experiment
-from crossfade.experiments.stepping import Decide
+from crossfade.experiments.stepping import Decide, Foresee
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.lake_settings import LakeSettings
@@ -26,6 +29,11 @@ def by_lake(lake: Lake, experiment: Experiment, settings: LakeSettings) -> Decid
         return decide(experiment.spec, seen), told
 
     return asked
+
+
+def by_log(lake: Lake, installation: Installation, experiment: Experiment, now: datetime) -> Foresee:
+    """Ask the log of what was shown whether a treatment is worse, before anybody sees it; errors as in `foresight`."""
+    return lambda: require_not_worse(foreseen(lake, installation, experiment, now))
 
 
 def by_alarms(prometheus: Prometheus, experiment: Experiment) -> Decide:

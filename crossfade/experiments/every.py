@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from crossfade.experiments.deciding import by_lake
+from crossfade.experiments.deciding import by_lake, by_log
 from crossfade.experiments.history import Phase
 from crossfade.experiments.installation import Installation
 from crossfade.experiments.spec import read_experiment
@@ -32,7 +32,8 @@ def step_all(workspace: Workspace, lake: Lake, settings: Settings, now: datetime
     for path in sorted(workspace.experiments.glob("*.yaml")):
         try:
             experiment = read_experiment(path)
-            line = rollout.step(experiment, by_lake(lake, experiment, settings.lake), now)
+            foresee = by_log(lake, rollout.installation, experiment, now)
+            line = rollout.step(experiment, by_lake(lake, experiment, settings.lake), now, foresee=foresee)
         except CrossfadeError as error:
             failed.append(str(error))
             continue

@@ -11,9 +11,10 @@ from typing import Any
 
 from crossfade.experiments.analysis import analysed
 from crossfade.experiments.cohorts import CohortEffect, cohort_effects
+from crossfade.experiments.deeper import PARTS, interleaving, long_term, novelty, quantiles
 from crossfade.experiments.history import Line, Standing
 from crossfade.experiments.holdout import against_holdout
-from crossfade.experiments.observed import Participants, participants_of
+from crossfade.experiments.observed import Participants, followed, participants_of
 from crossfade.experiments.spec import Experiment
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import NotFoundError
@@ -59,6 +60,39 @@ class Look:
             if self.standing.ended is None:
                 raise
             return []
+
+    @cached_property
+    def deeper(self) -> dict[str, Any]:
+        """What is told beyond the decision: `quantiles`, `cohorts`, `novelty`, `long_term`, `interleaving`; errors as in `told`.
+
+        Each is a table, or `missing` with what it lacks; so are all of an experiment that is over and whose exposures are gone.
+        """
+        spec, cohorts = self.experiment.spec, self.cohorts()
+        told: dict[str, Any] = {"cohorts": [each._asdict() for each in cohorts]}
+        try:
+            return told | {"quantiles": quantiles(spec, self._found.arms)} | self._followed()
+        except NotFoundError as error:
+            if self.standing.ended is None:
+                raise
+            return told | {part: {"missing": str(error)} for part in PARTS}
+
+    def _followed(self) -> dict[str, Any]:
+        standing, spec = self.standing, self.experiment.spec
+        assert standing.began is not None
+        assert standing.step_began is not None
+        found = followed(
+            self.lake,
+            self.experiment,
+            self.settings,
+            began=standing.began,
+            since=standing.step_began,
+            until=standing.ended_at,
+        )
+        return {
+            "novelty": novelty(spec, found.days),
+            "long_term": long_term(spec, found.days, found.past),
+            "interleaving": interleaving(spec, found.picks),
+        }
 
     @cached_property
     def _found(self) -> Participants:

@@ -8,23 +8,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossfade.experiments.days import Days
 from crossfade.experiments.decision import Observations
 from crossfade.experiments.metrics import moments
 from crossfade.experiments.spec import Experiment
 from crossfade.lake import participants
+from crossfade.lake.days_since import days_since, picks_played
 from crossfade.lake.engine import Engine
 from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import GOLD_SCHEMAS, INTERACTIONS, SILVER_SCHEMAS
+from crossfade.lake.participants import FIRST_SHOWN
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EVENTS
 
 BEFORE: Final = timedelta(days=14)  # what CUPED looks back at: two of each weekday
+FIRST_ACT: Final = timedelta(days=14)  # users of the past are those who did something in so long a time
+LOOK_BACK: Final = FIRST_ACT + timedelta(
+    days=37
+)  # ... and of whom it is known whether they came back after thirty days
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,57 @@ def observations(
     }
     users = {variant: len(arm) for variant, arm in found.arms.items()}
     return Observations(step, found.last - step_began, found.last - began, users, metrics)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a report tells from, beyond the decision.
+
+    Args:
+        days: Of the experiment's users; who was shown several variants is left out.
+        past: Of users of the time before the experiment, of whom `LOOK_BACK` less `FIRST_ACT` is known.
+        picks: Of interleaved slates, as `days_since.picks_played` has it.
+    """
+
+    days: Days
+    past: Days
+    picks: pa.Table
+
+
+def followed(
+    lake: Lake,
+    experiment: Experiment,
+    settings: LakeSettings,
+    *,
+    began: datetime,
+    since: datetime,
+    until: datetime | None,
+) -> Followed:
+    """Read what a report tells from.
+
+    Args:
+        lake: Refreshed.
+        experiment: Its manifest.
+        settings: Of the engine.
+        began: UTC, of the experiment: the past ends there.
+        since: UTC, of the present step.
+        until: UTC, of an experiment that has ended.
+    """
+    name, looked_back = experiment.metadata.name, began - LOOK_BACK
+    with _tables(lake, settings, until) as (session, events, interactions):
+        shown = participants.shown(events, name, since)
+        users = shown.filter(shown[participants.VARIANTS] == 1)
+        earlier = participants.before(interactions, began)
+        people = participants.everybody(earlier, looked_back)
+        early = people.filter(
+            people[FIRST_SHOWN] < ibis.literal((looked_back + FIRST_ACT).replace(tzinfo=None))
+        )
+        last = session.rows(events.agg(last=events[c.TIMESTAMP].max())).column("last")[0].as_py()
+        return Followed(
+            Days(session.rows(users), session.rows(days_since(users, interactions, events, name)), last),
+            Days(session.rows(early), session.rows(days_since(early, earlier, events, "")), began),
+            session.rows(picks_played(events, interactions, name)),
+        )
 
 
 def population(lake: Lake, settings: LakeSettings, period: timedelta) -> tuple[pa.Table, datetime]:

@@ -20,6 +20,7 @@ from crossfade.evaluation.report.blocks import (
 from crossfade.evaluation.report.page import page
 from crossfade.experiments.decision import Action
 from crossfade.experiments.history import Phase
+from crossfade.experiments.report_deeper import deeper_sections
 from crossfade.experiments.report_effects import (
     ReportInputs,
     cohorts_section,
@@ -32,7 +33,7 @@ from crossfade.schema.errors import NotFoundError
 
 FOOTNOTE: Final = (
     "Intervals of effects are always valid: they hold at all looks together. "
-    "Those of cohorts are for one look and decide nothing."
+    "Those of cohorts and of all below them are for one look and decide nothing."
 )
 MARKS: Final = {Action.PROMOTE: "good", Action.ROLL_BACK: "bad"}
 
@@ -71,9 +72,9 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
             _ramp,
             cohorts_section,
             *([holdout_section] if "holdout" in inputs.told else []),
-            _history,
         )
     ]
+    sections += [*deeper_sections(inputs), _history(inputs)]
     title = f"Experiment {inputs.experiment.metadata.name}"
     replace_file(path, page(title, facts, cards, sections, footnote=FOOTNOTE))
 

@@ -29,6 +29,7 @@ class ReportInputs:
         lines: Its history; none where the rollout's directory is not known.
         told: What `status` tells now, with `last`, the time of the newest event.
         cohorts: Effects now.
+        deeper: What `Look.deeper` tells.
     """
 
     experiment: Experiment
@@ -36,6 +37,7 @@ class ReportInputs:
     lines: Sequence[Line]
     told: Told
     cohorts: Sequence[CohortEffect]
+    deeper: Told
 
 
 def _looks(inputs: ReportInputs) -> list[Told]:
@@ -199,11 +201,17 @@ def cohorts_section(inputs: ReportInputs) -> Section:
     heads = [Head("Cohort"), Head("Treatment"), Head("Users", number=True), Head("Effect", number=True)]
     lead = (
         f"Effect on {inputs.experiment.spec.primary.name} in each group, pulled towards the common one as far as chance explains "
-        "how the groups differ."
+        f"how the groups differ. {_differ(inputs.cohorts)}"
     )
     return Section(
         "cohorts", "Cohorts", lead, [Figure(chart, "Change against control, %."), Table(heads, rows)]
     )
+
+
+def _differ(cohorts: Sequence[CohortEffect]) -> str:
+    """Say whether groups of one kind differ more than chance lets them."""
+    least = min(each.differ_p_value for each in cohorts)
+    return f"That groups of a kind have one and the same effect has a p-value of {least:.2g} or more."
 
 
 def holdout_section(inputs: ReportInputs) -> Section:

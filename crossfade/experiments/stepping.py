@@ -19,6 +19,12 @@ from crossfade.schema.durable import locked, replace_file, sync_directory
 from crossfade.schema.errors import InputError
 
 Decide = Callable[[Standing], tuple[Decision, dict[str, Any]] | None]
+Foresee = Callable[[], Sequence[str]]
+
+
+def nothing_foreseen() -> Sequence[str]:
+    """Let an experiment begin without asking any log."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,13 @@ class Rollout:
         return history_of(self.directory, experiment.metadata.name)
 
     def step(
-        self, experiment: Experiment, decide: Decide, now: datetime, *, may_begin: bool = True
+        self,
+        experiment: Experiment,
+        decide: Decide,
+        now: datetime,
+        *,
+        may_begin: bool = True,
+        foresee: Foresee = nothing_foreseen,
     ) -> Line | None:
         """Finish what a killed step left; else begin the experiment; else decide and do what follows.
 
@@ -47,12 +59,14 @@ class Rollout:
             decide: Asked with where the experiment stands; None is nothing to write down.
             now: UTC.
             may_begin: False leaves alone what has not begun.
+            foresee: Asked before the experiment begins; returns what is told of its treatments, or raises where it should not.
 
         Returns:
             What was done; the line that ended it if it has ended; None where there was nothing to do.
 
         Raises:
-            InputError: The manifest is another experiment by now, asks for what cannot be rolled out, or meets another one.
+            InputError: The manifest is another experiment by now, asks for what cannot be rolled out, or meets another one; or
+                of `foresee`.
         """
         history = self.history(experiment)
         with locked(self.installation.workspace.path / ".rollout.lock"):
@@ -63,7 +77,11 @@ class Rollout:
             elif standing.ended is not None:
                 return standing.ended
             elif standing.step or may_begin:
-                line = self._next(experiment, decide, now, standing)
+                line = (
+                    self._next(experiment, decide, now, standing)
+                    if standing.step
+                    else self._first(experiment, foresee, now)
+                )
             if line is None:
                 return None
             changes = self._changes(experiment, line)
@@ -74,12 +92,14 @@ class Rollout:
             history.append(replace(line, phase=Phase.DONE, seen={}))
             return line
 
+    def _first(self, experiment: Experiment, foresee: Foresee, now: datetime) -> Line:
+        self._require_room(experiment)
+        reasons = [f"The experiment begins with step 1 of {len(experiment.spec.ramp)}.", *foresee()]
+        time = now.isoformat(timespec="seconds")
+        return Line(time, Phase.BEGUN, Begin.BEGIN, 1, None, reasons, {}, identity(experiment))
+
     def _next(self, experiment: Experiment, decide: Decide, now: datetime, standing: Standing) -> Line | None:
         time, same = now.isoformat(timespec="seconds"), identity(experiment)
-        if not standing.step:
-            self._require_room(experiment)
-            reasons = [f"The experiment begins with step 1 of {len(experiment.spec.ramp)}."]
-            return Line(time, Phase.BEGUN, Begin.BEGIN, 1, None, reasons, {}, same)
         _require_same(experiment, self.history(experiment).lines()[-1])
         asked = decide(standing)
         if asked is None:

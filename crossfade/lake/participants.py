@@ -18,7 +18,7 @@ DWELL_SECONDS: Final = "dwell_seconds"
 COUNTS: Final = (PLAYS, POSITIVES, SKIPS, SAVED, DAYS_ACTIVE, SESSIONS, DISCOVERED, RETURNED, DWELL_SECONDS)
 RETURN_DAYS: Final = 7
 BEFORE: Final = "_before"
-_IN_LIBRARY: Final = "is_in_library"
+IN_LIBRARY: Final = "is_in_library"
 
 
 def shown(events: ir.Table, experiment: str, since: datetime | None = None) -> ir.Table:
@@ -77,7 +77,7 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
         0 for who did nothing. `discovered` are plays of what the user had not saved before; `returned` is 1 for who listened
         `RETURN_DAYS` or more away from the first exposure, on either side of it.
     """
-    interactions = _with_library(interactions)
+    interactions = with_library(interactions)
     acts = interactions.filter(interactions[c.TIMESTAMP].notnull()).inner_join(
         users.select(c.USER_ID, FIRST_SHOWN), c.USER_ID
     )
@@ -92,7 +92,7 @@ def behaviour(users: ir.Table, interactions: ir.Table, *, before: timedelta) -> 
         POSITIVES: is_listen & (acts[c.STRENGTH] > 0),
         SKIPS: is_listen & (acts[c.STRENGTH] < 0),
         SAVED: is_save,
-        DISCOVERED: is_listen & ~acts[_IN_LIBRARY],
+        DISCOVERED: is_listen & ~acts[IN_LIBRARY],
     }
     away = ibis.interval(days=RETURN_DAYS)
     returned = {
@@ -139,7 +139,7 @@ def with_dwell(users: ir.Table, events: ir.Table, experiment: str | None) -> ir.
     return joined.mutate(**dwells).select(*users.columns, *dwells)
 
 
-def _with_library(interactions: ir.Table) -> ir.Table:
+def with_library(interactions: ir.Table) -> ir.Table:
     """Tell of each act whether the user had saved its track before; a save without a time was always there."""
     kinds = [str(kind) for kind in SAVES]
     saves = interactions.filter(interactions[c.EVENT_TYPE].isin(kinds))
@@ -149,4 +149,4 @@ def _with_library(interactions: ir.Table) -> ir.Table:
     )
     known = interactions.left_join(since, [c.USER_ID, c.TRACK_ID])
     is_in = (known["saved_since"] < known[c.TIMESTAMP].cast("timestamp")).fill_null(False)
-    return known.mutate(**{_IN_LIBRARY: is_in}).select(*interactions.columns, _IN_LIBRARY)
+    return known.mutate(**{IN_LIBRARY: is_in}).select(*interactions.columns, IN_LIBRARY)

@@ -56,6 +56,8 @@ class Policy(pydantic.BaseModel):
     flow: Weight = 0.0
     artist_distance: Amount = 0
     known_artists_first: bool = False
+    explore_most: Amount = 0
+    explore_weeks: Count = 4
 
     @property
     def weights(self) -> RerankWeights:
@@ -83,7 +85,7 @@ class Policy(pydantic.BaseModel):
     def exploration(self, k: int, seed: int) -> Exploration:
         """Return where slates of k tracks explore; places beyond k do not count."""
         places = tuple(place - 1 for place in self.explore_places if place <= k)
-        return Exploration(places, self.explore_prior, seed)
+        return Exploration(places, self.explore_prior, seed, self.explore_most, self.explore_weeks)
 
     def changed(self, changes: Mapping[str, Any]) -> "Policy":
         """Return the policy with other values of some keys.

@@ -29,6 +29,7 @@ from crossfade.recommender.slates import Slates
 from crossfade.recommender.surfaces import Policies, load_policies
 from crossfade.recommender.wording import Wording
 from crossfade.reranking.artist_kinds import artist_kinds, small_artists
+from crossfade.reranking.chances import Scored
 from crossfade.reranking.exploration import explore, genre_rates
 from crossfade.reranking.flow import FlowColumns, in_flow
 from crossfade.reranking.known_artists import known_first
@@ -265,11 +266,16 @@ class Recommender:
 
     def rerank(self, requests: Requests, ranked: Ranked) -> Slates:
         """Choose slates by the surface's policy, without reasons."""
+        scored, places, rules = self.before_exploration(requests, ranked)
+        exploration = self.policy_of(requests).exploration(requests.k, self.settings.seed)
+        return slates_of(ranked, *explore(scored, places, requests.taste, exploration, **rules))
+
+    def before_exploration(self, requests: Requests, ranked: Ranked) -> tuple[Scored, Rows, dict[str, Any]]:
+        """Return candidates as scored, the places that are chosen of them, and the rules that exploration keeps, too."""
         candidates, policy, tracks = ranked.candidates, self.policy_of(requests), self.track_columns
-        taste, scores = requests.taste, ranked.scores
+        taste, scored = requests.taste, (candidates.rows, ranked.scores)
         if policy.known_artists_first:
-            scores = known_first(candidates.rows, scores, taste, tracks.artist_rows)
-        scored = (candidates.rows, scores)
+            scored = candidates.rows, known_first(*scored, taste, tracks.artist_rows)
         rules: dict[str, Any] = {"tracks": tracks, "weights": policy.weights, "order": best_first(*scored)}
         if policy.sets_shares:
             rules["kinds"] = artist_kinds(
@@ -282,15 +288,14 @@ class Recommender:
         )
         places = rerank(*scored, requests.k, profiles=profiles, **rules)
         places = in_flow(candidates.rows, places, requests.queries, self.flow_columns, policy.order)
-        exploration = policy.exploration(requests.k, self.settings.seed)
-        places, propensities = explore(scored, places, taste, exploration, rates=self.genre_rates, **rules)
-        return slates_of(ranked, places, propensities)
+        return scored, places, {**rules, "rates": self.genre_rates}
 
     def without_exploration(self) -> Self:
         """Return the recommender with policies that explore nowhere; all else is the same."""
-        update = {"explore_places": ()}
-        policies = {name: policy.model_copy(update=update) for name, policy in self.policies.items()}
-        return replace(self, policies=policies)
+        plain = {"explore_places": ()}
+        return replace(
+            self, policies={name: each.model_copy(update=plain) for name, each in self.policies.items()}
+        )
 
 
 def _radio_ranker(directory: Path) -> Ranker | None:

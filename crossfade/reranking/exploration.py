@@ -3,6 +3,9 @@
 What a listener thinks of a genre is a Beta posterior: plays against skips, with everybody's rate in that genre as its
 prior. Each genre stands for its best candidate; the genres of the highest draws get the places. Draws are keyed by
 seed, listener and moment, so a replayed request draws the same and a batch equals its singles.
+
+A budget bounds what a listener is shown so over all slates: it needs no count of what was shown, since weeks follow from the
+clock. Of any so many weeks in a row, exploring ones are as many as the budget pays for.
 """
 
 from dataclasses import dataclass
@@ -30,6 +33,7 @@ MOST_EVIDENCE: Final = 100.0
 # A genre's rate is drawn to that of all music by so many plays, so that one skip does not condemn a rare genre.
 PRIOR_PLAYS: Final = 50.0
 USUAL_RATE: Final = 0.5  # where nobody has played anything yet
+SECONDS_PER_WEEK: Final = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,35 @@ class Exploration:
         places: Places of the slate, from 0, ascending and below its length.
         prior_plays: How many plays everybody's rate in a genre counts as, above 0.
         seed: Of the draws.
+        most: Explored places that a listener gets within `weeks`, over all slates of one a week; 0 is no bound.
+        weeks: Any so many in a row.
     """
 
     places: tuple[int, ...]
     prior_plays: float
     seed: int
+    most: int = 0
+    weeks: int = 1
+
+    @property
+    def affordable(self) -> tuple[int, ...]:
+        """The places of a slate that explores: never more than the whole budget."""
+        return self.places[: self.most] if self.most else self.places
+
+    def explores(self, as_of: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return [n] whether slates of moments [n] in UTC seconds explore, so that no weeks in a row exceed the budget.
+
+        Of the weeks since 1970, counted in rounds of `weeks`, the first of each round explore, as many as are paid for; so
+        any `weeks` in a row hold as many. All listeners explore in the same weeks.
+        """
+        if not self.most or not self.places:
+            return np.ones(len(as_of), np.bool_)
+        paid = self.most // len(self.affordable)
+        return np.asarray(as_of // SECONDS_PER_WEEK % self.weeks < paid)
+
+    def moments(self, as_of: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return [n] the moments that draws are keyed by: with a budget, slates of one week draw alike."""
+        return as_of // SECONDS_PER_WEEK * SECONDS_PER_WEEK if self.most else as_of
 
 
 class Evidence(NamedTuple):
@@ -131,27 +159,30 @@ def explore(
     """
     rows, scores = candidates
     propensities = (chosen >= 0).astype(np.float32)
-    if not exploration.places or not rows.size or not tracks.num_genres:
+    turns = exploration.explores(queries.as_of)
+    if not exploration.places or not rows.size or not tracks.num_genres or not turns.any():
         return chosen, propensities
     explored = chosen.copy()
     evidence = Evidence.of(queries, tracks, rates, exploration.prior_plays)
-    places = np.array(exploration.places, np.int64)
+    places = np.array(exploration.affordable, np.int64)
     ordered = (rows, best_first(rows, scores) if order is None else order, known_kinds(rows, kinds))
+    moments = exploration.moments(queries.as_of)
     _explore(
         ordered,
         (explored, propensities),
-        (keys(queries, exploration.seed), evidence),
+        (keys(queries, exploration.seed, moments), evidence, turns),
         (places, tracks, typed(weights)),
     )
     return explored, propensities
 
 
-def keys(queries: Queries, seed: int) -> Keys:
-    """Return [n] uint64 keys of draws by seed, user and moment; strangers are told apart by their histories."""
+def keys(queries: Queries, seed: int, moments: npt.NDArray[np.int64] | None = None) -> Keys:
+    """Return [n] uint64 keys of draws by seed, user and moment [n] (`as_of`); strangers are told apart by their histories."""
+    moments = queries.as_of if moments is None else moments
     history = np.bincount(queries.owners, queries.track_rows + 1.0, len(queries))
     stranger = np.where(queries.user_rows < 0, history + 1, 0)
     key = np.full(len(queries), seed, np.uint64)
-    for part in (queries.user_rows, queries.as_of, stranger):
+    for part in (queries.user_rows, moments, stranger):
         key = _mixed(key ^ np.asarray(part).astype(np.int64).view(np.uint64))
     return key
 
@@ -169,17 +200,17 @@ def _explore(ordered, slates, listeners, policy):  # type: ignore[no-untyped-def
     """Replace places of slates (chosen [n, k], propensities [n, k]) by drawn genres' best candidates."""
     rows, order, kinds = ordered
     chosen, propensities = slates
-    keys, evidence = listeners
+    keys, evidence, turns = listeners
     places, tracks, weights = policy
     num_kept, limits = chosen.shape[1] - len(places), most_of_kinds(weights, chosen.shape[1])
     for query in range(len(rows)):
         kept = chosen[query, :num_kept].copy()
-        if num_kept and kept[-1] < 0:
+        if not turns[query] or (num_kept and kept[-1] < 0):
             continue
-        rivals, genres = _rivals((rows[query], order[query], kinds[query]), kept, tracks, weights, limits)
+        rivals, genres = find_rivals((rows[query], order[query], kinds[query]), kept, tracks, weights, limits)
         if len(rivals) < len(places):
             continue
-        shapes = _shapes(evidence, query, genres)
+        shapes = shapes_of(evidence, query, genres)
         cells, winners = order_of_draws(keys[query], genres, shapes)
         next_kept, drawn = 0, 0
         for place in range(chosen.shape[1]):
@@ -194,7 +225,7 @@ def _explore(ordered, slates, listeners, policy):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True)
-def _rivals(candidates, kept, tracks, weights, limits):  # type: ignore[no-untyped-def]
+def find_rivals(candidates, kept, tracks, weights, limits):  # type: ignore[no-untyped-def]
     """Return the best candidates of up to `MOST_GENRES` genres that fit beside the kept ones and each other."""
     rows, order, kinds = candidates
     gone, counts = np.zeros(len(rows), np.bool_), np.zeros((2, 2), np.int64)
@@ -221,7 +252,7 @@ def _rivals(candidates, kept, tracks, weights, limits):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def _shapes(evidence, query, genres):  # type: ignore[no-untyped-def]
+def shapes_of(evidence, query, genres):  # type: ignore[no-untyped-def]
     """Return [genres, 2] the Beta posteriors' parameters."""
     shapes = np.empty((len(genres), 2))
     for i in range(len(genres)):

@@ -5,17 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.twin_year import WHOLE, result
-from benchmarks.twin_year.plan import ABLATIONS, POLICY, Plan, Trial
+from benchmarks.twin_year import WHOLE, after_broken, result
+from benchmarks.twin_year.plan import ABLATIONS, POLICY, Ablation, Plan, Size, Trial
 from benchmarks.twin_year.telling import Told, _effective, _likeness, _note_first, _small, days_until
 from benchmarks.twin_year.year import Loop, Year
 from crossfade.twin.spec import TwinSpec
 from crossfade.twin.town import Town
 
+SIZE: Size = {"num_users": 20, "num_tracks": 100, "weeks": 2}
 TINY = {
-    "num_users": 20,
-    "num_tracks": 100,
-    "weeks": 2,
     "warm_weeks": 3,
     "trials": (Trial("closer", 1, {"diversity": 0.0}),),
     "settings": (
@@ -34,7 +32,7 @@ TINY = {
 @pytest.mark.slow
 @pytest.mark.usefixtures("untraced")
 def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Path) -> None:
-    year = Loop(Plan.of(seed=3, **TINY), tmp_path).run()
+    year = Loop(Plan.of(SIZE, 3, **TINY), tmp_path).run()
     assert year.did == [(0, "training (first): promoted"), (1, "closer: begin, step 1")]
     assert len(year.told) == 2
     for told in year.told:
@@ -46,16 +44,19 @@ def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Pat
 
 
 def test_each_ablation_leaves_out_one_thing() -> None:
-    plain = Plan.of(30, 150, 3, 1)
-    for name, left_out in ABLATIONS.items():
-        plan = Plan.of(30, 150, 3, 1, **left_out)
+    small: Size = {"num_users": 30, "num_tracks": 150, "weeks": 3}
+    plain = Plan.of(small, 1)
+    for name, ablation in ABLATIONS.items():
+        left_out = ablation.left_out
+        plan = Plan.of(small, 1, **left_out)
         changed = [
             field for field in plan.__dataclass_fields__ if getattr(plan, field) != getattr(plain, field)
         ]
         assert changed == list(left_out), name
         if "policy" in left_out:
             assert sum(plan.policy.get(key) != POLICY.get(key) for key in {*plan.policy, *POLICY}) == 1
-    assert Plan.of(30, 150, 3, 1, **ABLATIONS["no bot filter"]).all_settings.bots.loop_plays == 1_000_000
+    unfiltered = Plan.of(small, 1, **ABLATIONS["no bot filter"].left_out)
+    assert unfiltered.all_settings.bots.loop_plays == 1_000_000
     assert plain.spec.num_days == 9 * 7
 
 
@@ -85,15 +86,16 @@ def test_new_tracks_wait_until_they_are_heard() -> None:
 
 
 def test_the_table_sets_each_year_beside_the_whole_one() -> None:
-    def year(saves: float, did: str) -> Year:
+    def year(saves: float, did: str, last: float) -> Year:
         told = [
-            Told(10, 20.0, saves, 5.0, 0.2, 0.1, 0.6, 0.5, 0.3, 0.2, 0.4, 0.01, n, 50.0) for n in (8.0, 4.0)
+            Told(10, 20.0, saves, 5.0, 0.2, 0.1, affinity, 0.5, 0.3, 0.2, 0.4, 0.01, n, 50.0, 7.0)
+            for n, affinity in ((8.0, 0.9), (4.0, last))
         ]
-        return Year(told, [(0, did)], "abc", (3.0, 0.1), (9.0, 0.5))
+        return Year(told, [(0, did), (1, "broken training (time): x")], "abc", (3.0, 0.1), (9.0, 0.5))
 
     years = {
-        WHOLE: [year(2.0, "training (time): promote, promoted")],
-        "no gate": [year(1.0, "closer: roll back, step 2")],
+        WHOLE: [year(2.0, "training (time): promote, promoted", 0.8)],
+        "no gate": [year(1.0, "closer: roll back, step 2", 0.6)],
     }
     found = result(years, "abc", quick=True)
     assert found.bars["same_digest_again"].holds
@@ -106,4 +108,14 @@ def test_the_table_sets_each_year_beside_the_whole_one() -> None:
         8,
         4,
     )
+    lost = found.bars["no gate, affinity_after_broken lost"]
+    assert lost.value == pytest.approx(0.25)  # 0.8 without the broken training, 0.6 with it
+    assert lost.holds
     assert found.notes[0].split() == ["whole", "no", "gate"]
+
+
+def test_a_figure_that_should_be_low_is_lost_when_it_is_high() -> None:
+    assert Ablation({}, "likeness", is_better_high=False).loss(0.4, 0.5) == pytest.approx(0.25)
+    assert Ablation({}, "affinity", is_better_high=True).loss(0.4, 0.5) == pytest.approx(-0.25)
+    told = Year([], [(0, "training (first): promoted")])
+    assert np.isnan(after_broken(told))

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from crossfade.features.interactions import Queries
-from crossfade.reranking.exploration import MOST_GENRES, Exploration, explore, genre_rates, keys
+from crossfade.reranking.exploration import (
+    MOST_GENRES,
+    SECONDS_PER_WEEK,
+    Exploration,
+    explore,
+    genre_rates,
+    keys,
+)
 from crossfade.reranking.rerank import RerankWeights, TrackColumns
 from tests import builders
 from tests.reranking.test_rerank import plain
@@ -172,3 +179,29 @@ def test_rates_are_plays_among_plays_and_early_skips() -> None:
     np.testing.assert_allclose(rates, [(2 + 25) / (3 + 50), 25 / 51, 0.5])
     nothing = dataset.interactions.where(np.zeros(4, np.bool_))
     assert genre_rates(nothing, tracks.genre_rows, 3).tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0, 12), (8, 12), (5, 6), (4, 6), (1, 3)])
+def test_no_weeks_in_a_row_show_more_than_the_budget(most: int, expected: int) -> None:
+    """Two places a slate, twelve weeks; a budget of four weeks pays for 4, 2 or 2 slates of two, or for 1 of one."""
+    exploration = replace(EXPLORATION, most=most, weeks=4)
+    shown = []
+    for week in range(12):
+        queries = listeners(2, track=2)
+        queries = replace(queries, as_of=np.full(2, (100 + week) * SECONDS_PER_WEEK))
+        _, propensities = explored(queries, tracks_of_genres(200, 5), exploration)
+        shown.append((propensities < 1).sum(axis=1).tolist())
+    assert sum(first > 0 for first, _ in shown) == expected
+    assert all(first == second for first, second in shown)
+    places = np.array([first for first, _ in shown])
+    for begin in range(9):
+        assert most == 0 or places[begin : begin + 4].sum() <= most
+
+
+def test_with_a_budget_slates_of_one_week_draw_alike() -> None:
+    queries = replace(listeners(20, track=2), as_of=np.full(20, 100 * SECONDS_PER_WEEK))
+    later = replace(queries, as_of=queries.as_of + SECONDS_PER_WEEK // 2)
+    tracks = tracks_of_genres(200, 12)
+    budget = replace(EXPLORATION, most=8, weeks=4)
+    assert (explored(queries, tracks, budget)[0] == explored(later, tracks, budget)[0]).all()
+    assert (explored(queries, tracks)[0] != explored(later, tracks)[0]).any()

@@ -95,7 +95,7 @@ class EffectPanel(NamedTuple):
     bound: float | None
 
 
-def effects_chart(panels: Sequence[EffectPanel], description: str) -> str:
+def effects_chart(panels: Sequence[EffectPanel], description: str, *, time: str = "days of this step") -> str:
     """Draw effects over time as small multiples, each with its interval as a band and a line at no effect."""
     rows = -(-len(panels) // 2)
     figure, axes = _figure(2, 9.6, 2.6 * rows, rows=rows)
@@ -117,7 +117,7 @@ def effects_chart(panels: Sequence[EffectPanel], description: str) -> str:
             )
             axis.plot(curve.days, curve.estimates, "o-", color=colour, markersize=4, label=curve.name)
         axis.set_xlim(left=0)
-        axis.set_xlabel("days of this step")
+        axis.set_xlabel(time)
         axis.tick_params(axis="y", colors=QUIET)
         axis.grid(axis="y")
     return _svg(figure, description)
