@@ -95,6 +95,10 @@ class Life:
         self._own = plan_playlists(audience, world.spec.num_days, rng)
         self.offers = Offers.none(len(audience))
 
+    def draw_from(self, rng: np.random.Generator) -> None:
+        """Go on with another source of randomness."""
+        self._rng = rng
+
     def days(self, count: int) -> Days:
         """Live so many days on, with what `offers` holds, and return them."""
         days = Days([], [], [], self._own, [])

@@ -1,5 +1,6 @@
 """A twin that goes on week by week: its listeners hear what a service offers them, and what they do decides what it learns."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -103,6 +104,13 @@ class Town:
         events = events_table(self.spec, self.music, whole, f"event-w{self._week:03}-")
         self._week += 1
         return Week(whole, events, openers, opened_ms, np.isin(whole.sessions, of_slates))
+
+    def forked(self, seed: int) -> "Town":
+        """Return a copy of the town as it is now, whose further life is drawn from another seed: what else might happen."""
+        other = deepcopy(self)
+        other._rng = np.random.default_rng([self.spec.seed, GROUPS, seed])
+        other._life.draw_from(other._rng)
+        return other
 
     def affinity(self, users: Ints, tracks: Ints) -> Floats:
         """Return [n] float32: how much listeners love tracks today, as `Truth.affinity` has it."""
