@@ -30,10 +30,10 @@ QUICK: Final = Size(150, 600, 8, 1)
 
 
 def run(options: Options) -> Result:
-    """Live 30 weeks in two towns (`--quick`: 8 in a small one) under each bandit, each kind of playlist alone, and random choices.
+    """Live 30 weeks in two towns (`--quick`: 8 in a small one) under each bandit, each kind of playlist alone, and by chance.
 
-    What a playlist earned is known when the next but one is made, and counts half after eight weeks. A regret is the share that was
-    missed of what the best kind alone earns: over all weeks, those of learning included, and over the later half.
+    What a playlist earned is known when the next but one is made, and counts half after eight weeks. A regret is the share that
+    was missed of what the best kind alone earns: over all weeks, those of learning included, and over the later half.
     """
     return result(QUICK if options.quick else FULL, quick=options.quick)
 

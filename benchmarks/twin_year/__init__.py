@@ -1,6 +1,6 @@
-"""A year of the whole loop on simulated listeners, unattended; and the same year without one of its parts at a time."""
+"""A year of the whole loop on simulated listeners, unattended; and a season of it without one of its parts at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 
 from benchmarks.harness import Bar, Options, Progress, Result
-from benchmarks.twin_year.plan import ABLATIONS, Plan, Size, Trial
+from benchmarks.twin_year.plan import ABLATIONS, SEASON, Plan, Size, Trial
 from benchmarks.twin_year.telling import mean_of
 from benchmarks.twin_year.year import Loop, Year
 
 READS: Final = ("num_seeds", "num_listens")
 SEEDS: Final = (301, 302, 303)
-WHOLE: Final = "whole"
-SIZE: Final[Size] = {"num_users": 300, "num_tracks": 1200, "weeks": 52}
+WHOLE: Final = "everything"
+SIZE: Final[Size] = {"num_users": 200, "num_tracks": 1200, "weeks": 52}
+SEASON_SIZE: Final[Size] = {"num_users": 120, "num_tracks": 700, "weeks": 12}
 QUICK: Final[Size] = {"num_users": 60, "num_tracks": 400, "weeks": 4}
 # Listens of a listener in a week, of the twin that `Plan.of` makes; fewer listeners make no experiment.
 LISTENS_A_WEEK: Final = 28
@@ -46,22 +47,29 @@ MEANS: Final = (
 
 
 def run(options: Options) -> Result:
-    """Live through a year with everything, once more to see that it is the same, and once without each part.
+    """Live through a year, once more to see that it is the same, and through a season with everything and without each part.
 
-    `--listens` sets how many listeners there are, by how much they play in a year. `--quick` takes four weeks of a small town,
-    and no ablations. With several seeds each year is lived in so many towns, and figures are means over them.
+    `--listens` sets how many listeners the year has, by how much they play in it. `--quick` takes four weeks of a small town, and
+    no ablations. With several seeds each is lived in so many towns, and figures are means over them.
     """
     seeds, size = SEEDS[: options.num_seeds], QUICK if options.quick else SIZE
     if options.num_listens:
         size = {**size, "num_users": max(options.num_listens // (LISTENS_A_WEEK * size["weeks"]), FEWEST)}
     changes = {"trials": QUICK_TRIALS, "warm_weeks": 5} if options.quick else {}
-    ablations = {} if options.quick else {name: each.left_out for name, each in ABLATIONS.items()}
-    progress, years = Progress(), {}
-    for name, left_out in {WHOLE: {}, **ablations}.items():
-        progress.say(f"{name} ...")
-        years[name] = [lived(Plan.of(size, seed, **changes, **left_out)) for seed in seeds]
+    progress = Progress()
+    progress.say("the year ...")
+    years = [lived(Plan.of(size, seed, **changes)) for seed in seeds]
+    progress.say("the year once more ...")
     again = lived(Plan.of(size, seeds[0], **changes))
-    return result(years, again.digest, quick=options.quick)
+    return result(years, again.digest, {} if options.quick else _seasons(seeds, progress))
+
+
+def _seasons(seeds: Sequence[int], progress: Progress) -> dict[str, list[Year]]:
+    seasons = {}
+    for name, left_out in {WHOLE: {}, **{name: each.left_out for name, each in ABLATIONS.items()}}.items():
+        progress.say(f"a season, {name} ...")
+        seasons[name] = [lived(Plan.of(SEASON_SIZE, seed, **{**SEASON, **left_out})) for seed in seeds]
+    return seasons
 
 
 def lived(plan: Plan) -> Year:
@@ -70,28 +78,43 @@ def lived(plan: Plan) -> Year:
         return Loop(plan, Path(folder)).run()
 
 
-def result(years: Mapping[str, list[Year]], again: str, *, quick: bool) -> Result:
-    """Return figures of each year, and a table of them against the whole loop."""
-    figures: dict[str, float | int | str | bool] = {"quick": quick, "digest": years[WHOLE][0].digest}
-    rows = {}
-    for name, lives in years.items():
-        rows[name] = {key: float(np.mean(values)) for key, values in _figures(lives).items()}
-        figures |= {f"{name}, {key}": value for key, value in rows[name].items()}
-    whole = rows[WHOLE]
-    notes = [f"{'':<28}" + "".join(f"{name:>18}" for name in rows)]
-    notes += [f"{key:<28}" + "".join(f"{row[key]:>18.4f}" for row in rows.values()) for key in whole]
-    notes += [f"week {week}: {did}" for week, did in years[WHOLE][0].did]
-    bars = {"same_digest_again": Bar(float(again == years[WHOLE][0].digest), at_least=1.0)}
-    for name in (name for name in rows if name in ABLATIONS):
-        each = ABLATIONS[name]
-        lost = each.loss(whole[each.figure], rows[name][each.figure])
-        bars[f"{name}, {each.figure} lost"] = Bar(lost, at_least=VISIBLE)
-    if not quick:
-        bars |= {f"{WHOLE}, {name}": Bar(whole[name], at_least=1.0) for name in HAPPENED}
+def result(years: Sequence[Year], again: str, seasons: Mapping[str, Sequence[Year]]) -> Result:
+    """Return figures of the year, and a table of seasons without a part against the whole one; no seasons is a quick look."""
+    figures: dict[str, float | int | str | bool] = {"quick": not seasons, "digest": years[0].digest}
+    told = _means(years)
+    figures |= {f"year, {key}": value for key, value in told.items()}
+    bars = {"same_digest_again": Bar(float(again == years[0].digest), at_least=1.0)}
+    notes = [f"week {week}: {did}" for week, did in years[0].did]
+    if seasons:
+        rows = {name: _means(lives) for name, lives in seasons.items()}
+        figures |= {f"{name}, {key}": value for name, row in rows.items() for key, value in row.items()}
+        notes += _table(rows)
+        bars |= _losses(rows) | {f"year, {name}": Bar(told[name], at_least=1.0) for name in HAPPENED}
     return Result(figures | {name: bar.value for name, bar in bars.items()}, bars, notes)
 
 
-def _figures(lives: list[Year]) -> dict[str, list[float]]:
+def _means(lives: Sequence[Year]) -> dict[str, float]:
+    return {key: float(np.mean(values)) for key, values in _figures(lives).items()}
+
+
+def _table(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
+    head = f"{'':<28}" + "".join(f"{name:>18}" for name in rows)
+    return [
+        head,
+        *(f"{key:<28}" + "".join(f"{row[key]:>18.4f}" for row in rows.values()) for key in rows[WHOLE]),
+    ]
+
+
+def _losses(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Bar]:
+    """Return of each part how much worse the figure is that it is there for, where it is left out."""
+    found = {}
+    for name, each in ABLATIONS.items():
+        lost = each.loss(rows[WHOLE][each.figure], rows[name][each.figure])
+        found[f"{name}, {each.figure} lost"] = Bar(lost, at_least=VISIBLE)
+    return found
+
+
+def _figures(lives: Sequence[Year]) -> dict[str, list[float]]:
     """Return figure -> one value a town."""
     found: dict[str, list[float]] = {name: [mean_of(life.told, name) for life in lives] for name in MEANS}
     quarters = [max(1, len(life.told) // 4) for life in lives]

@@ -35,7 +35,7 @@ def _quantiles(_: ReportInputs, told: Told) -> tuple[str, Sequence[Block]]:
         Head("Difference", number=True),
     ]
     rows = [
-        Row([Cell(metric), Cell(name), Cell(f"{float(quantile):.0%}", number=True), _range(each, "{:+.4g}")])
+        Row([Cell(metric), Cell(name), Cell(f"{float(quantile):.0%}", number=True), _plain(each, "{:+.4g}")])
         for metric, arms in told.items()
         for name, quantiles in arms.items()
         for quantile, each in quantiles.items()
@@ -54,7 +54,7 @@ def _novelty(inputs: ReportInputs, told: Told) -> tuple[str, Sequence[Block]]:
     )
     heads = [Head("Treatment"), Head("Days", number=True), Head("Change from day to day", number=True)]
     rows = [
-        Row([Cell(name), Cell(count(len(each["days"])), number=True), _range(each["trend"], "{:+.2%}")])
+        Row([Cell(name), Cell(count(len(each["days"])), number=True), _plain(each["trend"], "{:+.2%}")])
         for name, each in told.items()
     ]
     lead = (
@@ -110,3 +110,9 @@ def _range(told: Told, form: str) -> Cell:
     return Cell(
         form.format(told["estimate"]), f"{form.format(low)} to {form.format(high)}", mark, number=True
     )
+
+
+def _plain(told: Told, form: str) -> Cell:
+    """Write what is neither good nor bad by itself: a metric may be better when it is lower."""
+    cell = _range(told, form)
+    return Cell(cell.text, cell.range, number=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.twin_year import WHOLE, after_broken, result
-from benchmarks.twin_year.plan import ABLATIONS, POLICY, Ablation, Plan, Size, Trial
+from benchmarks.twin_year.plan import ABLATIONS, SEASON, SEASON_POLICY, Ablation, Plan, Size, Trial
 from benchmarks.twin_year.telling import Told, _effective, _likeness, _note_first, _small, days_until
 from benchmarks.twin_year.year import Loop, Year
 from crossfade.twin.spec import TwinSpec
@@ -45,16 +45,19 @@ def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Pat
 
 def test_each_ablation_leaves_out_one_thing() -> None:
     small: Size = {"num_users": 30, "num_tracks": 150, "weeks": 3}
-    plain = Plan.of(small, 1)
+    plain = Plan.of(small, 1, **SEASON)
     for name, ablation in ABLATIONS.items():
         left_out = ablation.left_out
-        plan = Plan.of(small, 1, **left_out)
+        plan = Plan.of(small, 1, **{**SEASON, **left_out})
         changed = [
             field for field in plan.__dataclass_fields__ if getattr(plan, field) != getattr(plain, field)
         ]
         assert changed == list(left_out), name
         if "policy" in left_out:
-            assert sum(plan.policy.get(key) != POLICY.get(key) for key in {*plan.policy, *POLICY}) == 1
+            assert (
+                sum(plan.policy.get(key) != SEASON_POLICY.get(key) for key in {*plan.policy, *SEASON_POLICY})
+                == 1
+            )
     unfiltered = Plan.of(small, 1, **ABLATIONS["no bot filter"].left_out)
     assert unfiltered.all_settings.bots.loop_plays == 1_000_000
     assert plain.spec.num_days == 9 * 7
@@ -85,7 +88,7 @@ def test_new_tracks_wait_until_they_are_heard() -> None:
     assert all(np.isnan(days_until(town, heard, 60, 60)))
 
 
-def test_the_table_sets_each_year_beside_the_whole_one() -> None:
+def test_the_table_sets_each_season_beside_the_whole_one() -> None:
     def year(saves: float, did: str, last: float) -> Year:
         told = [
             Told(10, 20.0, saves, 5.0, 0.2, 0.1, affinity, 0.5, 0.3, 0.2, 0.4, 0.01, n, 50.0, 7.0)
@@ -93,25 +96,24 @@ def test_the_table_sets_each_year_beside_the_whole_one() -> None:
         ]
         return Year(told, [(0, did), (1, "broken training (time): x")], "abc", (3.0, 0.1), (9.0, 0.5))
 
-    years = {
-        WHOLE: [year(2.0, "training (time): promote, promoted", 0.8)],
-        "no gate": [year(1.0, "closer: roll back, step 2", 0.6)],
-    }
-    found = result(years, "abc", quick=True)
+    whole = year(2.0, "training (time): promote, promoted", 0.8)
+    seasons = {name: [whole] for name in (WHOLE, *ABLATIONS)}
+    seasons["no gate"] = [year(1.0, "closer: roll back, step 2", 0.6)]
+    found = result([whole], "abc", seasons)
     assert found.bars["same_digest_again"].holds
-    assert not result(years, "other", quick=True).bars["same_digest_again"].holds
-    assert (found.figures["whole, saves"], found.figures["no gate, saves"]) == (2.0, 1.0)
-    assert found.figures["whole, promoted_by_gate"] == 1
+    assert not result([whole], "other", {}).bars["same_digest_again"].holds
+    assert (found.figures["everything, saves"], found.figures["no gate, saves"]) == (2.0, 1.0)
+    assert found.figures["year, promoted_by_gate"] == 1
     assert found.figures["no gate, experiments_rolled_back"] == 1
-    assert found.figures["whole, experiments_promoted"] == 0  # a training was, not an experiment
-    assert (found.figures["whole, tracks_first_quarter"], found.figures["whole, tracks_last_quarter"]) == (
-        8,
-        4,
-    )
+    assert found.figures["year, experiments_promoted"] == 0  # a training was, not an experiment
+    assert not found.bars["year, experiments_promoted"].holds
+    assert (found.figures["year, tracks_first_quarter"], found.figures["year, tracks_last_quarter"]) == (8, 4)
     lost = found.bars["no gate, affinity_after_broken lost"]
     assert lost.value == pytest.approx(0.25)  # 0.8 without the broken training, 0.6 with it
     assert lost.holds
-    assert found.notes[0].split() == ["whole", "no", "gate"]
+    assert not found.bars["no MMR, likeness lost"].holds  # nothing changed
+    head = next(line for line in found.notes if line.startswith(" "))
+    assert head.split()[:3] == ["everything", "no", "exploration"]
 
 
 def test_a_figure_that_should_be_low_is_lost_when_it_is_high() -> None:
