@@ -1,6 +1,7 @@
 """Buckets agree with other languages, shares hold within binomial bounds, and users move into treatments only."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import crossfade.experiments.assignment as assignment
 from crossfade.experiments.assignment import CONTROL, NUM_BUCKETS, Allocation, bucket
 from crossfade.schema.errors import InputError
 
+DOCS = Path(__file__).parents[2] / "docs" / "experiments.md"
 USERS = [f"user-{number}" for number in range(20_000)]
 STEPS = (0.01, 0.05, 0.25, 0.5, 1.0)
 
@@ -19,6 +21,8 @@ def test_the_vectors_of_the_documentation_hold() -> None:
     assert [(salt, user, bucket(salt, user)) for salt, user, _ in told] == [
         (salt, user, int(number)) for salt, user, number in told
     ]
+    rows = re.findall(r"^\| `(.+)` \| `(.+)` \| (\d+) \|$", DOCS.read_text("utf-8"), re.MULTILINE)
+    assert rows == told
     # printf u1 | openssl dgst -sha256 -hmac radio-flow: 53f04726253ca8e7...
     assert bucket("radio-flow", "u1") == 0x53F04726253CA8E7 % NUM_BUCKETS
 

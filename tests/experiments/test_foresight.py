@@ -25,7 +25,7 @@ SHOWN = {"k": 6, "explore_places": (2,), "explore_prior": 0.05, "explore_most": 
 K = 6
 # The more everybody's rate weighs, the more nearly a genre that the listener never played is drawn as often as their own.
 TREATMENTS = {
-    "faithful": {"explore_prior": 0.06},
+    "faithful": {"explore_prior": 0.04},
     "fickle": {"explore_prior": 20.0},
     "scattered": {"diversity": 0.9, "popularity_penalty": 5.0},
     "longer": {"k": 8},
