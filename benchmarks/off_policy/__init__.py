@@ -37,12 +37,12 @@ class Size:
     truth_weeks: int
 
 
-FULL: Final = Size(600, 1500, 100, 4, 100)
-QUICK: Final = Size(300, 800, 16, 4, 12)
+FULL: Final = Size(400, 1200, 100, 8, 60)  # eight weeks are what an experiment is judged by
+QUICK: Final = Size(300, 800, 16, 8, 12)
 
 
 def run(options: Options) -> Result:
-    """Log a hundred weeks (`--quick`: 16 of a smaller town), judge two policies from each, and live a hundred weeks under them.
+    """Log a hundred weeks (`--quick`: 16 of a smaller town), judge two policies from each, and live sixty weeks under each.
 
     Beside the estimates stands a naive replay: the mean of those logged choices that the judged policy would most probably make.
     """

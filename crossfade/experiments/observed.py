@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,7 +21,6 @@ from crossfade.lake.engine import Engine
 from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import GOLD, SILVER, Lake
 from crossfade.lake.layout import GOLD_SCHEMAS, INTERACTIONS, SILVER_SCHEMAS
-from crossfade.lake.participants import FIRST_SHOWN
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.lake_settings import LakeSettings
@@ -153,9 +151,7 @@ def followed(
         users = shown.filter(shown[participants.VARIANTS] == 1)
         earlier = participants.before(interactions, began)
         people = participants.everybody(earlier, looked_back)
-        early = people.filter(
-            people[FIRST_SHOWN] < ibis.literal((looked_back + FIRST_ACT).replace(tzinfo=None))
-        )
+        early = participants.first_before(people, looked_back + FIRST_ACT)
         last = session.rows(events.agg(last=events[c.TIMESTAMP].max())).column("last")[0].as_py()
         return Followed(
             Days(session.rows(users), session.rows(days_since(users, interactions, events, name)), last),

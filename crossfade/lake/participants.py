@@ -58,6 +58,11 @@ def before(acts: ir.Table, until: datetime) -> ir.Table:
     return acts.filter(acts[c.TIMESTAMP] < ibis.literal(until.replace(tzinfo=None)))
 
 
+def first_before(users: ir.Table, until: datetime) -> ir.Table:
+    """Return those users of `shown` or `everybody` who count from before a moment (UTC) on."""
+    return users.filter(users[FIRST_SHOWN] < ibis.literal(until.replace(tzinfo=None)))
+
+
 def everybody(interactions: ir.Table, since: datetime) -> ir.Table:
     """Return user_id and first_shown of all who did something since a moment: whom a planned experiment would meet."""
     late = interactions.filter(interactions[c.TIMESTAMP] >= ibis.literal(since.replace(tzinfo=None)))

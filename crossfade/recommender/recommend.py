@@ -293,9 +293,7 @@ class Recommender:
     def without_exploration(self) -> Self:
         """Return the recommender with policies that explore nowhere; all else is the same."""
         plain = {"explore_places": ()}
-        return replace(
-            self, policies={name: each.model_copy(update=plain) for name, each in self.policies.items()}
-        )
+        return replace(self, policies={name: p.model_copy(update=plain) for name, p in self.policies.items()})
 
 
 def _radio_ranker(directory: Path) -> Ranker | None:

@@ -30,7 +30,7 @@ def told(exploration: Exploration = EXPLORATION) -> Chances:
 def test_what_is_drawn_is_drawn_as_often_as_is_told() -> None:
     whole = told()
     assert np.allclose(whole.chances.sum(axis=2), 1)
-    queries, drawn, n = listeners(1, track=2), Counter[tuple[int, int]](), 600
+    queries, drawn, n = listeners(1, track=2), Counter[tuple[int, int]](), 300
     for seed in range(n):
         chosen, propensities = explored(
             queries, tracks_of_genres(200, GENRES), replace(EXPLORATION, seed=seed)
