@@ -8,18 +8,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from crossfade.experiments.foresight import Foreseen, judged, require_not_worse
+from crossfade.experiments.foresight import Foreseen, foreseen, judged, require_not_worse
 from crossfade.experiments.shown_slates import ShownSlates, slates_of
+from crossfade.lake.lake import Lake
 from crossfade.recommender.foretelling import chances_of
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.schema.errors import InputError
 from crossfade.schema.tables import Surface
+from tests.experiments.rollouts import Place, experiment
 from tests.recommender import world
 
 SURFACE = Surface.DISCOVER_WEEKLY
 USERS = np.arange(world.NUM_USERS, dtype=np.int32)
-HOURS = 8  # slates of each listener, an hour apart, so that draws differ
+HOURS = 5  # slates of each listener, an hour apart, so that draws differ
 MOMENTS = [world.SPLIT.test_start - 3600 * hour for hour in range(HOURS)]
 SHOWN = {"k": 6, "explore_places": (2,), "explore_prior": 0.05, "explore_most": 0}
 K = 6
@@ -96,11 +98,11 @@ def test_what_treatments_would_earn_is_told_from_what_was_shown(
 def test_a_worse_one_does_not_begin(found: dict[str, Foreseen]) -> None:
     assert found["fickle"].is_worse
     with pytest.raises(
-        InputError, match=r"The log shows that 'fickle' is worse than control, .*By 320 shown"
+        InputError, match=r"The log shows that 'fickle' is worse than control, .*By 200 shown"
     ):
         require_not_worse(list(found.values()))
     (sentence,) = require_not_worse([found["faithful"]])
-    assert sentence.startswith("By 320 shown slates (0 could not be made again) 'faithful' earns ")
+    assert sentence.startswith("By 200 shown slates (0 could not be made again) 'faithful' earns ")
 
 
 def test_what_the_log_cannot_hold_is_not_told(found: dict[str, Foreseen]) -> None:
@@ -158,3 +160,10 @@ def test_only_whole_slates_count_and_each_was_made_before_it_was_shown() -> None
     ]  # shown at one o'clock is not made from then on
     assert found.take(np.array([1])).tracks.to_pylist() == ["d0", "d1"]
     assert len(slates_of(pa.Table.from_pylist(rows), 7)) == 0
+
+
+@pytest.mark.parametrize("surface", ["radio", "discover_weekly"])
+def test_nothing_is_told_of_requests_and_of_what_was_never_published(tmp_path: Path, surface: str) -> None:
+    place = Place(tmp_path)
+    lake = Lake.create(tmp_path / "lake")
+    assert foreseen(lake, place.rollout.installation, experiment(surface=surface), place.now) == []

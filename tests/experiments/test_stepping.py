@@ -199,6 +199,21 @@ def test_a_champion_that_changed_meanwhile_stays(place: Place) -> None:
     assert place.workspace.champion_digest() == "third"
 
 
+def test_the_log_is_told_of_in_the_first_line_or_keeps_an_experiment_out(place: Place) -> None:
+    def worse() -> list[str]:
+        raise InputError("The log shows that 'flow' is worse.")
+
+    with pytest.raises(InputError, match="The log shows that 'flow' is worse"):
+        place.rollout.step(experiment(), HOLD, place.now, foresee=worse)
+    assert place.files() == {}
+    line = place.rollout.step(experiment(), HOLD, place.now, foresee=lambda: ["It earns +0.1."])
+    assert line is not None
+    assert line.reasons == ["The experiment begins with step 1 of 2.", "It earns +0.1."]
+    again = place.rollout.step(experiment(), HOLD, place.now, foresee=worse)  # asked before it begins alone
+    assert again is not None
+    assert again.action == "hold"
+
+
 def test_alarms_begin_nothing(place: Place) -> None:
     assert place.rollout.step(experiment(), by_hand("Stop."), NOW, may_begin=False) is None
     assert place.files() == {}

@@ -31,10 +31,9 @@ def test_what_is_drawn_is_drawn_as_often_as_is_told() -> None:
     whole = told()
     assert np.allclose(whole.chances.sum(axis=2), 1)
     queries, drawn, n = listeners(1, track=2), Counter[tuple[int, int]](), 300
+    tracks = tracks_of_genres(200, GENRES)
     for seed in range(n):
-        chosen, propensities = explored(
-            queries, tracks_of_genres(200, GENRES), replace(EXPLORATION, seed=seed)
-        )
+        chosen, propensities = explored(queries, tracks, replace(EXPLORATION, seed=seed))
         np.testing.assert_allclose(whole.of(chosen), propensities, atol=1e-6)
         drawn.update((place, int(chosen[0, place])) for place in EXPLORATION.places)
     for (place, track), count in drawn.items():

@@ -185,11 +185,10 @@ def test_rates_are_plays_among_plays_and_early_skips() -> None:
 def test_no_weeks_in_a_row_show_more_than_the_budget(most: int, expected: int) -> None:
     """Two places a slate, twelve weeks; a budget of four weeks pays for 4, 2 or 2 slates of two, or for 1 of one."""
     exploration = replace(EXPLORATION, most=most, weeks=4)
-    shown = []
+    shown, asked, tracks = [], listeners(2, track=2), tracks_of_genres(200, 5)
     for week in range(12):
-        queries = listeners(2, track=2)
-        queries = replace(queries, as_of=np.full(2, (100 + week) * SECONDS_PER_WEEK))
-        _, propensities = explored(queries, tracks_of_genres(200, 5), exploration)
+        queries = replace(asked, as_of=np.full(2, (100 + week) * SECONDS_PER_WEEK))
+        _, propensities = explored(queries, tracks, exploration)
         shown.append((propensities < 1).sum(axis=1).tolist())
     assert sum(first > 0 for first, _ in shown) == expected
     assert all(first == second for first, second in shown)
