@@ -21,7 +21,7 @@ from tests.recommender import world
 
 SURFACE = Surface.DISCOVER_WEEKLY
 USERS = np.arange(world.NUM_USERS, dtype=np.int32)
-HOURS = 5  # slates of each listener, an hour apart, so that draws differ
+HOURS = 8  # slates of each listener, an hour apart, so that draws differ
 MOMENTS = [world.SPLIT.test_start - 3600 * hour for hour in range(HOURS)]
 SHOWN = {"k": 6, "explore_places": (2,), "explore_prior": 0.05, "explore_most": 0}
 K = 6
@@ -98,11 +98,11 @@ def test_what_treatments_would_earn_is_told_from_what_was_shown(
 def test_a_worse_one_does_not_begin(found: dict[str, Foreseen]) -> None:
     assert found["fickle"].is_worse
     with pytest.raises(
-        InputError, match=r"The log shows that 'fickle' is worse than control, .*By 200 shown"
+        InputError, match=r"The log shows that 'fickle' is worse than control, .*By 320 shown"
     ):
         require_not_worse(list(found.values()))
     (sentence,) = require_not_worse([found["faithful"]])
-    assert sentence.startswith("By 200 shown slates (0 could not be made again) 'faithful' earns ")
+    assert sentence.startswith("By 320 shown slates (0 could not be made again) 'faithful' earns ")
 
 
 def test_what_the_log_cannot_hold_is_not_told(found: dict[str, Foreseen]) -> None:
