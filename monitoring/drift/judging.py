@@ -13,7 +13,7 @@ from crossfade.schema.errors import InputError
 from crossfade.schema.monitoring_settings import DriftSettings
 from monitoring.drift.distances import Doubles, stability_index, wasserstein
 from monitoring.drift.expected import fitted, levelled
-from monitoring.drift.measures import EVERYBODY, UNSEEN, Kind
+from monitoring.drift.measures import EVERYBODY, SUMMED, UNSEEN, Kind
 from monitoring.drift.series import Series, unseen, weekdays
 from monitoring.drift.thresholds import profiles, strays, studentised, tail_limit, threshold
 
@@ -101,6 +101,7 @@ def least_change(kind: Kind, settings: DriftSettings) -> float:
         Kind.VOLUME: settings.min_volume,
         Kind.DIRECTION: settings.min_direction,
         Kind.LOSS: settings.min_loss,
+        Kind.LEVEL: settings.min_level,
     }[kind]
 
 
@@ -166,7 +167,7 @@ def judge(
 
 def _is_enough(series: Series, num_reference: int, settings: DriftSettings) -> bool:
     totals = series.totals[:num_reference]
-    if series.measure.kind in (Kind.DIRECTION, Kind.LOSS):
+    if series.measure.kind in SUMMED:
         return bool(np.median(totals) >= 1)
     return bool(np.median(totals) >= settings.min_listens)
 
@@ -203,7 +204,7 @@ def _bins(series: Series, now: Doubles, then: Doubles) -> dict[str, tuple[float,
     kind = series.measure.kind
     if kind is Kind.DIRECTION:
         return {}
-    if kind is Kind.LOSS:
+    if kind in (Kind.LOSS, Kind.LEVEL):
         return {series.measure.name: (float(then[1] / then[0]), float(now[1] / now[0]))}
     if kind is Kind.VOLUME:
         return {series.measure.name: (float(then[0]), float(now[0]))}
