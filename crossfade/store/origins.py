@@ -130,7 +130,8 @@ def _now(digest: str, lines: list[Promotion]) -> str:
 
 def _champion_at(moment: datetime, lines: list[Promotion]) -> str | None:
     made = [line for line in lines if line.action != "refuse" and datetime.fromisoformat(line.time) <= moment]
-    return made[-1].digest if made else None
+    champion = next((line.digest for line in reversed(made) if line.action != "replace"), None)
+    return champion and _now(champion, made)
 
 
 def _exposures(slate: str, workspace: Workspace, lake: Lake | None) -> Iterator[Mapping[str, Any]]:
