@@ -76,7 +76,14 @@ def receiver(workspace: Workspace, command: Callable[[str], Sequence[str]]) -> I
     """Run the receiver in a thread; yield its port."""
     port, exposition = free_port(), Exposition(RECEIVER_METRICS)
     ledger = Ledger(workspace.retraining, SETTINGS)
-    app = app_of(ledger, Worker(ledger, command, SETTINGS, exposition), exposition, SETTINGS, token=TOKEN)
+    app = app_of(
+        ledger,
+        Worker(ledger, command, SETTINGS, exposition),
+        exposition,
+        SETTINGS,
+        token=TOKEN,
+        drift=workspace.drift_figures,
+    )
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
