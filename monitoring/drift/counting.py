@@ -18,8 +18,9 @@ from crossfade.lake.gold import SAVES as SAVE_EVENTS
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EventType
-from monitoring.drift.listeners import CASUAL, COHORT, HEAVY, NEW, with_cohort, with_surface
+from monitoring.drift.listeners import CASUAL, HEAVY, NEW, with_cohort, with_surface
 from monitoring.drift.measures import (
+    COHORT,
     COUNTED,
     EVERYBODY,
     MIXES,

@@ -12,9 +12,9 @@ from crossfade.lake.days import midnight, with_day
 from crossfade.lake.engine import Engine
 from crossfade.schema import columns as c
 from crossfade.schema.tables import EventType
+from monitoring.drift.measures import COHORT
 from monitoring.drift.series import WEEK_DAYS
 
-COHORT: Final = "cohort"
 NEW: Final = "new"
 CASUAL: Final = "casual"
 HEAVY: Final = "heavy"

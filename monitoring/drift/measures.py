@@ -121,3 +121,4 @@ SCORES: Final = "scores"
 OF_CHAMPION: Final = (VECTORS, NDCG, SPREAD, LEVEL)
 SCORE_EDGES: Final = tuple(place / 20 for place in range(1, 20))  # quantiles of the reference
 EVERYBODY: Final = "everybody"
+COHORT: Final = "cohort"  # groups of these tell who moved, and are no alarm by themselves

@@ -154,6 +154,7 @@ def test_drift_leads_to_a_new_champion_and_quiet(tmp_path: Path) -> None:
         wait_for("quiet", lambda: "CrossfadeDrift" not in firing(watching))
         wait_for("the end of the alert", lambda: "resolved" in journal(found.workspace))
         wait_for("every panel's data", lambda: answered(watching) | of_the_old == QUERIES)
+        wait_for("the run's end", lambda: "finished" in journal(found.workspace))
     decided = journal(found.workspace)
     assert decided.count("start") == 1
     assert decided.index("start") < decided.index("running") < decided.index("finished")

@@ -15,8 +15,8 @@ from crossfade.lake.layout import SILVER_SCHEMAS
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings
 from monitoring.drift.counting import daily_series, largest_groups
-from monitoring.drift.listeners import COHORT, HEAVY_LISTENS, sampled, with_cohort
-from monitoring.drift.measures import COUNTED, EVERYBODY
+from monitoring.drift.listeners import HEAVY_LISTENS, sampled, with_cohort
+from monitoring.drift.measures import COHORT, COUNTED, EVERYBODY
 from monitoring.drift.series import Series
 from tests.lake.rows import START, Row, arrow
 
