@@ -185,7 +185,6 @@ FEATURES_AS_OF: Final = _gauge(
 FEATURES_AGE_LIMIT: Final = _gauge(
     "crossfade_features_age_limit_seconds", "How old they may be when they are used.", "entity"
 )
-FEATURES_ROWS: Final = _gauge("crossfade_features_rows", "Rows of the live online features, of all entities.")
 
 # What rollouts of experiments leave in their histories, until a week after an experiment's end.
 EXPERIMENT_BEGAN: Final = _gauge(
@@ -262,7 +261,7 @@ SERVING_METRICS: Final = (
 STATE_METRICS: Final = (
     UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
     INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
-    WEEKLY_SHORT, FEATURES_AS_OF, FEATURES_AGE_LIMIT, FEATURES_ROWS,
+    WEEKLY_SHORT, FEATURES_AS_OF, FEATURES_AGE_LIMIT,
     EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
     EXPERIMENT_SAMPLE_RATIO,
 )  # fmt: skip

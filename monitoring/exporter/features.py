@@ -4,7 +4,7 @@ from typing import Final
 
 from crossfade.features.definitions import STORED_ENTITIES, freshness_hours
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.metrics import FEATURES_AGE_LIMIT, FEATURES_AS_OF, FEATURES_ROWS, Recorder
+from crossfade.schema.metrics import FEATURES_AGE_LIMIT, FEATURES_AS_OF, Recorder
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.features import FAMILY, FeatureStore
 from crossfade.store.rows import RowStore
@@ -42,7 +42,6 @@ def record_features(rows: RowStore, recorder: Recorder) -> None:
     if rows.live(FAMILY) is None:
         return
     live = FeatureStore(rows).reader().generation
-    recorder.record(FEATURES_ROWS, live.num_users)
     for entity in STORED_ENTITIES:
         recorder.record(FEATURES_AS_OF, live.as_of, entity=entity.name)
         recorder.record(FEATURES_AGE_LIMIT, HOUR_SECONDS * freshness_hours(entity), entity=entity.name)

@@ -79,7 +79,6 @@ def test_every_part_is_shown(state: State) -> None:
         "crossfade_index_recall_ratio": 0.97,
         'crossfade_features_as_of_timestamp_seconds{entity="track"}': FEATURES_AS_OF,
         'crossfade_features_age_limit_seconds{entity="user"}': 3600 * freshness_hours(USER),
-        "crossfade_features_rows": 0,
         'crossfade_drift_threshold_ratio{measure="session_skip_streak"}': 0,
         'crossfade_weekly_users{surface="radio"}': 1000,
         'crossfade_weekly_done_users{surface="radio"}': 400,

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from hashlib import md5
 from pathlib import Path
 
 import ibis.expr.types as ir
 import pyarrow.parquet as pq
 import pytest
 
-from crossfade.lake.days import with_day
 from crossfade.lake.engine import DuckDbEngine, engine
 from crossfade.lake.layout import SILVER_SCHEMAS
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings
 from monitoring.drift.counting import daily_series, largest_groups
-from monitoring.drift.listeners import HEAVY_LISTENS, sampled, with_cohort
+from monitoring.drift.listeners import HEAVY_LISTENS
 from monitoring.drift.measures import COHORT, COUNTED, EVERYBODY
 from monitoring.drift.series import Series
 from tests.lake.rows import START, Row, arrow
@@ -64,7 +62,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str
     folder = tmp_path_factory.mktemp("counting")
     every = [dict(row, event_id=f"e{place}") for place, row in enumerate([*BEFORE, *SHOWN, *EVENTS])]
     with engine(folder) as session:
-        events, tracks = (_table(session, folder, *each) for each in (("events", every), ("tracks", TRACKS)))
+        events, tracks = (table(session, folder, *each) for each in (("events", every), ("tracks", TRACKS)))
         groups = largest_groups(events, session, 1)
         cohorts = {COHORT: ("new", "casual", "heavy")}
         assert groups == cohorts | {c.COUNTRY: ("SE",), c.DEVICE: ("phone",), c.SURFACE: ("radio",)}
@@ -72,7 +70,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str
         yield daily_series(events, tracks, session, name="test", groups=groups, days=DAYS, settings=settings)
 
 
-def _table(session: DuckDbEngine, folder: Path, name: str, rows: list[Row]) -> ir.Table:
+def table(session: DuckDbEngine, folder: Path, name: str, rows: list[Row]) -> ir.Table:
     pq.write_table(arrow(rows, SILVER_SCHEMAS[name]), folder / f"{name}.parquet")
     return session.table([folder / f"{name}.parquet"], SILVER_SCHEMAS[name])
 
@@ -141,23 +139,3 @@ def test_groups_that_are_not_looked_at_alone_have_no_series(counted: dict[tuple[
     assert not {("countries", "country SE"), ("cohorts", "cohort new"), ("listens", "cohort new")} & set(
         counted
     )
-
-
-def test_cohorts_are_unknown_before_a_week_of_the_lake_has_passed(tmp_path: Path) -> None:
-    with engine(tmp_path) as session:
-        events = _table(session, tmp_path, "events", EVENTS)
-        rows = session.rows(with_cohort(with_day(events), events, DAYS, DAYS[1]))
-    found = {(row[c.DAY], row[COHORT]) for row in rows.to_pylist() if row[c.DAY] in DAYS}
-    assert found == {(DAYS[0], None), (DAYS[1], "new")}
-
-
-def test_a_sample_of_listeners_is_the_same_each_time(tmp_path: Path) -> None:
-    listens = [event(user, "old", hours) for user in "abcd" for hours in (1, 2)]
-    with engine(tmp_path) as session:
-        events = _table(session, tmp_path, "events", [*listens, event("e", "old", 25)])
-        two, four, later = (
-            sampled(events, session, day, most).to_pylist()
-            for day, most in ((DAY, 2), (DAY, 4), (DAYS[1], 9))
-        )
-    assert four == sorted("abcde", key=lambda user: md5(user.encode()).hexdigest())[:4] != list("abcd")
-    assert (two, later) == (four[:2], ["e"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import json
 import sqlite3
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from crossfade.schema.metrics import RECEIVER_METRICS
 from crossfade.schema.settings import default_settings
 from monitoring.receiver.__main__ import command_of, main, parser, settings_of
 from monitoring.receiver.app import app_of
-from monitoring.receiver.ledger import DATABASE, JOURNAL, Ledger
+from monitoring.receiver.ledger import DATABASE, Ledger
 from monitoring.receiver.worker import Worker
 from tests.monitoring.receiver.alerts import alert, webhook
 
@@ -98,25 +97,6 @@ def test_tokens_are_compared_in_constant_time(client: Client, monkeypatch: pytes
     for headers in ({}, {"authorization": f"Bearer {TOKEN[:-1]}"}, BEARING):
         client.post(webhook(), headers)
     assert compared == [(borne, TOKEN.encode()) for borne in (b"", TOKEN[:-1].encode(), TOKEN.encode())]
-
-
-def test_a_run_says_in_which_window_its_measure_moved(client: Client, tmp_path: Path) -> None:
-    moved = [{"measure": "genres", "group": f"country {name}", "since": "2026-01-04"} for name in "ABCD"]
-    moved.append({"measure": "skips", "group": "everybody", "since": "2026-01-02"})
-    verdict = {"moved": moved, "days": ["2026-01-04", "2026-01-05"]}
-    figures = tmp_path / "drift.json"
-    figures.write_text(json.dumps({"reference": ["2025-12-01", "2025-12-28"], "verdict": verdict}), "utf-8")
-    client.post(webhook(alert("f0"), alert("f1", labels={"alertname": "Other"})), BEARING)
-    figures.write_text("{", "utf-8")  # damaged
-    client.post(webhook(alert("f2")), BEARING)
-    first, other, damaged = (
-        json.loads(line)["told"] for line in (tmp_path / JOURNAL).read_text("utf-8").splitlines()
-    )
-    groups = ", ".join(f"of country {name} since 2026-01-04" for name in "ABC")
-    window = f"genres {groups} until 2026-01-05, held against 2025-12-01 to 2025-12-28"
-    assert first.endswith(f"fingerprint f0; {window}")
-    assert other.endswith("fingerprint f1")
-    assert damaged.endswith("fingerprint f2")
 
 
 def test_a_dry_run_is_an_option(tmp_path: Path) -> None:
