@@ -15,7 +15,7 @@ from crossfade.twin.spec import TwinSpec
 from monitoring.drift.thresholds import DAYS_PER_MONTH
 
 READS: Final = ("num_seeds",)
-SEEDS: Final = (301, 302, 303, 304)  # choices were made on seeds 7, 8 and 101 to 103
+SEEDS: Final = (301, 302, 303, 304, 401, 402, 403, 404)  # choices were made on seeds 7, 8 and 101 to 103
 SPEC: Final = TwinSpec(num_users=1500, num_tracks=4000, num_days=84)
 QUICK: Final = TwinSpec(num_users=600, num_tracks=2000, num_days=49)
 WEEK: Final = 5  # working days of the holiday week

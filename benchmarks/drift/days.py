@@ -21,7 +21,7 @@ from crossfade.twin.spec import TwinSpec
 from crossfade.twin.twin import simulate
 from monitoring.drift.counting import Groups, daily_series, largest_groups
 from monitoring.drift.judging import Verdict, judge
-from monitoring.drift.series import Series, days_from, joined
+from monitoring.drift.series import WEEK_DAYS, Series, days_from, joined
 
 Counted = dict[tuple[str, str], Series]
 
@@ -75,14 +75,18 @@ class Days:
         self, days: Sequence[date], planted: Planted | None = None, events: pa.Table | None = None
     ) -> Verdict:
         """Judge days that follow the reference, as they are, with drift planted into the last of them, or of other events."""
-        found = self.of_days(self.events if events is None else events, days)
+        every = self.events if events is None else events
+        found, week = self.of_days(every, days), days_from(days[0] - timedelta(days=WEEK_DAYS), WEEK_DAYS)
         tables: Tables = (found, self.tracks)
         if planted is not None:
             last = self.of_days(found, days[-1:])
             before = self.of_days(found, days[:-1])
             changed, tracks = planted.plant(last, self.tracks, np.random.default_rng(self.spec.seed))
             tables = pa.concat_tables([before, changed]), tracks
-        counted = self._counted(self._tables(tables), days)
+        told = pa.concat_tables(
+            [self.of_days(every, week), tables[0]]
+        )  # who is new is told by the week before
+        counted = self._counted(self._tables((told, tables[1])), days)
         every_day = [*days_from(self.spec.start, self.num_reference), *days]
         return judge(joined(self.reference, counted), every_day, self.num_reference, self.settings.drift)
 

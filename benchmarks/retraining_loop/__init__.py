@@ -32,6 +32,7 @@ SPEC: Final = TwinSpec(num_users=400, num_tracks=1000, num_days=56, seed=11, lis
 QUICK: Final = TwinSpec(num_users=300, num_tracks=600, num_days=56, seed=11, listens_per_day=6.0)
 STORM: Final = 1000
 RUN_SECONDS: Final = 600
+ALERT_SECONDS: Final = 120  # longer than a busy machine takes to start all servers and to look some times
 ALERT: Final = "CrossfadeDrift"
 VALIDATION: Final = "validate-data"
 
@@ -104,9 +105,9 @@ def _loop(found: Installation, storm: int = 0) -> Ended:
         manager = parts.enter_context(alertmanager(found.folder, receiver_port))
         ports = {8091: exporter_port, 8090: receiver_port, 9093: int(manager.rpartition(":")[2])}
         watching = parts.enter_context(prometheus(found.folder, ports))
-        wait_for("an alert", lambda: ALERT in firing(watching))
+        wait_for("an alert", lambda: ALERT in firing(watching), ALERT_SECONDS)
         alerted = time.monotonic()
-        wait_for("a training", lambda: "running" in journal(found))
+        wait_for("a training", lambda: "running" in journal(found), ALERT_SECONDS)
         if storm:
             _storm(found, manager, storm)
         wait_for("its end", lambda: {"finished", "failed"} & set(journal(found)), RUN_SECONDS)
@@ -114,7 +115,7 @@ def _loop(found: Installation, storm: int = 0) -> Ended:
         outcome, reason = _outcome(found, old)
         quiet = float("nan")
         if outcome == "promoted":
-            wait_for("quiet", lambda: ALERT not in firing(watching))
+            wait_for("quiet", lambda: ALERT not in firing(watching), ALERT_SECONDS)
             quiet = time.monotonic() - ended
             found.crossfade("drift", "--listening-only")
             time.sleep(3)  # some scrapes and evaluations
@@ -130,7 +131,7 @@ def _storm(found: Installation, manager: str, number: int) -> None:
     labels = {"alertname": ALERT, "retrain": "true"}
     alerts = [{"labels": labels | {"measure": f"m{place}"}, "startsAt": now} for place in range(number)]
     asked(f"{manager}/api/v2/alerts", alerts)
-    wait_for("all alerts", lambda: journal(found)[before:].count("busy") >= number)
+    wait_for("all alerts", lambda: journal(found)[before:].count("busy") >= number, ALERT_SECONDS)
 
 
 def journal(found: Installation) -> list[str]:

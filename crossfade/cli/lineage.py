@@ -36,7 +36,8 @@ def lineage_command(
 
     Where MLflow knows the runs that decided, their parameters and figures are shown, too.
 
-    A slate's exposure names no bundle: what is shown is the champion of that moment, and the experiment and variant.
+    A slate's exposure names the bundle that answered, or the generation that it was read from, with experiment and variant;
+    one that names neither is told by the champion of its moment.
 
     \b
     Example:

@@ -55,13 +55,18 @@ def read_catalogue(lake: Lake, pinned: Versions) -> pa.Table:
     return _sorted(lake, CATALOGUE, c.TRACK_ID, pinned)
 
 
-def read_users(lake: Lake, pinned: Versions) -> pa.Table:
-    """Return the canonical columns of all users, sorted by user id."""
-    return _sorted(lake, USER_PROFILES, c.USER_ID, pinned).select(USERS.schema.names)
+def read_users(lake: Lake, pinned: Versions, only: pa.Array | None = None) -> pa.Table:
+    """Return the canonical columns of all users, or of those with some ids only, sorted by user id."""
+    return _sorted(lake, USER_PROFILES, c.USER_ID, pinned, _of(only)).select(USERS.schema.names)
 
 
-def _sorted(lake: Lake, name: str, key: str, pinned: Versions) -> pa.Table:
-    rows = lake.read(GOLD, name, pinned[f"{GOLD}/{name}"]).cast(GOLD_SCHEMAS[name])
+def _of(only: pa.Array | None) -> pc.Expression | None:
+    return None if only is None else pc.field(c.USER_ID).isin(only)
+
+
+def _sorted(lake: Lake, name: str, key: str, pinned: Versions, kept: pc.Expression | None = None) -> pa.Table:
+    dataset = lake.dataset(GOLD, name, pinned[f"{GOLD}/{name}"])
+    rows = dataset.to_table(filter=kept).cast(GOLD_SCHEMAS[name])
     return rows.take(pc.sort_indices(rows.column(key))).combine_chunks()
 
 
@@ -80,12 +85,15 @@ def read_playlists(lake: Lake, tracks: IdMap, pinned: Versions) -> Playlists:
     return playlists
 
 
-def read_follows(lake: Lake, users: IdMap, catalogue: Catalogue, pinned: Versions) -> Follows:
-    """Return whom people follow, by the lake's follow events; bots' do not count."""
+def read_follows(
+    lake: Lake, users: IdMap, catalogue: Catalogue, pinned: Versions, only: pa.Array | None = None
+) -> Follows:
+    """Return whom people follow, by the lake's follow events; bots' do not count, and others than `only` are not read."""
     if EVENTS_TABLE not in pinned:
         return Follows.none()
     events = lake.dataset(SILVER, EVENTS.name, pinned[EVENTS_TABLE])
     kept = (pc.field(c.EVENT_TYPE) == str(EventType.FOLLOW)) & ~pc.field(c.IS_BOT)
+    kept = kept if only is None else kept & _of(only)
     return Follows.of(
         events.to_table(columns=[c.USER_ID, c.TRACK_ID, c.ARTIST_ID, c.TIMESTAMP], filter=kept),
         users,
@@ -94,9 +102,9 @@ def read_follows(lake: Lake, users: IdMap, catalogue: Catalogue, pinned: Version
 
 
 def read_interactions(
-    lakes: Sequence[tuple[Lake, Versions]], users: IdMap, tracks: IdMap
+    lakes: Sequence[tuple[Lake, Versions]], users: IdMap, tracks: IdMap, only: pa.Array | None = None
 ) -> tuple[list[Interactions], IdMap]:
-    """Return the interactions of each lake, in no order, and the names of all their traits.
+    """Return the interactions of each lake, in no order, and the names of all their traits; with `only`, of these users.
 
     `seconds` are `NO_TIME` where there is no timestamp. Interactions are read by batches, so that the ids of all of them
     never stand in memory at once.
@@ -106,7 +114,7 @@ def read_interactions(
     """
     read, situated = [], []
     for lake, pinned in lakes:
-        acts, named = _read_lake(lake, users, tracks, pinned)
+        acts, named = _read_lake(lake, users, tracks, pinned, only)
         read.append(acts)
         situated += named
     codes, traits = encoded(situated)
@@ -118,13 +126,13 @@ def read_interactions(
 
 
 def _read_lake(
-    lake: Lake, users: IdMap, tracks: IdMap, pinned: Versions
+    lake: Lake, users: IdMap, tracks: IdMap, pinned: Versions, only: pa.Array | None
 ) -> tuple[Interactions, list[list[pa.DictionaryArray]]]:
     """Return the interactions without their situations, and these by name for each batch."""
     dataset = lake.dataset(GOLD, INTERACTIONS, pinned[f"{GOLD}/{INTERACTIONS}"])
     no_rows = pa.RecordBatch.from_pylist([], GOLD_SCHEMAS[INTERACTIONS])
     parts, sessions, situated = [], [], []
-    for batch in (no_rows, *dataset.to_batches(batch_size=BATCH_ROWS)):
+    for batch in (no_rows, *dataset.to_batches(batch_size=BATCH_ROWS, filter=_of(only))):
         parts.append(_rows(batch, users, tracks, pinned))
         sessions.append(batch.column(c.SESSION_ID).dictionary_encode())
         situated.append(situations(batch))

@@ -2,6 +2,8 @@
 
 import logging
 
+import pyarrow as pa
+
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split, Users
 from crossfade.features.follows import Follows
@@ -31,7 +33,12 @@ _log = logging.getLogger(__name__)
 
 
 def make_dataset(
-    lake: Lake, settings: Settings, versions: Versions | None = None, *, split: Split | None = None
+    lake: Lake,
+    settings: Settings,
+    versions: Versions | None = None,
+    *,
+    split: Split | None = None,
+    only: pa.Array | None = None,
 ) -> Dataset:
     """Read the dataset of a training run.
 
@@ -48,6 +55,7 @@ def make_dataset(
         settings: `split`, `skips` and `seed` are read.
         versions: Lake versions to read, as {"gold/interactions": 3, ...}; what is not named is read at its newest.
         split: Of a bundle, to count as it was trained; None splits by what the lake holds now.
+        only: Ids of users whose rows alone are read, without anybody's playlists: enough to ask for these users, not to train.
 
     Returns:
         The dataset; its `lake` and `lake_versions` name what was read.
@@ -58,15 +66,16 @@ def make_dataset(
         TrainingError: There is no user, no positive interaction, or not enough time to split.
     """
     pinned = pinned_versions(lake, versions)
-    catalogue, users = Catalogue(read_catalogue(lake, pinned)), Users(read_users(lake, pinned))
-    (acts,), traits = read_interactions([(lake, pinned)], users.ids, catalogue.tracks)
+    catalogue, users = Catalogue(read_catalogue(lake, pinned)), Users(read_users(lake, pinned, only))
+    (acts,), traits = read_interactions([(lake, pinned)], users.ids, catalogue.tracks, only)
     _require_something(users, acts)
     acts, has_time = _timed(acts, users.ids, catalogue.tracks, settings.seed)
     catalogue = catalogue if has_time else undated(catalogue)
     if split is None:
         split = time_split(acts, settings.split) if has_time else random_split(acts, settings.split)
-    playlists = read_playlists(lake, catalogue.tracks, pinned) if has_time else Playlists.none()
-    follows = read_follows(lake, users.ids, catalogue, pinned) if has_time else Follows.none()
+    is_whole = has_time and only is None
+    playlists = read_playlists(lake, catalogue.tracks, pinned) if is_whole else Playlists.none()
+    follows = read_follows(lake, users.ids, catalogue, pinned, only) if has_time else Follows.none()
     acts = numbered(acts)
     if settings.skips.correct:
         acts = SkipHabits.of(acts.where(acts.known_before(split.validation_start))).corrected(acts)

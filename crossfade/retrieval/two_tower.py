@@ -16,7 +16,7 @@ from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.telling import told_products
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.user_tower import UserInputs, user_vectors
+from crossfade.retrieval.user_tower import UserInputs, unit, unscaled_user_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import InputModels, TwoTowerSettings
@@ -105,6 +105,10 @@ class TwoTower:
 
     def user_vectors(self, queries: Queries) -> Floats:
         """Return [n, dim] float32 vectors of length 1, from each query's last positives, profile and context."""
+        return unit(self.unscaled_user_vectors(queries))
+
+    def unscaled_user_vectors(self, queries: Queries) -> Floats:
+        """Return the same [n, dim] float32 before they are scaled; a query of which little is known has a short one."""
         edges = [*range(0, len(queries), QUERIES_PER_BLOCK), len(queries)]
         blocks = [self._block(queries.slice(start, stop)) for start, stop in pairwise(edges)]
         return np.concatenate(blocks) if blocks else np.empty((0, self.settings.dim), np.float32)
@@ -112,7 +116,7 @@ class TwoTower:
     def _block(self, queries: Queries) -> Floats:
         learnt, length = self.learnt_, self.settings.history_length
         inputs = UserInputs.of(queries, length, learnt.user_buckets, has_time=learnt.has_time)
-        return user_vectors(learnt.weights, self.track_vectors_, inputs)
+        return unscaled_user_vectors(learnt.weights, self.track_vectors_, inputs)
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""

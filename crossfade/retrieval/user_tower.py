@@ -59,6 +59,11 @@ def user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: U
         track_vectors: [num_tracks, dim] float32.
         inputs: Of n queries.
     """
+    return unit(unscaled_user_vectors(weights, track_vectors, inputs))
+
+
+def unscaled_user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: UserInputs) -> Floats:
+    """Return what `user_vectors` scales to unit length [n, dim] float32; its length says how much speaks for a direction."""
     histories = inputs.histories
     ages = np.log1p(np.maximum(histories.ages, 0))
     plays = np.log(np.maximum(histories.plays, 1).astype(np.float32))
@@ -73,7 +78,7 @@ def user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: U
         mixed += _rows_or_zeros(weights["traits"], inputs.trait_rows).sum(axis=1)
     if (inputs.user_rows >= 0).any():
         mixed += _rows_or_zeros(weights["users"], inputs.user_rows)
-    return unit(mixed)
+    return mixed
 
 
 # Compiled, since NumPy would gather the vectors of all histories, 13 kB a query, before it reads the first.

@@ -29,6 +29,9 @@ POSITION: Final = "position"
 PROPENSITY: Final = "propensity"
 EXPERIMENT: Final = "experiment"
 VARIANT: Final = "variant"
+ORIGIN: Final = (
+    "origin"  # of an exposure: the bundle that answered, or the generation that the slate was read from
+)
 TITLE: Final = "title"
 NAME: Final = "name"
 GENRES: Final = "genres"

@@ -100,7 +100,16 @@ EXPERIMENT_CHANGES: Final = _counter(
 )
 
 # What is read from workspace and lake at each scrape (monitoring/exporter).
-PARTS: Final = ("lake", "validation", "drift", "champion", "generations", "batches", "experiments")
+PARTS: Final = (
+    "lake",
+    "validation",
+    "drift",
+    "champion",
+    "generations",
+    "batches",
+    "experiments",
+    "features",
+)
 SURFACES: Final = tuple(str(surface) for surface in Surface)
 UNREADABLE: Final = Metric(
     "crossfade_exporter_unreadable_parts",
@@ -166,6 +175,15 @@ WEEKLY_SHORT: Final = _gauge(
     "crossfade_weekly_short_ratio",
     "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
     "surface",
+)
+
+FEATURES_AS_OF: Final = _gauge(
+    "crossfade_features_as_of_timestamp_seconds",
+    "Of when the online features of an entity are, since 1970.",
+    "entity",
+)
+FEATURES_AGE_LIMIT: Final = _gauge(
+    "crossfade_features_age_limit_seconds", "How old they may be when they are used.", "entity"
 )
 
 # What rollouts of experiments leave in their histories, until a week after an experiment's end.
@@ -243,7 +261,8 @@ SERVING_METRICS: Final = (
 STATE_METRICS: Final = (
     UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
     INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
-    WEEKLY_SHORT, EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
+    WEEKLY_SHORT, FEATURES_AS_OF, FEATURES_AGE_LIMIT,
+    EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
     EXPERIMENT_SAMPLE_RATIO,
 )  # fmt: skip
 RECEIVER_METRICS: Final = (

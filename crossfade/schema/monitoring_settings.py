@@ -20,6 +20,7 @@ class DriftSettings(Section):
     min_volume: Positive
     min_direction: Share
     min_loss: Share
+    min_level: Positive
     users: Count
 
 

@@ -70,6 +70,7 @@ EVENTS: Final = Table(
             (c.PROPENSITY, pa.float64()),
             (c.EXPERIMENT, pa.string()),
             (c.VARIANT, pa.string()),
+            (c.ORIGIN, pa.string()),
         ]
     ),
     (c.USER_ID, c.TRACK_ID),

@@ -53,6 +53,10 @@ _EVENTS: Final = {
     c.PROPENSITY: Guide("of an exposure: probability with which it was shown, 0 to 1", _KEPT),
     c.EXPERIMENT: Guide("the experiment that it was part of", _KEPT),
     c.VARIANT: Guide("the experiment's variant", _KEPT),
+    c.ORIGIN: Guide(
+        "of an exposure: digest of the bundle that answered, or name of the generation that the slate was read from",
+        "lineage of a slate names the champion of its moment",
+    ),
 }
 
 _AUDIO: Final = {

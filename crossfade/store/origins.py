@@ -15,7 +15,7 @@ from crossfade.recommender.promotions import Promotion
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
-from crossfade.schema.tables import EVENTS, Surface
+from crossfade.schema.tables import EVENTS
 from crossfade.store.contract import SlateStore
 
 EXPOSURES: Final = "exposures.jsonl"  # as the gateway names it
@@ -42,29 +42,36 @@ def origin(name: str, workspace: Workspace, store: SlateStore, lake: Lake | None
     """
     if (workspace.bundles / name).is_dir():
         return {"kind": "bundle", "name": name, "bundle": _bundle(name, workspace, set())}
-    for surface in Surface:
-        for generation in store.generations(surface):
-            if generation.name == name:
-                about = {
-                    "surface": str(surface),
-                    "as_of": _iso(generation.as_of),
-                    "lake_versions": generation.lake_versions,
-                    "num_users": generation.num_users,
-                    "is_live": store.live(surface) == name,
-                }
-                return {
-                    "kind": "generation",
-                    "name": name,
-                    **about,
-                    "bundle": _known(generation.bundle, workspace),
-                }
+    if generation := _generation(name, store):
+        return {
+            "kind": "generation",
+            "name": name,
+            **generation,
+            "bundle": _known(generation["bundle"], workspace),
+        }
     shown = next(_exposures(name, workspace, lake), None)
     if shown is None:
         raise NotFoundError(
             f"{name!r} is no bundle or generation of {workspace.path}, and no slate of its exposures"
             f"{' or of the lake' if lake else '; name --lake to look at imported ones'}."
         )
-    return _slate(name, shown, workspace)
+    return _slate(name, shown, workspace, store)
+
+
+def _generation(name: str, store: SlateStore) -> dict[str, Any] | None:
+    """Return what is known of a generation, also of a variant's; equal names have equal bundles, whose digest is `bundle`."""
+    for surface in store.surfaces():
+        for generation in store.generations(surface):
+            if generation.name == name:
+                return {
+                    "surface": surface,
+                    "as_of": _iso(generation.as_of),
+                    "lake_versions": generation.lake_versions,
+                    "num_users": generation.num_users,
+                    "is_live": store.live(surface) == name,
+                    "bundle": generation.bundle,
+                }
+    return None
 
 
 def run_ids(bundle: Origin | None) -> set[str]:
@@ -92,25 +99,39 @@ def with_runs(bundle: Origin | None, runs: Mapping[str, Any]) -> Origin | None:
     return {**bundle, "decisions": decisions, "parents": parents}
 
 
-def _slate(name: str, shown: Mapping[str, Any], workspace: Workspace) -> Origin:
-    """Tell of a slate; exposures name no bundle, so it is the one that was champion at that moment."""
+def _slate(name: str, shown: Mapping[str, Any], workspace: Workspace, store: SlateStore) -> Origin:
+    """Tell of a slate by the bundle or generation that its exposure names; older ones name none: then by the champion then."""
     moment = shown[c.TIMESTAMP]
     moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    champion = _champion_at(moment, workspace.promotions.lines())
+    lines = workspace.promotions.lines()
+    champion, made_by = _champion_at(moment, lines), shown.get(c.ORIGIN)
+    generation = _generation(made_by, store) if made_by else None
+    digest = generation["bundle"] if generation else made_by or champion
     told = {key: shown[key] for key in (c.SURFACE, c.EXPERIMENT, c.VARIANT) if shown.get(key)}
     return {
         "kind": "slate",
         "name": name,
         "shown_at": moment.isoformat(),
         **told,
+        **({"generation": made_by} if generation else {}),
         "champion_then": champion,
-        "bundle": _known(champion, workspace) if champion else None,
+        "is_told_by_exposure": bool(made_by),
+        "bundle": _known(_now(digest, lines), workspace) if digest else None,
     }
+
+
+def _now(digest: str, lines: list[Promotion]) -> str:
+    """Return the bundle that stands for another since somebody was erased, or the same."""
+    for line in lines:
+        if line.action == "replace" and line.previous == digest:
+            digest = line.digest
+    return digest
 
 
 def _champion_at(moment: datetime, lines: list[Promotion]) -> str | None:
     made = [line for line in lines if line.action != "refuse" and datetime.fromisoformat(line.time) <= moment]
-    return made[-1].digest if made else None
+    champion = next((line.digest for line in reversed(made) if line.action != "replace"), None)
+    return champion and _now(champion, made)
 
 
 def _exposures(slate: str, workspace: Workspace, lake: Lake | None) -> Iterator[Mapping[str, Any]]:

@@ -20,11 +20,12 @@ from crossfade.store.contract import Generation
 BUCKETS: Final = 1024
 
 
-def connected(url: str) -> "RedisRows":
+def connected(url: str, timeout_seconds: float | None = None) -> "RedisRows":
     """Return the rows of a Redis server.
 
     Args:
         url: redis://host:port/database, rediss:// with TLS.
+        timeout_seconds: Longest wait for an answer; None waits for as long as it takes.
 
     Raises:
         MissingExtraError: `redis` is not installed.
@@ -34,7 +35,7 @@ def connected(url: str) -> "RedisRows":
         import redis
     except ImportError as error:
         raise MissingExtraError("redis", "redis") from error
-    client = redis.Redis.from_url(url)
+    client = redis.Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
     try:
         client.ping()
     except redis.RedisError as error:

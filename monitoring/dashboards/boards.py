@@ -161,6 +161,14 @@ PLATFORM: Final = Board(
             limit=36 * 3600,
         ),
         Panel(
+            "Age of online features, as a share of what is allowed",
+            "percentunit",
+            {
+                "(time() - crossfade_features_as_of_timestamp_seconds) / crossfade_features_age_limit_seconds": "{{entity}}"
+            },
+            limit=1,
+        ),
+        Panel(
             "Broken expectations",
             "short",
             {"crossfade_validation_failed_expectations": "broken"},

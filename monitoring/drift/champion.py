@@ -1,4 +1,4 @@
-"""What the champion itself sees and says: listeners' vectors, ranking features, scores, and NDCG on what listeners found.
+"""The champion's own series: what it sees and says of the days since, held against the test period before it.
 
 A champion knows its training window, so that its figures there are too good to compare with. The bundle that was
 judged before it, its
@@ -10,61 +10,53 @@ Days without drift are resampled: each draws a day of the test period, and its l
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from crossfade.evaluation.evaluate import slates_of
-from crossfade.evaluation.metrics import user_metrics
-from crossfade.evaluation.stages import before_policy
-from crossfade.evaluation.truth import Truth
-from crossfade.features.dataset import Dataset, Split
+from crossfade.features.dataset import Split
 from crossfade.features.make_dataset import make_dataset
-from crossfade.features.translation import Translation
 from crossfade.lake.lake import Lake
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.recommend import Recommender
-from crossfade.recommender.requests import Requests
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import TrainingError
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
 from monitoring.drift.distances import Doubles
-from monitoring.drift.measures import EVERYBODY, NDCG, SCORE_EDGES, SPREAD, VECTORS, Kind, Measure
+from monitoring.drift.measures import (
+    EVERYBODY,
+    LEVEL,
+    NDCG,
+    SCORE_EDGES,
+    SCORES,
+    SPREAD,
+    VECTORS,
+    Kind,
+    Measure,
+)
+from monitoring.drift.seen import Floats, Numbers, Seen, seen
 from monitoring.drift.series import Series
 
 NUM_FEATURES: Final = 64  # random ones, of vectors
-SURFACE: Final = Surface.DISCOVER_WEEKLY
-SCORES: Final = "scores"
+OF_RADIO: Final = f"surface {Surface.RADIO}"
 
-Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What bundles saw and said for n listeners of one day.
-
-    Args:
-        vectors: [n, dim] float32.
-        numbers: Name -> [n, c] float32 of each candidate: ranking features and scores; NaN where missing.
-        ndcg: [n] float64.
-    """
-
-    vectors: Floats
-    numbers: Mapping[str, Floats]
-    ndcg: Doubles
-
-
-OfListeners = Callable[[Seen], Doubles]  # [n, b] of the listeners of a day
+T = TypeVar("T")
+Counting = Mapping[Measure, Callable[[T], Doubles]]  # [n, b] of the listeners of a day
 
 
 def champion_series(
-    lake: Lake, workspace: Workspace, days: Sequence[date], num_reference: int, settings: Settings
+    lake: Lake,
+    workspace: Workspace,
+    days: Sequence[date],
+    num_reference: int,
+    settings: Settings,
+    *,
+    listeners: pa.Array | None = None,
 ) -> list[Series]:
     """Compute the champion's own series.
 
@@ -74,6 +66,7 @@ def champion_series(
         days: Days since the reference, without a gap.
         num_reference: Days of the reference, so many are resampled.
         settings: `drift.users`, `evaluation.k` and `seed` are read.
+        listeners: User ids of a sample, whose rows alone are read; None reads everybody's.
 
     Returns:
         Series over the resampled days and then the given ones; none where there is nothing to compare with.
@@ -85,8 +78,8 @@ def champion_series(
     if parent_dir is None or not split.has_time or not days:
         return []
     champion, parent = Recommender.load(champion_dir), Recommender.load(parent_dir)
-    dataset = make_dataset(lake, parent.settings, split=split)
-    before = [seen(parent, parent, dataset, day, settings) for day in _test_days(split)]
+    dataset = make_dataset(lake, parent.settings, split=split, only=listeners)
+    before = [seen(parent, parent, dataset, day, settings) for day in days_of_test(split)]
     known = [each for each in before if each is not None]
     if not known:
         return []
@@ -94,54 +87,55 @@ def champion_series(
     return _series(known, since, num_reference, settings.seed)
 
 
-def _test_days(split: Split) -> list[date]:
+def days_of_test(split: Split) -> list[date]:
+    """Return the days of a test period."""
     first, stop = (datetime.fromtimestamp(moment, UTC) for moment in (split.test_start, split.end))
     number = max(1, (stop - first).days)
     return [(first + timedelta(days=place)).date() for place in range(number)]
 
 
-def seen(
-    viewer: Recommender, judged: Recommender, dataset: Dataset, day: date, settings: Settings
-) -> Seen | None:
-    """Return what bundles see and say for listeners who found something new to like on a day; None if nobody did.
-
-    Args:
-        viewer: Whose vectors, features and scores.
-        judged: Whose NDCG.
-        dataset: Histories and what was found.
-        day: UTC.
-        settings: `drift.users`, `evaluation.k` and `seed` are read.
-    """
-    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-    chosen = settings.evaluation.model_copy(update={"max_users": settings.drift.users})
-    asked = settings.model_copy(update={"evaluation": chosen, "seed": settings.seed + day.toordinal()})
-    try:
-        truth = Truth.of(dataset, start, start + 86_400, asked)
-    except TrainingError:
-        return None
-    requests = Requests.of(Translation(dataset, viewer.dataset).into_bundle(truth.queries), SURFACE, chosen.k)
-    ranked = viewer.rank(requests, viewer.exclusions(requests))
-    slates = slates_of(before_policy(judged, Translation(dataset, judged.dataset)), truth.queries, chosen.k)
-    names = viewer.ranker_of(SURFACE).task.features
-    numbers = {name: ranked.features[..., place] for place, name in enumerate(names)}
-    scores = np.where(ranked.candidates.rows >= 0, ranked.scores, np.nan).astype(np.float32)
-    vectors = viewer.sources.two_tower.user_vectors(requests.taste)
-    return Seen(vectors, {SCORES: scores, **numbers}, user_metrics(slates, truth)["ndcg"])
-
-
 def _series(before: list[Seen], since: list[Seen | None], num_reference: int, seed: int) -> list[Series]:
     random = np.random.default_rng(seed)
-    draws = [_draw(before, random) for _ in range(num_reference)]
-    measures: dict[Measure, OfListeners] = {
+    draws = _draws([len(each.ndcg) for each in before], num_reference, random)
+    measures: dict[Measure, Callable[[Seen], Doubles]] = {
         VECTORS: _features_of(np.concatenate([each.vectors for each in before]), random),
         NDCG: lambda day: np.column_stack([np.ones(len(day.ndcg)), day.ndcg]),
         SPREAD: lambda day: _spread(day.numbers[SCORES]),
+        LEVEL: lambda day: _level(day.numbers[SCORES]),
     }
-    for name in before[0].numbers:
-        edges = _edges(np.concatenate([each.numbers[name].ravel() for each in before]))
+    found = _resampled(measures, before, since, draws, EVERYBODY)
+    found += _resampled(
+        _binned([each.numbers for each in before]),
+        [each.numbers for each in before],
+        [None if each is None else each.numbers for each in since],
+        draws,
+        EVERYBODY,
+    )
+    radio = [each.radio for each in before if each.radio]
+    if not radio:
+        return found
+    draws = _draws([len(each[SCORES]) for each in radio], num_reference, random)
+    later = [None if each is None or not each.radio else each.radio for each in since]
+    return found + _resampled(_binned(radio), radio, later, draws, OF_RADIO)
+
+
+def _binned(before: list[Numbers]) -> dict[Measure, Callable[[Numbers], Doubles]]:
+    """Return what counts the numbers of a day in bins of equal shares before; what was never known has none."""
+    measures: dict[Measure, Callable[[Numbers], Doubles]] = {}
+    for name in before[0]:
+        edges = _edges(np.concatenate([each[name].ravel() for each in before]))
         if edges:
-            measure = Measure(name, Kind.NUMBER, "of the champion's candidates", edges)
-            measures[measure] = partial(_histograms_of, name=name, edges=edges)
+            meaning = "of the champion's candidates"
+            measures[Measure(name, Kind.NUMBER, meaning, edges)] = partial(
+                _histograms_of, name=name, edges=edges
+            )
+    return measures
+
+
+def _resampled(
+    measures: Counting[T], before: Sequence[T], since: Sequence[T | None], draws: "Draws", group: str
+) -> list[Series]:
+    """Return a series for each measure: days that are drawn from those before, then those since."""
     found = []
     for measure, of_listeners in measures.items():
         of_day = [of_listeners(each) for each in before]
@@ -149,22 +143,24 @@ def _series(before: list[Seen], since: list[Seen | None], num_reference: int, se
         width = of_day[0].shape[1]
         later = [np.zeros(width) if each is None else of_listeners(each).sum(axis=0) for each in since]
         bins = tuple(map(str, range(width)))
-        found.append(Series(measure, EVERYBODY, bins, np.stack([*resampled, *later]), is_resampled=True))
+        found.append(Series(measure, group, bins, np.stack([*resampled, *later]), is_resampled=True))
     return found
 
 
-def _histograms_of(day: Seen, name: str, edges: tuple[float, ...]) -> Doubles:
-    return _histograms(day.numbers[name], edges)
+def _histograms_of(day: Numbers, name: str, edges: tuple[float, ...]) -> Doubles:
+    return _histograms(day[name], edges)
 
 
-def _draw(before: list[Seen], random: np.random.Generator) -> tuple[int, npt.NDArray[np.int64]]:
-    """Draw a day, and its listeners with replacement."""
-    place = int(random.integers(len(before)))
-    number = len(before[place].ndcg)
-    return place, random.integers(number, size=number)
+Draws = list[tuple[int, npt.NDArray[np.int64]]]
 
 
-def _features_of(vectors: Floats, random: np.random.Generator) -> OfListeners:
+def _draws(sizes: list[int], number: int, random: np.random.Generator) -> Draws:
+    """Draw days by their number of listeners, and of each its listeners with replacement."""
+    places = [int(random.integers(len(sizes))) for _ in range(number)]
+    return [(place, random.integers(sizes[place], size=sizes[place])) for place in places]
+
+
+def _features_of(vectors: Floats, random: np.random.Generator) -> Callable[[Seen], Doubles]:
     """Return random Fourier features (Rahimi and Recht 2007) of a Gaussian kernel as wide as vectors usually lie apart.
 
     They make [n, 1 + f] of [n, dim] vectors: a one, and the features.
@@ -183,12 +179,22 @@ def _features_of(vectors: Floats, random: np.random.Generator) -> OfListeners:
 
 def _spread(scores: Floats) -> Doubles:
     """Return [n, 2]: a one, and the standard deviation of each listener's scores."""
+    means, known, number = _means(scores)
+    apart = np.where(known, scores - means[:, None], 0.0).astype(np.float64)
+    return np.column_stack([np.ones(len(scores)), np.sqrt((apart**2).sum(axis=1) / number)])
+
+
+def _level(scores: Floats) -> Doubles:
+    """Return [n, 3]: a one, the mean of each listener's scores, and its square."""
+    means, _, _ = _means(scores)
+    return np.column_stack([np.ones(len(scores)), means, means**2])
+
+
+def _means(scores: Floats) -> tuple[Doubles, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Return the mean [n] of each listener's scores, which of them are known [n, c], and how many [n], at least 1."""
     known = ~np.isnan(scores)
     number = np.maximum(known.sum(axis=1), 1)
-    filled = np.where(known, scores, 0.0).astype(np.float64)
-    mean = filled.sum(axis=1) / number
-    variance = np.where(known, (filled - mean[:, None]) ** 2, 0.0).sum(axis=1) / number
-    return np.column_stack([np.ones(len(scores)), np.sqrt(variance)])
+    return np.where(known, scores, 0.0).sum(axis=1, dtype=np.float64) / number, known, number
 
 
 def _edges(values: Floats) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ group and bin.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import ibis
@@ -18,7 +18,9 @@ from crossfade.lake.gold import SAVES as SAVE_EVENTS
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import LakeSettings
 from crossfade.schema.tables import EventType
+from monitoring.drift.listeners import CASUAL, HEAVY, NEW, with_cohort, with_surface
 from monitoring.drift.measures import (
+    COHORT,
     COUNTED,
     EVERYBODY,
     MIXES,
@@ -29,7 +31,7 @@ from monitoring.drift.measures import (
     WATCHED_COLUMNS,
     Measure,
 )
-from monitoring.drift.series import Cell, Series, days_from, series_of
+from monitoring.drift.series import WEEK_DAYS, Cell, Series, days_from, series_of
 
 OTHERS: Final = "(others)"
 NEW_DAYS: Final = 28
@@ -37,28 +39,35 @@ MS: Final = 1000
 IS_LISTEN: Final = "is_listen"
 NUMBER: Final = "number"
 GENRE: Final = "genre"
-GROUPINGS: Final = (c.COUNTRY, c.DEVICE)
+GROUPINGS: Final = (c.COUNTRY, c.DEVICE, COHORT)
 GROUP_OF: Final = {name: f"{name}_group" for name in (*GROUPINGS, c.SURFACE)}
 _MIX_COLUMNS: Final = {
     "event_types": c.EVENT_TYPE,
     "countries": c.COUNTRY,
     "devices": c.DEVICE,
     "contexts": c.CONTEXT,
+    "cohorts": COHORT,
     "hours": c.HOUR,
+}
+# What a group is made by says nothing of the group; that fewer are new, say, is what the mix of cohorts tells.
+_ITSELF: Final = {
+    c.COUNTRY: ("countries",),
+    c.DEVICE: ("devices",),
+    COHORT: ("cohorts", *(measure.name for measure in VOLUMES)),
 }
 Groups = dict[str, tuple[str, ...]]
 
 
 def largest_groups(events: ir.Table, session: Engine, most: int) -> Groups:
-    """Return the countries, devices and surfaces with most events, which are looked at alone.
+    """Return the countries, devices and surfaces with most events, and all cohorts, which are looked at alone.
 
     Args:
         events: Silver events of the reference.
         session: Computes.
         most: How many of each.
     """
-    found: Groups = {}
-    for name in GROUP_OF:
+    found: Groups = {COHORT: (NEW, CASUAL, HEAVY)}
+    for name in (name for name in GROUP_OF if name not in found):
         named = events.filter(events[name].notnull())
         counts = named.group_by(name).agg(n=named.count()).order_by([ibis.desc("n"), name]).limit(most)
         found[name] = tuple(session.rows(counts).column(name).to_pylist())
@@ -78,7 +87,7 @@ def daily_series(
     """Count every measure of listening on every day, of everybody and of each group.
 
     Args:
-        events: Silver events.
+        events: Silver events, of the days and of the week before them.
         tracks: Silver tracks.
         session: Computes.
         name: Of these events within the session.
@@ -90,7 +99,7 @@ def daily_series(
         By measure and group, all of the same days.
     """
     first, number = days[0], len(days)
-    rows = session.kept(f"drift_{name}", _binned(events, tracks, groups, days, settings))
+    rows = session.kept(f"drift_{name}", _binned(_told(events, session, days), tracks, groups, settings))
     genres = session.kept(f"drift_genres_{name}", _genres(tracks))
     found: dict[tuple[str, str], Series] = {}
     for measure in COUNTED:
@@ -100,16 +109,21 @@ def daily_series(
     return found
 
 
-def _binned(
-    events: ir.Table, tracks: ir.Table, groups: Groups, days: Sequence[date], settings: LakeSettings
-) -> ir.Table:
-    """Return one row an event with its day, its groups, and the bin of each measure."""
+def _told(events: ir.Table, session: Engine, days: Sequence[date]) -> ir.Table:
+    """Return the events of the days with their day, the cohort of their user, and the surface that they follow from."""
     until = days_from(days[-1], 2)[1]
     within = events.filter(
         (events[c.TIMESTAMP] >= midnight(days[0])) & (events[c.TIMESTAMP] < midnight(until))
     )
+    oldest = session.rows(events.agg(oldest=events[c.TIMESTAMP].min())).column(0)[0].as_py()
+    known_from = (oldest.date() if oldest else days[0]) + timedelta(days=WEEK_DAYS)
+    return with_cohort(with_surface(with_day(within), events, days), events, days, known_from)
+
+
+def _binned(events: ir.Table, tracks: ir.Table, groups: Groups, settings: LakeSettings) -> ir.Table:
+    """Return one row an event with its day, its groups, and the bin of each measure."""
     about = (c.TITLE, c.DURATION_MS, c.RELEASE_DATE, c.AUDIO_FEATURES[0])
-    rows = with_day(within).left_join(tracks.select(c.TRACK_ID, *about), c.TRACK_ID)
+    rows = events.left_join(tracks.select(c.TRACK_ID, *about), c.TRACK_ID)
     rows = rows.mutate(
         age=(rows[c.DAY].delta(rows[c.RELEASE_DATE], unit="day")).cast("int64"),
         hour=rows[c.TIMESTAMP].hour().cast("string"),
@@ -157,6 +171,7 @@ def _rates(rows: ir.Table, settings: LakeSettings) -> dict[str, ir.BooleanValue]
         "bots": rows[c.IS_BOT],
         "new_tracks": (rows.age >= 0) & (rows.age < NEW_DAYS),
         "unknown_tracks": rows[c.TITLE].isnull() & rows[c.RELEASE_DATE].isnull(),
+        "late": rows[c.ARRIVED_AT].notnull(),
     }
     return yes | {f"missing_{name}": rows[name].isnull() for name in WATCHED_COLUMNS}
 
@@ -181,6 +196,9 @@ def _counted(measure: Measure, rows: ir.Table, genres: ir.Table) -> ir.Table:
         users = listens.group_by([*keys, c.USER_ID]).agg(n=listens.count())
         binned = users.mutate(bin=_bin(users.n, measure))
         return binned.group_by([*keys, "bin"]).agg(**{NUMBER: binned.count()})
+    if measure.name == "cohorts":
+        users = listens.filter(listens.cohorts.notnull()).select(*keys, c.USER_ID, bin="cohorts").distinct()
+        return users.group_by([*keys, "bin"]).agg(**{NUMBER: users.count()})
     if measure in (SKIPS, SAVES):
         keys = [*keys, GROUP_OF[c.SURFACE]]
     if measure.name == "genres":
@@ -197,9 +215,7 @@ def _cells(counted: pa.Table, measure: Measure) -> Iterator[Cell]:
     names = [name for name in GROUP_OF if GROUP_OF[name] in counted.column_names]
     yield from _rolled(counted, None)
     for name in names:
-        if not (measure.name == "countries" and name == c.COUNTRY) and not (
-            measure.name == "devices" and name == c.DEVICE
-        ):
+        if measure.name not in _ITSELF.get(name, ()):
             yield from _rolled(counted, name)
 
 

@@ -17,6 +17,7 @@ from monitoring.drift.measures import Kind
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Distance = Callable[[Doubles, Doubles], Doubles]
 
+LEAST_SPREAD: Final = 1e-9  # of what never differs
 PSI_SHARE: Final = 1e-4  # least share of a bin to PSI, which is infinite for empty ones
 
 
@@ -118,6 +119,24 @@ def loss(now: Doubles, then: Doubles) -> Doubles:
     return np.asarray(np.where(np.isnan(after), np.nan, np.maximum(lost, 0)))
 
 
+def cohens_d(now: Doubles, then: Doubles) -> Doubles:
+    """Return how far two means lie apart in standard deviations of what they are means of (Cohen 1988).
+
+    Args:
+        now: [..., 3] number, sum and sum of squares.
+        then: [..., 3] likewise.
+    """
+    (p, of_p), (q, of_q) = _moments(now), _moments(then)
+    return np.asarray(np.abs(p - q) / np.maximum(np.sqrt((of_p + of_q) / 2), LEAST_SPREAD))
+
+
+def _moments(sums: Doubles) -> tuple[Doubles, Doubles]:
+    """Return means [...] and variances [...]."""
+    means = _means(sums)
+    mean = means[..., 0]
+    return mean, np.maximum(means[..., 1] - mean**2, 0)
+
+
 def _means(sums: Doubles) -> Doubles:
     number = sums[..., :1]
     found = np.divide(sums[..., 1:], number, out=np.full(sums[..., 1:].shape, np.nan), where=number > 0)
@@ -132,5 +151,6 @@ DISTANCES: Final[Mapping[Kind, Distance]] = MappingProxyType(
         Kind.VOLUME: log_ratio,
         Kind.DIRECTION: mean_discrepancy,
         Kind.LOSS: loss,
+        Kind.LEVEL: cohens_d,
     }
 )

@@ -3,48 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from crossfade.schema.errors import InputError
 from crossfade.schema.monitoring_settings import DriftSettings
-from monitoring.drift.distances import Doubles, stability_index, wasserstein
 from monitoring.drift.expected import fitted, levelled
-from monitoring.drift.measures import EVERYBODY, UNSEEN, Kind
+from monitoring.drift.measures import COHORT, EVERYBODY, SUMMED, UNSEEN, Kind
+from monitoring.drift.moved import Moved, told, with_cohorts
 from monitoring.drift.series import Series, unseen, weekdays
-from monitoring.drift.thresholds import profiles, strays, studentised, tail_limit, threshold
-
-FEW: Final = 5  # bins that are named as what moved most
-
-
-@dataclass(frozen=True)
-class Moved:
-    """One measure of one group that has drifted on the last day.
-
-    Args:
-        measure: Its name.
-        group: Of whom.
-        kind: How it was compared.
-        since: First day of the days without a break on which it strayed, ISO 8601.
-        distance: From the nearest weekday of the reference; its kind says of which scale.
-        score: Distance in standard deviations of days without drift.
-        psi: Population stability index of mixes, numbers and rates, else None.
-        wasserstein: Earth mover's distance of numbers in bins, else None.
-        bins: {bin: (share in the reference, share now)} of those that moved most; of counts and means, the value itself.
-    """
-
-    measure: str
-    group: str
-    kind: str
-    since: str
-    distance: float
-    score: float
-    psi: float | None
-    wasserstein: float | None
-    bins: dict[str, tuple[float, float]]
+from monitoring.drift.thresholds import strays, studentised, tail_limit, threshold
 
 
 @dataclass(frozen=True)
@@ -101,6 +70,7 @@ def least_change(kind: Kind, settings: DriftSettings) -> float:
         Kind.VOLUME: settings.min_volume,
         Kind.DIRECTION: settings.min_direction,
         Kind.LOSS: settings.min_loss,
+        Kind.LEVEL: settings.min_level,
     }[kind]
 
 
@@ -110,7 +80,7 @@ def judge(
     """Judge the days after the reference.
 
     Args:
-        series: Of all days; those with too little in the reference are left out.
+        series: Of all days; those with too little in the reference are left out, and those of cohorts say who moved.
         days: d days, ascending, without a gap.
         num_reference: The first of them, whole weeks.
         settings: Least changes, least listens, and the false alarms that are allowed.
@@ -118,7 +88,9 @@ def judge(
     Raises:
         InputError: No series has enough in the reference.
     """
-    enough = [each for each in series if _is_enough(each, num_reference, settings)]
+    cohorts = [each for each in series if each.group.startswith(COHORT)]
+    judged = [each for each in series if not each.group.startswith(COHORT)]
+    enough = [each for each in judged if _is_enough(each, num_reference, settings)]
     if not enough:
         raise InputError(
             f"Nobody can tell drift: on half of the days until {days[num_reference - 1]} there were fewer than "
@@ -147,10 +119,11 @@ def judge(
     ]
     later = list(days[num_reference:])
     moved = [
-        _moved(each, num_reference, of_week, later, some.later, score, stray)
+        told(each, num_reference, of_week, later, distances=some.later, scores=score, strayed=stray)
         for each, some, score, stray in zip(kept, found, scores, strayed, strict=True)
         if len(stray) and stray[-1]
     ]
+    moved = [with_cohorts(each, cohorts, of_week, num_reference) for each in moved]
     names = [f"{each.measure.name}, {each.group}" for each in kept]
     return Verdict(
         [day.isoformat() for day in later],
@@ -166,59 +139,6 @@ def judge(
 
 def _is_enough(series: Series, num_reference: int, settings: DriftSettings) -> bool:
     totals = series.totals[:num_reference]
-    if series.measure.kind in (Kind.DIRECTION, Kind.LOSS):
+    if series.measure.kind in SUMMED:
         return bool(np.median(totals) >= 1)
     return bool(np.median(totals) >= settings.min_listens)
-
-
-def _moved(
-    series: Series,
-    num_reference: int,
-    of_week: npt.NDArray[np.int64],
-    later: list[date],
-    distances: Doubles,
-    scores: Doubles,
-    strayed: npt.NDArray[np.bool_],
-) -> Moved:
-    """Tell of a series that strayed on the last day: since when, how far and in what."""
-    still = int(np.argmin(strayed[::-1])) if not strayed.all() else len(strayed)
-    before = profiles(series.counts[:num_reference], of_week[:num_reference])
-    now, kind = series.counts[-1], series.measure.kind
-    then = np.nanmean(before, axis=0)
-    binned = kind in (Kind.MIX, Kind.NUMBER, Kind.RATE)
-    return Moved(
-        measure=series.measure.name,
-        group=series.group,
-        kind=str(kind),
-        since=later[len(later) - still].isoformat(),
-        distance=float(distances[-1]),
-        score=float(scores[-1]),
-        psi=float(stability_index(now, then)) if binned else None,
-        wasserstein=float(wasserstein(now, then)) if kind is Kind.NUMBER else None,
-        bins=_bins(series, now, then),
-    )
-
-
-def _bins(series: Series, now: Doubles, then: Doubles) -> dict[str, tuple[float, float]]:
-    kind = series.measure.kind
-    if kind is Kind.DIRECTION:
-        return {}
-    if kind is Kind.LOSS:
-        return {series.measure.name: (float(then[1] / then[0]), float(now[1] / now[0]))}
-    if kind is Kind.VOLUME:
-        return {series.measure.name: (float(then[0]), float(now[0]))}
-    before, after = then / then.sum(), now / now.sum()
-    most = np.argsort(-np.abs(after - before), kind="stable")[:FEW]
-    names = bin_names(series)
-    return {names[place]: (float(before[place]), float(after[place])) for place in most}
-
-
-def bin_names(series: Series) -> Sequence[str]:
-    """Return how people read the bins: numbers as ranges, rates as no and yes."""
-    if series.measure.kind is Kind.RATE:
-        return ("no", "yes")
-    if series.measure.kind is not Kind.NUMBER:
-        return series.bins
-    edges = [f"{edge:g}" for edge in series.measure.edges]
-    between = [f"{low} to {high}" for low, high in pairwise(edges)]
-    return [f"below {edges[0]}", *between, f"from {edges[-1]}"]

@@ -16,6 +16,10 @@ class Kind(StrEnum):
     VOLUME = "volume"  # a count: logarithm of the ratio
     DIRECTION = "direction"  # vectors: maximum mean discrepancy
     LOSS = "loss"  # a mean that must not fall: the share of it that was lost
+    LEVEL = "level"  # a mean that must stay where it is: Cohen's d
+
+
+SUMMED: Final = (Kind.DIRECTION, Kind.LOSS, Kind.LEVEL)  # counts are a number and sums, not bins
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ MIXES: Final = (
     Measure("countries", Kind.MIX, "where it is listened"),
     Measure("devices", Kind.MIX, "on what it is listened"),
     Measure("contexts", Kind.MIX, "from where plays are started"),
+    Measure("cohorts", Kind.MIX, "who listens: new (or back after a week), casual or heavy listeners"),
     Measure("hours", Kind.MIX, "hour of the day (UTC) of listens"),
     Measure("genres", Kind.MIX, "genres of the tracks that are listened to"),
 )
@@ -87,6 +92,7 @@ RATES: Final = (
     Measure("bots", Kind.RATE, "share of listens that are marked as a machine's"),
     Measure("new_tracks", Kind.RATE, "share of listens to tracks released in the last 28 days"),
     Measure("unknown_tracks", Kind.RATE, "share of listens to tracks that the catalogue does not name"),
+    Measure("late", Kind.RATE, "share of listens that arrived after their day was read"),
     *(
         Measure(f"missing_{name}", Kind.RATE, f"share of listens without {name.replace('_', ' ')}")
         for name in WATCHED_COLUMNS
@@ -109,6 +115,10 @@ NDCG: Final = Measure("ndcg", Kind.LOSS, "NDCG of the champion's ranking on what
 SPREAD: Final = Measure(
     "score_spread", Kind.LOSS, "standard deviation of the champion's scores within a listener's candidates"
 )
-OF_CHAMPION: Final = (VECTORS, NDCG, SPREAD)
+LEVEL: Final = Measure("score_mean", Kind.LEVEL, "mean of the champion's scores of a listener's candidates")
+NORMS: Final = "user_vector_norms"
+SCORES: Final = "scores"
+OF_CHAMPION: Final = (VECTORS, NDCG, SPREAD, LEVEL)
 SCORE_EDGES: Final = tuple(place / 20 for place in range(1, 20))  # quantiles of the reference
 EVERYBODY: Final = "everybody"
+COHORT: Final = "cohort"  # groups of these tell who moved, and are no alarm by themselves

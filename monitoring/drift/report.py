@@ -8,8 +8,9 @@ from crossfade.evaluation.report.charts import strays_chart
 from crossfade.evaluation.report.page import page
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.durable import replace_file
-from monitoring.drift.judging import Moved, Verdict
+from monitoring.drift.judging import Verdict
 from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
+from monitoring.drift.moved import Moved
 from monitoring.drift.run import Drift
 
 PANELS: Final = 6
@@ -50,9 +51,15 @@ def _how(drift: Drift) -> str:
 
 def _line(moved: Moved) -> str:
     return (
-        f"{moved.measure} of {moved.group} since {moved.since}: {moved.kind} distance {moved.distance:.3f}, score "
+        f"{moved.measure} of {_whom(moved)} since {moved.since}: {moved.kind} distance {moved.distance:.3f}, score "
         f"{moved.score:.1f}; {_what(moved)}"
     )
+
+
+def _whom(moved: Moved) -> str:
+    """Return the group, and of everybody how far each cohort moved."""
+    cohorts = ", ".join(f"{name} {distance:.3f}" for name, distance in moved.by_cohort.items())
+    return f"{moved.group} ({cohorts})" if cohorts else moved.group
 
 
 def _what(moved: Moved) -> str:
@@ -100,21 +107,28 @@ def _moved_section(verdict: Verdict) -> Section:
     if not verdict.moved:
         return Section("moved", title, missing="Nothing that is looked at has drifted on the last day.")
     heads = [Head("Measure"), Head("For whom"), Head("Since"), Head("What changed")]
-    numbers = [Head(name, number=True) for name in ("Distance", "Score", "PSI")]
+    numbers = [Head(name, number=True) for name in ("Distance", "Score", "PSI", "Wasserstein")]
     rows = [
         Row(
             [
                 Cell(f"{moved.measure}: {MEANINGS.get(moved.measure, 'a ranking feature')}"),
-                Cell(moved.group),
+                Cell(_whom(moved)),
                 Cell(moved.since),
                 Cell(_what(moved)),
-                *(Cell(decimal(each), number=True) for each in (moved.distance, moved.score, moved.psi)),
+                *(Cell(decimal(each), number=True) for each in _figures(moved)),
             ]
         )
         for moved in verdict.moved
     ]
-    lead = "The furthest first. A measure that moved for everybody often moves in single groups, too."
+    lead = (
+        "The furthest first, of everybody with the distance of each cohort. Distances are Jensen-Shannon's of mixes, "
+        "Kolmogorov-Smirnov's of numbers, Cohen's h of rates; PSI and Wasserstein's (in bins) are for comparison."
+    )
     return Section("moved", title, lead, [Table([*heads, *numbers], rows)])
+
+
+def _figures(moved: Moved) -> tuple[float | None, ...]:
+    return moved.distance, moved.score, moved.psi, moved.wasserstein
 
 
 def _days_section(verdict: Verdict) -> Section:

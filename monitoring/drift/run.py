@@ -21,9 +21,11 @@ from crossfade.schema.settings import Settings
 from crossfade.schema.tables import EVENTS, TRACKS
 from monitoring.drift.counting import daily_series, largest_groups
 from monitoring.drift.judging import Verdict, judge
+from monitoring.drift.listeners import sampled
 from monitoring.drift.reference import Reference, end_of_whole_days
-from monitoring.drift.series import Series, days_from, joined
+from monitoring.drift.series import WEEK_DAYS, Series, days_from, joined
 
+SAMPLED: Final = 50  # listeners whose rows are read, for each one that is asked for on a day
 TABLES: Final = (f"{SILVER}/{EVENTS.name}", f"{SILVER}/{TRACKS.name}")
 
 
@@ -87,7 +89,7 @@ def look_for_drift(
         if days:
             series = _series(lake, session, reference, pinned, days, settings)
             if with_champion:
-                series += _of_champion(lake, workspace, days, len(reference.days), settings)
+                series += _of_champion(lake, session, workspace, reference, days, settings)
             verdict = judge(series, [*reference.days, *days], len(reference.days), settings.drift)
     return Drift(
         reference.bundle,
@@ -124,11 +126,19 @@ def _series(
 
 
 def _of_champion(
-    lake: Lake, workspace: Workspace, days: list[date], num_reference: int, settings: Settings
+    lake: Lake,
+    session: Engine,
+    workspace: Workspace,
+    reference: Reference,
+    days: list[date],
+    settings: Settings,
 ) -> list[Series]:
+    """Ask the champion about some of those who listened since the last week of the reference."""
     from monitoring.drift.champion import champion_series  # it loads TensorFlow
 
-    return champion_series(lake, workspace, days, num_reference, settings)
+    since, most = reference.days[-WEEK_DAYS], SAMPLED * settings.drift.users
+    listeners = sampled(_table(lake, session, TABLES[0], None), session, since, most)
+    return champion_series(lake, workspace, days, len(reference.days), settings, listeners=listeners)
 
 
 def _table(lake: Lake, session: Engine, name: str, version: int | None) -> ir.Table:

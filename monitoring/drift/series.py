@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitoring.drift.distances import Doubles
-from monitoring.drift.measures import UNSEEN, Kind, Measure
+from monitoring.drift.measures import SUMMED, UNSEEN, Kind, Measure
 
 NEW: Final = "(new)"
 REST: Final = "(rest)"
@@ -38,7 +38,7 @@ class Series:
     @property
     def totals(self) -> Doubles:
         """[d] what stands behind each day."""
-        if self.measure.kind in (Kind.DIRECTION, Kind.LOSS):
+        if self.measure.kind in SUMMED:
             return self.counts[:, 0]
         return np.asarray(self.counts.sum(axis=1))
 

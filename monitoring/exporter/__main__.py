@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Fresh, served
 from crossfade.store.opening import opened
+from monitoring.exporter.features import features_at
 from monitoring.exporter.state import State
 
 STORE_MS: Final = 2000  # a scrape ends after 10 s, and asks some ten times
@@ -27,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--store",
         default="",
-        help="Where generations live: redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else in the workspace.",
+        help="Of generations and online features: redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else the workspace's.",
     )
     options.add_argument(
         "--rollout", type=Path, help="Directory of the experiments' rollouts; else the workspace's."
@@ -48,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         workspace, lake = Workspace.open(chosen.workspace), Lake.open(chosen.lake) if chosen.lake else None
         store = opened(chosen.store, workspace, timeout_ms=STORE_MS)
-        state = State(workspace, lake, store, chosen.rollout)
+        features = partial(features_at, chosen.store, workspace, STORE_MS)
+        state = State(workspace, lake, store, chosen.rollout, features)
         if chosen.textfile:
             replace_file(chosen.textfile, state.exposition().text())
             return 0

@@ -44,8 +44,10 @@ from crossfade.schema.tables import EVENTS
 from crossfade.store.contract import SlateStore
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.progress import Progress, newest_plan
-from monitoring.drift.measures import OF_CHAMPION, OF_LISTENING
+from crossfade.store.rows import RowStore
+from monitoring.drift.measures import NORMS, OF_CHAMPION, OF_LISTENING, SCORES
 from monitoring.exporter.experiments import record_experiments
+from monitoring.exporter.features import record_features
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class State:
         lake: None where only the workspace is watched.
         store: Of generations; None is the workspace's own.
         rollout: Of experiments; None is the workspace's own.
+        features: Opens where online features live; None is the workspace's own.
     """
 
     workspace: Workspace
     lake: Lake | None = None
     store: SlateStore | None = None
     rollout: Path | None = None
+    features: Callable[[], RowStore] | None = None
 
     def exposition(self) -> Exposition:
         """Return all metrics as they stand now; a part that cannot be read is told, and hides no other.
@@ -78,6 +82,7 @@ class State:
             "generations": self._generations,
             "batches": self._batches,
             "experiments": self._experiments,
+            "features": self._features,
         }
         for name, read in parts.items():
             try:
@@ -99,8 +104,14 @@ class State:
             recorder.record(BROKEN, check["failed"])
 
     def _drift(self, recorder: Recorder) -> None:
-        for measure in (*OF_LISTENING, *OF_CHAMPION):
-            recorder.record(DRIFT, 0, measure=measure.name)
+        known = (
+            *(measure.name for measure in (*OF_LISTENING, *OF_CHAMPION)),
+            NORMS,
+            SCORES,
+            *c.RADIO_FEATURES,
+        )
+        for name in known:
+            recorder.record(DRIFT, 0, measure=name)
         path = self.workspace.drift_figures
         if path.is_file():
             found = _read(path)
@@ -133,6 +144,9 @@ class State:
 
     def _experiments(self, recorder: Recorder) -> None:
         record_experiments(self.rollout or self.workspace.rollout, recorder, datetime.now(UTC))
+
+    def _features(self, recorder: Recorder) -> None:
+        record_features(self.features() if self.features else EmbeddedStore(self.workspace.store), recorder)
 
     def _batches(self, recorder: Recorder) -> None:
         for surface in SURFACES:

@@ -12,6 +12,7 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError, InputError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import RECEIVER_METRICS
+from crossfade.schema.monitoring_settings import ReceiverSettings
 from crossfade.schema.settings import load_settings
 from monitoring.receiver.app import app_of
 from monitoring.receiver.ledger import Ledger
@@ -38,7 +39,22 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--port", type=int, default=8090, help="Port to listen on.")
     options.add_argument("--settings", type=Path, help="YAML file; what it leaves out keeps its default.")
     options.add_argument("--set", action="append", default=[], help="Change one setting; repeatable.")
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="Decide and log, but start nothing; the same as --set receiver.dry_run=true.",
+    )
     return options
+
+
+def settings_of(chosen: argparse.Namespace) -> ReceiverSettings:
+    """Return the receiver's settings.
+
+    Raises:
+        InputError: A setting makes no sense.
+    """
+    dry = ["receiver.dry_run=true"] if chosen.dry_run else []
+    return load_settings(chosen.settings, [*chosen.set, *dry]).receiver
 
 
 def command_of(chosen: argparse.Namespace) -> Command:
@@ -76,14 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     try:
-        settings = load_settings(chosen.settings, chosen.set).receiver
+        settings = settings_of(chosen)
         token, workspace = read_token(chosen.token_file), Workspace.create(chosen.workspace)
         ledger, exposition = Ledger(workspace.retraining, settings), Exposition(RECEIVER_METRICS)
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     worker = Worker(ledger, command_of(chosen), settings, exposition)
-    app = app_of(ledger, worker, exposition, settings, token=token)
+    app = app_of(ledger, worker, exposition, settings, token=token, drift=workspace.drift_figures)
     uvicorn.run(app, host=chosen.host, port=chosen.port, log_config=None, access_log=False)
     return 0
 

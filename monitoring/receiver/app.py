@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from crossfade.schema.metrics import RETRAINING_ALERTS, RETRAINING_REFUSED
 from crossfade.schema.monitoring_settings import ReceiverSettings
 from monitoring.receiver.ledger import Ledger
 from monitoring.receiver.webhook import read_webhook
+from monitoring.receiver.windows import with_windows
 from monitoring.receiver.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,13 @@ BEARER: Final = "Bearer "
 
 
 def app_of(
-    ledger: Ledger, worker: Worker, exposition: Exposition, settings: ReceiverSettings, *, token: str
+    ledger: Ledger,
+    worker: Worker,
+    exposition: Exposition,
+    settings: ReceiverSettings,
+    *,
+    token: str,
+    drift: Path,
 ) -> Starlette:
     """Return the application; the worker runs as long as it does.
 
@@ -38,8 +46,9 @@ def app_of(
         exposition: Counts.
         settings: Limits of a message.
         token: What a caller must bear.
+        drift: What the last look for drift left (`Workspace.drift_figures`); says in which window a measure moved.
     """
-    routes = _Routes(ledger, exposition, settings, token)
+    routes = _Routes(ledger, exposition, settings, token, drift)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -53,10 +62,10 @@ def app_of(
 
 class _Routes:
     def __init__(
-        self, ledger: Ledger, exposition: Exposition, settings: ReceiverSettings, token: str
+        self, ledger: Ledger, exposition: Exposition, settings: ReceiverSettings, token: str, drift: Path
     ) -> None:
         self._ledger, self._exposition, self._settings = ledger, exposition, settings
-        self._token = token.encode()
+        self._drift, self._token = drift, token.encode()
 
     def all(self) -> list[Route]:
         return [
@@ -79,7 +88,8 @@ class _Routes:
             alerts = read_webhook(body, self._settings.max_alerts)
         except InputError as error:
             return self._refused(400, str(error))
-        decisions = await run_in_threadpool(self._ledger.take, alerts, time.time())
+        told = await run_in_threadpool(with_windows, alerts, self._drift)
+        decisions = await run_in_threadpool(self._ledger.take, told, time.time())
         for decision in decisions:
             self._exposition.record(RETRAINING_ALERTS, 1, decision=str(decision))
         return JSONResponse({"decisions": [str(decision) for decision in decisions]})

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from crossfade.schema.errors import InputError
 
@@ -28,6 +28,13 @@ class Alert(pydantic.BaseModel):
     annotations: dict[str, TEXT] = Field(default_factory=dict)
     starts_at: datetime = Field(alias="startsAt")
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
+    _window: str = PrivateAttr("")
+
+    def moved_in(self, window: str) -> "Alert":
+        """Return the alert with a text that says for whom and since when its measure moved (`windows.py`)."""
+        told = self.model_copy()
+        told._window = window
+        return told
 
     @property
     def name(self) -> str:
@@ -44,7 +51,8 @@ class Alert(pydantic.BaseModel):
         """Why a run is started, in a sentence that goes along with it."""
         about = ", ".join(f"{key} {self.labels[key]}" for key in ("measure", "surface") if key in self.labels)
         told = f" ({about})" if about else ""
-        return f"{self.name}{told}, firing since {self.starts_at:%Y-%m-%dT%H:%M:%SZ}, fingerprint {self.fingerprint}"
+        fired = f"firing since {self.starts_at:%Y-%m-%dT%H:%M:%SZ}, fingerprint {self.fingerprint}"
+        return f"{self.name}{told}, {fired}{self._window and f'; {self._window}'}"
 
 
 class Webhook(pydantic.BaseModel):

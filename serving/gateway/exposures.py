@@ -125,6 +125,7 @@ class Exposures:
 def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]:
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
     about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
+    about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
     return [
         orjson.dumps(
             {

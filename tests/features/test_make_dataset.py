@@ -193,6 +193,18 @@ def test_versions_of_different_refreshes_are_refused(tmp_path: Path) -> None:
         make_dataset(lake, default_settings(), {"gold/user_profiles": 0})
 
 
+def test_of_a_sample_only_its_own_rows_are_read(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, steady(30, 3))
+    whole, settings = make_dataset(lake, default_settings()), default_settings()
+    some = make_dataset(lake, settings, split=whole.split, only=pa.array(["u1", "u2", "nobody"]))
+    assert some.users.ids.ids.to_pylist() == ["u1", "u2"]
+    assert some.catalogue.tracks.ids.equals(whole.catalogue.tracks.ids)
+    kept = whole.interactions.user_rows > 0
+    for name in ("track_rows", "seconds", "strengths"):
+        of_whole = getattr(whole.interactions, name)[kept]
+        assert getattr(some.interactions, name).tolist() == of_whole.tolist()
+
+
 def test_reading_by_batches_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     acts: list[Act] = [(f"u{n % 7}", f"t{n % 5}", n / 3, 1.0) for n in range(100)]
     lake = lake_of(tmp_path, acts, sessions=[f"s{n // 4}" if n % 3 else None for n in range(100)])

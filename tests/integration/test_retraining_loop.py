@@ -76,7 +76,14 @@ def receiver(workspace: Workspace, command: Callable[[str], Sequence[str]]) -> I
     """Run the receiver in a thread; yield its port."""
     port, exposition = free_port(), Exposition(RECEIVER_METRICS)
     ledger = Ledger(workspace.retraining, SETTINGS)
-    app = app_of(ledger, Worker(ledger, command, SETTINGS, exposition), exposition, SETTINGS, token=TOKEN)
+    app = app_of(
+        ledger,
+        Worker(ledger, command, SETTINGS, exposition),
+        exposition,
+        SETTINGS,
+        token=TOKEN,
+        drift=workspace.drift_figures,
+    )
     server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -147,6 +154,7 @@ def test_drift_leads_to_a_new_champion_and_quiet(tmp_path: Path) -> None:
         wait_for("quiet", lambda: "CrossfadeDrift" not in firing(watching))
         wait_for("the end of the alert", lambda: "resolved" in journal(found.workspace))
         wait_for("every panel's data", lambda: answered(watching) | of_the_old == QUERIES)
+        wait_for("the run's end", lambda: "finished" in journal(found.workspace))
     decided = journal(found.workspace)
     assert decided.count("start") == 1
     assert decided.index("start") < decided.index("running") < decided.index("finished")

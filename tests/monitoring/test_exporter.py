@@ -14,15 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.features.definitions import USER, freshness_hours
 from crossfade.lake.lake import Lake
 from crossfade.quality.validate import validate
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import default_settings
+from crossfade.store.features import FAMILY, FeatureStore
+from crossfade.store.redis_rows import connected
 from crossfade.store.redis_store import RedisStore
 from monitoring.exporter.__main__ import main
 from monitoring.exporter.state import State, newest_event
-from tests.monitoring.planted import CHECKED, plant, write
+from tests.monitoring.planted import CHECKED, FEATURES_AS_OF, plant, write
 from tests.quality.lakes import NOW, good_tables, lake_of
 from tests.redis_server import running_redis
 from tests.store.slates import publish
@@ -74,6 +77,9 @@ def test_every_part_is_shown(state: State) -> None:
         'crossfade_gate_decisions_total{action="promote"}': 1,
         'crossfade_gate_decisions_total{action="refuse"}': 0,
         "crossfade_index_recall_ratio": 0.97,
+        'crossfade_features_as_of_timestamp_seconds{entity="track"}': FEATURES_AS_OF,
+        'crossfade_features_age_limit_seconds{entity="user"}': 3600 * freshness_hours(USER),
+        'crossfade_drift_threshold_ratio{measure="session_skip_streak"}': 0,
         'crossfade_weekly_users{surface="radio"}': 1000,
         'crossfade_weekly_done_users{surface="radio"}': 400,
         'crossfade_weekly_short_ratio{surface="radio"}': 0.1,
@@ -131,10 +137,15 @@ def test_generations_of_another_store_are_shown_and_one_that_is_away_hides_no_ot
     with running_redis(tmp_path) as server:
         url = server.emptied()
         publish(RedisStore(url), "g1")
+        features = FeatureStore(connected(url))
+        features.write("f1", {}, as_of=FEATURES_AS_OF + 1, lake_versions={})
+        features.rows.activate(FAMILY, "f1")
         places = ["--workspace", str(state.workspace.path), "--store", url, "--textfile", str(page)]
         assert main(places) == 0
         text = page.read_text("utf-8")
         assert f"{users} 3.0\n" in text
+        newer = 'crossfade_features_as_of_timestamp_seconds{entity="user"} 1.772000001e+09\n'
+        assert newer in text
         (since,) = re.findall(
             r'_generation_activated_timestamp_seconds\{surface="discover_weekly"\} (\S+)', text
         )
@@ -142,6 +153,7 @@ def test_generations_of_another_store_are_shown_and_one_that_is_away_hides_no_ot
     assert main(places) == 0
     text = page.read_text("utf-8")
     assert 'crossfade_exporter_unreadable_parts{part="generations"} 1.0\n' in text
+    assert 'crossfade_exporter_unreadable_parts{part="features"} 1.0\n' in text
     assert "crossfade_index_recall_ratio 0.97\n" in text
 
 

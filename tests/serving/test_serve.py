@@ -175,7 +175,7 @@ def test_exposures_are_events_that_can_be_imported(served: Served, tmp_path: Pat
     assert [(event["track_id"], event["position"]) for event in mine] == [
         (track, place) for place, track in enumerate(ids(found))
     ]
-    assert {event["user_id"] for event in mine} == {"u06"}
+    assert {(event["user_id"], event["origin"]) for event in mine} == {("u06", found["bundle"])}
     lake = Lake.create(tmp_path / "lake")
     report = import_files(lake, "events", [log], settings=default_settings())
     assert lake.num_rows("bronze", "events") == len({event["event_id"] for event in events})

@@ -30,6 +30,7 @@ OTHERS = [user for user in map(str, range(40)) if ALLOCATION.variant(user) == "c
 def answering(name: str) -> Any:
     track = {"track_id": f"of {name}", "propensity": 1.0}
     slate = {"surface": "radio", "slate_id": f"s-{name}", "fallback": None, "tracks": [track]}
+    slate["bundle"] = name[0] * 16
     body = json.dumps({"predictions": [slate]}).encode()
     return lambda: (200, body)
 
@@ -149,10 +150,12 @@ def test_a_treated_user_gets_the_variant_s_own_playlist_and_else_its_service(wor
         assert await playlist(TREATED[1]) == ("of b", "b", None)
         gateway.parts.exposures.close()
         events = [json.loads(line) for line in gateway.shown.read_text("utf-8").splitlines()[-3:]]
-        assert [(each["user_id"], each["experiment"], each["variant"]) for each in events] == [
-            (user, "louder", "b"),
-            (other, "louder", "control"),
-            (TREATED[1], "louder", "b"),
+        assert [
+            (each["user_id"], each["experiment"], each["variant"], each["origin"]) for each in events
+        ] == [
+            (user, "louder", "b", "g1"),
+            (other, "louder", "control", "g1"),
+            (TREATED[1], "louder", "b", "b" * 16),
         ]
 
     with service(answering("b")) as treatment:

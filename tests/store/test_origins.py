@@ -19,6 +19,7 @@ from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.origins import lines_of, origin, run_ids, with_runs
 from tests.quality.lakes import good_tables, lake_of
 
+SURFACE = "discover_weekly@louder.b"
 GENERATION = SimpleNamespace(
     name="20260105-aaaa", bundle="", as_of=86_400, lake_versions={"gold/interactions": 3}, num_users=7
 )
@@ -38,9 +39,10 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def store_with(generation: Any) -> SlateStore:
-    """A store that holds one generation of Discover Weekly; only what lineage asks for."""
-    of = {"discover_weekly": [generation]}
-    return cast("SlateStore", SimpleNamespace(generations=lambda surface: of.get(surface, []), live=of.get))
+    """A store that holds one generation of Discover Weekly, of a variant's; only what lineage asks for."""
+    of = {SURFACE: [generation]}
+    parts = {"generations": lambda surface: of.get(surface, []), "live": of.get, "surfaces": lambda: list(of)}
+    return cast("SlateStore", SimpleNamespace(**parts))
 
 
 def test_a_bundle_tells_its_parents_and_what_was_decided_on_it(workspace: Workspace) -> None:
@@ -105,7 +107,7 @@ def test_a_generation_tells_its_bundle(workspace: Workspace) -> None:
     GENERATION.bundle = bundle(workspace, 1, [])
     found = origin(GENERATION.name, workspace, store_with(GENERATION))
     assert (found["kind"], found["surface"], found["as_of"]) == (
-        "generation", "discover_weekly", "1970-01-02T00:00:00+00:00",
+        "generation", SURFACE, "1970-01-02T00:00:00+00:00",
     )  # fmt: skip
     assert found["bundle"]["digest"] == GENERATION.bundle
     GENERATION.bundle = "pruned"
@@ -128,6 +130,26 @@ def test_a_slate_tells_experiment_and_the_champion_of_its_moment(
     assert f"champion_then: {first}" in told
     assert main(["lineage", "s1", "--workspace", str(workspace.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["variant"] == "b"
+
+
+def test_a_slate_tells_the_bundle_of_the_variant_that_answered(workspace: Workspace) -> None:
+    champion, variants, erased, before = (bundle(workspace, number, []) for number in (1, 2, 3, 4))
+    workspace.promote(before, reason="First.", run_id="r0", evaluation={})
+    workspace.promote(champion, reason="Second.", run_id="r1", evaluation={})
+    GENERATION.bundle = variants
+    answered = {"s1": variants, "s2": GENERATION.name, "s3": "gone", "s4": before, "s5": ""}
+    log = [
+        {"slate_id": slate, "surface": "radio", "timestamp": datetime.now(UTC).isoformat(), "origin": made_by}
+        for slate, made_by in answered.items()
+    ]
+    (workspace.path / "exposures.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log), "utf-8")
+    workspace.promotions.replace(before, erased, reason="Erased.", run_id="e1")
+    found = {slate: origin(slate, workspace, store_with(GENERATION)) for slate in answered}
+    digests = {slate: each["bundle"]["digest"] for slate, each in found.items()}
+    assert digests == {"s1": variants, "s2": variants, "s3": "gone", "s4": erased, "s5": champion}
+    assert {each["champion_then"] for each in found.values()} == {champion}
+    assert (found["s2"]["generation"], found["s3"]["bundle"]["is_gone"]) == (GENERATION.name, True)
+    assert "generation" not in found["s1"]
 
 
 def test_a_slate_of_before_any_champion_is_found_in_the_lake(workspace: Workspace, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from monitoring.drift.distances import (
     PSI_SHARE,
+    cohens_d,
     cohens_h,
     jensen_shannon,
     kolmogorov_smirnov,
@@ -60,6 +61,13 @@ def test_volumes_by_their_ratio_losses_by_what_is_gone() -> None:
     assert loss(row(2, 1), row(4, 4)) == pytest.approx([0.5])  # from 1 to 0.5
     assert loss(row(2, 4), row(4, 4)) == pytest.approx([0])  # a rise is no loss
     assert np.isnan(loss(row(0, 0), row(4, 4))[0])
+
+
+def test_levels_by_their_standard_deviations() -> None:
+    # Means 2 and 5 of numbers with a variance of 1 each: |2 - 5| / sqrt((1 + 1) / 2)
+    assert cohens_d(row(2, 4, 10), row(2, 10, 52)) == pytest.approx([3])
+    assert np.isnan(cohens_d(row(2, 4, 10), row(0, 0, 0))[0])
+    assert cohens_d(row(2, 4, 8), row(2, 2, 2))[0] > 1e6  # what never differs
 
 
 def test_vectors_by_the_means_of_their_features() -> None:

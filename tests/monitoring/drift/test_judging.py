@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossfade.schema.errors import InputError
-from monitoring.drift.judging import Verdict, bin_names, judge
+from monitoring.drift.judging import Verdict, judge
 from monitoring.drift.measures import Kind, Measure
 from monitoring.drift.series import Series, days_from
 from tests.monitoring.drift import worlds
@@ -102,14 +102,3 @@ def test_volumes_losses_and_vectors_tell_their_own_figures() -> None:
     assert told["ndcg"].bins["ndcg"] == (pytest.approx(0.2, rel=0.05), pytest.approx(0.05))
     assert told["vectors"].bins == {}
     assert told["vectors"].psi is None
-
-
-def test_a_number_is_told_by_ranges() -> None:
-    number = Series(
-        Measure("age", Kind.NUMBER, "", (1.0, 7.0, 28.0)), "all", ("0", "1", "2", "3"), np.ones((1, 4))
-    )
-    assert bin_names(number) == ["below 1", "1 to 7", "7 to 28", "from 28"]
-    assert bin_names(Series(Measure("skips", Kind.RATE, ""), "all", ("False", "True"), np.ones((1, 2)))) == (
-        "no",
-        "yes",
-    )

@@ -1,6 +1,7 @@
 """The receiver over HTTP: who may speak, what is refused and counted, and its command line."""
 
 import asyncio
+import hmac
 import sqlite3
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from starlette.applications import Starlette
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import RECEIVER_METRICS
 from crossfade.schema.settings import default_settings
-from monitoring.receiver.__main__ import command_of, main, parser
+from monitoring.receiver.__main__ import command_of, main, parser, settings_of
 from monitoring.receiver.app import app_of
 from monitoring.receiver.ledger import DATABASE, Ledger
 from monitoring.receiver.worker import Worker
@@ -44,7 +45,7 @@ class Client:
 def client(tmp_path: Path) -> Client:
     ledger, exposition = Ledger(tmp_path, SETTINGS), Exposition(RECEIVER_METRICS)
     worker = Worker(ledger, lambda _: [], SETTINGS, exposition)
-    return Client(app_of(ledger, worker, exposition, SETTINGS, token=TOKEN))
+    return Client(app_of(ledger, worker, exposition, SETTINGS, token=TOKEN, drift=tmp_path / "drift.json"))
 
 
 def test_alerts_are_decided_one_by_one_and_counted(client: Client) -> None:
@@ -82,6 +83,25 @@ def test_what_is_refused_says_why(
     assert (
         f'crossfade_retraining_refused_requests_total{{status="{status}"}} 1.0' in client.get("/metrics").text
     )
+
+
+def test_tokens_are_compared_in_constant_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    real = hmac.compare_digest
+
+    def spied(borne: bytes, token: bytes) -> bool:
+        compared.append((borne, token))
+        return real(borne, token)
+
+    monkeypatch.setattr(hmac, "compare_digest", spied)
+    for headers in ({}, {"authorization": f"Bearer {TOKEN[:-1]}"}, BEARING):
+        client.post(webhook(), headers)
+    assert compared == [(borne, TOKEN.encode()) for borne in (b"", TOKEN[:-1].encode(), TOKEN.encode())]
+
+
+def test_a_dry_run_is_an_option(tmp_path: Path) -> None:
+    assert not settings_of(parser().parse_args(options(tmp_path))).dry_run
+    assert settings_of(parser().parse_args(options(tmp_path, "--dry-run"))).dry_run
 
 
 def test_alerts_that_cannot_be_noted_are_asked_for_again(client: Client, tmp_path: Path) -> None:
