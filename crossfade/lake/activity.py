@@ -96,15 +96,15 @@ class Habits:
     spots: ir.Table
 
     @classmethod
-    def of(cls, hours: ir.Table, homes: ir.Table, kept: Keep) -> "Habits":
-        """Sum up hours; the sums are kept, since nearly every rule reads them.
+    def of(cls, hours: ir.Table, days: ir.Table, homes: ir.Table, kept: Keep) -> "Habits":
+        """Sum up days by spots; these sums are kept, since several rules read them.
 
         Args:
             hours: What `hours` returned.
+            days: What `spot_days` made of them.
             homes: What `homes` returned.
             kept: See `Engine.kept`.
         """
-        days = kept("bot_spot_days", spot_days(hours))
         return cls(hours, days, kept("bot_spots", spots(days, homes)))
 
 

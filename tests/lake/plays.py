@@ -53,7 +53,9 @@ def flags(
     with engine(scratch) as session:
         plays = activity.plays(ibis.memtable(bronze(rows)))
         hours = activity.hours(plays, used.lake, used.bots)
-        habits = activity.Habits.of(hours, activity.homes(table(list(users), USERS.schema)), session.kept)
+        habits = activity.Habits.of(
+            hours, activity.spot_days(hours), activity.homes(table(list(users), USERS.schema)), session.kept
+        )
         suspects = bot_intruders.suspects(habits.spots, used.bots)
         found = bots.flags(
             habits,
