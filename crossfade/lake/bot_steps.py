@@ -25,9 +25,18 @@ _DAY_RULES: Final = (bot_rules.LOOP, bot_rules.METRONOME)
 
 
 def bot_hours(making: Making) -> ir.Table:
-    """Return `activity.hours` of all events."""
-    once = making.table(EVENTS_TABLE).anti_join(dropped(making), silver.ROW)
-    return activity.hours(activity.plays(once), making.settings.lake, making.settings.bots)
+    """Return `activity.hours` of all events; who moved is chosen before users are named, which costs more."""
+    bronze, bots = making.own(EVENTS_TABLE), making.settings.bots
+    sums = activity.hour_sums(_plays(making, bronze), making.settings.lake, bots)
+    sums = making.session.kept("hour_sums", sums)
+    movers = making.session.kept("movers", activity.moving(sums))
+    theirs = bronze.semi_join(making.owned(movers), c.USER_ID)
+    return activity.hours(sums, movers, _plays(making, theirs), bots)
+
+
+def _plays(making: Making, bronze: ir.Table) -> ir.Table:
+    """Return the plays among rows of bronze, which have users under their own ids, each once."""
+    return activity.plays(making.named(EVENTS_TABLE, bronze).anti_join(dropped(making), silver.ROW))
 
 
 def bot_hours_update(making: Making) -> Update | None:
@@ -35,8 +44,9 @@ def bot_hours_update(making: Making) -> Update | None:
     touched = touched_by(making)
     if touched is None or not making.are_few(touched.days - {UNTIMED}, HOURS_TABLE):
         return None
-    days = touched.days - {UNTIMED}
-    hours = activity.hours(plays_of(making, touched), making.settings.lake, making.settings.bots)
+    days, bots, plays = touched.days - {UNTIMED}, making.settings.bots, plays_of(making, touched)
+    sums = making.kept("hour_sums", activity.hour_sums(plays, making.settings.lake, bots))
+    hours = activity.hours(sums, activity.moving(sums), plays, bots)
     rest = making.table(HOURS_TABLE, days).anti_join(touched.cells, CELL)
     return Update(days, typed(rest, BOT_HOURS_SCHEMA).union(typed(hours, BOT_HOURS_SCHEMA)))
 
@@ -57,7 +67,7 @@ def bot_days_update(making: Making) -> Update | None:
 def all_bots(making: Making) -> ir.Table:
     """Return what is held against accounts, from all events."""
     lake, rules = making.settings.lake, making.settings.bots
-    plays = activity.plays(making.table(EVENTS_TABLE).anti_join(dropped(making), silver.ROW))
+    plays = _plays(making, making.own(EVENTS_TABLE))
     hours, tracks = making.table(HOURS_TABLE), silver.newest(making.table(TRACKS_TABLE), TRACKS)
     habits = Habits.of(hours, making.table(DAYS_TABLE), _homes(making), making.session.kept)
     suspects = making.session.kept("suspects", bot_intruders.suspects(habits.spots, rules))

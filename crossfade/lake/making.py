@@ -89,12 +89,12 @@ class Making:
         people = self._people_of(self.people, days) if name == EVENTS_TABLE else self.people
         return people.of(rows)
 
-    def owned(self, rows: ir.Table, days: Days) -> ir.Table:
+    def owned(self, rows: ir.Table, days: Days | None = None) -> ir.Table:
         """Return rows of silver that name users as bronze does, by own ids: to choose rows there before users are named.
 
         Args:
-            rows: Whose users all have events on `days`.
-            days: As in `named`.
+            rows: With `user_id`; other columns stay as they are.
+            days: As in `named`; on them, all users of the rows have events.
         """
         return rows if self.people is None else self._people_of(self.people, days).back(rows)
 
