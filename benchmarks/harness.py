@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -149,17 +150,18 @@ def median_and_spread(values: Sequence[float]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Run:
-    """One command's run: wall time, and the most memory that it and its children held together."""
+    """One command's run: wall time, the most memory that it and its children held together, and their processor time."""
 
     seconds: float
     peak_bytes: int
     exit_code: int
     output: str
+    cpu_seconds: float = 0.0
 
 
 def run_measured(command: Sequence[str], directory: Path | None = None) -> Run:
-    """Run a command and watch the resident memory of its whole process tree (Linux)."""
-    started = time.perf_counter()
+    """Run a command and watch the resident memory of its whole process tree (Linux); no other child may end meanwhile."""
+    started, cpu = time.perf_counter(), _childrens_seconds()
     process = subprocess.Popen(
         command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
@@ -167,7 +169,13 @@ def run_measured(command: Sequence[str], directory: Path | None = None) -> Run:
     watch.start()
     output = process.communicate()[0]
     seconds = time.perf_counter() - started
-    return Run(seconds, watch.stop(), process.returncode, output)
+    return Run(seconds, watch.stop(), process.returncode, output, _childrens_seconds() - cpu)
+
+
+def _childrens_seconds() -> float:
+    """Return the processor time of all children that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Watch(threading.Thread):

@@ -123,6 +123,7 @@ def _result(
     for name in runs:
         figures[f"{name}_seconds"] = round(taken[name][0], 1)
         figures[f"{name}_spread_seconds"] = round(taken[name][1], 1)
+        figures[f"{name}_cpu_seconds"] = round(statistics.median(each.cpu_seconds for each in runs[name]), 1)
         figures[f"{name}_peak_gib"] = round(peaks[name], 2)
     figures |= {
         "refresh_over_script": round(over, 2),

@@ -51,34 +51,63 @@ def is_just_over(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.B
 
 
 @composed
-def hours(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
+def hour_sums(plays: ir.Table, lake: LakeSettings, bots: BotSettings) -> ir.Table:
     """Sum up listens by account, hour and place: the one pass over all of them that the rules share.
+
+    Args:
+        plays: What `plays` returned; an account's day whole or not at all.
+        lake: `positive_ms` is read.
+        bots: `just_over_ms` is read.
+
+    Returns:
+        `HOUR_KEY`, day, listens, timed (of known length), just_over, cut (not longer than `positive_ms`).
+    """
+    return plays.group_by([*HOUR_KEY, c.DAY]).agg(
+        listens=plays.count(),
+        timed=plays[c.PLAYED_MS].count(),
+        just_over=is_just_over(plays, lake, bots).sum(),
+        cut=(plays[c.PLAYED_MS] <= lake.positive_ms).fill_null(False).sum(),
+    )
+
+
+@composed
+def moving(sums: ir.Table) -> ir.Table:
+    """Return the days on which accounts play at several spots, which few do: user_id, day; only there can they jump.
+
+    Args:
+        sums: What `hour_sums` returned.
+    """
+    rows = with_spot(sums)
+    days = rows.group_by([c.USER_ID, c.DAY]).agg(num_spots=rows[SPOT].nunique())
+    return days.filter(days.num_spots > 1).select(c.USER_ID, c.DAY)
+
+
+@composed
+def hours(sums: ir.Table, movers: ir.Table, plays: ir.Table, bots: BotSettings) -> ir.Table:
+    """Add to sums how often accounts jumped.
 
     A jump is a play that begins at another spot while the account's play before it, on the same UTC day, is still going on; a
     travel is one between countries sooner than `travel_minutes` after its end.
 
     Args:
-        plays: What `plays` returned; an account's day whole or not at all.
-        lake: `positive_ms` is read.
-        bots: `just_over_ms` and `travel_minutes` are read.
+        sums: What `hour_sums` returned.
+        movers: What `moving` returned of them.
+        plays: Those that were summed up, at least of the movers.
+        bots: `travel_minutes` is read.
 
     Returns:
-        `HOUR_KEY`, day, listens, timed (of known length), just_over, cut (not longer than `positive_ms`), jumps, travels.
+        What `hour_sums` returned, and jumps and travels.
     """
-    spotted = with_spot(plays)
-    jumps = _is_jump(spotted, [c.USER_ID, c.DAY], minutes=0)
-    travels = spotted[IS_COUNTRY] & _is_jump(
-        spotted, [c.USER_ID, c.DAY, IS_COUNTRY], minutes=bots.travel_minutes
+    theirs = with_spot(plays.semi_join(movers, [c.USER_ID, c.DAY]))
+    jumps = _is_jump(theirs, [c.USER_ID, c.DAY], minutes=0)
+    travels = theirs[IS_COUNTRY] & _is_jump(
+        theirs, [c.USER_ID, c.DAY, IS_COUNTRY], minutes=bots.travel_minutes
     )
-    rows = spotted.mutate(is_jump=jumps, is_travel=travels)
-    return rows.group_by([*HOUR_KEY, c.DAY]).agg(
-        listens=rows.count(),
-        timed=rows[c.PLAYED_MS].count(),
-        just_over=is_just_over(rows, lake, bots).sum(),
-        cut=(rows[c.PLAYED_MS] <= lake.positive_ms).fill_null(False).sum(),
-        jumps=rows.is_jump.sum(),
-        travels=rows.is_travel.sum(),
-    )
+    rows = theirs.mutate(is_jump=jumps, is_travel=travels)
+    moves = rows.group_by([*HOUR_KEY, c.DAY]).agg(jumps=rows.is_jump.sum(), travels=rows.is_travel.sum())
+    found = sums.left_join(moves, [*HOUR_KEY, c.DAY])
+    counts = {name: found[name].fill_null(0) for name in ("jumps", "travels")}
+    return found.mutate(**counts).select(*sums.columns, *counts)
 
 
 @dataclass(frozen=True)
@@ -96,15 +125,15 @@ class Habits:
     spots: ir.Table
 
     @classmethod
-    def of(cls, hours: ir.Table, homes: ir.Table, kept: Keep) -> "Habits":
-        """Sum up hours; the sums are kept, since nearly every rule reads them.
+    def of(cls, hours: ir.Table, days: ir.Table, homes: ir.Table, kept: Keep) -> "Habits":
+        """Sum up days by spots; these sums are kept, since several rules read them.
 
         Args:
             hours: What `hours` returned.
+            days: What `spot_days` made of them.
             homes: What `homes` returned.
             kept: See `Engine.kept`.
         """
-        days = kept("bot_spot_days", spot_days(hours))
         return cls(hours, days, kept("bot_spots", spots(days, homes)))
 
 

@@ -85,8 +85,14 @@ def flags(
     whole = found.union(as_held(_mostly_there(habits, machine, shares)))
     for accounts in (_odd(_rest(habits, found), bots), _mostly(shares), _denied(habits, decided)):
         whole = whole.union(_whole(accounts, found))
+    return _judged(whole, decided)
+
+
+@composed
+def _judged(held: ir.Table, decided: ir.Table) -> ir.Table:
+    """Tell what counts: of accounts on the allow list, nothing does."""
     allowed = decided.filter(lambda t: t[c.LIST] == ALLOW).select(allowed=c.USER_ID)
-    judged = whole.left_join(allowed, whole[c.USER_ID] == allowed.allowed)
+    judged = held.left_join(allowed, held[c.USER_ID] == allowed.allowed)
     return judged.mutate(**{c.IS_FLAGGED: judged.allowed.isnull()}).select(SILVER_SCHEMAS[BOTS].names)
 
 
@@ -112,6 +118,7 @@ def newest_lists(lists: ir.Table) -> ir.Table:
     return lists.mutate(place=last).filter(lambda t: t.place == 0).select(c.USER_ID, c.LIST)
 
 
+@composed
 def _rest(habits: Habits, found: ir.Table) -> ir.Table:
     """Return `activity.spot_days` of the hours that no rule holds against accounts; most have no other ones."""
     theirs = habits.hours.semi_join(found, c.USER_ID).anti_join(found, HOUR_KEY)
@@ -119,6 +126,7 @@ def _rest(habits: Habits, found: ir.Table) -> ir.Table:
     return others.union(activity.spot_days(theirs).select(others.columns).cast(others.schema()))
 
 
+@composed
 def _odd(rest: ir.Table, bots: BotSettings) -> ir.Table:
     """Return the accounts whose hours that no rule holds against them are too unlike all others'."""
     scores = account_scores(rest, bots)
@@ -126,6 +134,7 @@ def _odd(rest: ir.Table, bots: BotSettings) -> ir.Table:
     return found.select(c.USER_ID, "listens", **{c.MEASURE: found.score, c.RULE: ibis.literal(ODD)})
 
 
+@composed
 def _shares(habits: Habits, machine: ir.Table, bots: BotSettings) -> ir.Table:
     """Return how much of an account's plays in a country is a machine's: user_id, country, listens, held, is_mostly."""
     is_machine = machine.select(*HOUR_KEY).distinct().mutate(is_machine=True)
@@ -135,6 +144,7 @@ def _shares(habits: Habits, machine: ir.Table, bots: BotSettings) -> ir.Table:
     return sums.mutate(is_mostly=sums.held / sums.listens >= bots.account_share)
 
 
+@composed
 def _mostly(shares: ir.Table) -> ir.Table:
     """Return the accounts nearly all of whose plays are a machine's, in each country where they play."""
     sums = shares.group_by(c.USER_ID).agg(
@@ -146,6 +156,7 @@ def _mostly(shares: ir.Table) -> ir.Table:
     return whole.mutate(**{c.RULE: ibis.literal(MOSTLY)})
 
 
+@composed
 def _mostly_there(habits: Habits, machine: ir.Table, shares: ir.Table) -> ir.Table:
     """Return the other hours of accounts in countries where nearly all of their plays are a machine's, as they are not elsewhere.
 
@@ -159,6 +170,7 @@ def _mostly_there(habits: Habits, machine: ir.Table, shares: ir.Table) -> ir.Tab
     return activity.held(rest.inner_join(there, key), MOSTLY)
 
 
+@composed
 def _denied(habits: Habits, lists: ir.Table) -> ir.Table:
     denied = lists.filter(lists[c.LIST] == DENY).select(c.USER_ID)
     counts = habits.days.semi_join(denied, c.USER_ID).group_by(c.USER_ID).agg(listens=ibis._.listens.sum())
@@ -169,6 +181,7 @@ def _denied(habits: Habits, lists: ir.Table) -> ir.Table:
     )
 
 
+@composed
 def _whole(accounts: ir.Table, like: ir.Table) -> ir.Table:
     """Give flags of whole accounts the columns of `like`, null where they name no hour and place."""
     absent = {name: ibis.null(like[name].type()) for name in HOUR_KEY if name != c.USER_ID}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import ibis.expr.types as ir
 
-from crossfade.lake import gold_steps, silver, silver_steps
+from crossfade.lake import bot_steps, gold_steps, silver, silver_steps
 from crossfade.lake.changes import REPLACED, note
 from crossfade.lake.counting import TableCounts, counts
 from crossfade.lake.days import as_note, predicate
@@ -33,6 +33,8 @@ RECIPES: Final = (
     "build.py",
     "making.py",
     "changes.py",
+    "touched.py",
+    "bot_steps.py",
     "silver_steps.py",
     "gold_steps.py",
     "reopened.py",
@@ -96,29 +98,37 @@ def _newest(table: Table) -> _Step:
 # In the order of need; a table's layer stands before the slash.
 STEPS: Final = (
     _Step(
-        silver_steps.HOURS_TABLE,
+        bot_steps.HOURS_TABLE,
         ("bronze/events",),
-        silver_steps.bot_hours,
-        silver_steps.bot_hours_update,
+        bot_steps.bot_hours,
+        bot_steps.bot_hours_update,
         c.DAY,
         ("lake", "bots"),
     ),
     _Step(
-        silver_steps.BOTS_TABLE,
+        bot_steps.DAYS_TABLE,
+        (bot_steps.HOURS_TABLE,),
+        bot_steps.bot_days,
+        bot_steps.bot_days_update,
+        c.DAY,
+    ),
+    _Step(
+        bot_steps.BOTS_TABLE,
         (
             "bronze/events",
-            silver_steps.TRACKS_TABLE,
-            silver_steps.USERS_TABLE,
-            silver_steps.LISTS_TABLE,
-            silver_steps.HOURS_TABLE,
+            bot_steps.TRACKS_TABLE,
+            bot_steps.USERS_TABLE,
+            bot_steps.LISTS_TABLE,
+            bot_steps.HOURS_TABLE,
+            bot_steps.DAYS_TABLE,
         ),
-        silver_steps.all_bots,
-        silver_steps.updated_bots,
+        bot_steps.all_bots,
+        bot_steps.updated_bots,
         sections=("lake", "bots"),
     ),
     _Step(
         "silver/events",
-        ("bronze/events", silver_steps.BOTS_TABLE),
+        ("bronze/events", bot_steps.BOTS_TABLE),
         silver_steps.events,
         silver_steps.events_update,
         c.TIMESTAMP,

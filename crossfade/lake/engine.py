@@ -12,6 +12,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
+from ibis.backends.sql.datatypes import DuckDBType
 
 from crossfade.lake.lake import Lake
 from crossfade.schema.tables import TIMESTAMP_TYPE
@@ -88,7 +89,11 @@ class DuckDbEngine:
         return self._tables[paths]
 
     def _view(self, rows: ir.Table) -> ir.Table:
-        """Return `_without_zones` as a view, of which expressions stay short; written by hand, since ibis takes longer for it."""
+        """Return a view whose timestamps are UTC without a zone.
+
+        DuckDB asks a calendar for each value that has one, at forty times the cost. The view is written by hand, since ibis
+        takes longer for it, and expressions stay short.
+        """
         name, schema = f"crossfade_{len(self._tables)}", rows.schema()
         zoned = [each for each, kind in schema.items() if _is_zoned(kind)]
         moments = ", ".join(f'make_timestamp(epoch_us("{each}")) AS "{each}"' for each in zoned)
@@ -101,10 +106,24 @@ class DuckDbEngine:
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
         if name not in self._kept:
-            table = self._connection.create_table(name, schema=expression.schema())
+            table = self._made(name, expression.schema())
             self._connection.raw_sql(f'INSERT INTO "{name}" {self._sql(expression)}')
-            self._kept[name] = _of_one_precision(table)
+            self._kept[name] = table
         return self._kept[name]
+
+    def _made(self, name: str, schema: ibis.Schema) -> ir.Table:
+        """Make an empty table; by hand, since ibis asks DuckDB for what it has just told it.
+
+        Timestamps have no stated precision, as expressions have them, so that both can be put together.
+        """
+        kinds = {
+            each: dt.timestamp if kind.is_timestamp() else kind(nullable=True)
+            for each, kind in schema.items()
+        }
+        told = ", ".join(f'"{each}" {DuckDBType.to_string(kind)}' for each, kind in kinds.items())
+        self._connection.raw_sql(f'CREATE TABLE "{name}" ({told})')
+        table: ir.Table = ops.DatabaseTable(name, ibis.schema(kinds), self._connection).to_expr()
+        return table
 
     def count(self, expression: ir.Table) -> int:
         """See `Engine.count`."""
@@ -141,8 +160,7 @@ class DuckDbEngine:
 
     def _empty(self, schema: pa.Schema) -> ir.Table:
         self._num_empty += 1
-        columns = ibis.schema(schema)
-        return _without_zones(self._connection.create_table(f"empty_{self._num_empty}", schema=columns))
+        return self._made(f"empty_{self._num_empty}", ibis.schema(schema))
 
     def _sql(self, expression: ir.Table) -> str:
         if expression.op().find(ops.InMemoryTable):
@@ -178,29 +196,6 @@ def all_counts(expressions: Sequence[ir.Table]) -> ir.Table:
 def told_counts(found: pa.Table) -> list[int]:
     """Return the numbers of `all_counts`, in the order of the expressions."""
     return [int(number) for number in found.sort_by("place").column("num_rows").to_pylist()]
-
-
-@ibis.udf.scalar.builtin(signature=((dt.timestamp,), dt.int64))  # type: ignore[untyped-decorator]
-def epoch_us(moment: object) -> object:
-    """DuckDB's own function: microseconds since 1970."""
-
-
-@ibis.udf.scalar.builtin(signature=((dt.int64,), dt.timestamp))  # type: ignore[untyped-decorator]
-def make_timestamp(microseconds: object) -> object:
-    """DuckDB's own function: the moment in UTC, without a zone."""
-
-
-def _without_zones(table: ir.Table) -> ir.Table:
-    """Return timestamps as UTC without a zone: DuckDB asks a calendar for each value that has one, at forty times the cost."""
-    zoned = [name for name, kind in table.schema().items() if _is_zoned(kind)]
-    return table.mutate(**{name: make_timestamp(epoch_us(table[name])) for name in zoned}) if zoned else table
-
-
-def _of_one_precision(stored: ir.Table) -> ir.Table:
-    """Return a stored table with timestamps of no stated precision, as expressions have them, to put both together."""
-    kinds = {name: dt.timestamp if kind.is_timestamp() else kind for name, kind in stored.schema().items()}
-    rows: ir.Table = stored.op().copy(schema=ibis.schema(kinds)).to_expr()
-    return rows
 
 
 def _with_zone(field: pa.Field) -> pa.Field:

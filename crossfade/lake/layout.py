@@ -63,6 +63,20 @@ BOT_HOURS_SCHEMA: Final = pa.schema(
         *((name, pa.int64()) for name in (c.LISTENS, "timed", "just_over", "cut", "jumps", "travels")),
     ]
 )
+# The same by account, day and spot (country, or device where none is known): what rules that look across days read.
+BOT_DAYS: Final = "bot_days"
+BOT_DAYS_SCHEMA: Final = pa.schema(
+    [
+        (c.USER_ID, pa.string()),
+        (c.DAY, pa.date32()),
+        ("spot", pa.string()),
+        ("is_country", pa.bool_()),
+        *((name, pa.int64()) for name in (c.LISTENS, "timed", "just_over", "cut", "jumps", "travels")),
+        ("first", TIMESTAMP_TYPE),
+        ("last", TIMESTAMP_TYPE),
+        ("active", pa.int64()),
+    ]
+)
 # What events name, and how often: all that the catalogue takes from them.
 HEARD_TRACKS: Final = "heard_tracks"
 HEARD_TRACKS_SCHEMA: Final = pa.schema(
@@ -86,6 +100,7 @@ SILVER_SCHEMAS: Final = MappingProxyType(
         USERS.name: USERS.schema,
         BOTS: BOTS_SCHEMA,
         BOT_HOURS: BOT_HOURS_SCHEMA,
+        BOT_DAYS: BOT_DAYS_SCHEMA,
         HEARD_TRACKS: HEARD_TRACKS_SCHEMA,
     }
 )

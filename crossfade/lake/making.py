@@ -86,11 +86,21 @@ class Making:
         is_of_people = name.startswith(f"{BRONZE}/") and c.USER_ID in rows.columns
         if self.people is None or not is_of_people:
             return rows
-        is_near = days is not None and EVENTS_TABLE in self.since and days <= self.near_days()
-        people = self._people_near(self.people) if name == EVENTS_TABLE and is_near else self.people
+        people = self._people_of(self.people, days) if name == EVENTS_TABLE else self.people
         return people.of(rows)
 
-    def _people_near(self, people: Pseudonyms) -> Pseudonyms:
+    def owned(self, rows: ir.Table, days: Days | None = None) -> ir.Table:
+        """Return rows of silver that name users as bronze does, by own ids: to choose rows there before users are named.
+
+        Args:
+            rows: With `user_id`; other columns stay as they are.
+            days: As in `named`; on them, all users of the rows have events.
+        """
+        return rows if self.people is None else self._people_of(self.people, days).back(rows)
+
+    def _people_of(self, people: Pseudonyms, days: Days | None) -> Pseudonyms:
+        if days is None or EVENTS_TABLE not in self.since or not days <= self.near_days():
+            return people
         rows = self.own(EVENTS_TABLE, self.near_days())
         return self.once("people_near", lambda: replace(people, tables=(rows,), name="people-near"))
 

@@ -49,6 +49,10 @@ class Pseudonyms:
         """Return bronze rows under pseudonyms, in ids that hold the user's too; columns stay as they are."""
         return pseudonymised(rows, self._pairs)
 
+    def back(self, rows: ir.Table) -> ir.Table:
+        """Return rows that name users by pseudonyms under own ids; other columns stay as they are."""
+        return owned(rows, self._pairs)
+
     @cached_property
     def _pairs(self) -> ir.Table:
         everybody = ibis.union(*(table.select(c.USER_ID) for table in self.tables)).distinct()
@@ -80,3 +84,15 @@ def pseudonymised(rows: ir.Table, pairs: ir.Table) -> ir.Table:
         if name in rows.columns
     }
     return joined.mutate(**replaced, **{c.USER_ID: pseudonym}).select(rows.columns)
+
+
+@composed
+def owned(rows: ir.Table, pairs: ir.Table) -> ir.Table:
+    """Put own ids in the place of pseudonyms.
+
+    Args:
+        rows: With `user_id`, a pseudonym; rows of users that are not among the pairs are left out.
+        pairs: own_id, pseudonym; each once.
+    """
+    joined = rows.inner_join(pairs, rows[c.USER_ID] == pairs[PSEUDONYM])
+    return joined.mutate(**{c.USER_ID: joined[OWN_ID]}).select(rows.columns)

@@ -171,6 +171,7 @@ def tracks(bronze: ir.Table, artists: ir.Table, heard: ir.Table, implied: ir.Tab
     return named.mutate(**{c.ARTIST_NAME: named[c.ARTIST_NAME].coalesce(named[c.NAME])}).drop(c.NAME)
 
 
+@composed
 def implied_tracks(bronze: ir.Table, heard: ir.Table, playlists: ir.Table) -> ir.Table:
     """Return the ids of tracks that events (`heard_tracks`) or playlists name and no import described, as `track_id`."""
     listed = playlists.select(**{c.TRACK_ID: playlists[c.TRACK_IDS].unnest()})

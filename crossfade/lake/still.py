@@ -22,13 +22,17 @@ class StillLake(Lake):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._opened: dict[tuple[str, str, int | None], DeltaTable] = {}
+        self._there: set[str] = set()
         self._still = {
             name: version for name, version in Lake(path).versions().items() if name.startswith(STREAMED)
         }
 
     def has(self, layer: str, name: str) -> bool:
         """Return whether the table had been written."""
-        return f"{layer}/{name}" in self._still if layer in STREAMED else super().has(layer, name)
+        table = f"{layer}/{name}"
+        if layer not in STREAMED and table not in self._there and super().has(layer, name):
+            self._there.add(table)  # no table ever goes
+        return table in (self._still if layer in STREAMED else self._there)
 
     def delta(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
         """Return Delta's own handle of a table as it stood, or stands now in layers that do not stream."""

@@ -64,13 +64,14 @@ def test_median_and_spread() -> None:
 
 
 def test_memory_of_children_counts() -> None:
-    child = "import time; block = bytearray(80_000_000); time.sleep(0.6)"
+    child = "import time; block = bytearray(80_000_000); time.sleep(0.6); sum(range(2_000_000))"
     started = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     parent = f"{started}; print('done'); sys.exit(3)"
     found = run_measured([sys.executable, "-c", parent])
     assert (found.exit_code, found.output) == (3, "done\n")
     assert found.seconds > 0.6
     assert 80_000_000 < found.peak_bytes < 200_000_000
+    assert 0.01 < found.cpu_seconds < found.seconds * 2
 
 
 def test_help_is_quick() -> None:

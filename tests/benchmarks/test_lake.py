@@ -29,13 +29,14 @@ def test_both_sides_are_equal_and_a_lost_row_is_told(tmp_path: Path) -> None:
 def test_bars(seconds: float, validation: float, holds: bool) -> None:
     peak = 7 if holds else 9
     runs = {
-        "refresh": [Run(seconds, peak * bench.GIB, 0, "")],
+        "refresh": [Run(seconds, peak * bench.GIB, 0, "", 17.0)],
         "script": [Run(10.0, bench.GIB, 0, "")],
     }
     tables = {"silver/bots": 4.0, "silver/events": 6.0, "gold/track_days": 9.0}
     result = bench._result(runs, tables, validation, 100, quick=True)
     assert [bar.holds for bar in result.bars.values()] == [holds] * 3
     assert result.figures["refresh_over_script"] == seconds / 10
+    assert result.figures["refresh_cpu_seconds"] == 17.0
     assert result.figures["validation_share_of_silver"] == round(validation / 10, 3)
 
 

@@ -27,7 +27,7 @@ def test_a_refresh_prints_counts_and_a_second_one_has_nothing_to_do(
     assert main(["lake", "refresh", "--lake", lake]) == 0
     output = capsys.readouterr()
     assert "events: 4 rows in = 1 silver + 3 quarantined + 0 duplicates" in output.out
-    assert "written: silver/bot_hours, silver/bots, silver/events, " in output.out
+    assert "written: silver/bot_hours, silver/bot_days, silver/bots, silver/events, " in output.out
     assert "building gold/catalogue" in output.err
     assert main(["lake", "refresh", "--lake", lake]) == 0
     assert "nothing to do: all tables are up to date" in capsys.readouterr().out

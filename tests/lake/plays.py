@@ -52,8 +52,11 @@ def flags(
     catalogue = table(list(tracks), TRACKS.schema)
     with engine(scratch) as session:
         plays = activity.plays(ibis.memtable(bronze(rows)))
-        hours = activity.hours(plays, used.lake, used.bots)
-        habits = activity.Habits.of(hours, activity.homes(table(list(users), USERS.schema)), session.kept)
+        sums = activity.hour_sums(plays, used.lake, used.bots)
+        hours = activity.hours(sums, activity.moving(sums), plays, used.bots)
+        habits = activity.Habits.of(
+            hours, activity.spot_days(hours), activity.homes(table(list(users), USERS.schema)), session.kept
+        )
         suspects = bot_intruders.suspects(habits.spots, used.bots)
         found = bots.flags(
             habits,

@@ -14,7 +14,7 @@ from crossfade.lake.engine import engine
 from crossfade.lake.lake import BRONZE, GOLD, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.own_ids import bronze_users, own_ids
-from crossfade.lake.pseudonyms import PAIRS, Pseudonyms, pseudonymised
+from crossfade.lake.pseudonyms import PAIRS, Pseudonyms, owned, pseudonymised
 from crossfade.lake.rotation import rotate_key
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
@@ -98,6 +98,13 @@ def test_short_ids_are_left_in_other_ids_where_they_stand_by_chance() -> None:
     pairs = pa.table({"own_id": ["1", "abc"], "pseudonym": ["P", "Q"]}, schema=PAIRS)
     found = pseudonymised(rows, ibis.memtable(pairs)).to_pyarrow().sort_by(c.USER_ID)
     assert found.to_pydict() == {c.USER_ID: ["P", "Q"], c.EVENT_ID: ["e1", "e-Q-1"]}
+
+
+def test_pseudonyms_are_turned_back_and_strangers_left_out() -> None:
+    rows = ibis.memtable(pa.table({c.USER_ID: ["Q", "R", "Q"], c.DAY: [1, 2, 3]}))
+    pairs = pa.table({"own_id": ["1", "abc"], "pseudonym": ["P", "Q"]}, schema=PAIRS)
+    found = owned(rows, ibis.memtable(pairs)).to_pyarrow().sort_by(c.DAY)
+    assert found.to_pydict() == {c.USER_ID: ["abc", "abc"], c.DAY: [1, 3]}
 
 
 def test_pairs_are_made_once_and_only_when_needed(lake: Lake, tmp_path: Path) -> None:

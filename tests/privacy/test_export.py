@@ -25,6 +25,7 @@ def test_everything_about_a_person_and_nobody_else(world: Places) -> None:
         "gold/user_days": 28,
         "gold/user_profiles": 1,
         "quarantine/events": 1,
+        "silver/bot_days": 28,
         "silver/bot_hours": 28,
         "silver/events": 28,
         "silver/playlists": 1,

@@ -49,6 +49,7 @@ def good_tables() -> dict[str, Rows]:
         "silver/artists": [{"artist_id": "a0", "name": "Band"}],
         "silver/playlists": [],
         "silver/bot_hours": [],
+        "silver/bot_days": [],
         "silver/bots": [],
         "silver/heard_tracks": [],
         "silver/users": [{"user_id": "u0", "birth_year": 1990}],
