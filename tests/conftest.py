@@ -13,7 +13,7 @@ from crossfade.schema.durable import locked
 from tests.cassandra_server import CassandraServer, running_cassandra
 
 # Folders whose tests share what takes seconds to start or to make: brokers, databases, `crossfade serve`, a planted person.
-TOGETHER: Final = ("experiments", "integration", "privacy", "serving", "store", "twin")
+TOGETHER: Final = ("cluster", "experiments", "integration", "privacy", "serving", "store", "twin")
 
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
 
