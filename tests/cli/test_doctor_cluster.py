@@ -175,7 +175,9 @@ def test_a_bundle_that_was_never_filled_in_is_missing(kubectl: Path) -> None:
     assert wrong()["bundle of crossfade-champion"].mend.startswith("crossfade champion pin OVERLAY")
 
 
-def test_an_overlay_is_looked_at_before_the_cluster(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_overlay_is_looked_at_before_the_cluster(
+    kubectl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     overlay = ROOT / "manifests" / "overlays" / "staging"
     assert main(["doctor", "--cluster", "--overlay", str(overlay)]) == 1
     first, mend, *_ = capsys.readouterr().out.splitlines()

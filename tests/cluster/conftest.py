@@ -20,7 +20,11 @@ def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]
     if not DEFINITIONS.is_dir():
         pytest.skip("the definitions of KServe and others are not there (../shared/crds)")
     with running(tmp_path_factory.mktemp("kubernetes")) as server:
-        words = [word for folder in (DEFINITIONS, MANIFESTS / "crds" / "experiments.yaml") for word in ("-f", str(folder))]
+        words = [
+            word
+            for folder in (DEFINITIONS, MANIFESTS / "crds" / "experiments.yaml")
+            for word in ("-f", str(folder))
+        ]
         server.must("apply", "--server-side", *words)
         server.must("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         server.apply([of_kind(rendered("root"), "Namespace")[NAMESPACE]])

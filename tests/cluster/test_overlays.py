@@ -63,17 +63,23 @@ def test_the_next_version_goes_over_this_one_without_a_hand(kubernetes: Kubernet
         later = json.loads(as_text(objects).replace(f":{RELEASE}", f":{NEXT}").replace("0" * 16, BUNDLE))
         kubernetes.apply(later["items"])
         second = generations(kubernetes)
-        ours = {name for name in first if not name.startswith("statefulset")}  # Redis has a version of its own
+        ours = {
+            name for name in first if not name.startswith("statefulset")
+        }  # Redis has a version of its own
         assert {name for name in first if second[name] != first[name]} == ours
         (container,) = kubernetes.call("GET", RECOMMENDER)["spec"]["predictor"]["containers"]
         assert container["image"] == f"crossfade/serving:{NEXT}"
-        assert {"name": "STORAGE_URI", "value": f"pvc://crossfade-workspace/bundles/{BUNDLE}"} in container["env"]
+        assert {"name": "STORAGE_URI", "value": f"pvc://crossfade-workspace/bundles/{BUNDLE}"} in container[
+            "env"
+        ]
 
 
 def generations(kubernetes: Kubernetes) -> dict[str, str]:
     """Return how often the specification of each workload has changed."""
     shown = "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{'\\n'}{end}"
-    lines = kubernetes.must("get", "deployments,statefulsets,inferenceservices", "--namespace", NAMESPACE, "-o", shown)
+    lines = kubernetes.must(
+        "get", "deployments,statefulsets,inferenceservices", "--namespace", NAMESPACE, "-o", shown
+    )
     return dict(line.lower().split() for line in lines if line)
 
 
@@ -100,7 +106,11 @@ def test_pod_security_refuses_what_is_planted(
     kubernetes: Kubernetes, where: str, planted: dict[str, Any], told: str
 ) -> None:
     spec = copy.deepcopy(SOUND)
-    place = {"container": spec["containers"][0]["securityContext"], "pod": spec["securityContext"], "spec": spec}  # type: ignore[index]
+    place = {
+        "container": spec["containers"][0]["securityContext"],
+        "pod": spec["securityContext"],
+        "spec": spec,
+    }  # type: ignore[index]
     assert refusal(kubernetes, spec) == ""
     place[where].update(planted)  # type: ignore[attr-defined]
     said = refusal(kubernetes, spec)
@@ -114,4 +124,4 @@ def test_a_field_that_nobody_knows_is_refused(kubernetes: Kubernetes) -> None:
     told["spec"]["predictor"]["containres"] = []
     done = kubernetes.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", told=as_text([told]))
     assert done.returncode == 1
-    assert '.spec.predictor.containres: field not declared in schema' in done.stderr
+    assert ".spec.predictor.containres: field not declared in schema" in done.stderr

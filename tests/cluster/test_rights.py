@@ -1,6 +1,6 @@
 """What each service account may, asked of a real API server: what it needs, and nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -25,11 +25,11 @@ ACCOUNTS = sorted({"default", KUBEFLOWS, *of_kind(rendered("production"), "Servi
 
 
 @pytest.fixture(scope="module")
-def bound(kubernetes: Kubernetes) -> Iterator[Kubernetes]:
+def bound(kubernetes: Kubernetes) -> Kubernetes:
     """A server with the accounts and rights of production."""
     kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
     kubernetes.apply(each for each in rendered("production") if each["kind"] in kinds)
-    yield kubernetes
+    return kubernetes
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)

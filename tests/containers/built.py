@@ -13,7 +13,10 @@ from crossfade.schema.code import VERSION, code_version
 # Where a machine is itself a sandbox: no limits are raised, and the older control groups are used as they are.
 RUNTIMES: Final = (
     ((), ()),
-    (("--runtime=runc", "--cgroup-manager=cgroupfs"), ("--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096")),
+    (
+        ("--runtime=runc", "--cgroup-manager=cgroupfs"),
+        ("--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"),
+    ),
 )
 RESTRICTED: Final = (
     "--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host",
@@ -29,7 +32,9 @@ def image_of(name: str) -> str:
     image = f"localhost/crossfade/{name}:{VERSION}"
     if _podman("image", "exists", image).returncode != 0:
         pytest.skip(f"there is no image {image}: make images BUILDER=podman")
-    held = output(image, "python", "-c", "from crossfade.schema.code import code_version; print(code_version())")
+    held = output(
+        image, "python", "-c", "from crossfade.schema.code import code_version; print(code_version())"
+    )
     if held.strip() != code_version():
         pytest.skip(f"{image} holds other code: make images BUILDER=podman")
     return image

@@ -21,18 +21,22 @@ COMPILERS = {"cc", "gcc", "g++", "c++", "clang", "ld", "as", "make", "cmake", "p
 CACHES = ("/root/.cache", "/tmp/.cache", "/var/cache/apt/archives", "/var/lib/apt/lists")
 LOOK = f"""
 import json, os
-found = [os.path.join(folder, name) for top in ("/usr", "/opt", "/bin", "/sbin") for folder, _, names in os.walk(top) for name in names]
-kept = [os.path.join(folder, name) for top in {CACHES!r} for folder, _, names in os.walk(top) for name in names]
-def is_read_only(path):
+
+def files(*tops):
+    return [os.path.join(folder, name) for top in tops for folder, _, names in os.walk(top) for name in names]
+
+def refused(path):
     try:
         open(path, "w")
     except OSError as error:
         return error.strerror
+
+found = files("/usr", "/opt", "/bin", "/sbin")
 print(json.dumps({{
     "programs": [path for path in found if os.path.basename(path) in {COMPILERS!r} and os.access(path, os.X_OK)],
-    "cached": kept,
+    "cached": files(*{CACHES!r}),
     "who": [os.getuid(), os.getgid()],
-    "written": is_read_only("/opt/written"),
+    "written": refused("/opt/written"),
     "revision": os.environ["CROSSFADE_REVISION"],
     "python": sum(path.endswith(".py") for path in found),
 }}))
@@ -71,8 +75,30 @@ def test_a_recommender_and_a_gateway_serve_from_the_image(planted_world: Path, t
     image = image_of("serving")
     workspace = places.make_workspace(planted_world, tmp_path / "workspace")
     rest, rpc, port = (free_port(HOST) for _ in range(3))
-    recommender = ["python", "-m", "serving.recommender", "--bundle", "/bundle", "--rest-port", str(rest), "--rpc-port", str(rpc)]
-    gateway = ["python", "-m", "serving.gateway", "--workspace", "/workspace", "--recommender", f"grpc://{HOST}:{rpc}", "--port", str(port), "--exposures", "/tmp/exposures.jsonl"]
+    recommender = [
+        "python",
+        "-m",
+        "serving.recommender",
+        "--bundle",
+        "/bundle",
+        "--rest-port",
+        str(rest),
+        "--rpc-port",
+        str(rpc),
+    ]
+    gateway = [
+        "python",
+        "-m",
+        "serving.gateway",
+        "--workspace",
+        "/workspace",
+        "--recommender",
+        f"grpc://{HOST}:{rpc}",
+        "--port",
+        str(port),
+        "--exposures",
+        "/tmp/exposures.jsonl",
+    ]
     started = [
         subprocess.Popen(command(image, words, mounts=[mount]), stdout=subprocess.DEVNULL)
         for words, mount in (
@@ -81,11 +107,19 @@ def test_a_recommender_and_a_gateway_serve_from_the_image(planted_world: Path, t
         )
     ]
     try:
-        places.wait_until(lambda: places.answers(f"http://{HOST}:{rest}/v2/models/crossfade/ready"), "the recommender")
+        places.wait_until(
+            lambda: places.answers(f"http://{HOST}:{rest}/v2/models/crossfade/ready"), "the recommender"
+        )
         places.wait_until(lambda: places.answers(f"http://{HOST}:{port}/readyz"), "the gateway")
         asked = {"surface": "radio", "user_id": "u02", "k": 5}
-        answer = httpx.post(f"http://{HOST}:{port}/v1/recommend", json=asked, trust_env=False, timeout=60).json()
-        assert (answer["bundle"], answer["fallback"], len(answer["tracks"])) == (workspace.champion_digest(), None, 5)
+        answer = httpx.post(
+            f"http://{HOST}:{port}/v1/recommend", json=asked, trust_env=False, timeout=60
+        ).json()
+        assert (answer["bundle"], answer["fallback"], len(answer["tracks"])) == (
+            workspace.champion_digest(),
+            None,
+            5,
+        )
     finally:
         for each in started:
             each.terminate()

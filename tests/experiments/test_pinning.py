@@ -17,7 +17,9 @@ DIGEST = "0123456789abcdef"
 def test_committed_overlays_are_refused_until_they_are_filled_in(name: str, tmp_path: Path) -> None:
     overlay = tmp_path / name
     shutil.copytree(OVERLAYS / name, overlay)
-    with pytest.raises(InputError, match=r"champion\.yaml names the bundle '0000000000000000', which stands for none"):
+    with pytest.raises(
+        InputError, match=r"champion\.yaml names the bundle '0000000000000000', which stands for none"
+    ):
         pinned(overlay)
     before = of_yaml((overlay / CHAMPION).read_text("utf-8"))
     assert pin(overlay, DIGEST) == "0" * 16
