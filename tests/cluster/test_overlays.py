@@ -4,15 +4,17 @@ import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes.client import ApiException, V1PodSpec
 
+from crossfade.cli.main import main
 from tests.cluster.conftest import OTHER
 from tests.cluster.kubernetes import Kubernetes, as_text
 from tests.manifests.pods import pods
-from tests.manifests.rendering import KUSTOMIZATIONS, NAMESPACE, Object, rendered
+from tests.manifests.rendering import KUSTOMIZATIONS, NAMESPACE, Object, documents, rendered
 
 STAYS = ("Namespace", "CustomResourceDefinition")  # to remove a namespace takes a controller
 RECOMMENDER = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/recommender"
@@ -125,3 +127,14 @@ def test_a_field_that_nobody_knows_is_refused(kubernetes: Kubernetes) -> None:
     done = kubernetes.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", told=as_text([told]))
     assert done.returncode == 1
     assert ".spec.predictor.containres: field not declared in schema" in done.stderr
+
+
+def test_compiled_pipelines_are_taken_as_objects(kubernetes: Kubernetes, tmp_path: Path) -> None:
+    words = ["compile", "drift", "--kubernetes", "--namespace", NAMESPACE, "-o", str(tmp_path)]
+    assert main(words) == 0
+    objects = documents((tmp_path / "drift.yaml").read_text("utf-8"))
+    with applied(kubernetes, objects) as lines:
+        assert [line.partition("/")[0] for line in lines] == [
+            "pipeline.pipelines.kubeflow.org",
+            "pipelineversion.pipelines.kubeflow.org",
+        ]
