@@ -22,7 +22,7 @@ IMAGES := pipeline serving monitoring spark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install system kubernetes demo demo-real test check format bench images sbom clean
+.PHONY: help install system kubernetes demo demo-real test test-kubernetes check format bench images sbom clean
 
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -56,6 +56,9 @@ demo-real: install ## Run the same loop on real listening data: make demo-real D
 
 test: install ## Run the tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-kubernetes: install kubernetes ## Run the tests that need a real API server of Kubernetes.
+	$(BIN)/python -m pytest tests/cluster --kubernetes
 
 check: install ## Check format, lint, types and layers, as CI does.
 	$(BIN)/ruff format --check .

@@ -18,6 +18,11 @@ TOGETHER: Final = ("cluster", "experiments", "integration", "privacy", "serving"
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-kubernetes` ask for what would take `make test` too long."""
+    parser.addoption("--kubernetes", action="store_true", help="Run tests/cluster on a real API server.")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups that have slow tests, so that at the end no worker waits for one of them."""
     slow = {_group(item.nodeid) for item in items if item.get_closest_marker("slow")}

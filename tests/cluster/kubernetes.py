@@ -118,7 +118,7 @@ def _options(directory: Path, etcd: str, port: int) -> list[str]:
         f"--etcd-servers={etcd}", f"--bind-address={HOST}", f"--secure-port={port}", f"--cert-dir={directory / 'pki'}",
         "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", f"--token-auth-file={tokens}",
         f"--service-account-issuer={ISSUER}", f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
-        f"--disable-admission-plugins={NOT_ADMITTED_BY}", "--enable-priority-and-fairness=false",
+        f"--disable-admission-plugins={NOT_ADMITTED_BY}", "--enable-priority-and-fairness=false", "--allow-privileged",
     ]  # fmt: skip
 
 
