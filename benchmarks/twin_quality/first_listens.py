@@ -6,8 +6,8 @@ from benchmarks.harness import Bar, Result
 from benchmarks.twin_quality.world import World
 from crossfade.evaluation.baselines import COUNTRY_AND_GENRE, popular_in_country_and_genre
 from crossfade.evaluation.first_listens import FIRST_LISTENS, first_listens_truth
-from crossfade.evaluation.stages import whole
-from crossfade.evaluation.suite import RECOMMENDER
+from crossfade.evaluation.stages import before_policy, whole
+from crossfade.evaluation.suite import RANKING, RECOMMENDER
 from crossfade.evaluation.table import table
 from crossfade.evaluation.yardstick import Yardstick, measure
 from crossfade.features.translation import Translation
@@ -21,11 +21,15 @@ def first_listens_over_popular(world: World) -> Result:
     translation = Translation(world.everybody, world.recommender.dataset)
     systems = {
         COUNTRY_AND_GENRE: popular_in_country_and_genre(world.known, world.everybody.split.test_start),
+        RANKING: before_policy(world.recommender, translation),
         RECOMMENDER: whole(world.recommender, translation),
     }
     runs = {name: [measure(system, truth, (world.k,))] for name, system in systems.items()}
     measured = Yardstick(runs, (world.k,), (COUNTRY_AND_GENRE,), world.resampling)
-    ratio = measured.against(RECOMMENDER, COUNTRY_AND_GENRE)[measured.headline].ratio
+    ratio, ranked = (
+        measured.against(system, COUNTRY_AND_GENRE)[measured.headline].ratio
+        for system in (RECOMMENDER, RANKING)
+    )
     name = "first_listens_ndcg_over_popular"
     return Result(
         {
@@ -34,6 +38,7 @@ def first_listens_over_popular(world: World) -> Result:
             name: ratio.mean,
             f"{name}_low": ratio.low,
             f"{name}_high": ratio.high,
+            f"{name}_before_policy": ranked.mean,
         },
         {name: Bar(ratio.mean, at_least=AT_LEAST)},
         [

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from benchmarks import twin_quality
@@ -42,14 +43,16 @@ def test_every_figure_of_the_list_is_told_with_its_bar(monkeypatch: pytest.Monke
 def test_first_listens_are_judged_by_the_ratio(
     right: str, holds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A new listener likes b1, a1 and a2, and then b2. The whole recommender's answer is planted.
+    # A new listener likes b1, a1 and a2, and then b2. The answers of the whole recommender and of its ranking are planted.
     plays = [("new", track, 11.0 + place) for place, track in enumerate(("b1", "a1", "a2", "b2"))]
     plays += [(user, track, 1.0) for user in ("x", "y") for track in ("c1", "c2")] + [("x", "b2", 2.0)]
     names = ("a1", "a2", "b1", "b2", "c1", "c2")
     world = worlds.dataset(plays, [{"track_id": name, "genres": []} for name in names])
     held_out = world.users.ids.rows(["new"])
     answer = worlds.slates(world, [right, "-", "-"])
+    second = worlds.slates(world, ["c1", "b2", "-"])
     monkeypatch.setattr(figure, "whole", lambda *_: worlds.fixed(answer, held_out.tolist()))
+    monkeypatch.setattr(figure, "before_policy", lambda *_: worlds.fixed(second, held_out.tolist()))
     known = without(world, held_out).until(worlds.START)
     asked = SimpleNamespace(
         everybody=world,
@@ -64,4 +67,7 @@ def test_first_listens_are_judged_by_the_ratio(
     ratio = found.figures["first_listens_ndcg_over_popular"]
     assert ratio == pytest.approx(2.0 if holds else 0.0)
     assert found.bars["first_listens_ndcg_over_popular"].holds is holds
+    # b2 in the second place has 1 / log2(3).
+    before = found.figures["first_listens_ndcg_over_popular_before_policy"]
+    assert before == pytest.approx(2 / np.log2(3))
     assert found.figures["first_listens_users"] == 1
