@@ -10,6 +10,8 @@ SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chro
 # Kubernetes' API server and kubectl of the tests, kept beside other servers that tests fetch.
 SERVER := tests/cluster/server
 KUBERNETES_VERSION := $(shell sed -n 's/^require k8s.io.kubernetes v//p' $(SERVER)/go.mod)
+KUBERNETES_PARTS := $(subst ., ,$(KUBERNETES_VERSION))
+TELLS := -X k8s.io/component-base/version
 KUBERNETES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossfade-tests/kubernetes-$(KUBERNETES_VERSION)
 
 # What builds images: docker, podman or buildah; and words for it, for example another base (containers/base.sh).
@@ -46,7 +48,8 @@ kubernetes: $(KUBERNETES)/kubectl $(KUBERNETES)/kube-apiserver ## Build the API 
 $(KUBERNETES)/%:
 	mkdir -p $(@D)
 	cd $(SERVER) && CGO_ENABLED=0 go build -p 2 -trimpath \
-		-ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v$(KUBERNETES_VERSION)' -o $@ k8s.io/kubernetes/cmd/$*
+		-ldflags '-s -w $(TELLS).gitVersion=v$(KUBERNETES_VERSION) $(TELLS).gitMajor=$(word 1,$(KUBERNETES_PARTS)) $(TELLS).gitMinor=$(word 2,$(KUBERNETES_PARTS))' \
+		-o $@ k8s.io/kubernetes/cmd/$*
 
 demo: install ## Run the whole loop on simulated listeners, down to a playlist and a report.
 	$(BIN)/crossfade demo --directory demo
