@@ -4,11 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/thirtymusic
 # Debian packages of the integration tests; without them those tests say what they skip. kubectl (1.21 or newer) is not
-# among them: Debian 12 has 1.20, whose Kustomize knows no components.
-SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium
+# among them: Debian 12 has 1.20, whose Kustomize knows no components. `make kubernetes` builds one.
+SYSTEM_PACKAGES := libgomp1 redis-server prometheus prometheus-alertmanager chromium etcd-server
 
-# What builds images: docker, podman or buildah.
+# Kubernetes' API server and kubectl of the tests, kept beside other servers that tests fetch.
+SERVER := tests/cluster/server
+KUBERNETES_VERSION := $(shell sed -n 's/^require k8s.io.kubernetes v//p' $(SERVER)/go.mod)
+KUBERNETES_PARTS := $(subst ., ,$(KUBERNETES_VERSION))
+TELLS := -X k8s.io/component-base/version
+KUBERNETES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossfade-tests/kubernetes-$(KUBERNETES_VERSION)
+
+# What builds images: docker, podman or buildah; and words for it, for example another base (containers/base.sh).
 BUILDER ?= docker
+BUILD_OPTIONS ?=
 REGISTRY ?= crossfade
 IMAGES := pipeline serving monitoring spark
 
@@ -16,7 +24,7 @@ IMAGES := pipeline serving monitoring spark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo demo-real test check format bench images sbom clean
+.PHONY: help install system kubernetes demo demo-real test test-kubernetes check format bench images sbom clean
 
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | sort
@@ -35,6 +43,14 @@ system: ## Install the Debian packages that integration tests use (needs root).
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES)
 
+kubernetes: $(KUBERNETES)/kubectl $(KUBERNETES)/kube-apiserver ## Build the API server and kubectl of the tests (needs Go; a quarter of an hour, once).
+
+$(KUBERNETES)/%:
+	mkdir -p $(@D)
+	cd $(SERVER) && CGO_ENABLED=0 go build -p 2 -trimpath \
+		-ldflags '-s -w $(TELLS).gitVersion=v$(KUBERNETES_VERSION) $(TELLS).gitMajor=$(word 1,$(KUBERNETES_PARTS)) $(TELLS).gitMinor=$(word 2,$(KUBERNETES_PARTS))' \
+		-o $@ k8s.io/kubernetes/cmd/$*
+
 demo: install ## Run the whole loop on simulated listeners, down to a playlist and a report.
 	$(BIN)/crossfade demo --directory demo
 
@@ -43,6 +59,9 @@ demo-real: install ## Run the same loop on real listening data: make demo-real D
 
 test: install ## Run the tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-kubernetes: install kubernetes ## Run the tests that need a real API server of Kubernetes.
+	$(BIN)/python -m pytest tests/cluster --kubernetes
 
 check: install ## Check format, lint, types and layers, as CI does.
 	$(BIN)/ruff format --check .
@@ -57,7 +76,7 @@ format: install ## Format the code and mend what the linter can.
 bench: install ## List the benchmarks; run one with: .venv/bin/crossfade bench NAME.
 	$(BIN)/crossfade bench --help
 
-BUILD = $(BUILDER) build --file containers/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
+BUILD = $(BUILDER) build $(BUILD_OPTIONS) --file containers/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 images sbom: VERSION = $(shell $(BIN)/python -c 'from crossfade.schema.code import VERSION; print(VERSION)')
 images sbom: REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 images: STAMP = $(shell $(BIN)/python -c 'from crossfade.schema.code import code_version; print(code_version())')

@@ -13,9 +13,14 @@ from crossfade.schema.durable import locked
 from tests.cassandra_server import CassandraServer, running_cassandra
 
 # Folders whose tests share what takes seconds to start or to make: brokers, databases, `crossfade serve`, a planted person.
-TOGETHER: Final = ("experiments", "integration", "privacy", "serving", "store", "twin")
+TOGETHER: Final = ("cluster", "experiments", "integration", "privacy", "serving", "store", "twin")
 
 collect_rarely()  # a worker soon holds millions of objects of libraries; looking at them costs a tenth of the suite
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-kubernetes` ask for what would take `make test` too long."""
+    parser.addoption("--kubernetes", action="store_true", help="Run tests/cluster on a real API server.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

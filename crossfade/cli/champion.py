@@ -1,4 +1,4 @@
-"""`crossfade champion`: which bundle serves, which did and why, and a step back."""
+"""`crossfade champion`: which bundle serves, which did and why, a step back, and its digest in the manifests."""
 
 import json
 from dataclasses import asdict
@@ -70,3 +70,25 @@ def rollback_command(
         Workspace.open(workspace_dir), f"rollback-{uuid4().hex[:8]}", reason=reason, settings=settings
     )
     click.echo(f"champion: {restored.previous} -> {restored.digest}")
+
+
+@champion_group.command("pin")
+@click.argument("overlay", type=click.Path(path_type=Path))
+@WORKSPACE
+def pin_command(overlay: Path, workspace_dir: Path) -> None:
+    """Write the champion's digest into an OVERLAY of the manifests, whose recommenders then serve that bundle.
+
+    Each byte of the bundle is verified first. The file is for Git: what is applied next rolls the recommenders. That an
+    overlay was filled in at all is checked by crossfade doctor --overlay.
+
+    \b
+    Example:
+      crossfade champion pin manifests/overlays/production --workspace workspace
+    """
+    from crossfade.experiments.pinning import pin
+    from crossfade.recommender.manifest import verify
+    from crossfade.recommender.workspace import Workspace
+
+    bundle = Workspace.open(workspace_dir).champion()
+    verify(bundle)
+    click.echo(f"{overlay}: {pin(overlay, bundle.name)} -> {bundle.name}")

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 @click.option("--brokers", help="... and whether Kafka answers at HOST:PORT.")
 @click.option("--kafka-config", type=click.Path(path_type=Path), help="Properties file for --brokers.")
 @click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    help="... and whether this overlay of the manifests names a bundle.",
+)
+@click.option(
     "--cluster", "is_cluster", is_flag=True, help="Look at a Kubernetes cluster instead, by kubectl."
 )
 @click.option("--context", default="", help="Its context in the kubeconfig; else the current one.")
@@ -37,6 +42,7 @@ def doctor_command(
     token_env: str | None,
     brokers: str | None,
     kafka_config: Path | None,
+    overlay: Path | None,
     is_cluster: bool,
     context: str,
     namespace: str,
@@ -53,15 +59,15 @@ def doctor_command(
     Example:
       crossfade doctor --lake lake --workspace workspace
       crossfade doctor --set lake.engine=spark --json
-      crossfade doctor --cluster --namespace music --settings settings.yaml
+      crossfade doctor --cluster --overlay manifests/overlays/production --settings settings.yaml
     """
     from crossfade.cli.doctor_places import Places
     from crossfade.cli.finding import MISSING, lines
 
     settings = chosen_settings(settings_file, assignments)
-    places = Places(lake, workspace, kfp_host, bearer_token(token_env), brokers, kafka_config)
+    places = Places(lake, workspace, kfp_host, bearer_token(token_env), brokers, kafka_config, overlay)
     findings = list(
-        _of_cluster(context, namespace, settings) if is_cluster else _of_machine(places, settings)
+        _of_cluster(context, namespace, overlay, settings) if is_cluster else _of_machine(places, settings)
     )
     missing = sum(finding.state == MISSING for finding in findings)
     if as_json:
@@ -82,7 +88,12 @@ def _of_machine(places: "Places", settings: Settings) -> Iterator["Finding"]:
     yield from installation(places, settings)
 
 
-def _of_cluster(context: str, namespace: str, settings: Settings) -> Iterator["Finding"]:
+def _of_cluster(
+    context: str, namespace: str, overlay: Path | None, settings: Settings
+) -> Iterator["Finding"]:
     from crossfade.cli.doctor_cluster import cluster
+    from crossfade.cli.doctor_places import overlaid
 
-    return cluster(context, namespace, settings)
+    if overlay:
+        yield overlaid(overlay)
+    yield from cluster(context, namespace, settings)

@@ -51,6 +51,10 @@ OPTIONAL_SECRETS: Final = {
     "crossfade-kubeflow": "--from-file=token=FILE, where trainings are submitted to Kubeflow",
     "crossfade-kafka": "--from-file=client.properties, where events come over Kafka",
 }
+PINNED: Final = {  # ConfigMaps that name a bundle
+    "crossfade-champion": "crossfade champion pin OVERLAY --workspace DIR, and apply the overlay",
+    "crossfade-canary": "write a bundle's digest into that ConfigMap, and apply it",
+}
 ROLLED_OUT: Final = ("inferenceservices.serving.kserve.io", "experiments.crossfade.dev")
 ROLLOUT_VERBS: Final = ("list", "patch", "delete")
 
@@ -109,6 +113,7 @@ def cluster(context: str, namespace: str, settings: Settings) -> Iterator[Findin
     yield from _rights(kubectl, settings.steps.service_account)
     yield from _volumes(kubectl, settings)
     yield from _secrets(kubectl, settings)
+    yield from _bundles(kubectl)
 
 
 def _client(kubectl: Kubectl) -> Finding:
@@ -216,3 +221,16 @@ def _secrets(kubectl: Kubectl, settings: Settings) -> Iterator[Finding]:
         else:
             mend = f"kubectl create secret generic {name} {content}"
             yield Finding(f"secret {name}", MISSING if name in needed else NOTE, answer.told, mend)
+
+
+def _bundles(kubectl: Kubectl) -> Iterator[Finding]:
+    """Look at the bundles that the cluster is told to serve; where none is, servers follow the workspace's champion."""
+    from crossfade.experiments.pinning import is_filled
+
+    for name, mend in PINNED.items():
+        answer = kubectl.ask("get", "configmap", name, "-o", "jsonpath={.data.bundle}")
+        if answer.is_well and is_filled(answer.output):
+            yield Finding(f"bundle of {name}", OK, f"is {answer.output}")
+        elif answer.is_well:
+            told = f"is {answer.output!r}, which stands for none: no recommender can start."
+            yield Finding(f"bundle of {name}", MISSING, told, mend)

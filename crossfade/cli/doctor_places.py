@@ -23,6 +23,7 @@ class Places(NamedTuple):
     token: str | None
     brokers: str | None
     kafka_config: Path | None
+    overlay: Path | None
 
 
 def installation(places: Places, settings: Settings) -> Iterator[Finding]:
@@ -33,6 +34,8 @@ def installation(places: Places, settings: Settings) -> Iterator[Finding]:
     if workspace:
         mend = "crossfade run training; or back with: crossfade champion rollback"
         yield looked_at("champion", lambda: _champion(workspace), mend)
+    if places.overlay:
+        yield overlaid(places.overlay)
     yield _mlflow(settings.tracking.uri)
     if host:
         mend = "check --kfp-host, the network, and --token-env"
@@ -61,6 +64,14 @@ def _champion(path: Path) -> str:
     champion = Workspace.open(path).champion()
     files = verify(champion)["files"]
     return f"{champion.name}, each of its {len(files)} files as its manifest says"
+
+
+def overlaid(overlay: Path) -> Finding:
+    """Look whether an overlay of the manifests names the bundle that it serves."""
+    from crossfade.experiments.pinning import pinned
+
+    mend = f"crossfade champion pin {overlay} --workspace DIR"
+    return looked_at("overlay", lambda: f"serves the bundle {pinned(overlay)}", mend)
 
 
 def _mlflow(uri: str) -> Finding:

@@ -11,6 +11,7 @@ from crossfade.schema.user_keys import FILE_VARIABLE
 CONTAINER: Final = "kserve-container"  # KServe's name of a predictor's own
 RPC_PORT, REST_PORT = 8082, 8081
 KEYS: Final = "/etc/crossfade-keys"  # where the keys of users' names are mounted
+SLEEP_SECONDS, GRACE_SECONDS = 10, 40  # until gateways know that a server ends; until it is killed
 
 
 def predictor(service: str, image: str, digest: str, settings: RolloutSettings) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def predictor(service: str, image: str, digest: str, settings: RolloutSettings) 
     return {
         "minReplicas": settings.replicas,
         "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "topologySpreadConstraints": [_spread(service)],
         "containers": [_container(image, digest, settings)],
@@ -72,6 +74,7 @@ def _container(image: str, digest: str, settings: RolloutSettings) -> dict[str, 
         "startupProbe": _asks("/v2/models/crossfade/ready", 60),
         "readinessProbe": _asks("/v2/models/crossfade/ready", 3),
         "livenessProbe": _asks("/v2/health/live", 12),
+        "lifecycle": {"preStop": {"sleep": {"seconds": SLEEP_SECONDS}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

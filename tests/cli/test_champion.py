@@ -1,15 +1,18 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from crossfade.cli.main import main
+from crossfade.experiments.pinning import pinned
 from crossfade.recommender.bundle import write_bundle
 from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import default_settings
 
 FIRST, SECOND = 1, 2
+OVERLAYS = Path(__file__).parents[2] / "manifests" / "overlays"
 
 
 @pytest.fixture
@@ -66,6 +69,21 @@ def test_rollback_restores_the_champion_before_and_its_alias(
     assert main(["champion", "rollback", *place]) == 2
     assert "There is no earlier champion to roll back to" in capsys.readouterr().err
     assert workspace.champion_digest() == first
+
+
+def test_the_champion_is_pinned_in_an_overlay(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = promoted(workspace, FIRST)
+    overlay = tmp_path / "production"
+    shutil.copytree(OVERLAYS / "production", overlay)
+    words = ["champion", "pin", str(overlay), "--workspace", str(workspace.path)]
+    assert main(words) == 0
+    assert capsys.readouterr().out == f"{overlay}: 0000000000000000 -> {digest}\n"
+    assert pinned(overlay) == digest
+    (workspace.bundles / digest / "file").write_text("y")
+    assert main(words) == 1
+    assert "was changed; take the bundle from its origin again" in capsys.readouterr().err
 
 
 def test_a_place_that_is_no_workspace_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,7 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "refused").touch()
     for claim in ("crossfade-workspace", "lake"):
         (tmp_path / f"persistentvolumeclaim-{claim}").write_text("Bound")
+    (tmp_path / "configmap-crossfade-champion").write_text("0123456789abcdef")
     for secret in ("store", *doctor.SECRETS, *doctor.OPTIONAL_SECRETS):
         (tmp_path / f"secret-{secret}").write_text(f"secret/{secret}")
     return tmp_path
@@ -158,6 +159,30 @@ def test_a_program_that_hangs_is_told(kubectl: Path, monkeypatch: pytest.MonkeyP
     (kubectl / "kubectl").write_text("#!/bin/sh\nexec sleep 5\n")
     monkeypatch.setattr(doctor, "PATIENCE_SECONDS", 0.1)
     assert "timed out after 0.1 seconds" in wrong()["kubectl"].told
+
+
+def test_a_bundle_that_was_never_filled_in_is_missing(kubectl: Path) -> None:
+    assert found()["bundle of crossfade-champion"].told == "is 0123456789abcdef"
+    (kubectl / "configmap-crossfade-champion").write_text("0" * 16)
+    (kubectl / "configmap-crossfade-canary").write_text("")
+    told = {what: (each.state, each.told) for what, each in wrong().items()}
+    assert told == {
+        "bundle of crossfade-champion": (
+            MISSING, "is '0000000000000000', which stands for none: no recommender can start.",
+        ),
+        "bundle of crossfade-canary": (MISSING, "is '', which stands for none: no recommender can start."),
+    }  # fmt: skip
+    assert wrong()["bundle of crossfade-champion"].mend.startswith("crossfade champion pin OVERLAY")
+
+
+def test_an_overlay_is_looked_at_before_the_cluster(
+    kubectl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = ROOT / "manifests" / "overlays" / "staging"
+    assert main(["doctor", "--cluster", "--overlay", str(overlay)]) == 1
+    first, mend, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("missing  overlay")
+    assert mend.strip() == f"-> crossfade champion pin {overlay} --workspace DIR"
 
 
 def test_the_command_tells_of_the_cluster(kubectl: Path, capsys: pytest.CaptureFixture[str]) -> None:

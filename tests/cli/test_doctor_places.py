@@ -19,9 +19,10 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import parse_settings
 from crossfade.sources.kafka import client
 from tests.cli.kubeflow import Kubeflow, serving
+from tests.manifests.rendering import MANIFESTS
 from tests.redis_server import running_redis
 
-NOWHERE = Places(None, None, None, None, None, None)
+NOWHERE = Places(None, None, None, None, None, None, None)
 SILENT = "127.0.0.1:1"  # a port that nobody may listen on
 
 
@@ -112,3 +113,18 @@ def test_kafka_is_asked_for_its_brokers(monkeypatch: pytest.MonkeyPatch, tmp_pat
     ill = found(NOWHERE._replace(brokers=SILENT, kafka_config=tmp_path / "kafka.properties"))["kafka"]
     assert (ill.state, ill.mend) == (MISSING, "start it, or mend --brokers and --kafka-config")
     assert ill.told.startswith(f"No Kafka broker answers at {SILENT}: ")
+
+
+def test_an_overlay_that_was_never_filled_in_is_missing(tmp_path: Path) -> None:
+    overlay = MANIFESTS / "overlays" / "production"
+    unfilled = found(NOWHERE._replace(overlay=overlay))["overlay"]
+    assert unfilled == Finding(
+        "overlay",
+        MISSING,
+        f"{overlay / 'champion.yaml'} names the bundle '0000000000000000', which stands for none.",
+        f"crossfade champion pin {overlay} --workspace DIR",
+    )
+    filled = (overlay / "champion.yaml").read_text("utf-8").replace("0" * 16, "0123456789abcdef")
+    (tmp_path / "champion.yaml").write_text(filled, "utf-8")
+    told = found(NOWHERE._replace(overlay=tmp_path))["overlay"]
+    assert told == Finding("overlay", OK, "serves the bundle 0123456789abcdef")

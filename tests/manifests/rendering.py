@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from typing import Any, Final
 
 import pytest
 import yaml
+
+from tests.cluster.binaries import kubectl
 
 ROOT: Final = Path(__file__).parents[2]
 MANIFESTS: Final = ROOT / "manifests"
@@ -49,7 +50,7 @@ def kustomize(directory: Path) -> list[Object]:
     if reason := why_not():
         pytest.skip(reason)
     done = subprocess.run(
-        ["kubectl", "kustomize", str(directory)], capture_output=True, text=True, check=False, timeout=60
+        [kubectl(), "kustomize", str(directory)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return documents(done.stdout)
@@ -58,10 +59,10 @@ def kustomize(directory: Path) -> list[Object]:
 @cache
 def why_not() -> str:
     """Return why nothing can be rendered, "" if it can."""
-    if shutil.which("kubectl") is None:
+    if not kubectl():
         return "kubectl is not installed; docs/kubernetes.md says which one"
     told = subprocess.run(
-        ["kubectl", "version", "--client"], capture_output=True, text=True, check=False
+        [kubectl(), "version", "--client"], capture_output=True, text=True, check=False
     ).stdout
     number = re.search(r"v1\.(\d+)", told)
     is_new = number is not None and int(number[1]) >= OLDEST

@@ -220,6 +220,10 @@ def test_what_a_rollout_makes_is_let_in_and_reached_as_the_recommender_is() -> N
     selector = of_kind(objects, "Service")["recommender-grpc"]["spec"]["selector"]
     chosen = [pod.owner for pod in pods(objects) if pod.fits({"matchLabels": selector})]
     assert chosen == ["InferenceService/recommender"], "control's address leads to no treatment"
+    theirs, ours = predictor("staging", "recommender"), made["spec"]["predictor"]
+    for spec in (theirs, ours):  # it ends as the recommender does, so that neither loses a request
+        assert spec["terminationGracePeriodSeconds"] == 40
+        assert spec["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 10}}}
     plain = load_settings(assignments=['rollout.keys=""']).rollout
     without = inference_service(running, running.spec.variants[1], plain)
     assert "keys" not in str(without["spec"])

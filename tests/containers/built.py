@@ -1,0 +1,84 @@
+"""Images that `make images` left with podman, run as Pod Security "restricted" and our manifests run them."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import pytest
+
+from crossfade.schema.code import VERSION, code_version
+
+# Where a machine is itself a sandbox: no limits are raised, and the older control groups are used as they are.
+RUNTIMES: Final = (
+    ((), ()),
+    (
+        ("--runtime=runc", "--cgroup-manager=cgroupfs"),
+        ("--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"),
+    ),
+)
+RESTRICTED: Final = (
+    "--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host",
+)  # fmt: skip
+SECONDS: Final = 60
+
+
+@cache
+def image_of(name: str) -> str:
+    """Return an image that holds this very code, or skip the test."""
+    if shutil.which("podman") is None:
+        pytest.skip("no image can be run: podman is not installed")
+    image = f"localhost/crossfade/{name}:{VERSION}"
+    if _podman("image", "exists", image).returncode != 0:
+        pytest.skip(f"there is no image {image}: make images BUILDER=podman")
+    held = output(
+        image, "python", "-c", "from crossfade.schema.code import code_version; print(code_version())"
+    )
+    if held.strip() != code_version():
+        pytest.skip(f"{image} holds other code: make images BUILDER=podman")
+    return image
+
+
+def label(image: str, name: str) -> str:
+    """Return one of the labels that every registry knows."""
+    shown = f'{{{{index .Labels "org.opencontainers.image.{name}"}}}}'
+    return _podman("image", "inspect", "--format", shown, image).stdout.strip()
+
+
+@cache
+def _words(image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the first words with which a container runs here; those of podman, and those of its `run`."""
+    told = []
+    for words, options in RUNTIMES:
+        done = _podman(*words, "run", *RESTRICTED, *options, image, "true")
+        if done.returncode == 0:
+            return words, options
+        told.append(done.stderr.strip())
+    pytest.skip(f"podman runs no container here: {told}")
+
+
+def command(image: str, words: Sequence[str], mounts: Sequence[str] = ()) -> list[str]:
+    """Return the command line that runs something in an image.
+
+    Args:
+        image: Of `image_of`.
+        words: What is run.
+        mounts: HOST:CONTAINER, read only.
+    """
+    first, options = _words(image)
+    volumes = [f"--volume={each}:ro" for each in mounts]
+    return ["podman", *first, "run", *RESTRICTED, *options, *volumes, image, *words]
+
+
+def output(image: str, *words: str, mounts: Sequence[str] = ()) -> str:
+    """Run something in an image to its end, and return what it printed."""
+    done = subprocess.run(
+        command(image, words, mounts), capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _podman(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["podman", *words], capture_output=True, text=True, check=False, timeout=SECONDS)
