@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ def naming(files: Iterable[Path], names: Collection[str]) -> Iterator[Path]:
 def lines_of(path: Path, names: list[str]) -> list[Any]:
     """Return the lines that name a person, as JSON values where they are some, under the person's own id, the last name."""
     found = mentions(*names)
-    lines = path.read_text("utf-8", errors="replace").splitlines()
+    lines = (line.removesuffix("\n") for line in _lines(path.read_text("utf-8", errors="replace")))
     return [_value(found.sub(lambda _: names[-1], line)) for line in lines if found.search(line)]
 
 
@@ -52,7 +53,7 @@ def erase_mentions(path: Path, place: str, names: Collection[str], note: Note) -
     if path.suffix in DOCUMENTS:
         kept, count = found.subn(ERASED, text)
     else:
-        lines = text.splitlines(keepends=True)
+        lines = _lines(text)
         left = [line for line in lines if not found.search(line)]
         kept, count = "".join(left), len(lines) - len(left)
     note(Erased(place, "mentions" if path.suffix in DOCUMENTS else "lines", count))
@@ -61,6 +62,11 @@ def erase_mentions(path: Path, place: str, names: Collection[str], note: Note) -
 
 def _text(path: Path) -> str:
     return path.read_text("utf-8", errors="surrogateescape")
+
+
+def _lines(text: str) -> list[str]:
+    """Return lines with their ends; they end at line feeds alone, since an id may hold what else Unicode calls an end."""
+    return list(StringIO(text))
 
 
 def _value(line: str) -> Any:

@@ -134,7 +134,8 @@ class FeatureLog:
             InputError: A line is not of a log; names it.
         """
         try:
-            lines = self.path.read_text("utf-8").splitlines()
+            with self.path.open(encoding="utf-8") as file:  # splitlines() would also part an id at a U+0085
+                lines = list(file)
         except (FileNotFoundError, IsADirectoryError) as error:
             raise NotFoundError(
                 f"There is no log of features at {self.path}; write one with: crossfade recommend --feature-log FILE"

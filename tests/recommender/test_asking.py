@@ -1,5 +1,6 @@
 """Requests as callers write them: read strictly, turned into rows once, unknown ids counted."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,14 @@ def test_lines_are_read_with_the_commands_surface_where_they_name_none(tmp_path:
     assert (first.surface, second.surface) == (Surface.HOME, Surface.RADIO)
     assert first.session == ("a", SessionTrack(track_id="b", played_share=0.5))
     assert second.seconds == 90_000
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028"])
+def test_an_id_may_hold_what_unicode_counts_as_an_end_of_a_line(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "requests.jsonl"
+    path.write_text(json.dumps({"request_id": "r1", "user_id": f"a{end}b"}, ensure_ascii=False), "utf-8")
+    (read,) = read_asks(path, Surface.RADIO)
+    assert read.user_id == f"a{end}b"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,14 @@ def test_lines_come_back_bit_by_bit_and_are_added(recommender: Recommender, tmp_
     assert [entry.name for entry in log.read()] == ["r0", "r1", "r0", "r1"]
 
 
+def test_names_may_hold_what_unicode_counts_as_an_end_of_a_line(
+    recommender: Recommender, tmp_path: Path
+) -> None:
+    log = FeatureLog(tmp_path / "log")
+    answer(recommender, [ASKS[0].model_copy(update={"request_id": "r\x850"})], 4, log=log)
+    assert [entry.name for entry in log.read()] == ["r\x850"]
+
+
 def test_without_a_log_answers_are_the_same(recommender: Recommender, tmp_path: Path) -> None:
     log = FeatureLog(tmp_path / "log")
     assert answer(recommender, ASKS, 4, log=log) == answer(recommender, ASKS, 4)

@@ -170,7 +170,7 @@ def test_exposures_are_events_that_can_be_imported(served: Served, tmp_path: Pat
     found = recommend(served, user_id="u06", surface="radio", k=3, request_id="shown")
     log = served.workspace.path / "exposures.jsonl"
     places.wait_until(lambda: found["slate_id"] in log.read_text("utf-8"), "the exposure is written")
-    events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    events = [json.loads(line) for line in log.read_bytes().splitlines()]
     mine = [event for event in events if event["slate_id"] == found["slate_id"]]
     assert [(event["track_id"], event["position"]) for event in mine] == [
         (track, place) for place, track in enumerate(ids(found))
