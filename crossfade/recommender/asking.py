@@ -129,8 +129,7 @@ def read_asks(path: Path, surface: Surface | None = None) -> list[Ask]:
 
 def _lines(path: Path, kind: str) -> list[str]:
     try:
-        with path.open(encoding="utf-8") as file:  # splitlines() would also part an id at a U+0085
-            return [line.removesuffix("\n") for line in file]
+        return path.read_text("utf-8").split("\n")  # splitlines() would also part an id at a U+0085
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError(f"{kind} file {path} does not exist.") from error
     except UnicodeDecodeError as error:
