@@ -135,6 +135,7 @@ class WeeklySettings(Section):
     store_url: str
     expire_hours: Positive
     variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
+    rewrite: Literal["changed", "all"]
 
 
 class RolloutSettings(Section):

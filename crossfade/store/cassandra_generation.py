@@ -66,6 +66,11 @@ class CassandraWriter:
     num_slates: int = 0
 
     @property
+    def num_unchanged(self) -> int:
+        """None are kept unwritten."""
+        return 0
+
+    @property
     def num_buckets(self) -> int:
         """Partitions that the users are spread over."""
         return 1 + self.generation.num_users // USERS_PER_BUCKET

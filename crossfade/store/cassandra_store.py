@@ -50,13 +50,16 @@ class CassandraStore:
         object.__setattr__(self, "link", Link.of(self.url, self.timeout_ms))
 
     @contextmanager
-    def begin(self, generation: Generation) -> Iterator[CassandraWriter]:
+    def begin(self, generation: Generation, *, keeps_unchanged: bool = False) -> Iterator[CassandraWriter]:
         """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
+
+        All slates are written, whatever `keeps_unchanged` says: what costs here is a row, and a mark would be one, too.
 
         Raises:
             IntegrityError: It took longer than a day, and another writer took it for one that was killed.
             CrossfadeError: Cassandra does not answer; the live generation is untouched.
         """
+        del keeps_unchanged
         self.link.make_tables()
         surface, writer = generation.surface, CassandraWriter(generation, self.link)
         noted = Leftover(writer.num_buckets, _now() + WRITING_SECONDS)
@@ -135,6 +138,10 @@ class CassandraStore:
         """Return the name of the live generation, None before the first activation."""
         live = self._state(surface).live
         return None if live is None else live.generation.name
+
+    def history(self, surface: str) -> list[str]:
+        """Return the names of activated generations, the last one is live."""
+        return list(self._state(surface).history)
 
     def live_since(self, surface: str) -> float | None:
         """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""

@@ -47,6 +47,7 @@ class Generation:
         num_users: Slates in the generation.
         sources: Vocabulary of `sources`.
         reason_kinds: Vocabulary of `reason_kinds`.
+        base: Name of the generation that has the slates that are the same in both; empty where all are its own.
     """
 
     surface: str
@@ -58,6 +59,7 @@ class Generation:
     num_users: int
     sources: tuple[str, ...]
     reason_kinds: tuple[str, ...]
+    base: str = ""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -117,6 +119,11 @@ class GenerationWriter(Protocol):
         """Add slates (columns as in `SLATES`) and read them back; a user who is there already is replaced."""
         ...
 
+    @property
+    def num_unchanged(self) -> int:
+        """Slates so far that were not written again, since an earlier generation has them."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of slates so far."""
         ...
@@ -125,8 +132,16 @@ class GenerationWriter(Protocol):
 class SlateStore(Protocol):
     """Where generations live. Each surface has its own generations, one of them live."""
 
-    def begin(self, generation: Generation) -> AbstractContextManager[GenerationWriter]:
-        """Write a generation beside the live one; it is whole when the block ends and gone when it fails."""
+    def begin(
+        self, generation: Generation, *, keeps_unchanged: bool = False
+    ) -> AbstractContextManager[GenerationWriter]:
+        """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
+
+        Args:
+            generation: What it is.
+            keeps_unchanged: Do not write slates again that the live generation, or the one that it stands on, has with the
+                same bytes. A store may write them all the same.
+        """
         ...
 
     def reader(self, surface: str, generation: str | None = None) -> SlateReader:
@@ -147,6 +162,10 @@ class SlateStore(Protocol):
 
     def live(self, surface: str) -> str | None:
         """Return the name of the live generation, None before the first activation."""
+        ...
+
+    def history(self, surface: str) -> list[str]:
+        """Return the names of activated generations that are kept, oldest first; the last one is live."""
         ...
 
     def live_since(self, surface: str) -> float | None:
@@ -172,7 +191,10 @@ class SlateStore(Protocol):
         ...
 
     def prune(self, surface: str, keep: int) -> list[str]:
-        """Remove all but the last `keep` activated generations (the live one included); return what went."""
+        """Remove all but the last `keep` activated generations (the live one included); return what went.
+
+        A generation that one of them stands on stays, too; nothing rolls back to it any more.
+        """
         ...
 
 

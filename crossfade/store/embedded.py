@@ -29,11 +29,15 @@ from crossfade.schema.durable import (
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.schema.tables import Surface
 from crossfade.store.contract import Generation, StoredSlate, shown_surface
+from crossfade.store.current import Current
+from crossfade.store.encoding import key_of
 from crossfade.store.environment import ABOUT, DATA, EmbeddedReader, EmbeddedWriter, read_about, write_about
+from crossfade.store.unchanged import Base
 
-CURRENT: Final = "CURRENT"
 TRIES: Final = 20
 WAIT_SECONDS: Final = 0.01
+
+Stamps = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,17 @@ class EmbeddedStore:
     """
 
     directory: Path
-    _readers: dict[str, tuple[tuple[str, int, int], EmbeddedReader]] = field(
+    _readers: dict[str, tuple[Stamps, EmbeddedReader]] = field(
         default_factory=dict, compare=False, repr=False
     )
-    _lives: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict, compare=False, repr=False)
+    _current: Current = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Know which generations are live."""
+        object.__setattr__(self, "_current", Current(self.directory))
 
     @contextmanager
-    def begin(self, generation: Generation) -> Iterator[EmbeddedWriter]:
+    def begin(self, generation: Generation, *, keeps_unchanged: bool = False) -> Iterator[EmbeddedWriter]:
         """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
 
         One of this name with the same bytes stays as it is; other bytes (it is damaged) are replaced.
@@ -60,15 +68,21 @@ class EmbeddedStore:
             InputError: Another process is writing generations of this surface.
             CrossfadeError: The disk is full or broken; the live generation is untouched.
         """
+        base = self._base(generation) if keeps_unchanged else None
+        with self._writing(generation, base) as writer:
+            yield writer
+
+    @contextmanager
+    def _writing(self, generation: Generation, base: Base | None) -> Iterator[EmbeddedWriter]:
         home = self._home(generation.surface)
         partial = home / ".partial"
         with locked_or_refused(home / ".writing", f"publishing {generation.surface}"):
             try:
                 remove_directory(partial)  # of a writer that was killed
                 partial.mkdir()
-                with EmbeddedWriter.create(partial, generation) as writer:
+                with EmbeddedWriter.create(partial, generation, base) as writer:
                     yield writer
-                write_about(partial, generation)
+                write_about(partial, writer.marking.about(generation) if base else generation)
                 is_known = _same_files(partial, home / generation.name)
                 with self._locked(generation.surface):
                     if not (is_known and (home / generation.name).exists()):
@@ -91,13 +105,13 @@ class EmbeddedStore:
         """
         for _ in range(TRIES):
             try:
-                return self._opened(surface, generation or self._live(surface))
+                return self._opened(surface, generation or self._current.live(surface))
             except FileNotFoundError as error:
                 if generation is not None:
                     raise self._unknown(surface, generation) from error
                 time.sleep(WAIT_SECONDS)  # it was removed a moment ago: look again which one is live
         raise IntegrityError(
-            f"Generation {self._live(surface)} of {surface} is named as live but is not there in "
+            f"Generation {self._current.live(surface)} of {surface} is named as live but is not there in "
             f"{self._home(surface)}; roll back with: crossfade store rollback, or publish again."
         )
 
@@ -118,7 +132,7 @@ class EmbeddedStore:
         with self._locked(surface):
             if not (self._home(surface) / generation / ABOUT).is_file():
                 raise self._unknown(surface, generation)
-            history = self._history(surface)
+            history = self.history(surface)
             if history[-1:] != [generation]:
                 self._write_history(surface, [*history, generation])
 
@@ -129,7 +143,7 @@ class EmbeddedStore:
             NotFoundError: No generation was live before.
         """
         with self._locked(surface):
-            history = self._history(surface)[:-1]
+            history = self.history(surface)[:-1]
             if not history:
                 raise NotFoundError(
                     f"{surface} has no generation to roll back to in {self._home(surface)}: none was live "
@@ -138,14 +152,18 @@ class EmbeddedStore:
             self._write_history(surface, history)
             return history[-1]
 
+    def history(self, surface: str) -> list[str]:
+        """Return the names of activated generations, the last one is live."""
+        return self._current.history(surface)
+
     def live(self, surface: str) -> str | None:
         """Return the name of the live generation, None before the first activation."""
-        history = self._history(surface)
+        history = self.history(surface)
         return history[-1] if history else None
 
     def live_since(self, surface: str) -> float | None:
         """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""
-        current = self._home(surface) / CURRENT
+        current = self._current.path(surface)
         return current.stat().st_mtime if current.is_file() else None
 
     def generations(self, surface: str) -> list[Generation]:
@@ -169,18 +187,8 @@ class EmbeddedStore:
             InputError: Another process is writing generations of this surface.
             CrossfadeError: The disk is full or broken; what is written anew already stays so.
         """
-        removed: dict[str, int] = {}
-        for about in self.generations(surface):
-            reader = self.reader(surface, about.name)
-            count = sum(reader.get(user) is not None for user in set(users))
-            if count or about.bundle in bundles:
-                left = replace(
-                    about, num_users=len(reader) - count, bundle=bundles.get(about.bundle, about.bundle)
-                )
-                with self.begin(left) as writer:
-                    writer.copy(reader, [user.encode() for user in users])
-                removed[about.name] = count
-        return removed
+        keys = {key for user in users if (key := key_of(user)) is not None}
+        return self._without(surface, keys, bundles)
 
     def erase_rows(self, surface: str, keys: Collection[bytes]) -> dict[str, int]:
         """Remove keys from every generation that has one of them, by writing it anew as `erase` does.
@@ -192,40 +200,73 @@ class EmbeddedStore:
             InputError: Another process is writing generations of this surface.
             CrossfadeError: The disk is full or broken; what is written anew already stays so.
         """
-        removed: dict[str, int] = {}
-        for about in self.generations(surface):
-            reader = self.reader(surface, about.name)
-            count = sum(value is not None for value in reader.values(list(keys)))
-            if count:
-                with self.begin(replace(about, num_users=about.num_users - count)) as writer:
-                    writer.copy(reader, keys)
-                removed[about.name] = count
-        return removed
+        return self._without(surface, keys, {})
 
     def prune(self, surface: str, keep: int) -> list[str]:
-        """Remove all but the last `keep` activated generations (the live one included); return what went."""
+        """Remove all but the last `keep` activated generations (the live one included) and what they stand on.
+
+        Returns:
+            What went.
+        """
         with self._locked(surface):
-            history = self._history(surface)
+            history = self.history(surface)
             kept = set(list(dict.fromkeys(reversed(history)))[: max(keep, 1)])
             if len(history) != len(remaining := [name for name in history if name in kept]):
-                switched = (self._home(surface) / CURRENT).stat()
+                switched = self._current.path(surface).stat()
                 self._write_history(surface, remaining)
-                os.utime(self._home(surface) / CURRENT, ns=(switched.st_atime_ns, switched.st_mtime_ns))
+                os.utime(self._current.path(surface), ns=(switched.st_atime_ns, switched.st_mtime_ns))
+            bases = {path.name: read_about(path).base for path in self._whole(surface)}
+            kept |= {bases[name] for name in kept & set(bases)}
             removed = [path for path in self._whole(surface) if path.name not in kept]
-            for path in removed:
+            for path in sorted(removed, key=lambda path: not bases[path.name]):  # what is stood on goes last
                 remove_directory(path)
             for path in self._home(surface).glob(f"{REMOVED}*"):  # of a prune that was killed
                 shutil.rmtree(path, ignore_errors=True)
             return [path.name for path in removed]
 
     def _opened(self, surface: str, generation: str) -> EmbeddedReader:
-        status = os.stat(f"{self.directory}/{surface}/{generation}/{ABOUT}")
-        stamp = (generation, status.st_ino, status.st_mtime_ns)
         known, reader = self._readers.get(surface, (None, None))
-        if reader is None or known != stamp:
-            reader = EmbeddedReader.open(self._home(surface) / generation)
-            self._readers[surface] = (stamp, reader)
+        is_named = reader is not None and reader.generation.name == generation
+        if reader is not None and is_named and known == self._stamps(surface, reader.generation):
+            return reader
+        stamps = self._stamps(surface, read_about(self._home(surface) / generation))
+        reader = EmbeddedReader.open(self._home(surface) / generation)
+        self._readers[surface] = (stamps, reader)
         return reader
+
+    def _without(self, surface: str, keys: Collection[bytes], bundles: Mapping[str, str]) -> dict[str, int]:
+        removed: dict[str, int] = {}
+        for about in self.generations(surface):
+            reader = self.reader(surface, about.name)
+            count = sum(value is not None for value in reader.values(list(keys)))
+            if count or about.bundle in bundles:
+                bundle = bundles.get(about.bundle, about.bundle)
+                left = replace(about, num_users=about.num_users - count, bundle=bundle)
+                with self._writing(left, None) as writer:
+                    writer.copy(reader, keys)
+                removed[about.name] = count
+        return removed
+
+    def _stamps(self, surface: str, generation: Generation) -> Stamps:
+        """Return what tells a generation, and the one that it stands on, from others written under their names."""
+        names = (generation.name, generation.base) if generation.base else (generation.name,)
+        found = (os.stat(f"{self.directory}/{surface}/{name}/{ABOUT}") for name in names)
+        return tuple((status.st_ino, status.st_mtime_ns) for status in found)
+
+    def _base(self, generation: Generation) -> Base | None:
+        """Return what a generation may stand on: what one of its name or else the live one stands on, or the live one."""
+        surface = generation.surface
+        is_known = (self._home(surface) / generation.name / ABOUT).is_file()
+        name = generation.name if is_known else self.live(surface)
+        try:
+            reader = None if name is None else self.reader(surface, name)
+        except (NotFoundError, IntegrityError):  # damaged: then all is written
+            return None
+        if reader is None:
+            return None
+        whole = reader.base or reader
+        base = Base(whole.generation, whole.values)
+        return base if base.serves(generation) else None
 
     def _home(self, surface: str) -> Path:
         return self.directory / surface
@@ -236,38 +277,12 @@ class EmbeddedStore:
     def _whole(self, surface: str) -> list[Path]:
         return sorted(about.parent for about in self._home(surface).glob(f"[!.]*/{ABOUT}"))
 
-    def _history(self, surface: str) -> list[str]:
-        current = self._home(surface) / CURRENT
-        return current.read_text("utf-8").split() if current.is_file() else []
-
     def _write_history(self, surface: str, history: list[str]) -> None:
+        path = self._current.path(surface)
         try:
-            replace_file(self._home(surface) / CURRENT, "".join(f"{name}\n" for name in history).encode())
+            replace_file(path, "".join(f"{name}\n" for name in history).encode())
         except OSError as error:
-            raise CrossfadeError(
-                f"{self._home(surface) / CURRENT} could not be written: {error}. What was live still is."
-            ) from error
-
-    def _live(self, surface: str) -> str:
-        """Return the live generation; the file that names it is read again only where it is another one."""
-        try:
-            status = os.stat(f"{self.directory}/{surface}/{CURRENT}")
-        except FileNotFoundError as error:
-            raise self._nothing_live(surface) from error
-        stamp = (status.st_ino, status.st_mtime_ns)
-        known, name = self._lives.get(surface, (None, ""))
-        if known != stamp:
-            live = self.live(surface)
-            if live is None:
-                raise self._nothing_live(surface)
-            name = live
-            self._lives[surface] = (stamp, name)
-        return name
-
-    def _nothing_live(self, surface: str) -> NotFoundError:
-        return NotFoundError(
-            f"No {surface} playlists are published in {self.directory}; run: crossfade run weekly."
-        )
+            raise CrossfadeError(f"{path} could not be written: {error}. What was live still is.") from error
 
     def _unknown(self, surface: str, generation: str) -> NotFoundError:
         known = ", ".join(path.name for path in self._whole(surface)) or "none"

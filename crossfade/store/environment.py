@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import IntegrityError
 from crossfade.store.contract import Generation, StoredSlate
 from crossfade.store.encoding import decode, key_of, keyed
+from crossfade.store.unchanged import UNCHANGED, Base, Marking
 
 ABOUT: Final = "generation.json"
 DATA: Final = "data.mdb"
@@ -56,11 +57,14 @@ class EmbeddedWriter:
 
     generation: Generation
     environment: Any
+    marking: Marking = field(default_factory=Marking)
 
     @classmethod
     @contextmanager
-    def create(cls, directory: Path, generation: Generation) -> Iterator["EmbeddedWriter"]:
-        """Open a new environment; everything is on disk when the block ends.
+    def create(
+        cls, directory: Path, generation: Generation, base: Base | None = None
+    ) -> Iterator["EmbeddedWriter"]:
+        """Open a new environment, for slates that a base may have already; everything is on disk when the block ends.
 
         The caller sees to it that there is one writer, so LMDB makes no lock file. That matters: py-lmdb
         knows open environments by the inodes of both files, and would take a removed lock file's inode, once
@@ -70,7 +74,7 @@ class EmbeddedWriter:
             str(directory), map_size=FIRST_MAP_BYTES, lock=False, sync=False, metasync=False
         )
         try:
-            yield cls(generation, environment)
+            yield cls(generation, environment, Marking(base))
             environment.sync(True)
         finally:
             environment.close()
@@ -86,7 +90,7 @@ class EmbeddedWriter:
         """
         if not slates.num_rows:
             return
-        self.put_values(keyed(slates, self.generation))
+        self.put_values(self.marking.marked(keyed(slates, self.generation)))
 
     def put_values(self, values: Mapping[bytes, bytes]) -> None:
         """Add values under keys of 1 to 511 bytes and read them back; what is there already is replaced.
@@ -112,6 +116,11 @@ class EmbeddedWriter:
                 while not self._put(batch):
                     self.environment.set_mapsize(2 * self.environment.info()["map_size"])
 
+    @property
+    def num_unchanged(self) -> int:
+        """Slates so far that were not written again."""
+        return self.marking.num_unchanged
+
     def __len__(self) -> int:
         """Return the number of slates so far."""
         return int(self.environment.stat()["entries"])
@@ -131,10 +140,11 @@ class EmbeddedReader:
 
     generation: Generation
     environment: Any
+    base: "EmbeddedReader | None" = None
 
     @classmethod
     def open(cls, directory: Path) -> "EmbeddedReader":
-        """Open a generation for reading; works on a read-only disk too.
+        """Open a generation, and the one that it stands on, for reading; works on a read-only disk too.
 
         Raises:
             FileNotFoundError: The generation is not there (any more).
@@ -147,7 +157,8 @@ class EmbeddedReader:
             if environment is None:
                 environment = _opened(directory)
                 _environments[(status.st_dev, status.st_ino)] = environment
-        return cls(generation, environment)
+        base = cls.open(directory.with_name(generation.base)) if generation.base else None
+        return cls(generation, environment, base)
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one."""
@@ -156,10 +167,12 @@ class EmbeddedReader:
             return None
         with self.environment.begin() as transaction:
             value = transaction.get(key)
+        if value == UNCHANGED and self.base is not None:
+            (value,) = self.base.values([key])
         return None if value is None else decode(value, user, self.generation)
 
     def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values under n keys of 1 to 511 bytes, None where there is none."""
+        """Return what stands in this generation itself under n keys of 1 to 511 bytes, None where there is nothing."""
         with self.environment.begin() as transaction:
             return [transaction.get(key) for key in keys]
 

@@ -1,7 +1,7 @@
 """One generation in Redis: its reader and its writer, and how Redis is spoken to."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
@@ -13,6 +13,7 @@ import pyarrow as pa
 from crossfade.schema.errors import CrossfadeError, IntegrityError, MissingExtraError, NotFoundError
 from crossfade.store.contract import Generation, StoredSlate
 from crossfade.store.encoding import decode, key_of, keyed
+from crossfade.store.unchanged import UNCHANGED, Marking
 
 try:
     import redis
@@ -31,11 +32,12 @@ class RedisReader:
     generation: Generation
     about: bytes
     client: Any = field(repr=False)
+    base: "RedisReader | None" = None
 
     @classmethod
-    def of(cls, about: bytes, client: Any) -> Self:
-        """Read what the hash of generations says."""
-        return cls(Generation.of(json.loads(about)["generation"]), about, client)
+    def of(cls, about: bytes, client: Any, base: "RedisReader | None" = None) -> Self:
+        """Read what the hash of generations says; slates that are unchanged are looked up in the base."""
+        return cls(Generation.of(json.loads(about)["generation"]), about, client, base)
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one.
@@ -47,16 +49,27 @@ class RedisReader:
         if key is None:
             return None
         with speaking(self.client):
-            return self.decoded(self.client.hget(self.bucket(key), key), user)
+            return self.decoded(pipelined(self.client, self.asked(key)), user)
+
+    def asked(self, key: bytes) -> list[tuple[Any, ...]]:
+        """Return the commands whose answers `decoded` takes."""
+        readers = [self] if self.base is None else [self, self.base]
+        return [("HGET", reader.bucket(key), key) for reader in readers]
+
+    def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return what stands in this generation itself under keys [n], None where there is nothing."""
+        with speaking(self.client):
+            return pipelined(self.client, [("HGET", self.bucket(key), key) for key in keys])
 
     def bucket(self, key: bytes) -> str:
         """Return the name of the hash that holds a user's slate."""
         told = json.loads(self.about)
         return bucket_name(told["token"], crc32(key) % told["buckets"])
 
-    def decoded(self, value: bytes | None, user: str) -> StoredSlate | None:
-        """Unpack a value of the bucket."""
-        return None if value is None else decode(value, user, self.generation)
+    def decoded(self, answers: Sequence[bytes | None], user: str) -> StoredSlate | None:
+        """Unpack what was answered."""
+        value = answers[0] if answers[0] != UNCHANGED else answers[-1]
+        return decode(value, user, self.generation) if value else None
 
     def __len__(self) -> int:
         """Return the number of slates."""
@@ -69,6 +82,7 @@ class RedisWriter:
 
     generation: Generation
     client: Any
+    marking: Marking = field(default_factory=Marking)
     token: str = field(default_factory=lambda: uuid4().hex)
     num_slates: int = 0
 
@@ -88,7 +102,7 @@ class RedisWriter:
         if not slates.num_rows:
             return
         buckets: dict[str, dict[bytes, bytes]] = {}
-        for key, value in keyed(slates, self.generation).items():
+        for key, value in self.marking.marked(keyed(slates, self.generation)).items():
             bucket = bucket_name(self.token, crc32(key) % self.num_buckets)
             buckets.setdefault(bucket, {})[key] = value
         with speaking(self.client):
@@ -103,8 +117,13 @@ class RedisWriter:
 
     def about(self) -> bytes:
         """Return what the hash of generations keeps."""
-        about = {"generation": asdict(self.generation), "token": self.token}
+        about = {"generation": asdict(self.marking.about(self.generation)), "token": self.token}
         return json.dumps({**about, "buckets": self.num_buckets, "slates": self.num_slates}).encode()
+
+    @property
+    def num_unchanged(self) -> int:
+        """Slates so far that were not written again."""
+        return self.marking.num_unchanged
 
     def __len__(self) -> int:
         """Return the number of slates so far."""

@@ -26,6 +26,7 @@ from crossfade.store.redis_generation import (
     place_of,
     speaking,
 )
+from crossfade.store.unchanged import Base, Marking
 
 # Each switch is one script, and so one atomic write.
 ACTIVATE: Final = """
@@ -66,13 +67,14 @@ class RedisStore:
         object.__setattr__(self, "client", client_of(self.url, self.timeout_ms))
 
     @contextmanager
-    def begin(self, generation: Generation) -> Iterator[RedisWriter]:
+    def begin(self, generation: Generation, *, keeps_unchanged: bool = False) -> Iterator[RedisWriter]:
         """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
 
         Raises:
             CrossfadeError: Redis does not answer; the live generation is untouched.
         """
-        writer = RedisWriter(generation, self.client)
+        base = self._base(generation) if keeps_unchanged else None
+        writer = RedisWriter(generation, self.client, Marking(base))
         try:
             yield writer
         except BaseException:
@@ -102,7 +104,9 @@ class RedisStore:
             about = self.client.hget(self._generations(surface), name)
         if about is None:
             raise self._unknown(surface, name)
-        return RedisReader.of(about, self.client)
+        reader = RedisReader.of(about, self.client)
+        base = reader.generation.base
+        return replace(reader, base=self.reader(surface, base)) if base else reader
 
     def get(self, surface: str, user: str) -> StoredSlate | None:
         """Return the user's slate of the live generation, None for a user without one; in one round trip.
@@ -118,12 +122,14 @@ class RedisStore:
             self.reader(surface)
             return None
         if known is not None:
-            name, bucket = known.generation.name, known.bucket(key)
-            asked = [("LINDEX", self._history(surface), -1), ("HGET", self._generations(surface), name)]
+            about = {known.generation.name: known.about}
+            if known.base is not None:
+                about[known.base.generation.name] = known.base.about
+            asked = [("LINDEX", self._history(surface), -1), ("HMGET", self._generations(surface), *about)]
             with speaking(self.client):
-                live, about, value = pipelined(self.client, [*asked, ("HGET", bucket, key)])
-            if live == name.encode() and about == known.about:
-                return known.decoded(value, user)
+                live, told, *answers = pipelined(self.client, [*asked, *known.asked(key)])
+            if live == known.generation.name.encode() and told == list(about.values()):
+                return known.decoded(answers, user)
         fresh = self._readers[surface] = self.reader(surface)
         return fresh.get(user)
 
@@ -162,6 +168,11 @@ class RedisStore:
             live = self.client.lindex(self._history(surface), -1)
         return None if live is None else str(live.decode())
 
+    def history(self, surface: str) -> list[str]:
+        """Return the names of activated generations, the last one is live."""
+        with speaking(self.client):
+            return [name.decode() for name in self.client.lrange(self._history(surface), 0, -1)]
+
     def live_since(self, surface: str) -> float | None:
         """Return when readers were switched to the live generation, UTC seconds; None before the first activation."""
         with speaking(self.client):
@@ -191,7 +202,10 @@ class RedisStore:
         removed: dict[str, int] = {}
         for about in self.generations(surface):
             reader = self.reader(surface, about.name)
-            held = {user.encode() for user in set(users) if reader.get(user) is not None}
+            keys = [key for user in set(users) if (key := key_of(user)) is not None]
+            held = {
+                key for key, value in zip(keys, reader.values(keys), strict=True) if value is not None
+            }
             bundle = bundles.get(about.bundle, about.bundle)
             if not held and bundle == about.bundle:
                 continue
@@ -207,7 +221,7 @@ class RedisStore:
         return removed
 
     def prune(self, surface: str, keep: int) -> list[str]:
-        """Remove all but the last `keep` activated generations (the live one included); return what went.
+        """Remove all but the last `keep` activated generations (the live one included) and what they stand on.
 
         They cannot be opened from now on; readers that hold one may go on for `expire_seconds`.
         """
@@ -217,11 +231,14 @@ class RedisStore:
             history = pipe.lrange(self._history(surface), 0, -1)
             kept = set(list(dict.fromkeys(reversed(history)))[: max(keep, 1)])
             known = pipe.hgetall(self._generations(surface))
+            stood_on = {RedisReader.of(known[name], pipe).generation.base.encode() for name in kept & set(known)}
             gone.clear()
-            gone.update({name: known[name] for name in sorted(known) if name not in kept})
+            gone.update({name: known[name] for name in sorted(known) if name not in kept | stood_on})
+            left = set(history) - kept
             pipe.multi()
-            for name in {*gone, *history} - kept:
+            for name in left | set(gone):
                 pipe.lrem(self._history(surface), 0, name)
+            for name in gone:
                 pipe.hdel(self._generations(surface), name)
 
         with speaking(self.client):
@@ -229,6 +246,18 @@ class RedisStore:
         for about in gone.values():
             self._expire(about, self.expire_seconds)
         return [name.decode() for name in gone]
+
+    def _base(self, generation: Generation) -> Base | None:
+        """Return what a generation may stand on: what one of its name or else the live one stands on, or the live one."""
+        surface = generation.surface
+        is_known = any(generation.name == known.name for known in self.generations(surface))
+        name = generation.name if is_known else self.live(surface)
+        if name is None:
+            return None
+        reader = self.reader(surface, name)
+        whole = reader.base or reader
+        base = Base(whole.generation, whole.values)
+        return base if base.serves(generation) else None
 
     def _expire(self, about: bytes, seconds: int) -> None:
         told = json.loads(about)

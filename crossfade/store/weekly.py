@@ -36,12 +36,14 @@ class Published:
         num_users: Slates.
         num_full: Slates of full length.
         short: Number of shorter slates by reason.
+        num_unchanged: Slates that were not written, since an earlier generation has the same bytes.
     """
 
     generation: str
     num_users: int
     num_full: int
     short: Mapping[str, int]
+    num_unchanged: int = 0
 
 
 def store_of(workspace: Workspace, settings: WeeklySettings | None = None) -> SlateStore:
@@ -59,7 +61,7 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
 
     Args:
         workspace: Has the bundle, the plan, the shards and the store.
-        settings: `max_short_share`, `store_url`, `expire_hours` and `variant` are read.
+        settings: `max_short_share`, `store_url`, `expire_hours`, `variant` and `rewrite` are read.
         surface: Whose generation it is.
         generation: Its name, from the plan.
 
@@ -75,7 +77,8 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
     checks = SlateChecks(Catalogue.load(bundle_dir), policy, planned.length)
     publication = _Publication(planned, checks, shard_home(workspace, surface, planned.name))
     stored = replace(planned, surface=variant_surface(surface, settings.variant))
-    with store_of(workspace, settings).begin(stored) as writer:
+    keeps = settings.rewrite == "changed"
+    with store_of(workspace, settings).begin(stored, keeps_unchanged=keeps) as writer:
         for spec in shards:
             publication.add(spec, writer)
         return publication.finished(writer, settings.max_short_share)
@@ -151,7 +154,9 @@ class _Publication:
                 f"{max_short_share:g} allows; if that is as it must be in so small a catalogue, raise it, else train "
                 "a new champion"
             )
-        return Published(planned.name, self._num_users, self._num_full, dict(self._short))
+        return Published(
+            planned.name, self._num_users, self._num_full, dict(self._short), writer.num_unchanged
+        )
 
     def _disorder(self, slates: pa.Table) -> str | None:
         """Users in ascending order, across shards too, are each there once."""

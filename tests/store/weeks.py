@@ -156,6 +156,7 @@ SETTINGS = WeeklySettings(
     store_url="",
     expire_hours=24,
     variant="",
+    rewrite="changed",
 )
 WEEKLY = Surface.DISCOVER_WEEKLY
 
