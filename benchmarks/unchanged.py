@@ -67,6 +67,9 @@ def compared(dataset: Dataset, before: Recommender, after: Recommender, *, quick
         for explores in (True, False):
             old, new = (each if explores else without_exploration(each) for each in (before, after))
             first = slates_at(dataset, old, SPLIT.test_start)
+            if not explores:
+                again = shares(first, slates_at(dataset, old, SPLIT.test_start), rested)
+                figures["same_moment_all_rested"] = again["all_rested"]
             for champion, recommender in (("same", old), ("new", new)):
                 second = slates_at(dataset, recommender, SPLIT.end)
                 name = f"{champion}_champion_{'explores' if explores else 'exploits'}"
@@ -114,5 +117,8 @@ def shares(first: pa.Table, second: pa.Table, rested: npt.NDArray[np.bool_]) -> 
             found[f"{name}_{who}"] = round(float(same[mask].mean()), 4) if mask.any() else 0.0
     pairs = zip(first.column(c.TRACK_IDS).to_pylist(), second.column(c.TRACK_IDS).to_pylist(), strict=True)
     shared = np.array([len(set(old) & set(new)) / max(len(new), 1) for old, new in pairs])
+    alike = shared == 1
+    for who, mask in (("rested", rested), ("listened", ~rested)):
+        found[f"tracks_in_any_order_{who}"] = round(float(alike[mask].mean()), 4) if mask.any() else 0.0
     found |= {"tracks_shared_rested": round(float(shared[rested].mean()), 4)}
     return found | {"tracks_shared_listened": round(float(shared[~rested].mean()), 4)}

@@ -23,6 +23,7 @@ from crossfade.store.weekly import activate, publish
 USERS: Final = 1_000_000
 QUICK_USERS: Final = 20_000
 USERS_PER_SHARD: Final = 10_000
+CHANGED_ONE_IN: Final = 10  # users of a week that is published again with few changes
 EARLIER_SHARE: Final = 20  # of the users, one in so many had a playlist the week before; they are who is read
 QUIET_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 60.0
@@ -42,20 +43,28 @@ def run(options: Options) -> Result:
     with TemporaryDirectory() as folder:
         home = Path(folder)
         weeks, workspace = weeks_of(home, num_users)
+        _, mended = week_of(home, 3, num_users, _settings(""), CHANGED_ONE_IN)
         figures |= measured("embedded", workspace, weeks, num_users, "")
         live = workspace.store / SURFACE / weeks[1] / "data.mdb"
         figures["embedded_bytes_per_user"] = round(live.stat().st_size / num_users)
+        figures |= published_again("embedded", workspace, mended, num_users, "")
+        again = workspace.store / SURFACE / mended / "data.mdb"
+        figures["embedded_again_bytes_per_user"] = round(again.stat().st_size / num_users)
         if not redis_server.why_not():
             with redis_server.running(home) as server:
                 figures |= measured("redis", workspace, weeks, num_users, server.url)
                 figures["redis_bytes_per_user"] = round(
-                    figures.pop("redis_bytes") / (num_users + num_users // EARLIER_SHARE)
+                    (before := figures.pop("redis_bytes")) / (num_users + num_users // EARLIER_SHARE)
                 )
+                figures |= published_again("redis", workspace, mended, num_users, server.url)
+                more = figures.pop("redis_bytes") - before
+                figures["redis_again_bytes_per_user"] = round(more / num_users)
     for store in ("embedded", "redis"):
         if f"{store}_seconds" in figures:
             bars |= bars_of(store, figures, scale=USERS / num_users)
     notes = [
         "Seconds: from finished shards to the activated week: read, checked, packed, written, read back and switched to.",
+        f"Again: a week in which one of {CHANGED_ONE_IN} users has another slate than in the one before.",
         f"Reads: one every {QUIET_SECONDS:.0f} s before and all through it by another process, at a steady pace.",
     ]
     return Result(figures, bars, notes)
@@ -90,6 +99,21 @@ def measured(
     }
     figures |= seen(np.load(file), started, activated, ended)
     return {f"{store}_{name}": value for name, value in figures.items()} | _memory(url)
+
+
+def published_again(
+    store: str, workspace: Workspace, generation: str, num_users: int, url: str
+) -> dict[str, Any]:
+    """Publish a week that is mostly the live one's; returns figures."""
+    settings, started = _settings(url), time.process_time()
+    published = publish(workspace, settings, SURFACE, generation)
+    work = time.process_time() - started
+    activate(workspace, settings, SURFACE, generation)
+    figures = {
+        f"{store}_again_unchanged_share": round(published.num_unchanged / num_users, 4),
+        f"{store}_again_cpu_microseconds_per_user": round(1e6 * work / num_users, 1),
+    }
+    return figures | {f"{store}_{name}": value for name, value in _memory(url).items()}
 
 
 def seen(reads: Reads, started: float, activated: float, ended: float) -> dict[str, float | int]:

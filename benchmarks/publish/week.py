@@ -39,11 +39,13 @@ class StandIn:
         dataset: Catalogue and users.
         digest: Of the bundle that it stands for.
         week: From 1.
+        one_in: Only one in so many users gets the week's slate, the others that of the week before.
     """
 
     dataset: Dataset
     digest: str
     week: int
+    one_in: int = 1
 
     @property
     def catalogue(self) -> Catalogue:
@@ -57,12 +59,13 @@ class StandIn:
 
     def recommend(self, requests: Requests) -> Slates:
         """Give every user another 30 tracks, all because of an artist."""
-        places = np.arange(requests.k)
-        starts = requests.queries.user_rows.astype(np.int64)[:, None] * 31 + self.week
+        places, users = np.arange(requests.k), requests.queries.user_rows.astype(np.int64)[:, None]
+        weeks = self.week - (users % self.one_in > 0)
+        starts = users * 31 + weeks
         rows = ((starts + STRIDE * places) % len(self.catalogue)).astype(np.int32)
         # As unlike each other as a ranker's, so that they are packed as badly.
         fractions = (rows.astype(np.int64) * 40_503 + starts) % 65_521 / 65_521
-        scores = (WEEK * self.week + 1 - np.sort(fractions, axis=1)).astype(np.float32)
+        scores = (WEEK * weeks + 1 - np.sort(fractions, axis=1)).astype(np.float32)
         kinds = np.full(rows.shape, ReasonKind.ARTIST, np.int8)
         return Slates(
             rows,
@@ -74,8 +77,18 @@ class StandIn:
         )
 
 
-def week_of(folder: Path, number: int, num_users: int, settings: WeeklySettings) -> tuple[Workspace, str]:
-    """Make dataset, bundle and all shards of a week for so many users; return the workspace and the generation."""
+def week_of(
+    folder: Path, number: int, num_users: int, settings: WeeklySettings, one_in: int = 1
+) -> tuple[Workspace, str]:
+    """Make dataset, bundle and all shards of a week for so many users; return the workspace and the generation.
+
+    Args:
+        folder: Gets a workspace that weeks share.
+        number: Of the week, from 1.
+        num_users: Of the week.
+        settings: `users_per_shard` and `batch_users` are read.
+        one_in: As in `StandIn`.
+    """
     random = np.random.default_rng(0)
     nothing = np.zeros(0, np.int32)
     acts = Interactions(nothing, nothing, np.zeros(0, np.int64), np.zeros(0, np.float32), nothing)
@@ -93,7 +106,7 @@ def week_of(folder: Path, number: int, num_users: int, settings: WeeklySettings)
     bundle = write_bundle(workspace.bundles, fill, {"window": {"end": SPLIT.end}})
     specs = plan_shards(home, bundle, workspace, settings, SURFACE)
     generation, _ = read_plan(workspace, SURFACE, specs[0].generation)
-    stand_in = StandIn(dataset, str(read_manifest(bundle)[DIGEST]), number)
+    stand_in = StandIn(dataset, str(read_manifest(bundle)[DIGEST]), number, one_in)
     for spec in specs:
         stem = shard_home(workspace, SURFACE, generation.name) / spec.stem
         write_shard(

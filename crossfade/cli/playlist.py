@@ -23,9 +23,16 @@ if TYPE_CHECKING:
     default="",
     help="redis://HOST:PORT/DB or cassandra://HOST:PORT/KEYSPACE; else the workspace's own.",
 )
+@click.option(
+    "--time-zone",
+    "zone",
+    default="",
+    metavar="ZONE",
+    help="Where the listener is, such as Europe/Berlin, for weeks that come at everybody's own Monday; else their country's.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def playlist_command(
-    user: str, workspace_dir: Path, *, surface_name: str, store_url: str, as_json: bool
+    user: str, workspace_dir: Path, *, surface_name: str, store_url: str, zone: str, as_json: bool
 ) -> None:
     """Show the playlist that is published for USER, as listeners get it now.
 
@@ -33,27 +40,35 @@ def playlist_command(
     Example:
       crossfade playlist u1042 --workspace workspace
       crossfade playlist u1042 --workspace workspace --surface radio --json
+      crossfade playlist u1042 --workspace workspace --time-zone Pacific/Auckland
     """
+    import time
+
     from crossfade.recommender.surfaces import surface_of
     from crossfade.recommender.workspace import Workspace
-    from crossfade.schema.errors import NotFoundError
+    from crossfade.schema.errors import InputError, NotFoundError
+    from crossfade.schema.zones import zone_named
+    from crossfade.store.mondays import Shown
     from crossfade.store.opening import opened
     from crossfade.store.own_slates import own_slate
 
+    if zone and zone_named(zone) is None:
+        raise InputError(f"--time-zone must be one of the tz database, such as Europe/Berlin; got {zone!r}.")
     workspace = Workspace.open(workspace_dir)
-    surface = surface_of(surface_name)
-    reader = opened(store_url, workspace).reader(surface)
-    slate = own_slate(reader, user, workspace.path)
+    surface, store = surface_of(surface_name), opened(store_url, workspace)
+    reader = store.reader(surface)
+    slate = own_slate(Shown(store, surface, time.time(), zone), user, workspace.path)
     if slate is None:
         raise NotFoundError(
             f"User {user!r} has no {surface} playlist; generation {reader.generation.name} is for "
             f"{len(reader):,} others. Check the id; a new user needs: crossfade import events, then "
             "crossfade run weekly."
         )
+    generation = store.reader(surface, slate.generation).generation
     if as_json:
-        click.echo(json.dumps(_object(slate, reader.generation), ensure_ascii=False))
+        click.echo(json.dumps(_object(slate, generation), ensure_ascii=False))
     else:
-        _show(slate, reader.generation, workspace)
+        _show(slate, generation, workspace)
 
 
 def _object(slate: "StoredSlate", generation: "Generation") -> dict[str, Any]:

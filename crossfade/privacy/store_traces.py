@@ -148,6 +148,7 @@ def _slates(
                 "live": about.name == store.live(surface),
                 c.TRACK_IDS: list(slate.track_ids),
                 "reasons": list(slate.reasons),
+                **({c.TIME_ZONE: slate.zone} if slate.zone else {}),
             }
 
 

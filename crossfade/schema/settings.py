@@ -136,6 +136,7 @@ class WeeklySettings(Section):
     expire_hours: Positive
     variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
     rewrite: Literal["changed", "all"]
+    monday: Literal["together", "local"]
 
 
 class RolloutSettings(Section):

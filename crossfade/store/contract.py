@@ -29,6 +29,7 @@ SLATES: Final = pa.schema(
         (SOURCES, pa.list_(pa.string())),
         (REASON_KINDS, pa.list_(pa.string())),
         (REASONS, pa.list_(pa.string())),
+        (c.TIME_ZONE, pa.string()),  # null or empty: not known
     ]
 )
 
@@ -47,6 +48,7 @@ class Generation:
         num_users: Slates in the generation.
         sources: Vocabulary of `sources`.
         reason_kinds: Vocabulary of `reason_kinds`.
+        monday: Day (YYYY-MM-DD) from whose beginning in their time zone listeners see it; empty: all from its activation on.
         base: Name of the generation that has the slates that are the same in both; empty where all are its own.
     """
 
@@ -59,6 +61,7 @@ class Generation:
     num_users: int
     sources: tuple[str, ...]
     reason_kinds: tuple[str, ...]
+    monday: str = ""
     base: str = ""
 
     @classmethod
@@ -82,6 +85,8 @@ class StoredSlate:
         sources: k retrieval sources.
         reason_kinds: k kinds of reason.
         reasons: k texts, empty where no true reason is known.
+        zone: The user's time zone, empty where it is not known.
+        monday: The generation's.
     """
 
     playlist_id: str
@@ -93,6 +98,8 @@ class StoredSlate:
     sources: tuple[str, ...]
     reason_kinds: tuple[str, ...]
     reasons: tuple[str, ...]
+    zone: str = ""
+    monday: str = ""
 
 
 class SlateReader(Protocol):

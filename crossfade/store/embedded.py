@@ -6,7 +6,6 @@
 <directory>/<surface>/.writing, .lock       locks: of the one writer, and of short changes to what is live
 """
 
-import filecmp
 import os
 import shutil
 import time
@@ -31,8 +30,15 @@ from crossfade.schema.tables import Surface
 from crossfade.store.contract import Generation, StoredSlate, shown_surface
 from crossfade.store.current import Current
 from crossfade.store.encoding import key_of
-from crossfade.store.environment import ABOUT, DATA, EmbeddedReader, EmbeddedWriter, read_about, write_about
-from crossfade.store.unchanged import Base
+from crossfade.store.environment import (
+    ABOUT,
+    EmbeddedReader,
+    EmbeddedWriter,
+    read_about,
+    same_files,
+    write_about,
+)
+from crossfade.store.unchanged import Base, base_is_gone
 
 TRIES: Final = 20
 WAIT_SECONDS: Final = 0.01
@@ -49,7 +55,7 @@ class EmbeddedStore:
     """
 
     directory: Path
-    _readers: dict[str, tuple[Stamps, EmbeddedReader]] = field(
+    _readers: dict[tuple[str, str], tuple[Stamps, EmbeddedReader]] = field(
         default_factory=dict, compare=False, repr=False
     )
     _current: Current = field(init=False, compare=False, repr=False)
@@ -66,6 +72,7 @@ class EmbeddedStore:
 
         Raises:
             InputError: Another process is writing generations of this surface.
+            IntegrityError: The generation that has the unchanged slates was removed meanwhile.
             CrossfadeError: The disk is full or broken; the live generation is untouched.
         """
         base = self._base(generation) if keeps_unchanged else None
@@ -82,9 +89,12 @@ class EmbeddedStore:
                 partial.mkdir()
                 with EmbeddedWriter.create(partial, generation, base) as writer:
                     yield writer
-                write_about(partial, writer.marking.about(generation) if base else generation)
-                is_known = _same_files(partial, home / generation.name)
+                about = writer.marking.about(generation) if base else generation
+                write_about(partial, about)
+                is_known = same_files(partial, home / generation.name)
                 with self._locked(generation.surface):
+                    if about.base and not (home / about.base / ABOUT).is_file():
+                        raise base_is_gone(about)
                     if not (is_known and (home / generation.name).exists()):
                         replace_directory(partial, home / generation.name)
             except (OSError, lmdb.Error) as error:
@@ -225,13 +235,15 @@ class EmbeddedStore:
             return [path.name for path in removed]
 
     def _opened(self, surface: str, generation: str) -> EmbeddedReader:
-        known, reader = self._readers.get(surface, (None, None))
-        is_named = reader is not None and reader.generation.name == generation
-        if reader is not None and is_named and known == self._stamps(surface, reader.generation):
+        known, reader = self._readers.get((surface, generation), (None, None))
+        if reader is not None and known == self._stamps(surface, reader.generation):
             return reader
         stamps = self._stamps(surface, read_about(self._home(surface) / generation))
         reader = EmbeddedReader.open(self._home(surface) / generation)
-        self._readers[surface] = (stamps, reader)
+        needed = {(surface, name) for name in self.history(surface)}
+        for each in [each for each in self._readers if each[0] == surface and each not in needed]:
+            self._readers.pop(each, None)  # a file that is gone takes space for as long as it is open
+        self._readers[(surface, generation)] = (stamps, reader)
         return reader
 
     def _without(self, surface: str, keys: Collection[bytes], bundles: Mapping[str, str]) -> dict[str, int]:
@@ -289,11 +301,3 @@ class EmbeddedStore:
         return NotFoundError(
             f"{surface} has no generation {generation} in {self._home(surface)}; there are: {known}."
         )
-
-
-def _same_files(written: Path, known: Path) -> bool:
-    """Return whether a generation is there already; equal slates make equal bytes."""
-    try:
-        return all(filecmp.cmp(written / name, known / name, shallow=False) for name in (ABOUT, DATA))
-    except OSError:
-        return False

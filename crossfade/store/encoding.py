@@ -2,6 +2,7 @@
 
     version u8 | k u16 | scores f32[k] | propensities f32[k] | sources u8[k] | reason_kinds u8[k]
     | lengths of track ids u16[k] | lengths of reasons u16[k] | track ids, UTF-8 | reasons, UTF-8
+    | the user's time zone, UTF-8, to the end; there may be none
 
 All numbers are little-endian, and the whole is compressed by zlib: that leaves a third of it, where an LMDB
 page of 4 KiB would else hold one slate, and its checksum finds changed bytes. Titles and artists are not
@@ -37,6 +38,8 @@ SLOT_BYTES: Final = 14
 LONGEST_USER_BYTES: Final = 511  # LMDB's longest key; the same in every store
 LONGEST: Final = np.iinfo(np.uint16).max
 FASTEST: Final = 1
+
+LISTS: Final = (c.TRACK_IDS, SCORES, PROPENSITIES, SOURCES, REASON_KINDS, REASONS)
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -115,11 +118,13 @@ def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
         sources=tuple(generation.sources[code] for code in numbers[8 * k : 9 * k].tolist()),
         reason_kinds=tuple(generation.reason_kinds[code] for code in numbers[9 * k : 10 * k].tolist()),
         reasons=tuple(texts[k:]),
+        zone=unpacked[ends[-1] :].decode(),
+        monday=generation.monday,
     )
 
 
 def _list_lengths(slates: pa.Table) -> npt.NDArray[np.int64]:
-    columns = {name: slates.column(name) for name in slates.column_names if name != c.USER_ID}
+    columns = {name: slates.column(name) for name in LISTS}
     missing = {name: lists.null_count + pc.list_flatten(lists).null_count for name, lists in columns.items()}
     if any(missing.values()):
         raise InputError(f"Slates miss values: {missing}; a reason that is not known is an empty text.")
@@ -132,8 +137,9 @@ def _list_lengths(slates: pa.Table) -> npt.NDArray[np.int64]:
 
 def _equal_length(slates: pa.Table, length: int, generation: Generation) -> pa.Array:
     count = slates.num_rows
-    lists = {name: slates.column(name).combine_chunks() for name in slates.column_names}
-    flat = {name: pc.list_flatten(column) for name, column in lists.items() if name != c.USER_ID}
+    lists = {name: slates.column(name).combine_chunks() for name in LISTS}
+    flat = {name: pc.list_flatten(column) for name, column in lists.items()}
+    zones = pc.fill_null(slates.column(c.TIME_ZONE).combine_chunks(), "").cast(pa.binary())
     blocks = [
         np.full((count, 1), VERSION, np.uint8),
         np.full((count, 1), length, "<u2").view(np.uint8),
@@ -149,7 +155,7 @@ def _equal_length(slates: pa.Table, length: int, generation: Generation) -> pa.A
         pa.binary(block.shape[1]), count, [None, pa.py_buffer(block)]
     )
     texts = [pc.binary_join(lists[name].cast(pa.list_(pa.binary())), b"") for name in (c.TRACK_IDS, REASONS)]
-    return pc.binary_join_element_wise(numbers.cast(pa.binary()), *texts, b"")
+    return pc.binary_join_element_wise(numbers.cast(pa.binary()), *texts, zones, b"")
 
 
 def _matrix(values: pa.Array, count: int, kind: str) -> Bytes:

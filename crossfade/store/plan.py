@@ -17,10 +17,11 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.code import code_version
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, NotFoundError
+from crossfade.schema.errors import InputError, NotFoundError, SettingsError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store.contract import Generation
+from crossfade.store.mondays import monday_of
 
 PLAN: Final = "plan.json"
 KINDS: Final = tuple(kind.name.lower() for kind in ReasonKind)
@@ -66,14 +67,21 @@ def plan_shards(
         dataset_dir: As `Dataset.save` wrote it; histories are read up to its end.
         bundle_dir: Recommends.
         workspace: Keeps plan and shards.
-        settings: `users_per_shard` is read.
+        settings: `users_per_shard`, `monday` and `keep_generations` are read.
         surface: Whose policy gives the length of a slate.
 
     Raises:
+        SettingsError: Listeners get the week at their own Monday, and the one before would be gone by then.
         InputError: The dataset has no users.
     """
+    is_local = settings.monday == "local"
+    if is_local and settings.keep_generations < 2:
+        raise SettingsError(
+            f"weekly.monday=local needs weekly.keep_generations of at least 2, got {settings.keep_generations}: until their "
+            "Monday listeners get the week before."
+        )
     dataset = Dataset.load(dataset_dir)
-    generation = _generation(dataset, dataset_dir, bundle_dir, surface)
+    generation = _generation(dataset, dataset_dir, bundle_dir, surface, is_local=is_local)
     if not generation.num_users:
         raise InputError(f"The dataset at {dataset_dir} has no users to recommend to; import events first.")
     starts = range(0, generation.num_users, settings.users_per_shard)
@@ -110,7 +118,9 @@ def read_plan(workspace: Workspace, surface: str, generation: str) -> tuple[Gene
     return Generation.of(plan["generation"]), [ShardSpec.of(shard) for shard in plan["shards"]]
 
 
-def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: Surface) -> Generation:
+def _generation(
+    dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: Surface, *, is_local: bool
+) -> Generation:
     """Return the generation that a bundle makes of a dataset, named by all that its slates depend on, code included."""
     inputs: dict[str, Any] = {
         "surface": str(surface),
@@ -119,6 +129,7 @@ def _generation(dataset: Dataset, dataset_dir: Path, bundle_dir: Path, surface: 
         "lake_versions": dataset.lake_versions,
         "length": load_policies(bundle_dir / POLICIES)[surface].k,
         "num_users": len(dataset.users),
+        "monday": monday_of(dataset.split.end).isoformat() if is_local else "",
     }
     content = [inputs, file_digests(dataset_dir), code_version()]
     key = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -26,7 +26,7 @@ from crossfade.store.redis_generation import (
     place_of,
     speaking,
 )
-from crossfade.store.unchanged import Base, Marking
+from crossfade.store.unchanged import Base, Marking, base_is_gone
 
 # Each switch is one script, and so one atomic write.
 ACTIVATE: Final = """
@@ -71,6 +71,7 @@ class RedisStore:
         """Write a generation beside the live one; it is whole when the block ends and gone when it fails.
 
         Raises:
+            IntegrityError: The generation that has the unchanged slates was removed meanwhile.
             CrossfadeError: Redis does not answer; the live generation is untouched.
         """
         base = self._base(generation) if keeps_unchanged else None
@@ -81,10 +82,13 @@ class RedisStore:
             self._expire(writer.about(), 0)
             raise
         with speaking(self.client):
+            about, known = writer.marking.about(generation), self._generations(generation.surface)
+            if about.base and not self.client.hexists(known, about.base):
+                raise base_is_gone(about)  # what was written expires by itself
             kept = [("PERSIST", bucket_name(writer.token, i)) for i in range(writer.num_buckets)]
             pipelined(self.client, kept)
-            replaced = self.client.hget(self._generations(generation.surface), generation.name)
-            self.client.hset(self._generations(generation.surface), generation.name, writer.about())
+            replaced = self.client.hget(known, generation.name)
+            self.client.hset(known, generation.name, writer.about())
         if replaced is not None:
             self._expire(replaced, self.expire_seconds)
 
@@ -203,9 +207,7 @@ class RedisStore:
         for about in self.generations(surface):
             reader = self.reader(surface, about.name)
             keys = [key for user in set(users) if (key := key_of(user)) is not None]
-            held = {
-                key for key, value in zip(keys, reader.values(keys), strict=True) if value is not None
-            }
+            held = {key for key, value in zip(keys, reader.values(keys), strict=True) if value is not None}
             bundle = bundles.get(about.bundle, about.bundle)
             if not held and bundle == about.bundle:
                 continue
@@ -231,7 +233,9 @@ class RedisStore:
             history = pipe.lrange(self._history(surface), 0, -1)
             kept = set(list(dict.fromkeys(reversed(history)))[: max(keep, 1)])
             known = pipe.hgetall(self._generations(surface))
-            stood_on = {RedisReader.of(known[name], pipe).generation.base.encode() for name in kept & set(known)}
+            stood_on = {
+                RedisReader.of(known[name], pipe).generation.base.encode() for name in kept & set(known)
+            }
             gone.clear()
             gone.update({name: known[name] for name in sorted(known) if name not in kept | stood_on})
             left = set(history) - kept

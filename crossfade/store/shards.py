@@ -24,6 +24,7 @@ from crossfade.schema.durable import replace_file, sync_file
 from crossfade.schema.errors import CrossfadeError, IntegrityError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
+from crossfade.schema.zones import zones_of
 from crossfade.store.contract import PROPENSITIES, REASON_KINDS, REASONS, SCORES, SLATES, SOURCES, Generation
 from crossfade.store.listeners import listeners
 from crossfade.store.plan import KINDS, ShardSpec, read_plan, shard_home
@@ -161,7 +162,10 @@ def _batches(
     dataset: Dataset, recommender: "Recommender", generation: Generation, spec: ShardSpec, batch_users: int
 ) -> Iterator[tuple[pa.Table, Counts]]:
     """Yield slates (columns as in `SLATES`) with their counts, batch by batch."""
-    surface, length = Surface(spec.surface), generation.length
+    surface, length, done = Surface(spec.surface), generation.length, 0
+    countries = dataset.users.table.column(c.COUNTRY).slice(spec.first, spec.stop - spec.first)
+    # Without a Monday of their own nobody asks for listeners' time zones, and so none are kept.
+    zones = zones_of(_whole(countries)) if generation.monday else pa.nulls(len(countries), pa.string())
     for ids, queries in listeners(dataset, recommender.dataset, spec.first, spec.stop, batch_users):
         slates = recommender.recommend(Requests.of(queries, surface, length, rescore_reasons=True))
         num_new = len(recommender.catalogue) - _num_heard(queries, len(recommender.catalogue))
@@ -170,7 +174,8 @@ def _batches(
         counts = Counter(
             {FULL: (~short).sum(), FEW_NEW_TRACKS: few_new.sum(), FEW_CANDIDATES: (short & ~few_new).sum()}
         )
-        yield table_of(ids, slates, recommender), counts
+        yield table_of(ids, slates, recommender, zones.slice(done, len(ids))), counts
+        done += len(ids)
 
 
 def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
@@ -179,8 +184,11 @@ def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
     return np.bincount(pairs // max(num_tracks, 1), minlength=len(queries))
 
 
-def table_of(ids: pa.Array, slates: "Slates", recommender: "Recommender") -> pa.Table:
-    """Return slates of users [n] with the columns of `SLATES`."""
+def table_of(
+    ids: pa.Array, slates: "Slates", recommender: "Recommender", zones: pa.Array | None = None
+) -> pa.Table:
+    """Return slates of users [n], whose time zones [n] may be known, with the columns of `SLATES`."""
+    zones = pa.nulls(len(ids), pa.string()) if zones is None else zones
     filled = slates.rows >= 0
     rows, kinds = slates.rows[filled], slates.reason_kinds[filled]
     offsets = pa.array(np.concatenate([[0], np.cumsum(slates.lengths)]), pa.int32())
@@ -193,7 +201,7 @@ def table_of(ids: pa.Array, slates: "Slates", recommender: "Recommender") -> pa.
         REASONS: recommender.wording.texts(kinds, slates.reason_rows[filled]),
     }
     lists = [pa.ListArray.from_arrays(offsets, _whole(column)) for column in columns.values()]
-    return pa.table([ids.cast(pa.string()), *lists], schema=SLATES)
+    return pa.table([ids.cast(pa.string()), *lists, zones], schema=SLATES)
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from crossfade.schema.errors import IntegrityError
 from crossfade.store.contract import Generation
 
 UNCHANGED: Final = b""
@@ -66,3 +67,11 @@ class Marking:
     def about(self, generation: Generation) -> Generation:
         """Return the generation as it is written down, with the base that it stands on."""
         return replace(generation, base=self._base.generation.name if self._base else "")
+
+
+def base_is_gone(generation: Generation) -> IntegrityError:
+    """Return the error of a generation whose base was removed while it was written."""
+    return IntegrityError(
+        f"Generation {generation.base} of {generation.surface}, which has the unchanged slates of {generation.name}, was removed "
+        "while that was written; publish it again."
+    )

@@ -7,9 +7,11 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from crossfade.schema import columns as c
+from crossfade.schema.errors import InputError
 from crossfade.schema.metrics import FALLBACKS, Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
+from crossfade.schema.zones import zone_named, zone_of
 from crossfade.store.contract import StoredSlate
 from serving.gateway.exposures import Exposures
 from serving.gateway.listeners import user_of
@@ -69,15 +71,27 @@ class Answers:
             slate = await self._stand_in(asked, listener)
         return self._shown(slate | assigned.told, listener)
 
-    async def playlist(self, user: str, surface: Surface, country: str | None) -> dict[str, Any]:
+    async def playlist(
+        self, user: str, surface: Surface, country: str | None, zone: str | None = None
+    ) -> dict[str, Any]:
         """Answer with the slate that is published for the user's variant; without one online, else with what stands in.
 
+        Args:
+            user: Own id.
+            surface: Whose slate.
+            country: Of the listener, where the client tells it.
+            zone: Time zone of the listener, likewise; else the country's counts, and else that of the batch's country.
+
         Raises:
-            InputError: The user id cannot be one.
+            InputError: The user id, or the time zone, cannot be one.
         """
         listener = user_of(user)
+        if zone is not None and zone_named(zone) is None:
+            raise InputError(
+                f"time_zone must be one of the tz database, such as Europe/Berlin; got {zone!r}."
+            )
         assigned = self._variants.of(surface, listener, country)
-        slate = await self._stored_slate(assigned.stored(surface), listener)
+        slate = await self._stored_slate(assigned.stored(surface), listener, zone or zone_of(country))
         if slate is not None:
             return self._shown(_published(slate, surface) | assigned.told, listener)
         values = {c.USER_ID: user, c.SURFACE: str(surface)} | (
@@ -117,9 +131,9 @@ class Answers:
             return None
         return slate if slate["fallback"] is None else None
 
-    async def _stored_slate(self, surface: str, listener: str) -> StoredSlate | None:
+    async def _stored_slate(self, surface: str, listener: str, zone: str) -> StoredSlate | None:
         try:
-            return await self._stored.get(surface, listener)
+            return await self._stored.get(surface, listener, zone)
         except AwayError as error:
             logger.info("No stored slate: %s.", error)
             return None
@@ -130,7 +144,7 @@ class Answers:
         k = asked.k or popular.lengths[surface]
         if listener is not None:
             for published in self._published_for(surface, listener, asked.ask.country):
-                found = await self._stored_slate(published, listener)
+                found = await self._stored_slate(published, listener, zone_of(asked.ask.country))
                 kept = [] if found is None else tracks_of(found)
                 tracks = [track for track in kept if track[c.TRACK_ID] not in asked.left_out]
                 if found is not None and tracks:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from crossfade.recommender.surfaces import surface_of
+from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.serving_settings import ServingSettings
@@ -130,8 +131,8 @@ class _Routes:
 
     async def playlist(self, request: Request) -> Response:
         surface = surface_of(request.path_params["surface"].replace("-", "_"))
-        country = request.query_params.get("country") or None
-        return _json(await self._answers.playlist(request.path_params["user"], surface, country))
+        country, zone = (request.query_params.get(name) or None for name in (c.COUNTRY, c.TIME_ZONE))
+        return _json(await self._answers.playlist(request.path_params["user"], surface, country, zone))
 
     async def why(self, request: Request) -> Response:
         surface = surface_of(request.query_params.get("surface", "discover_weekly").replace("-", "_"))

@@ -32,7 +32,12 @@ def document() -> dict[str, Any]:
             },
             "/v1/users/{user}/playlists/{surface}": {
                 "get": {
-                    "parameters": [_in_path("user"), _in_path("surface", _surfaces()), _in_query(c.COUNTRY)],
+                    "parameters": [
+                        _in_path("user"),
+                        _in_path("surface", _surfaces()),
+                        _in_query(c.COUNTRY),
+                        _in_query(c.TIME_ZONE),
+                    ],
                     "responses": _answers("Slate"),
                 }
             },

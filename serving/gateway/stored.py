@@ -1,6 +1,8 @@
 """Reads published slates without holding up the event loop, and without waiting for a store that is away."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,6 +10,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.errors import CrossfadeError, NotFoundError
 from crossfade.schema.user_keys import UserKeys
 from crossfade.store.contract import SlateStore, StoredSlate
+from crossfade.store.mondays import Shown
 from serving import tracing
 from serving.gateway.breaker import Breaker
 from serving.gateway.online import AwayError
@@ -23,12 +26,19 @@ class Stored:
         is_remote: It is read over the network, so in threads; the embedded one is a memory map and read at once.
         retry_ms: How long a store that failed is left alone.
         keys: Of the pseudonyms that the store knows users by; None where it knows them by their own ids.
+        now: UTC seconds, by which a listener's Monday has begun or not.
     """
 
     def __init__(
-        self, store: SlateStore, *, is_remote: bool, retry_ms: int, keys: UserKeys | None = None
+        self,
+        store: SlateStore,
+        *,
+        is_remote: bool,
+        retry_ms: int,
+        keys: UserKeys | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._keys = store, keys
+        self._store, self._keys, self._now = store, keys, now
         self._pool = ThreadPoolExecutor(THREADS, "store") if is_remote else None
         self._breaker = Breaker(retry_ms)
 
@@ -41,8 +51,13 @@ class Stored:
         """Return whether a name is one under which the store knows somebody, and no client does."""
         return self._keys is not None and self._keys.made(user)
 
-    async def get(self, surface: str, user: str) -> StoredSlate | None:
-        """Return the slate of the live generation of a user, named by their own id; None without one.
+    async def get(self, surface: str, user: str, zone: str = "") -> StoredSlate | None:
+        """Return the slate that a user, named by their own id, gets now; None without one.
+
+        Args:
+            surface: As the store has it.
+            user: Own id.
+            zone: The listener's time zone, where the request tells one; else the one that stands with the slate counts.
 
         Raises:
             AwayError: The store does not answer, or its answer is damaged.
@@ -51,7 +66,7 @@ class Stored:
             raise AwayError("the store failed a moment ago")
         try:
             with tracing.span(f"stored {surface}"):
-                slate = await self._read(surface, user)
+                slate = await self._read(Shown(self._store, surface, self._now(), zone), user)
         except NotFoundError:  # nothing is published yet
             slate = None
         except CrossfadeError as error:
@@ -60,14 +75,14 @@ class Stored:
         self._breaker.note(succeeded=True)
         return slate
 
-    async def _read(self, surface: str, user: str) -> StoredSlate | None:
+    async def _read(self, shown: Shown, user: str) -> StoredSlate | None:
         if self._pool is None:
-            return self._found(surface, user)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, surface, user)
+            return self._found(shown, user)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, shown, user)
 
-    def _found(self, surface: str, user: str) -> StoredSlate | None:
+    def _found(self, shown: Shown, user: str) -> StoredSlate | None:
         for name in self._keys.names(user) if self._keys else [user]:
-            if slate := self._store.get(surface, name):
+            if slate := shown.get(name):
                 return slate
         return None
 

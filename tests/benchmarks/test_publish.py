@@ -51,6 +51,12 @@ def test_a_week_is_published_and_read(tmp_path: Path, monkeypatch: pytest.Monkey
         publish.activate(workspace, settings, publish.SURFACE, generation)
         assert week_seen(store, "u00000004") == number
     assert week_seen(store, "u00000100") == ERROR
+    _, mended = publish.week_of(tmp_path, 3, 100, settings, 10)
+    assert (
+        publish.published_again("embedded", workspace, mended, 100, "")["embedded_again_unchanged_share"]
+        == 0.9
+    )
+    assert [week_seen(store, f"u0000001{number}") for number in (0, 1)] == [3, 2]
     slate = store.get(publish.SURFACE, "u00000099")
     assert slate is not None
     assert len(set(slate.track_ids)) == 30

@@ -119,3 +119,12 @@ def test_help_shows_an_example(command: list[str], capsys: pytest.CaptureFixture
     assert main([*command, "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"crossfade {' '.join(command)}" in shown
+
+
+def test_a_time_zone_is_asked_for_or_refused(batch: Week, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["playlist", "u03", "--workspace", str(batch.workspace.path), "--time-zone"]
+    assert main([*asked, "Asia/Tokyo"]) == 0
+    assert "discover_weekly of u03" in capsys.readouterr().out
+    assert main([*asked, "Mars/Base"]) == 2
+    message = "--time-zone must be one of the tz database, such as Europe/Berlin; got 'Mars/Base'."
+    assert message in capsys.readouterr().err

@@ -230,3 +230,16 @@ def test_a_full_disk_while_publishing(batch: Week, monkeypatch: pytest.MonkeyPat
     assert store.live(WEEKLY) == live
     assert [generation.name for generation in store.generations(WEEKLY)] == [live]
     assert publish(batch).num_users == NUM_USERS
+
+
+def test_what_is_published_again_by_other_code_is_not_written_again_where_it_is_the_same(batch: Week) -> None:
+    settings = SETTINGS.model_copy(update={"rewrite": "changed"})
+    activate(on_lake_version(batch, 7))
+    again = on_lake_version(batch, 8)
+    generate(again)
+    published = publish(again, settings)
+    assert (published.num_users, published.num_unchanged) == (12, 12)
+    weekly.activate(batch.workspace, settings, WEEKLY, published.generation)
+    slate = weekly.store_of(batch.workspace).get(WEEKLY, "u01")
+    assert slate is not None
+    assert (slate.generation, slate.reasons[0]) == (published.generation, "You listen to Band 2")

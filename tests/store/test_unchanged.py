@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from crossfade.schema.errors import IntegrityError
 from crossfade.store.contract import SlateStore, StoredSlate
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.redis_store import RedisStore
@@ -121,6 +122,23 @@ def test_an_erased_user_is_in_neither_generation(store: EmbeddedStore | RedisSto
     assert [seen(store, user) for user in "abc"] == [None, None, ("g2", "g1")]
     assert [len(store.reader(SURFACE, name)) for name in ("g1", "g2")] == [2, 2]
     assert store.reader(SURFACE).values([b"a"]) == [None]
+
+
+def test_a_base_that_is_removed_meanwhile(store: EmbeddedStore | RedisStore) -> None:
+    with store.begin(generation("g2")) as writer:
+        writer.put_many(slates("g2", ["a"]))
+    week(store, "g1", USERS)
+    message = "Generation g1 of discover_weekly, which has the unchanged slates of g3, was removed while that was written"
+
+    def write_while_it_goes() -> None:
+        with store.begin(generation("g3", 4), keeps_unchanged=True) as writer:
+            writer.put_many(pa.concat_tables(slates("g1", [user]) for user in USERS))
+            store.activate(SURFACE, "g2")
+            store.prune(SURFACE, 1)
+
+    with pytest.raises(IntegrityError, match=message):
+        write_while_it_goes()
+    assert [known.name for known in store.generations(SURFACE)] == ["g2"]
 
 
 def test_a_damaged_base_is_not_stood_on(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.schema import code
-from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, InputError, IntegrityError, NotFoundError, SettingsError
 from crossfade.schema.ids import IdMap
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
@@ -235,3 +235,27 @@ def test_a_shard_that_does_not_fit_on_the_disk(batch: Week, monkeypatch: pytest.
         generate(batch)
     assert shard_files(batch) == {}
     assert list(batch.workspace.weekly.rglob(".shard*")) == []
+
+
+def test_with_mondays_of_their_own_slates_keep_the_time_zones_of_countries(tmp_path: Path) -> None:
+    countries = ["SE", None, "JP", *["US"] * (NUM_USERS - 3)]
+    everyone = users([f"u{user:02d}" for user in range(NUM_USERS)], countries)
+    batch = week(tmp_path, replace(listening(), users=everyone))
+    local = SETTINGS.model_copy(update={"monday": "local"})
+    generation, _ = read_plan(batch.workspace, WEEKLY, plan(batch, local)[0].generation)
+    assert generation.monday == "1970-04-06"  # listening ends on Saturday, the 11th
+    assert generation.name != plan(batch)[0].generation
+    generate(batch, local)
+    stem = batch.workspace.weekly / WEEKLY / generation.name / "shard-00000-of-00003.parquet"
+    zones = ["Europe/Stockholm", "", "Asia/Tokyo", "America/New_York", "America/New_York"]
+    assert pq.read_table(stem).column("time_zone").to_pylist() == zones
+    generate(batch)
+    assert pq.read_table(first_shard(batch)).column("time_zone").null_count == 5
+
+
+def test_mondays_of_their_own_need_the_week_before(batch: Week) -> None:
+    alone = SETTINGS.model_copy(update={"monday": "local", "keep_generations": 1})
+    with pytest.raises(
+        SettingsError, match=r"weekly\.monday=local needs weekly\.keep_generations of at least 2, got 1: until"
+    ):
+        plan(batch, alone)

@@ -156,7 +156,8 @@ SETTINGS = WeeklySettings(
     store_url="",
     expire_hours=24,
     variant="",
-    rewrite="changed",
+    rewrite="all",
+    monday="together",
 )
 WEEKLY = Surface.DISCOVER_WEEKLY
 
