@@ -3,10 +3,16 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from crossfade.cli.options import chosen_settings, settings_options
+
+if TYPE_CHECKING:
+    from crossfade.store.progress import Progress
+
+MOST_NAMED: Final = 10  # shards of a line
 
 WORKSPACE = click.option(
     "--workspace",
@@ -28,24 +34,56 @@ def weekly_group() -> None:
 @weekly_group.command("status")
 @WORKSPACE
 @SURFACE
+@click.option(
+    "--slow",
+    "slow_times",
+    type=click.FloatRange(1, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Name shards that take more than so many times the median.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status_command(workspace_dir: Path, *, surface_name: str, as_json: bool) -> None:
-    """Show how far the newest batch is, how fast it goes and how much time is left.
+def status_command(workspace_dir: Path, *, surface_name: str, slow_times: float, as_json: bool) -> None:
+    """Show how far the newest batch is, how fast it goes, how much time is left, and which shards hold it up.
 
     \b
     Example:
       crossfade weekly status --workspace workspace
+      crossfade weekly status --workspace workspace --slow 2
     """
     from crossfade.recommender.surfaces import surface_of
     from crossfade.recommender.workspace import Workspace
     from crossfade.store.progress import progress_of
 
-    progress = progress_of(Workspace.open(workspace_dir), surface_of(surface_name))
+    progress = progress_of(Workspace.open(workspace_dir), surface_of(surface_name), slow_times)
     if as_json:
         rate, finish = progress.users_per_second, progress.finish
         click.echo(json.dumps({**asdict(progress), "users_per_second": rate, "finish": finish}))
     else:
         click.echo(f"{progress.generation}: {progress}")
+        for line in _of_shards(progress, slow_times):
+            click.echo(line)
+
+
+def _of_shards(progress: "Progress", slow_times: float) -> list[str]:
+    """Return what durations tell, a line each; of long lists the first few."""
+    from crossfade.store.durations import duration
+
+    found, lines = progress.durations, []
+    if found.median_seconds is not None:
+        lines.append(
+            f"{progress.num_shards_done:,} of {progress.num_shards:,} shards: median {duration(found.median_seconds)}, "
+            f"slowest {found.slowest}"
+        )
+    named = (
+        (f"more than {slow_times:g} times the median", found.slow),
+        ("begun and not finished", found.unfinished),
+    )
+    for words, shards in named:
+        if shards:
+            more = f" and {len(shards) - MOST_NAMED:,} more" if len(shards) > MOST_NAMED else ""
+            lines.append(f"{words}: {', '.join(map(str, shards[:MOST_NAMED]))}{more}")
+    return lines
 
 
 @weekly_group.command("spark")

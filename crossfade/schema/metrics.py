@@ -176,6 +176,24 @@ WEEKLY_SHORT: Final = _gauge(
     "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
     "surface",
 )
+WEEKLY_MEDIAN: Final = _gauge(
+    "crossfade_weekly_shard_median_seconds",
+    "Median time of finished shards of the newest weekly batch.",
+    "surface",
+)
+WEEKLY_SLOWEST: Final = _gauge(
+    "crossfade_weekly_shard_slowest_seconds", "Time of its slowest finished shard.", "surface"
+)
+WEEKLY_SLOW: Final = _gauge(
+    "crossfade_weekly_slow_shards",
+    "Its shards, finished or not, that take more than three times the median.",
+    "surface",
+)
+WEEKLY_UNFINISHED: Final = _gauge(
+    "crossfade_weekly_unfinished_shard_seconds",
+    "For how long its shard that was begun first of those that are not finished has been going on.",
+    "surface",
+)
 
 FEATURES_AS_OF: Final = _gauge(
     "crossfade_features_as_of_timestamp_seconds",
@@ -261,7 +279,7 @@ SERVING_METRICS: Final = (
 STATE_METRICS: Final = (
     UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
     INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
-    WEEKLY_SHORT, FEATURES_AS_OF, FEATURES_AGE_LIMIT,
+    WEEKLY_SHORT, WEEKLY_MEDIAN, WEEKLY_SLOWEST, WEEKLY_SLOW, WEEKLY_UNFINISHED, FEATURES_AS_OF, FEATURES_AGE_LIMIT,
     EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
     EXPERIMENT_SAMPLE_RATIO,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Self
 
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import NotFoundError
+from crossfade.store.durations import SLOW_TIMES, Durations, duration, index_of
 from crossfade.store.plan import PLAN
 from crossfade.store.shards import FEW_CANDIDATES
 
@@ -25,6 +26,9 @@ class Progress:
         started: When the batch was planned, the last time where it was started again.
         newest: When its newest shard was finished; `started` before the first.
         now: The moment.
+        num_shards: Of the plan; 0 where it does not say.
+        num_shards_done: ... that are finished.
+        durations: How long shards took.
     """
 
     generation: str
@@ -35,10 +39,14 @@ class Progress:
     started: float
     newest: float
     now: float
+    num_shards: int
+    num_shards_done: int
+    durations: Durations
 
     @classmethod
-    def of(cls, plan: Path, now: float) -> Self:
-        """Read a batch by the file of its plan."""
+    def of(cls, plan: Path, now: float, slow_times: float = SLOW_TIMES) -> Self:
+        """Read a batch by the file of its plan; shards that take more than `slow_times` the median are slow."""
+        planned = json.loads(plan.read_text("utf-8"))
         started = plan.stat().st_mtime
         paths = sorted(plan.parent.glob("shard-*.json"))
         receipts = [json.loads(path.read_text("utf-8")) for path in paths]
@@ -46,13 +54,16 @@ class Progress:
         counts = [int(receipt["num_users"]) for receipt in receipts]
         return cls(
             plan.parent.name,
-            int(json.loads(plan.read_text("utf-8"))["generation"]["num_users"]),
+            int(planned["generation"]["num_users"]),
             sum(counts),
             sum(count for count, moment in zip(counts, moments, strict=True) if moment >= started),
             sum(int(receipt["short"].get(FEW_CANDIDATES, 0)) for receipt in receipts),
             started,
             max(moments, default=started),
             now,
+            len(planned.get("shards", [])),
+            len(receipts),
+            Durations.of(plan.parent, dict(zip(map(index_of, paths), moments, strict=True)), now, slow_times),
         )
 
     @property
@@ -77,7 +88,7 @@ class Progress:
         rate = f"{self.users_per_second:,.1f} a second"
         if self.num_done >= self.num_users:
             return f"{done}, finished"
-        return f"{done}, {rate}, {_duration(self.finish - self.now)} left"
+        return f"{done}, {rate}, {duration(self.finish - self.now)} left"
 
 
 def newest_plan(workspace: Workspace, surface: str) -> Path | None:
@@ -86,8 +97,8 @@ def newest_plan(workspace: Workspace, surface: str) -> Path | None:
     return max(plans, key=lambda plan: plan.stat().st_mtime) if plans else None
 
 
-def progress_of(workspace: Workspace, surface: str) -> Progress:
-    """Return how far the newest batch of a surface is now.
+def progress_of(workspace: Workspace, surface: str, slow_times: float = SLOW_TIMES) -> Progress:
+    """Return how far the newest batch of a surface is now; shards that take more than `slow_times` the median are slow.
 
     Raises:
         NotFoundError: Nothing was planned.
@@ -97,12 +108,4 @@ def progress_of(workspace: Workspace, surface: str) -> Progress:
         raise NotFoundError(
             f"No batch of {surface} is planned in {workspace.path}; run: crossfade run weekly."
         )
-    return Progress.of(plan, time.time())
-
-
-def _duration(seconds: float) -> str:
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {left} s" if minutes else f"{left} s"
+    return Progress.of(plan, time.time(), slow_times)

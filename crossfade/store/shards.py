@@ -26,6 +26,7 @@ from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.schema.zones import zones_of
 from crossfade.store.contract import PROPENSITIES, REASON_KINDS, REASONS, SCORES, SLATES, SOURCES, Generation
+from crossfade.store.durations import note_beginning
 from crossfade.store.listeners import listeners
 from crossfade.store.plan import KINDS, ShardSpec, read_plan, shard_home
 
@@ -103,6 +104,10 @@ def generate_shard(
     stem = shard_home(workspace, spec.surface, spec.generation) / spec.stem
     if finished := Receipt.read(stem):
         return finished
+    try:
+        note_beginning(stem, spec.index)
+    except OSError as error:
+        raise _unwritten(stem, error) from error
     dataset, recommender = load(dataset_dir, bundle_dir)
     _require_planned(generation, dataset, recommender)
     return write_shard(
@@ -136,10 +141,14 @@ def write_shard(
         with one_core():
             return _written(stem, _batches(dataset, recommender, generation, spec, batch_users))
     except OSError as error:
-        raise CrossfadeError(
-            f"Shard {stem} could not be written: {error}. Nothing that was there is lost; free space on that "
-            "disk and run this again."
-        ) from error
+        raise _unwritten(stem, error) from error
+
+
+def _unwritten(stem: Path, error: OSError) -> CrossfadeError:
+    return CrossfadeError(
+        f"Shard {stem} could not be written: {error}. Nothing that was there is lost; free space on that "
+        "disk and run this again."
+    )
 
 
 def _recommender(bundle_dir: Path) -> "Recommender":

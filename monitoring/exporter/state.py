@@ -35,8 +35,12 @@ from crossfade.schema.metrics import (
     VALIDATED,
     WEEKLY_DONE,
     WEEKLY_FINISH,
+    WEEKLY_MEDIAN,
     WEEKLY_SHORT,
+    WEEKLY_SLOW,
+    WEEKLY_SLOWEST,
     WEEKLY_STARTED,
+    WEEKLY_UNFINISHED,
     WEEKLY_USERS,
     Recorder,
 )
@@ -156,12 +160,17 @@ class State:
 
 
 def _record_batch(recorder: Recorder, surface: str, batch: Progress) -> None:
+    shards = batch.durations
     figures: dict[Metric, float | None] = {
         WEEKLY_STARTED: batch.started,
         WEEKLY_USERS: batch.num_users,
         WEEKLY_DONE: batch.num_done,
         WEEKLY_FINISH: batch.finish,
         WEEKLY_SHORT: batch.num_short / batch.num_done if batch.num_done else 0.0,
+        WEEKLY_MEDIAN: shards.median_seconds,
+        WEEKLY_SLOWEST: shards.slowest.seconds if shards.slowest else None,
+        WEEKLY_SLOW: len(shards.slow),
+        WEEKLY_UNFINISHED: shards.unfinished[0].seconds if shards.unfinished else None,
     }
     for metric, value in figures.items():
         if value is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from crossfade.lake.lake import Lake
 from crossfade.quality.validate import LAST_CHECK
 from crossfade.recommender.workspace import Workspace
+from crossfade.store.durations import note_beginning
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.features import FAMILY, FeatureStore
 from crossfade.store.plan import PLAN
@@ -22,6 +23,8 @@ def plant(lake: Lake, workspace: Workspace) -> None:
     features = FeatureStore(EmbeddedStore(workspace.store))
     features.write("f1", {}, as_of=FEATURES_AS_OF, lake_versions={})
     features.rows.activate(FAMILY, "f1")
+    for index in range(2):
+        note_beginning(batch / "shard-00000-of-00002", index)
     write(batch / "shard-00000-of-00002.json", {"num_users": 400, "short": {"few candidates": 40}})
 
 

@@ -88,6 +88,14 @@ def test_every_part_is_shown(state: State) -> None:
     assert found["crossfade_champion_promoted_timestamp_seconds"] == pytest.approx(time.time(), abs=60)
     finish = found['crossfade_weekly_projected_finish_timestamp_seconds{surface="radio"}']
     assert finish == pytest.approx(time.time(), abs=60)
+    # One shard was finished at once; the other goes on, and is slow by that.
+    assert found['crossfade_weekly_slow_shards{surface="radio"}'] >= 1
+    seconds = [
+        f'crossfade_weekly_shard_{which}_seconds{{surface="radio"}}' for which in ("median", "slowest")
+    ]
+    assert [found[name] for name in seconds] == [pytest.approx(0, abs=5)] * 2
+    unfinished = found['crossfade_weekly_unfinished_shard_seconds{surface="radio"}']
+    assert unfinished == pytest.approx(0, abs=60)
     assert not any(value for name, value in found.items() if "unreadable" in name)
 
 

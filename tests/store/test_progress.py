@@ -8,6 +8,7 @@ import pytest
 
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import NotFoundError
+from crossfade.store.durations import BEGAN, Durations, ShardTime, duration, note_beginning
 from crossfade.store.plan import PLAN
 from crossfade.store.progress import Progress, newest_plan, progress_of
 
@@ -18,7 +19,9 @@ def plan_of(home: Path, num_users: int, shards: dict[float, int]) -> Path:
     """Write a plan of START and receipts of shards (seconds after it -> users)."""
     home.mkdir(parents=True)
     plan = home / PLAN
-    plan.write_text(json.dumps({"generation": {"num_users": num_users}}), "utf-8")
+    plan.write_text(
+        json.dumps({"generation": {"num_users": num_users}, "shards": [{}] * len(shards)}), "utf-8"
+    )
     os.utime(plan, (START, START))
     for number, (after, users) in enumerate(shards.items()):
         receipt = home / f"shard-{number:05d}-of-00009.json"
@@ -51,6 +54,39 @@ def test_nothing_is_told_of_the_end_before_a_shard_is_done(tmp_path: Path) -> No
 def test_hours_are_told_as_hours(tmp_path: Path) -> None:
     progress = Progress.of(plan_of(tmp_path / "week", 8000, {3600: 1000}), START + 3600)
     assert str(progress).endswith("0.3 a second, 7 h 0 min left")
+
+
+def begun(home: Path, moments: dict[int, float]) -> None:
+    """Note that shards were begun so many seconds after START."""
+    for index, after in moments.items():
+        note_beginning(home / "shard-00000-of-00009", index)
+        os.utime(home / f"{BEGAN}{index:05d}", (START + after, START + after))
+
+
+def test_slow_and_unfinished_shards_are_named(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "week", 2000, {10: 100, 20: 100, 70: 100, 75: 100})
+    begun(plan.parent, {0: 0, 1: 10, 2: 20, 5: 60, 7: 90})  # of the fourth nobody noted the beginning
+    found = Progress.of(plan, START + 100).durations
+    # 10, 10 and 50 seconds; one goes on for 40 s and one for 10 s.
+    assert (found.median_seconds, found.slowest) == (10, ShardTime(2, 50))
+    assert found.slow == (ShardTime(2, 50), ShardTime(5, 40))
+    assert found.unfinished == (ShardTime(5, 40), ShardTime(7, 10))
+    assert Progress.of(plan, START + 100, 4.5).durations.slow == (ShardTime(2, 50),)
+    assert Progress.of(plan, START + 100).num_shards_done == 4
+
+
+def test_without_a_finished_shard_none_is_slow(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "week", 2000, {})
+    assert Progress.of(plan, START).durations == Durations(None, None, (), ())
+    begun(plan.parent, {3: 0})
+    assert Progress.of(plan, START + 5000).durations == Durations(None, None, (), (ShardTime(3, 5000),))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.25, "0.2 s"), (2, "2 s"), (75.4, "1 min 15 s"), (7260, "2 h 1 min")]
+)
+def test_durations_for_people(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
 
 
 def test_the_newest_batch_counts(tmp_path: Path) -> None:

@@ -235,6 +235,10 @@ def test_a_shard_that_does_not_fit_on_the_disk(batch: Week, monkeypatch: pytest.
         generate(batch)
     assert shard_files(batch) == {}
     assert list(batch.workspace.weekly.rglob(".shard*")) == []
+    assert [path.name for path in batch.workspace.weekly.rglob(".began-*")] == [".began-00000"]
+    monkeypatch.setattr(Path, "touch", full)
+    with pytest.raises(CrossfadeError, match=r"shard-00000-of-00003 could not be written: .*No space left"):
+        generate(batch)
 
 
 def test_with_mondays_of_their_own_slates_keep_the_time_zones_of_countries(tmp_path: Path) -> None:
@@ -256,6 +260,7 @@ def test_with_mondays_of_their_own_slates_keep_the_time_zones_of_countries(tmp_p
 def test_mondays_of_their_own_need_the_week_before(batch: Week) -> None:
     alone = SETTINGS.model_copy(update={"monday": "local", "keep_generations": 1})
     with pytest.raises(
-        SettingsError, match=r"weekly\.monday=local needs weekly\.keep_generations of at least 2, got 1: until"
+        SettingsError,
+        match=r"weekly\.monday=local needs weekly\.keep_generations of at least 2, got 1: until",
     ):
         plan(batch, alone)
