@@ -66,10 +66,12 @@ def build_index(vectors: Floats, settings: IndexSettings, held_out_queries: Floa
             "ScaNN needs query vectors to measure its recall; got 0. Set index.backend=exact."
         )
     from crossfade.retrieval.index_scann import ScannIndex
+    from crossfade.retrieval.index_sharded import ShardedIndex
 
     depth = min(settings.recall_at, len(vectors))
     truth, _ = exact.search(held_out_queries, depth)
-    index = ScannIndex.build(vectors, settings, held_out_queries, truth)
+    kind = ScannIndex if settings.shards == 1 else ShardedIndex
+    index = kind.build(vectors, settings, held_out_queries, truth)
     logger.info("ScaNN over %d tracks: recall@%d of %.3f.", len(vectors), depth, index.recall_)
     if index.recall_ < settings.min_recall:
         raise TrainingError(
@@ -98,8 +100,9 @@ def load_index(directory: Path, vectors: Floats) -> Index:
     if about["backend"] == "exact" or not _takes_scann("auto"):
         return ExactIndex(vectors)
     from crossfade.retrieval.index_scann import ScannIndex
+    from crossfade.retrieval.index_sharded import ShardedIndex
 
-    return ScannIndex.load(directory, about)
+    return (ShardedIndex if about["backend"] == "sharded" else ScannIndex).load(directory, about)
 
 
 def _takes_scann(backend: str) -> bool:

@@ -82,6 +82,7 @@ class IndexSettings(Section):
     min_recall: Share
     recall_at: Count
     stored_as: Literal["float32", "bfloat16", "int8"] = "float32"  # of bundles that are older than the key
+    shards: Count = 1  # likewise
 
 
 class ObjectiveSettings(Section):
