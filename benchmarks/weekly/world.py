@@ -35,6 +35,7 @@ DIM: Final = 64
 NUM_GENRES: Final = 100
 NUM_COUNTRIES: Final = 20
 TRACKS_PER_ARTIST: Final = 10
+TRACKS_AT_ONCE: Final = 100_000
 TRACKS_PER_ALBUM: Final = 5
 GENRES_HEARD: Final = 3
 ARTISTS_HEARD: Final = 12
@@ -191,8 +192,13 @@ def vectors_of(artists: Artists, random: np.random.Generator) -> npt.NDArray[np.
     of_artists = genres[artists.genres]
     of_artists += ARTIST_SPREAD * random.standard_normal(of_artists.shape) / DIM**0.5
     vectors = np.repeat(of_artists.astype(np.float32), TRACKS_PER_ARTIST, axis=0)
-    vectors += np.float32(TRACK_SPREAD / DIM**0.5) * random.standard_normal(vectors.shape, np.float32)
-    return unit(vectors)
+    for start in range(
+        0, len(vectors), TRACKS_AT_ONCE
+    ):  # ten million at once would take three times their memory
+        block = vectors[start : start + TRACKS_AT_ONCE]
+        block += np.float32(TRACK_SPREAD / DIM**0.5) * random.standard_normal(block.shape, np.float32)
+        block[:] = unit(block)
+    return vectors
 
 
 @contextmanager
