@@ -5,6 +5,7 @@ Labels are bounded: what may take any number of values (users, tracks) is never 
 
 from typing import Final, Protocol
 
+from crossfade.schema.batch_metrics import BATCH_METRICS
 from crossfade.schema.metric import Kind, Metric
 from crossfade.schema.tables import Surface
 
@@ -157,44 +158,6 @@ GENERATION_ACTIVATED: Final = _gauge(
 GENERATION_USERS: Final = _gauge(
     "crossfade_generation_users", "Users with a slate in the live generation.", "surface"
 )
-WEEKLY_STARTED: Final = _gauge(
-    "crossfade_weekly_started_timestamp_seconds",
-    "When the newest weekly batch of a surface was planned, since 1970.",
-    "surface",
-)
-WEEKLY_USERS: Final = _gauge("crossfade_weekly_users", "Users of the newest weekly batch.", "surface")
-WEEKLY_DONE: Final = _gauge(
-    "crossfade_weekly_done_users", "Users of the newest weekly batch whose shard is finished.", "surface"
-)
-WEEKLY_FINISH: Final = _gauge(
-    "crossfade_weekly_projected_finish_timestamp_seconds",
-    "When the newest weekly batch was finished, or will be at its rate since its start, since 1970.",
-    "surface",
-)
-WEEKLY_SHORT: Final = _gauge(
-    "crossfade_weekly_short_ratio",
-    "Share of finished users of the newest weekly batch whose slate is short for lack of candidates.",
-    "surface",
-)
-WEEKLY_MEDIAN: Final = _gauge(
-    "crossfade_weekly_shard_median_seconds",
-    "Median time of finished shards of the newest weekly batch.",
-    "surface",
-)
-WEEKLY_SLOWEST: Final = _gauge(
-    "crossfade_weekly_shard_slowest_seconds", "Time of its slowest finished shard.", "surface"
-)
-WEEKLY_SLOW: Final = _gauge(
-    "crossfade_weekly_slow_shards",
-    "Its shards, finished or not, that take more than three times the median.",
-    "surface",
-)
-WEEKLY_UNFINISHED: Final = _gauge(
-    "crossfade_weekly_unfinished_shard_seconds",
-    "For how long its shard that was begun first of those that are not finished has been going on.",
-    "surface",
-)
-
 FEATURES_AS_OF: Final = _gauge(
     "crossfade_features_as_of_timestamp_seconds",
     "Of when the online features of an entity are, since 1970.",
@@ -278,8 +241,7 @@ SERVING_METRICS: Final = (
 )  # fmt: skip
 STATE_METRICS: Final = (
     UNREADABLE, NEWEST_EVENT, VALIDATED, BROKEN, DRIFT_CHECKED, DRIFT, DRIFT_ALARM_DAYS, PROMOTED, GATE_DECISIONS,
-    INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH,
-    WEEKLY_SHORT, WEEKLY_MEDIAN, WEEKLY_SLOWEST, WEEKLY_SLOW, WEEKLY_UNFINISHED, FEATURES_AS_OF, FEATURES_AGE_LIMIT,
+    INDEX_RECALL, GENERATION_ACTIVATED, GENERATION_USERS, *BATCH_METRICS, FEATURES_AS_OF, FEATURES_AGE_LIMIT,
     EXPERIMENT_BEGAN, EXPERIMENT_ENDED, EXPERIMENT_LOOKED, EXPERIMENT_USERS, EXPERIMENT_GUARDRAIL,
     EXPERIMENT_SAMPLE_RATIO,
 )  # fmt: skip

@@ -33,6 +33,7 @@ class Durations:
         median_seconds: Of finished shards; None before the first.
         slowest: Of finished shards, likewise.
         slow: Shards, finished or not, that take more than so many times the median, the slowest first.
+        num_begun: Shards whose beginning was noted.
         unfinished: Shards that were begun and are not finished, the longest first. A killed one stays here until it is begun
             again: a file does not tell whether anybody still works.
     """
@@ -40,7 +41,13 @@ class Durations:
     median_seconds: float | None
     slowest: ShardTime | None
     slow: tuple[ShardTime, ...]
+    num_begun: int
     unfinished: tuple[ShardTime, ...]
+
+    @property
+    def slow_share(self) -> float:
+        """Share of begun shards that are slow."""
+        return len(self.slow) / max(self.num_begun, 1)
 
     @classmethod
     def of(
@@ -70,7 +77,7 @@ class Durations:
         known = [] if median is None else _longest_first([*took, *unfinished])
         slow = tuple(each for each in known if median is not None and each.seconds > slow_times * median)
         slowest = next(iter(_longest_first(took)), None)
-        return cls(median, slowest, slow, tuple(_longest_first(unfinished)))
+        return cls(median, slowest, slow, len(began), tuple(_longest_first(unfinished)))
 
 
 def note_beginning(stem: Path, index: int) -> None:

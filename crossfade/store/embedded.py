@@ -271,14 +271,9 @@ class EmbeddedStore:
         is_known = (self._home(surface) / generation.name / ABOUT).is_file()
         name = generation.name if is_known else self.live(surface)
         try:
-            reader = None if name is None else self.reader(surface, name)
+            return None if name is None else Base.of(self.reader(surface, name), generation)
         except (NotFoundError, IntegrityError):  # damaged: then all is written
             return None
-        if reader is None:
-            return None
-        whole = reader.base or reader
-        base = Base(whole.generation, whole.values)
-        return base if base.serves(generation) else None
 
     def _home(self, surface: str) -> Path:
         return self.directory / surface

@@ -256,12 +256,7 @@ class RedisStore:
         surface = generation.surface
         is_known = any(generation.name == known.name for known in self.generations(surface))
         name = generation.name if is_known else self.live(surface)
-        if name is None:
-            return None
-        reader = self.reader(surface, name)
-        whole = reader.base or reader
-        base = Base(whole.generation, whole.values)
-        return base if base.serves(generation) else None
+        return None if name is None else Base.of(self.reader(surface, name), generation)
 
     def _expire(self, about: bytes, seconds: int) -> None:
         told = json.loads(about)

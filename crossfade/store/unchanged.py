@@ -7,7 +7,7 @@ live is still named by one write. Bases stand on nothing, since else a read woul
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol, Self
 
 from crossfade.schema.errors import IntegrityError
 from crossfade.store.contract import Generation
@@ -16,6 +16,24 @@ UNCHANGED: Final = b""
 # A generation of which the first slates are unchanged in no larger a share is written whole: a base that has to stay for them
 # would cost more than they save.
 LEAST_SHARE: Final = 0.25
+
+
+class Standing(Protocol):
+    """A reader of a generation that may stand on another one."""
+
+    @property
+    def generation(self) -> Generation:
+        """What is looked at."""
+        ...
+
+    @property
+    def base(self) -> "Standing | None":
+        """The reader of what it stands on."""
+        ...
+
+    def values(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Return what stands in the generation itself under keys [n], None where there is nothing."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,13 @@ class Base:
 
     generation: Generation
     values: Callable[[Sequence[bytes]], Sequence[bytes | None]]
+
+    @classmethod
+    def of(cls, reader: Standing, generation: Generation) -> Self | None:
+        """Return what a generation may stand on: what is read, or what that stands on; None if neither serves."""
+        whole = reader.base or reader
+        base = cls(whole.generation, whole.values)
+        return base if base.serves(generation) else None
 
     def serves(self, generation: Generation) -> bool:
         """Return whether equal bytes mean equal slates in both; a generation cannot stand on itself."""

@@ -15,6 +15,17 @@ from crossfade.quality.validate import LAST_CHECK
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
+from crossfade.schema.batch_metrics import (
+    WEEKLY_DONE,
+    WEEKLY_FINISH,
+    WEEKLY_MEDIAN,
+    WEEKLY_SHORT,
+    WEEKLY_SLOW,
+    WEEKLY_SLOWEST,
+    WEEKLY_STARTED,
+    WEEKLY_UNFINISHED,
+    WEEKLY_USERS,
+)
 from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metric import Metric
@@ -33,15 +44,6 @@ from crossfade.schema.metrics import (
     SURFACES,
     UNREADABLE,
     VALIDATED,
-    WEEKLY_DONE,
-    WEEKLY_FINISH,
-    WEEKLY_MEDIAN,
-    WEEKLY_SHORT,
-    WEEKLY_SLOW,
-    WEEKLY_SLOWEST,
-    WEEKLY_STARTED,
-    WEEKLY_UNFINISHED,
-    WEEKLY_USERS,
     Recorder,
 )
 from crossfade.schema.tables import EVENTS
@@ -169,7 +171,7 @@ def _record_batch(recorder: Recorder, surface: str, batch: Progress) -> None:
         WEEKLY_SHORT: batch.num_short / batch.num_done if batch.num_done else 0.0,
         WEEKLY_MEDIAN: shards.median_seconds,
         WEEKLY_SLOWEST: shards.slowest.seconds if shards.slowest else None,
-        WEEKLY_SLOW: len(shards.slow),
+        WEEKLY_SLOW: shards.slow_share,
         WEEKLY_UNFINISHED: shards.unfinished[0].seconds if shards.unfinished else None,
     }
     for metric, value in figures.items():

@@ -69,7 +69,7 @@ def test_slow_and_unfinished_shards_are_named(tmp_path: Path) -> None:
     found = Progress.of(plan, START + 100).durations
     # 10, 10 and 50 seconds; one goes on for 40 s and one for 10 s.
     assert (found.median_seconds, found.slowest) == (10, ShardTime(2, 50))
-    assert found.slow == (ShardTime(2, 50), ShardTime(5, 40))
+    assert (found.slow, found.slow_share) == ((ShardTime(2, 50), ShardTime(5, 40)), 0.4)
     assert found.unfinished == (ShardTime(5, 40), ShardTime(7, 10))
     assert Progress.of(plan, START + 100, 4.5).durations.slow == (ShardTime(2, 50),)
     assert Progress.of(plan, START + 100).num_shards_done == 4
@@ -77,9 +77,9 @@ def test_slow_and_unfinished_shards_are_named(tmp_path: Path) -> None:
 
 def test_without_a_finished_shard_none_is_slow(tmp_path: Path) -> None:
     plan = plan_of(tmp_path / "week", 2000, {})
-    assert Progress.of(plan, START).durations == Durations(None, None, (), ())
+    assert Progress.of(plan, START).durations == Durations(None, None, (), 0, ())
     begun(plan.parent, {3: 0})
-    assert Progress.of(plan, START + 5000).durations == Durations(None, None, (), (ShardTime(3, 5000),))
+    assert Progress.of(plan, START + 5000).durations == Durations(None, None, (), 1, (ShardTime(3, 5000),))
 
 
 @pytest.mark.parametrize(
