@@ -126,15 +126,14 @@ def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
     about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
     about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
-    return [
-        orjson.dumps(
-            {
-                c.EVENT_ID: f"{slate[c.SLATE_ID]}-{position}",
-                **about,
-                c.TRACK_ID: track[c.TRACK_ID],
-                c.POSITION: position,
-                c.PROPENSITY: track[c.PROPENSITY],
-            }
-        )
+    rest = orjson.dumps(about)[1:]  # the same for all tracks, so written once
+    shows = (
+        {
+            c.EVENT_ID: f"{slate[c.SLATE_ID]}-{position}",
+            c.TRACK_ID: track[c.TRACK_ID],
+            c.POSITION: position,
+            c.PROPENSITY: track[c.PROPENSITY],
+        }
         for position, track in enumerate(slate["tracks"])
-    ]
+    )
+    return [b"%b,%b" % (orjson.dumps(show)[:-1], rest) for show in shows]
