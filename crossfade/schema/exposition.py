@@ -34,7 +34,6 @@ class Exposition:
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self.registry = CollectorRegistry()
         self._collectors = {metric: self._collector(metric) for metric in metrics}
-        self._labelled: dict[tuple[Metric, tuple[str, ...]], Counter | Gauge | Histogram] = {}
 
     def record(self, metric: Metric, value: float, **labels: str) -> None:
         """Add to a counter, set a gauge, or observe in a histogram."""
