@@ -4,9 +4,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -23,9 +22,6 @@ GATHER_SECONDS: Final = (
     0.02  # after the first of them: to wake up and open a file for each alone costs as much as answering
 )
 IDLE_SECONDS: Final = 1.0
-
-
-Lines = Callable[[], list[bytes]]
 
 
 class Sink(Protocol):
@@ -80,16 +76,20 @@ class Exposures:
 
     def __init__(self, sink: Sink, most: int, recorder: Recorder) -> None:
         self._sink, self._recorder = sink, recorder
-        self._waiting: queue.Queue[tuple[str, Lines] | None] = queue.Queue(most)
+        self._waiting: queue.Queue[tuple[str, list[bytes]] | None] = queue.Queue(most)
         self._thread = threading.Thread(target=self._write_all, name="exposures", daemon=True)
         self._thread.start()
 
     def log(self, user: str, slate: Mapping[str, Any]) -> None:
         """Note that a slate was shown; returns at once."""
-        self.put(user, partial(_events, user, slate, datetime.now(UTC)))
+        self.put(user, _events(user, slate, datetime.now(UTC)))
 
-    def put(self, user: str, lines: Lines) -> None:
-        """Note what a function returns, to be called in the log's own thread; returns at once."""
+    def put(self, user: str, lines: list[bytes]) -> None:
+        """Note lines; returns at once.
+
+        They are made by the thread that answers. Made in the log's, for many slates one after the other, they cost as much
+        and keep requests that come meanwhile waiting for the interpreter.
+        """
         try:
             self._waiting.put_nowait((user, lines))
         except queue.Full:
@@ -106,10 +106,10 @@ class Exposures:
         while is_open:
             batch = self._batch()
             is_open = None not in batch
-            self._sink.write([(user, lines()) for user, lines in filter(None, batch)])
+            self._sink.write(list(filter(None, batch)))
         self._sink.close()
 
-    def _batch(self) -> list[tuple[str, Lines] | None]:
+    def _batch(self) -> list[tuple[str, list[bytes]] | None]:
         """Return what waits; nothing after a second without any, so that a sink hears of deliveries."""
         try:
             batch = [self._waiting.get(timeout=IDLE_SECONDS)]
@@ -126,15 +126,14 @@ def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
     about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
     about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
-    return [
-        orjson.dumps(
-            {
-                c.EVENT_ID: f"{slate[c.SLATE_ID]}-{position}",
-                **about,
-                c.TRACK_ID: track[c.TRACK_ID],
-                c.POSITION: position,
-                c.PROPENSITY: track[c.PROPENSITY],
-            }
-        )
+    rest = orjson.dumps(about)[1:]  # the same for all tracks, so written once
+    shows = (
+        {
+            c.EVENT_ID: f"{slate[c.SLATE_ID]}-{position}",
+            c.TRACK_ID: track[c.TRACK_ID],
+            c.POSITION: position,
+            c.PROPENSITY: track[c.PROPENSITY],
+        }
         for position, track in enumerate(slate["tracks"])
-    ]
+    )
+    return [b"%b,%b" % (orjson.dumps(show)[:-1], rest) for show in shows]
