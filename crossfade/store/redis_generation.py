@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, Final, Self
 from uuid import uuid4
 from zlib import crc32
@@ -58,8 +59,13 @@ class RedisReader:
 
     def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return what stands in this generation itself under keys [n], None where there is nothing."""
+        told, buckets = json.loads(self.about), dict[str, list[bytes]]()
+        for key in keys:
+            buckets.setdefault(bucket_name(told["token"], crc32(key) % told["buckets"]), []).append(key)
         with speaking(self.client):
-            return pipelined(self.client, [("HGET", self.bucket(key), key) for key in keys])
+            answers = pipelined(self.client, [("HMGET", bucket, *held) for bucket, held in buckets.items()])
+        found = dict(zip(chain(*buckets.values()), chain(*answers), strict=True))
+        return [found[key] for key in keys]
 
     def bucket(self, key: bytes) -> str:
         """Return the name of the hash that holds a user's slate."""
