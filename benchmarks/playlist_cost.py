@@ -63,6 +63,8 @@ def model(sizes: list[int], microseconds: list[float]) -> tuple[float, float]:
     A listener has as many candidates in any catalogue; what grows is how far apart in memory they stand.
     """
     slope, constant = np.polyfit(np.log2(sizes), microseconds, 1)
+    if slope < 0:  # larger catalogues are not cheaper, so what falls is noise
+        return float(np.mean(microseconds)), 0.0
     return float(constant), float(slope)
 
 

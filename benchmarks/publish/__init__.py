@@ -113,7 +113,7 @@ def published_again(
         f"{store}_again_unchanged_share": round(published.num_unchanged / num_users, 4),
         f"{store}_again_cpu_microseconds_per_user": round(1e6 * work / num_users, 1),
     }
-    return figures | {f"{store}_{name}": value for name, value in _memory(url).items()}
+    return figures | _memory(url)
 
 
 def seen(reads: Reads, started: float, activated: float, ended: float) -> dict[str, float | int]:

@@ -28,9 +28,6 @@ BRUTE_FORCE_TRACKS: Final = 60_000
 # products choose this many times k, which exact products then order; a wider way is taken only if recall asks
 # for it.
 SEARCHES: Final = ((0.02, 2), (0.04, 3), (0.08, 4), (0.16, 6), (0.32, 8), (0.64, 12))
-# Of more tracks than these so small a share of the leaves may do; it costs nothing to try, since the recall decides.
-LARGE_TRACKS: Final = 1_000_000
-NARROW_SEARCHES: Final = ((0.0025, 2), (0.005, 2), (0.01, 2))
 ANISOTROPY: Final = 0.2
 TRAINING_SAMPLE: Final = 250_000
 # A width is taken when the recall of the queries that choose lies so many standard errors above the floor, so that other
@@ -83,7 +80,7 @@ class ScannIndex:
         depth, judges = truth.shape[1], min(1, len(queries) - 1)
         num_leaves = 0 if len(vectors) <= BRUTE_FORCE_TRACKS else round(2 * math.sqrt(len(vectors)))
         searcher = _searcher(vectors, depth, num_leaves, settings.stored_as)
-        for share, reordering in (*(NARROW_SEARCHES if len(vectors) > LARGE_TRACKS else ()), *SEARCHES):
+        for share, reordering in SEARCHES:
             leaves = math.ceil(num_leaves * share)
             index = cls(searcher, num_tracks=len(vectors), leaves=leaves, reordering=reordering)
             found = index.search(queries, depth)[0]

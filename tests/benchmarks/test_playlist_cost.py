@@ -16,6 +16,7 @@ def planted(last: float) -> dict[int, dict[str, float]]:
 
 def test_the_model_grows_with_the_logarithm() -> None:
     assert model([1024, 2048, 8192], [200, 210, 230]) == pytest.approx((100, 10))
+    assert model([1024, 2048, 8192], [220, 210, 200]) == (210, 0)  # it never falls
 
 
 @pytest.mark.parametrize(("last", "holds"), [(240.0, True), (310.0, False), (180.0, False)])

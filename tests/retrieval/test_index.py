@@ -202,19 +202,3 @@ def test_a_recall_is_sure_three_standard_errors_below_its_mean() -> None:
     # Shares of 1, 1/2, 1 and 1/2: mean 3/4, deviation 1/4, so the standard error of four is 1/8.
     assert recall_against(truth, found) == 0.75
     assert index_scann._sure_recall(truth, found) == pytest.approx(0.75 - 3 / 8)
-
-
-@needs_scann
-def test_of_many_tracks_a_smaller_share_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_scann, "BRUTE_FORCE_TRACKS", 1000)
-    vectors = unit_vectors(4000)
-    asked, queries = settings(min_recall=0.2, recall_at=5), unit_vectors(100, seed=1)
-    monkeypatch.setattr(index_scann, "SEARCHES", ((0.5, 2), (1.0, 12)))
-    monkeypatch.setattr(index_scann, "NARROW_SEARCHES", ((0.05, 2),))
-    leaves = []
-    for large in (4000, 3999):  # beyond it, and not
-        monkeypatch.setattr(index_scann, "LARGE_TRACKS", large)
-        index = build_index(vectors, asked, queries)
-        assert isinstance(index, ScannIndex)
-        leaves.append(index.leaves)
-    assert leaves == [63, 7]  # of 126 leaves a half, and a twentieth
