@@ -22,6 +22,7 @@ GATHER_SECONDS: Final = (
     0.02  # after the first of them: to wake up and open a file for each alone costs as much as answering
 )
 IDLE_SECONDS: Final = 1.0
+_TRACK, _POSITION, _PROPENSITY = (name.encode() for name in (c.TRACK_ID, c.POSITION, c.PROPENSITY))
 
 
 class Sink(Protocol):
@@ -76,7 +77,8 @@ class Exposures:
 
     def __init__(self, sink: Sink, most: int, recorder: Recorder) -> None:
         self._sink, self._recorder = sink, recorder
-        self._waiting: queue.Queue[tuple[str, list[bytes]] | None] = queue.Queue(most)
+        self._waiting: queue.SimpleQueue[tuple[str, list[bytes]] | None] = queue.SimpleQueue()
+        self._most = most
         self._thread = threading.Thread(target=self._write_all, name="exposures", daemon=True)
         self._thread.start()
 
@@ -90,9 +92,9 @@ class Exposures:
         They are made by the thread that answers. Made in the log's, for many slates one after the other, they cost as much
         and keep requests that come meanwhile waiting for the interpreter.
         """
-        try:
-            self._waiting.put_nowait((user, lines))
-        except queue.Full:
+        if self._waiting.qsize() < self._most:
+            self._waiting.put((user, lines))
+        else:
             self._recorder.record(EXPOSURES_DROPPED, 1)
 
     def close(self) -> None:
@@ -126,14 +128,20 @@ def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
     about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
     about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
-    rest = orjson.dumps(about)[1:]  # the same for all tracks, so written once
-    shows = (
-        {
-            c.EVENT_ID: f"{slate[c.SLATE_ID]}-{position}",
-            c.TRACK_ID: track[c.TRACK_ID],
-            c.POSITION: position,
-            c.PROPENSITY: track[c.PROPENSITY],
-        }
+    # Composed of pieces, of which all but three are the same for every track: a dictionary each takes three times as long.
+    start, end = orjson.dumps({c.EVENT_ID: f"{slate[c.SLATE_ID]}-"})[:-2], orjson.dumps(about)[1:]
+    return [
+        b'%b%d","%b":%b,"%b":%d,"%b":%b,%b'
+        % (
+            start,
+            position,
+            _TRACK,
+            orjson.dumps(track[c.TRACK_ID]),
+            _POSITION,
+            position,
+            _PROPENSITY,
+            orjson.dumps(track[c.PROPENSITY]),
+            end,
+        )
         for position, track in enumerate(slate["tracks"])
-    )
-    return [b"%b,%b" % (orjson.dumps(show)[:-1], rest) for show in shows]
+    ]
