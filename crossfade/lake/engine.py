@@ -77,7 +77,7 @@ class DuckDbEngine:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}
         self._tables: dict[tuple[str, ...], ir.Table] = {}
-        self._num_empty = 0
+        self._num_empty = self._num_laid_out = 0
 
     def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
         """See `Engine.table`."""
@@ -142,9 +142,22 @@ class DuckDbEngine:
 
     def batches(self, expression: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
         """See `Engine.batches`."""
-        found = self._connection.raw_sql(self._sql(expression.select(schema.names)))
-        batches = found.to_arrow_reader(BATCH_ROWS)
-        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches))
+        rows = expression.select(schema.names)
+        if isinstance(expression.op(), ops.Sort):
+            return pa.RecordBatchReader.from_batches(schema, self._streamed(rows, schema))
+        # What comes from several sides of a union, DuckDB 1.5 may stream no further: each side waits for the reader, and the
+        # reader for all of them (duckdb/duckdb#22215). An order is one side, and so is a table.
+        self._num_laid_out += 1
+        name = f"laid_out_{self._num_laid_out}"
+        return pa.RecordBatchReader.from_batches(schema, self._streamed(self.kept(name, rows), schema, name))
+
+    def _streamed(self, rows: ir.Table, schema: pa.Schema, name: str = "") -> Iterator[pa.RecordBatch]:
+        """Yield rows as they come, and forget the table of that name after the last one."""
+        for batch in self._connection.raw_sql(self._sql(rows)).to_arrow_reader(BATCH_ROWS):
+            yield batch.cast(schema)
+        if name:
+            del self._kept[name]
+            self._connection.raw_sql(f'DROP TABLE "{name}"')
 
     def overwrite(
         self,
