@@ -158,8 +158,9 @@ def test_users_in_any_order_and_twice(store: SlateStore) -> None:
 def test_rollback_leads_back_one_by_one(store: SlateStore) -> None:
     for name in ("g1", "g2", "g3"):
         publish(store, name)
+    assert store.history(SURFACE) == ["g1", "g2", "g3"]
     assert store.rollback(SURFACE) == "g2"
-    assert store.live(SURFACE) == "g2"
+    assert (store.live(SURFACE), store.history(SURFACE)) == ("g2", ["g1", "g2"])
     assert store.rollback(SURFACE) == "g1"
     with pytest.raises(NotFoundError, match=r"no generation to roll back to .*weekly\.keep_generations"):
         store.rollback(SURFACE)
