@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
@@ -58,26 +59,49 @@ def _words(image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     pytest.skip(f"podman runs no container here: {told}")
 
 
-def command(image: str, words: Sequence[str], mounts: Sequence[str] = ()) -> list[str]:
+def command(
+    image: str, words: Sequence[str], mounts: Sequence[str] = (), told: Mapping[str, str] | None = None
+) -> list[str]:
     """Return the command line that runs something in an image.
 
     Args:
         image: Of `image_of`.
         words: What is run.
-        mounts: HOST:CONTAINER, read only.
+        mounts: HOST:CONTAINER, read only, or HOST:CONTAINER:rw.
+        told: Its environment, beside the image's.
     """
     first, options = _words(image)
-    volumes = [f"--volume={each}:ro" for each in mounts]
-    return ["podman", *first, "run", *RESTRICTED, *options, *volumes, image, *words]
+    volumes = [f"--volume={each}" if each.endswith(":rw") else f"--volume={each}:ro" for each in mounts]
+    environment = [f"--env={name}={value}" for name, value in (told or {}).items()]
+    return ["podman", *first, "run", *RESTRICTED, *options, *volumes, *environment, image, *words]
 
 
-def output(image: str, *words: str, mounts: Sequence[str] = ()) -> str:
-    """Run something in an image to its end, and return what it printed."""
+def output(
+    image: str,
+    *words: str,
+    mounts: Sequence[str] = (),
+    told: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> str:
+    """Run something in an image to its end, and return what it printed; the rest as in `command`."""
     done = subprocess.run(
-        command(image, words, mounts), capture_output=True, text=True, check=False, timeout=SECONDS
+        command(image, words, mounts, told), capture_output=True, text=True, check=False, timeout=seconds
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def serving(*commands: Sequence[str]) -> Iterator[None]:
+    """Run command lines of `command` for the block; SIGTERM must end each with 0."""
+    started = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in commands]
+    try:
+        yield
+    finally:
+        for each in started:
+            each.terminate()
+        ended = [each.wait(SECONDS) for each in started]
+    assert ended == [0] * len(started)
 
 
 def _podman(*words: str) -> "subprocess.CompletedProcess[str]":
