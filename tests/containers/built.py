@@ -20,8 +20,9 @@ RUNTIMES: Final = (
     ),
 )
 RESTRICTED: Final = (
-    "--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host",
+    "--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges",
 )  # fmt: skip
+NOTHING, HOST = "none", "host"  # networks: what is no server finds nothing outside of itself
 SECONDS: Final = 60
 
 
@@ -52,7 +53,7 @@ def _words(image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the first words with which a container runs here; those of podman, and those of its `run`."""
     told = []
     for words, options in RUNTIMES:
-        done = _podman(*words, "run", *RESTRICTED, *options, image, "true")
+        done = _podman(*words, "run", *RESTRICTED, f"--network={NOTHING}", *options, image, "true")
         if done.returncode == 0:
             return words, options
         told.append(done.stderr.strip())
@@ -60,7 +61,11 @@ def _words(image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def command(
-    image: str, words: Sequence[str], mounts: Sequence[str] = (), told: Mapping[str, str] | None = None
+    image: str,
+    words: Sequence[str],
+    mounts: Sequence[str] = (),
+    told: Mapping[str, str] | None = None,
+    network: str = HOST,
 ) -> list[str]:
     """Return the command line that runs something in an image.
 
@@ -69,11 +74,12 @@ def command(
         words: What is run.
         mounts: HOST:CONTAINER, read only, or HOST:CONTAINER:rw.
         told: Its environment, beside the image's.
+        network: NOTHING or HOST.
     """
     first, options = _words(image)
-    volumes = [f"--volume={each}" if each.endswith(":rw") else f"--volume={each}:ro" for each in mounts]
-    environment = [f"--env={name}={value}" for name, value in (told or {}).items()]
-    return ["podman", *first, "run", *RESTRICTED, *options, *volumes, *environment, image, *words]
+    given = [f"--volume={each}" if each.endswith(":rw") else f"--volume={each}:ro" for each in mounts]
+    given += [f"--env={name}={value}" for name, value in (told or {}).items()]
+    return ["podman", *first, "run", *RESTRICTED, f"--network={network}", *options, *given, image, *words]
 
 
 def output(
@@ -83,10 +89,9 @@ def output(
     told: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> str:
-    """Run something in an image to its end, and return what it printed; the rest as in `command`."""
-    done = subprocess.run(
-        command(image, words, mounts, told), capture_output=True, text=True, check=False, timeout=seconds
-    )
+    """Run something in an image to its end, with no network, and return what it printed; arguments as in `command`."""
+    line = command(image, words, mounts, told, NOTHING)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=seconds)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
