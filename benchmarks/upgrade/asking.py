@@ -28,7 +28,7 @@ class Call(NamedTuple):
 class Clients:
     """Threads that ask in turn until stopped.
 
-    After use: `seen` counts requests, fallbacks, and answers by path and by bundle; `errors` what was lost, by its kind.
+    After use: `seen` counts requests, fallbacks, stored playlists, and other answers by bundle; `errors` what was lost, by kind.
 
     Args:
         url: Asked, without a path.
@@ -69,14 +69,14 @@ class Clients:
                 call = next(calls)
                 try:
                     answer = client.request("GET" if call.body is None else "POST", call.path, json=call.body)
-                    self._note(call, answer)
+                    self._note(answer)
                 except httpx.HTTPError as error:
                     with self._lock:
                         self.seen["requests"] += 1
                         self.errors[type(error).__name__] += 1
                 time.sleep(self._pause_seconds)
 
-    def _note(self, call: Call, answer: httpx.Response) -> None:
+    def _note(self, answer: httpx.Response) -> None:
         told = answer.json() if answer.status_code == 200 else {}
         with self._lock:
             self.seen["requests"] += 1
@@ -84,5 +84,4 @@ class Clients:
                 self.errors[str(answer.status_code)] += 1
                 return
             self.seen["fallbacks"] += told["fallback"] is not None
-            self.seen["stored"] += call.body is None
-            self.seen[f"bundle {told['bundle']}"] += 1
+            self.seen["stored" if "generation" in told else f"bundle {told['bundle']}"] += 1
