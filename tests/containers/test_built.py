@@ -82,7 +82,7 @@ def as_kubeflow_runs(pipeline: str, step: str, parameters: dict[str, str], artif
         },
     }
     words = [each.replace("{{$}}", json.dumps(asked)) for each in (*container["command"], *container["args"])]
-    words[2] += "; cat /tmp/executor"
+    words[2] += "\ncat /tmp/executor"
     return words
 
 
