@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from components.rollout.cluster import Cluster
+from crossfade.cli import doctor_cluster as doctor
 from crossfade.experiments.decision import Action
+from tests.cluster import binaries
 from tests.cluster.kubernetes import Kubernetes, applied, as_text
 from tests.experiments.rollouts import OTHER, Place, RecordingRegistry, experiment, saying
 from tests.manifests.rendering import MANIFESTS, NAMESPACE, documents, rendered
@@ -101,7 +103,7 @@ def test_fields_of_others_stay_theirs(kubernetes: Kubernetes, cluster: Cluster, 
 
 
 def test_an_overlay_is_applied_after_a_promotion_in_the_cluster_without_force(
-    kubernetes: Kubernetes, cluster: Cluster, place: Place
+    kubernetes: Kubernetes, cluster: Cluster, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whose field is whose: STORAGE_URI of the recommender is Git's, the ConfigMap is the rollout's."""
     (told,) = documents((MANIFESTS / "overlays" / "staging" / "champion.yaml").read_text("utf-8"))
@@ -113,6 +115,16 @@ def test_an_overlay_is_applied_after_a_promotion_in_the_cluster_without_force(
         assert kubernetes.apply(rendered("staging")) == lines
         assert found(kubernetes, CHAMPION) == {"data": {"bundle": OTHER}}
         assert f"/bundles/{'0' * 16}" in str(found(kubernetes, RECOMMENDER))
+        monkeypatch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
+        asked = doctor.Kubectl(binaries.kubectl(), "", NAMESPACE)
+        findings = {each.what: each.told for each in doctor._bundles(asked)}
+        assert findings.keys() == {"bundle of recommender", "promoted bundle"}, "there is no canary"
+        assert findings["bundle of recommender"].startswith(f"is '{'0' * 16}', which stands for none")
+        filled = as_text(rendered("staging")).replace("0" * 16, "0123456789abcdef")
+        kubernetes.must("apply", "--server-side", "-f", "-", told=filled)
+        findings = {each.what: each.told for each in doctor._bundles(asked)}
+        assert findings["bundle of recommender"] == "is 0123456789abcdef"
+        assert f"promoted {OTHER} here" in findings["promoted bundle"]
         done = kubernetes.kubectl("apply", "--server-side", "-f", "-", told=as_text([told]))
         assert 'conflict with "crossfade": .data.bundle' in done.stderr, "that is what would need force"
 
