@@ -30,6 +30,7 @@ class Options:
         ks: List lengths, the headline first; empty takes the benchmark's own.
         num_seeds: Train with so many seeds.
         num_listens: Measure on about so many listens; 0 takes the benchmark's own number.
+        revision: Of Git: the version that is upgraded from; empty is this checkout.
     """
 
     quick: bool = False
@@ -38,6 +39,7 @@ class Options:
     ks: tuple[int, ...] = ()
     num_seeds: int = 1
     num_listens: int = 0
+    revision: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats
 from crossfade.recommender.bundle import POLICIES, SOURCES
-from crossfade.recommender.manifest import DIGEST, read_manifest
+from crossfade.recommender.manifest import DIGEST, Manifest, read_manifest, understood
 from crossfade.recommender.surfaces import Policies, load_policies
 from crossfade.recommender.wording import Wording
 from crossfade.retrieval.popular import Popular
@@ -65,9 +65,13 @@ class PopularSlates:
 
         Raises:
             NotFoundError: There is no bundle.
-            IntegrityError: Its manifest or a file that is read is damaged.
+            IntegrityError: Its manifest or a file that is read is damaged, or another release made it.
         """
         manifest = read_manifest(directory)
+        return understood(directory, lambda: cls._read(directory, manifest))
+
+    @classmethod
+    def _read(cls, directory: Path, manifest: Manifest) -> Self:
         dataset = Dataset.load(directory)
         popular = Popular.load(directory / SOURCES / c.POPULAR, dataset.catalogue)
         policies = load_policies(directory / POLICIES)

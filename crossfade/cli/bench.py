@@ -18,6 +18,7 @@ OPTIONS: Final = {
     "ks": "--k",
     "num_seeds": "--seeds",
     "num_listens": "--listens",
+    "revision": "--revision",
 }
 
 
@@ -48,6 +49,12 @@ class _ListingCommand(click.Command):
     metavar="N",
     help="Measure on about so many listens; 0 takes the benchmark's own number.",
 )
+@click.option(
+    "--revision",
+    default="",
+    metavar="REV",
+    help="Of Git: the version that is upgraded from; else this checkout.",
+)
 @data_options
 @click.pass_context
 def bench_command(
@@ -61,6 +68,7 @@ def bench_command(
     ks: tuple[int, ...],
     num_seeds: int,
     num_listens: int,
+    revision: str,
     **options: Any,
 ) -> None:
     """Run one benchmark and print its figures; the exit code is 1 when one misses its bar.
@@ -74,8 +82,8 @@ def bench_command(
     files = chosen_files(options)
     if files is not None and directory is not None:
         raise click.UsageError("Name either --directory or files; not both.")
-    given = {"files": files, "ks": ks, "num_seeds": num_seeds, "num_listens": num_listens}
-    result = _run(name, quick=quick, directory=directory, **given)
+    given: dict[str, Any] = {"files": files, "ks": ks, "num_seeds": num_seeds, "num_listens": num_listens}
+    result = _run(name, quick=quick, directory=directory, revision=revision, **given)
     if as_json:
         click.echo(json.dumps(result.as_json(name)))
     else:

@@ -51,10 +51,12 @@ OPTIONAL_SECRETS: Final = {
     "crossfade-kubeflow": "--from-file=token=FILE, where trainings are submitted to Kubeflow",
     "crossfade-kafka": "--from-file=client.properties, where events come over Kafka",
 }
-PINNED: Final = {  # ConfigMaps that name a bundle
-    "crossfade-champion": "crossfade champion pin OVERLAY --workspace DIR, and apply the overlay",
-    "crossfade-canary": "write a bundle's digest into that ConfigMap, and apply it",
+PIN: Final = "crossfade champion pin OVERLAY --workspace DIR, and apply the overlay"
+PINNED: Final = {  # who may serve one bundle for good, and what names another
+    "recommender": PIN,
+    "canary": "write a bundle's digest into the ConfigMap crossfade-canary, and apply it",
 }
+PREDICTORS: Final = ".spec.predictor", ".spec.canary[0].predictor"  # of these, in the same order
 ROLLED_OUT: Final = ("inferenceservices.serving.kserve.io", "experiments.crossfade.dev")
 ROLLOUT_VERBS: Final = ("list", "patch", "delete")
 
@@ -227,10 +229,25 @@ def _bundles(kubectl: Kubectl) -> Iterator[Finding]:
     """Look at the bundles that the cluster is told to serve; where none is, servers follow the workspace's champion."""
     from crossfade.experiments.pinning import is_filled
 
-    for name, mend in PINNED.items():
-        answer = kubectl.ask("get", "configmap", name, "-o", "jsonpath={.data.bundle}")
-        if answer.is_well and is_filled(answer.output):
-            yield Finding(f"bundle of {name}", OK, f"is {answer.output}")
-        elif answer.is_well:
-            told = f"is {answer.output!r}, which stands for none: no recommender can start."
-            yield Finding(f"bundle of {name}", MISSING, told, mend)
+    served = dict(zip(PINNED, _addresses(kubectl), strict=False))
+    for name, address in served.items():
+        digest = address.rpartition("/")[2]
+        if is_filled(digest):
+            yield Finding(f"bundle of {name}", OK, f"is {digest}")
+        elif address:
+            told = f"is {digest!r}, which stands for none: no {name} can start."
+            yield Finding(f"bundle of {name}", MISSING, told, PINNED[name])
+    promoted = kubectl.ask("get", "configmap", "crossfade-champion", "-o", "jsonpath={.data.bundle}").output
+    pinned = served.get("recommender", "").rpartition("/")[2]
+    if promoted and pinned and promoted != pinned:
+        told = (
+            f"A rollout promoted {promoted} here, but the recommender serves {pinned}: Git does not know yet."
+        )
+        yield Finding("promoted bundle", NOTE, told, PIN)
+
+
+def _addresses(kubectl: Kubectl) -> list[str]:
+    """Return STORAGE_URI of the recommender and of its canary, "" where there is none."""
+    uri = 'containers[0].env[?(@.name=="STORAGE_URI")].value'
+    path = ",".join(f"{{{predictor}.{uri}}}" for predictor in PREDICTORS)
+    return kubectl.ask("get", "inferenceservice", "recommender", "-o", f"jsonpath={path}").output.split(",")

@@ -10,7 +10,6 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,11 +27,13 @@ from crossfade.ranking.objective import Objective
 from crossfade.ranking.training import Graded, TrainingRows, nothing_to_learn, training_rows
 from crossfade.recommender import bundle
 from crossfade.recommender.filters import Exclusions
+from crossfade.recommender.manifest import CODE_VERSION
 from crossfade.recommender.other_policy import CHANGES
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.surfaces import default_policies, write_policies
 from crossfade.retrieval.sources import Sources
 from crossfade.retrieval.two_tower_learnt import CURVE
+from crossfade.schema.code import VERSION
 from crossfade.schema.columns import TWO_TOWER
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import DivergedError, InputError, TrainingError
@@ -225,7 +226,7 @@ def build_bundle(
 
     first = int(known.interactions.seconds.min(initial=moment))
     about = {
-        "code_version": version("crossfade"),
+        CODE_VERSION: VERSION,
         "lake": dataset.lake,
         "lake_versions": dataset.lake_versions,
         "window": {"start": first, "end": moment, "until": until, "split": asdict(dataset.split)},

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from crossfade.schema.code import VERSION
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
@@ -14,12 +15,14 @@ MANIFEST: Final = "MANIFEST.json"
 DIGEST: Final = "digest"
 FILES: Final = "files"
 SCHEMA: Final = "schema_version"
+CODE_VERSION: Final = "code_version"
 DIGEST_HEX: Final = 16
 BLOCK_BYTES: Final = 1 << 20
 NOT_MODEL: Final = ("settings.yaml", "split.json")  # the latter names versions of the lake
 ANSWERING: Final = ("lake", "sources")  # sections of the settings
 
 Manifest = Mapping[str, Any]
+Read = TypeVar("Read")
 
 
 def file_digests(directory: Path) -> dict[str, str]:
@@ -116,6 +119,26 @@ def verify(directory: Path) -> Manifest:
             )
             raise IntegrityError(f"{directory / name} {fault}; take the bundle from its origin again.")
     return manifest
+
+
+def understood(directory: Path, read: Callable[[], Read]) -> Read:
+    """Return what is read of a bundle whose bytes are whole: what makes no sense to this release, another one wrote.
+
+    Raises:
+        IntegrityError: Another release made the bundle and reading it failed; names both. Of a bundle of this release a
+            failure is a fault of ours and stays as it is.
+    """
+    try:
+        return read()
+    except Exception as error:
+        made = read_manifest(directory).get(CODE_VERSION)
+        if made == VERSION:
+            raise
+        raise IntegrityError(
+            f"{directory} was made by Crossfade {made} and cannot be read by this one, {VERSION}: "
+            f"{type(error).__name__}: {error}. Serve it with Crossfade {made}, or train again with this one "
+            "(crossfade run training); crossfade champion rollback steps back to the bundle before it."
+        ) from error
 
 
 def _body(about: Manifest, files: Mapping[str, str]) -> dict[str, Any]:

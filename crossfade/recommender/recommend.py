@@ -18,7 +18,7 @@ from crossfade.ranking.contract import Ranker, load_ranker
 from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
 from crossfade.recommender.filters import Exclusions
-from crossfade.recommender.manifest import DIGEST, model_digest, verify
+from crossfade.recommender.manifest import DIGEST, Manifest, model_digest, understood, verify
 from crossfade.recommender.muting import mute_popularity, without_source
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.ranked import Ranked, slates_of
@@ -45,7 +45,6 @@ from crossfade.schema.tables import Surface
 from crossfade.schema.tasks import DISCOVERY
 
 Bools = npt.NDArray[np.bool_]
-
 
 # Where more of the candidates is there than this, scoring padding costs less than leaving it out.
 MOSTLY: Final = 0.9
@@ -88,16 +87,20 @@ class Recommender:
 
         Raises:
             NotFoundError: There is no bundle.
-            IntegrityError: Names the file that is changed, missing or foreign, or both schema versions.
+            IntegrityError: Names the file that is changed, missing or foreign, or the release that can read it.
         """
         manifest = verify(directory)
-        dataset = Dataset.load(directory)
+        return understood(directory, lambda: cls._read(directory, manifest))
+
+    @classmethod
+    def _read(cls, directory: Path, manifest: Manifest) -> Self:
+        dataset, radio = Dataset.load(directory), directory / bundle.RANKER / bundle.RADIO
         return cls(
             dataset,
             Sources.load(directory / bundle.SOURCES, dataset.catalogue),
             Statistics.load(directory),
             load_ranker(directory / bundle.RANKER),
-            _radio_ranker(directory / bundle.RANKER / bundle.RADIO),
+            load_ranker(radio) if radio.exists() else None,
             load_policies(directory / bundle.POLICIES),
             load_settings(directory / bundle.SETTINGS),
             manifest["window"]["end"],
@@ -294,7 +297,3 @@ class Recommender:
         """Return the recommender with policies that explore nowhere; all else is the same."""
         plain = {"explore_places": ()}
         return replace(self, policies={name: p.model_copy(update=plain) for name, p in self.policies.items()})
-
-
-def _radio_ranker(directory: Path) -> Ranker | None:
-    return load_ranker(directory) if directory.exists() else None

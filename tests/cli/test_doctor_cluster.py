@@ -19,6 +19,7 @@ PLACED = (
     "steps.volumes=[lake:/lake]",
     "steps.secrets=[store/password=P, store/user=U]",
 )
+PLACE = "pvc://crossfade-workspace/bundles"
 # Files of the stand-in's folder are its answers; what is not there is not in the cluster.
 KUBECTL = """#!/bin/sh
 here=$(dirname "$0")
@@ -55,7 +56,7 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "refused").touch()
     for claim in ("crossfade-workspace", "lake"):
         (tmp_path / f"persistentvolumeclaim-{claim}").write_text("Bound")
-    (tmp_path / "configmap-crossfade-champion").write_text("0123456789abcdef")
+    (tmp_path / "inferenceservice-recommender").write_text(f"{PLACE}/0123456789abcdef,")
     for secret in ("store", *doctor.SECRETS, *doctor.OPTIONAL_SECRETS):
         (tmp_path / f"secret-{secret}").write_text(f"secret/{secret}")
     return tmp_path
@@ -162,17 +163,27 @@ def test_a_program_that_hangs_is_told(kubectl: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_bundle_that_was_never_filled_in_is_missing(kubectl: Path) -> None:
-    assert found()["bundle of crossfade-champion"].told == "is 0123456789abcdef"
-    (kubectl / "configmap-crossfade-champion").write_text("0" * 16)
-    (kubectl / "configmap-crossfade-canary").write_text("")
+    assert found()["bundle of recommender"].told == "is 0123456789abcdef"
+    (kubectl / "inferenceservice-recommender").write_text(f"{PLACE}/{'0' * 16},{PLACE}/")
     told = {what: (each.state, each.told) for what, each in wrong().items()}
     assert told == {
-        "bundle of crossfade-champion": (
+        "bundle of recommender": (
             MISSING, "is '0000000000000000', which stands for none: no recommender can start.",
         ),
-        "bundle of crossfade-canary": (MISSING, "is '', which stands for none: no recommender can start."),
+        "bundle of canary": (MISSING, "is '', which stands for none: no canary can start."),
     }  # fmt: skip
-    assert wrong()["bundle of crossfade-champion"].mend.startswith("crossfade champion pin OVERLAY")
+    assert wrong()["bundle of recommender"].mend.startswith("crossfade champion pin OVERLAY")
+
+
+def test_a_promotion_that_git_does_not_know_is_told(kubectl: Path) -> None:
+    for promoted, told in (("0123456789abcdef", []), ("fedcba9876543210", ["promoted bundle"])):
+        (kubectl / "configmap-crossfade-champion").write_text(promoted)
+        assert [*wrong()] == told
+    finding = wrong()["promoted bundle"]
+    assert (finding.state, finding.mend) == (NOTE, doctor.PIN)
+    assert "promoted fedcba9876543210 here, but the recommender serves 0123456789abcdef" in finding.told
+    (kubectl / "inferenceservice-recommender").write_text(",")
+    assert wrong() == {}, "it follows the workspace"
 
 
 def test_an_overlay_is_looked_at_before_the_cluster(

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.manifests.rendering import Object
 
 ADMIN: Final = "token-of-the-administrator"
 ISSUER: Final = "https://kubernetes.test"
+STAYS: Final = ("Namespace", "CustomResourceDefinition")  # to remove a namespace takes a controller
 # pvc-protection is taken off by a controller, and there is none.
 NOT_ADMITTED_BY: Final = "StorageObjectInUseProtection"
 
@@ -82,6 +83,17 @@ class Kubernetes:
 def as_text(objects: Iterable[Object]) -> str:
     """Write objects as kubectl reads them."""
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+
+
+@contextmanager
+def applied(kubernetes: Kubernetes, objects: Sequence[Object]) -> Iterator[list[str]]:
+    """Apply objects for the block, and take all of it away again that can go without controllers."""
+    lines = kubernetes.apply(objects)
+    try:
+        yield lines
+    finally:
+        gone = [each for each in objects if each["kind"] not in STAYS]
+        kubernetes.must("delete", "--wait=false", "-f", "-", told=as_text(gone))
 
 
 @contextmanager

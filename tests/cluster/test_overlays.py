@@ -3,8 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,14 @@ from kubernetes.client import ApiException, V1PodSpec
 
 from crossfade.cli.main import main
 from tests.cluster.conftest import OTHER
-from tests.cluster.kubernetes import Kubernetes, as_text
+from tests.cluster.kubernetes import Kubernetes, applied, as_text
 from tests.manifests.pods import pods
 from tests.manifests.rendering import KUSTOMIZATIONS, NAMESPACE, Object, documents, rendered
 
-STAYS = ("Namespace", "CustomResourceDefinition")  # to remove a namespace takes a controller
 RECOMMENDER = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/recommender"
 BUNDLE = "0123456789abcdef"
 OF_PODS = set(V1PodSpec.attribute_map.values())
 RELEASE, NEXT = "0.1.0", "0.2.0"
-
-
-@contextmanager
-def applied(kubernetes: Kubernetes, objects: Sequence[Object]) -> Iterator[list[str]]:
-    """Apply objects for the block, and take all of it away again that can go without controllers."""
-    lines = kubernetes.apply(objects)
-    try:
-        yield lines
-    finally:
-        gone = [each for each in objects if each["kind"] not in STAYS]
-        kubernetes.must("delete", "--wait=false", "-f", "-", told=as_text(gone))
 
 
 @pytest.mark.parametrize("name", KUSTOMIZATIONS)

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from components.rollout.cluster import Cluster
+from crossfade.cli import doctor_cluster as doctor
 from crossfade.experiments.decision import Action
-from tests.cluster.kubernetes import Kubernetes
+from tests.cluster import binaries
+from tests.cluster.kubernetes import Kubernetes, applied, as_text
 from tests.experiments.rollouts import OTHER, Place, RecordingRegistry, experiment, saying
-from tests.manifests.rendering import NAMESPACE, rendered
+from tests.manifests.rendering import MANIFESTS, NAMESPACE, documents, rendered
 
 SERVICE = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/radio-flow-flow"
 EXPERIMENT = f"/apis/crossfade.dev/v1alpha1/namespaces/{NAMESPACE}/experiments/radio-flow"
+RECOMMENDER = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/recommender"
 CHAMPION = f"/api/v1/namespaces/{NAMESPACE}/configmaps/crossfade-champion"
 EVERY = (SERVICE, EXPERIMENT, CHAMPION)
 MOST_CALLS = 6  # of one apply: three objects, two lists, and what is removed
@@ -97,6 +100,33 @@ def test_fields_of_others_stay_theirs(kubernetes: Kubernetes, cluster: Cluster, 
     place.step(saying(Action.RAMP))
     cluster.apply(place.rollout.directory)
     assert found(kubernetes, SERVICE)["spec"]["predictor"]["maxReplicas"] == 7
+
+
+def test_an_overlay_is_applied_after_a_promotion_in_the_cluster_without_force(
+    kubernetes: Kubernetes, cluster: Cluster, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose field is whose: STORAGE_URI of the recommender is Git's, the ConfigMap is the rollout's."""
+    (told,) = documents((MANIFESTS / "overlays" / "staging" / "champion.yaml").read_text("utf-8"))
+    kubernetes.apply([told])  # as versions did that applied the ConfigMap with the overlay
+    with applied(kubernetes, rendered("staging")) as lines:
+        for decide in (saying(Action.HOLD), saying(Action.PROMOTE, "flow")):
+            place.step(decide)
+            cluster.apply(place.rollout.directory)
+        assert kubernetes.apply(rendered("staging")) == lines
+        assert found(kubernetes, CHAMPION) == {"data": {"bundle": OTHER}}
+        assert f"/bundles/{'0' * 16}" in str(found(kubernetes, RECOMMENDER))
+        monkeypatch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
+        asked = doctor.Kubectl(binaries.kubectl(), "", NAMESPACE)
+        findings = {each.what: each.told for each in doctor._bundles(asked)}
+        assert findings.keys() == {"bundle of recommender", "promoted bundle"}, "there is no canary"
+        assert findings["bundle of recommender"].startswith(f"is '{'0' * 16}', which stands for none")
+        filled = as_text(rendered("staging")).replace("0" * 16, "0123456789abcdef")
+        kubernetes.must("apply", "--server-side", "-f", "-", told=filled)
+        findings = {each.what: each.told for each in doctor._bundles(asked)}
+        assert findings["bundle of recommender"] == "is 0123456789abcdef"
+        assert f"promoted {OTHER} here" in findings["promoted bundle"]
+        done = kubernetes.kubectl("apply", "--server-side", "-f", "-", told=as_text([told]))
+        assert 'conflict with "crossfade": .data.bundle' in done.stderr, "that is what would need force"
 
 
 def test_an_apply_that_is_killed_before_any_call_is_finished_by_the_next(

@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
@@ -19,8 +20,9 @@ RUNTIMES: Final = (
     ),
 )
 RESTRICTED: Final = (
-    "--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host",
+    "--rm", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges",
 )  # fmt: skip
+NOTHING, HOST = "none", "host"  # networks: what is no server finds nothing outside of itself
 SECONDS: Final = 60
 
 
@@ -51,33 +53,60 @@ def _words(image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the first words with which a container runs here; those of podman, and those of its `run`."""
     told = []
     for words, options in RUNTIMES:
-        done = _podman(*words, "run", *RESTRICTED, *options, image, "true")
+        done = _podman(*words, "run", *RESTRICTED, f"--network={NOTHING}", *options, image, "true")
         if done.returncode == 0:
             return words, options
         told.append(done.stderr.strip())
     pytest.skip(f"podman runs no container here: {told}")
 
 
-def command(image: str, words: Sequence[str], mounts: Sequence[str] = ()) -> list[str]:
+def command(
+    image: str,
+    words: Sequence[str],
+    mounts: Sequence[str] = (),
+    told: Mapping[str, str] | None = None,
+    network: str = HOST,
+) -> list[str]:
     """Return the command line that runs something in an image.
 
     Args:
         image: Of `image_of`.
         words: What is run.
-        mounts: HOST:CONTAINER, read only.
+        mounts: HOST:CONTAINER, read only, or HOST:CONTAINER:rw.
+        told: Its environment, beside the image's.
+        network: NOTHING or HOST.
     """
     first, options = _words(image)
-    volumes = [f"--volume={each}:ro" for each in mounts]
-    return ["podman", *first, "run", *RESTRICTED, *options, *volumes, image, *words]
+    given = [f"--volume={each}" if each.endswith(":rw") else f"--volume={each}:ro" for each in mounts]
+    given += [f"--env={name}={value}" for name, value in (told or {}).items()]
+    return ["podman", *first, "run", *RESTRICTED, f"--network={network}", *options, *given, image, *words]
 
 
-def output(image: str, *words: str, mounts: Sequence[str] = ()) -> str:
-    """Run something in an image to its end, and return what it printed."""
-    done = subprocess.run(
-        command(image, words, mounts), capture_output=True, text=True, check=False, timeout=SECONDS
-    )
+def output(
+    image: str,
+    *words: str,
+    mounts: Sequence[str] = (),
+    told: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> str:
+    """Run something in an image to its end, with no network, and return what it printed; arguments as in `command`."""
+    line = command(image, words, mounts, told, NOTHING)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=seconds)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def serving(*commands: Sequence[str]) -> Iterator[None]:
+    """Run command lines of `command` for the block; SIGTERM must end each with 0."""
+    started = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in commands]
+    try:
+        yield
+    finally:
+        for each in started:
+            each.terminate()
+        ended = [each.wait(SECONDS) for each in started]
+    assert ended == [0] * len(started)
 
 
 def _podman(*words: str) -> "subprocess.CompletedProcess[str]":

@@ -22,6 +22,7 @@ from tests.manifests.rendering import (
     NAMESPACE,
     ROOT,
     Object,
+    documents,
     kustomize,
     of_kind,
     rendered,
@@ -162,10 +163,14 @@ def test_versions_stand_in_one_table_and_are_this_releases() -> None:
 
 def test_the_recommender_serves_the_digest_of_the_overlay() -> None:
     for name in ("staging", "production"):
-        champion = of_kind(rendered(name), "ConfigMap")["crossfade-champion"]["data"]["bundle"]
+        (champion,) = documents((MANIFESTS / "overlays" / name / "champion.yaml").read_text("utf-8"))
         (container,) = predictor(name, "recommender")["containers"]
         uri = next(each["value"] for each in container["env"] if each["name"] == "STORAGE_URI")
-        assert uri == f"pvc://crossfade-workspace/bundles/{champion}"
+        assert uri == f"pvc://crossfade-workspace/bundles/{champion['data']['bundle']}"
+        applied = of_kind(rendered(name), "ConfigMap")
+        assert champion["metadata"]["name"] not in applied, (
+            "a rollout's own; two who apply it are in conflict"
+        )
 
 
 def templates(objects: Sequence[Object]) -> dict[str, Mapping[str, Any]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from crossfade.recommender.bundle import write_bundle
-from crossfade.recommender.manifest import MANIFEST, read_manifest, verify
+from crossfade.recommender.manifest import MANIFEST, read_manifest, understood, verify
+from crossfade.schema.code import VERSION
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.schema.tables import SCHEMA_VERSION
 
@@ -75,6 +76,25 @@ def test_a_newer_schema_version_names_both(bundle: Path) -> None:
         IntegrityError, match=rf"schema version 99, this Crossfade reads up to {SCHEMA_VERSION}"
     ):
         read_manifest(bundle)
+
+
+def test_what_another_release_wrote_and_this_one_cannot_read_names_both(tmp_path: Path) -> None:
+    def read(made: str, error: Exception | None) -> None:
+        bundle = write_bundle(tmp_path, fill, {**ABOUT, "code_version": made})
+
+        def fail() -> str:
+            if error is not None:
+                raise error
+            return "read"
+
+        assert understood(bundle, fail) == "read"
+
+    read("9.0.0", None)
+    mend = rf"cannot be read by this one, {VERSION}: KeyError: 'hue'\. Serve it with Crossfade 9\.0\.0, or train again"
+    with pytest.raises(IntegrityError, match=rf"was made by Crossfade 9\.0\.0 and {mend}"):
+        read("9.0.0", KeyError("hue"))
+    with pytest.raises(KeyError, match="hue"):
+        read(VERSION, KeyError("hue"))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": "new"}'])
