@@ -4,15 +4,19 @@ Requests are due at fixed moments and timed from when they were due, so that a s
 requests that would have come meanwhile. At rate 0 every connection asks again at once: what comes back is saturation.
 """
 
-import asyncio
 import json
+import select
+import socket
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import cycle
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+MOST_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,36 +65,72 @@ class Outcome:
     bundles: int
 
 
-async def run(plan: Plan) -> Outcome:
+def run(plan: Plan) -> Outcome:
     """Send the plan's requests."""
     parts = urlsplit(plan.url)
-    requests = cycle(_requests(plan, parts.netloc, parts.path or "/"))
+    address, requests = (parts.hostname, parts.port), cycle(_requests(plan, parts.netloc, parts.path or "/"))
     started = time.perf_counter() + 1.0  # what is due before counts as warming up
     done: list[tuple[float, float]] = []
     seen: Counter[str] = Counter()
     due = _due(plan, started)
-
-    async def connection() -> None:
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        for moment in due:
-            now = time.perf_counter()
-            if moment > now:
-                await asyncio.sleep(moment - now)
-            moment = moment if plan.rate else time.perf_counter()
+    moment = next(due, None)
+    idle = [_Connection(address) for _ in range(plan.connections)]
+    busy: dict[socket.socket, _Connection] = {}
+    while moment is not None or busy:
+        now = time.perf_counter()
+        while idle and moment is not None and moment <= now:
+            connection = idle.pop()
+            connection.ask(next(requests), moment if plan.rate else now)
+            busy[connection.socket] = connection
+            moment, now = next(due, None), time.perf_counter()
+        # To the microsecond: epoll would round each pause up to a millisecond, which would count as the server's.
+        wait = max(0.0, moment - now) if idle and moment is not None else None
+        for answering in select.select(list(busy), [], [], wait)[0]:
+            connection = busy[answering]
             try:
-                status, body = await _asked(reader, writer, next(requests))
-            except (OSError, asyncio.IncompleteReadError, ValueError):
+                answer = connection.answer()
+            except (OSError, ValueError):
                 seen["failed"] += 1
-                reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+                del busy[answering]
+                answering.close()
+                idle.append(_Connection(address))
                 continue
-            _note(seen, status, body)
-            if moment >= started:
-                done.append((moment - started, time.perf_counter() - moment))
-        writer.close()
-        await writer.wait_closed()
-
-    await asyncio.gather(*(connection() for _ in range(plan.connections)))
+            if answer is None:
+                continue
+            if connection.due >= started:
+                done.append((connection.due - started, time.perf_counter() - connection.due))
+            _note(seen, *answer)
+            idle.append(busy.pop(answering))
+    for connection in idle:
+        connection.socket.close()
     return _outcome(done, seen, plan.seconds)
+
+
+class _Connection:
+    """A connection that stays open and carries one request at a time."""
+
+    def __init__(self, address: tuple[str | None, int | None]) -> None:
+        self.socket = socket.create_connection(address)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.due, self._received = 0.0, b""
+
+    def ask(self, request: bytes, due: float) -> None:
+        self.due, self._received = due, b""
+        with suppress(OSError):  # then there is no answer either, which is where it counts
+            self.socket.sendall(request)
+
+    def answer(self) -> tuple[int, bytes] | None:
+        """Return status and body once they are whole; raises what a lost connection raises."""
+        received = self.socket.recv(MOST_BYTES)
+        if not received:
+            raise ConnectionResetError
+        self._received += received
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return None
+        lines = head.lower().split(b"\r\n")
+        (length,) = (int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
+        return (int(head.split(b" ", 2)[1]), body) if len(body) == length else None
 
 
 def _requests(plan: Plan, host: str, path: str) -> list[bytes]:
@@ -108,16 +148,6 @@ def _due(plan: Plan, started: float) -> Any:
     while (moment if plan.rate else time.perf_counter()) < end:
         yield moment
         moment += 1 / plan.rate if plan.rate else 0.0
-
-
-async def _asked(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
-) -> tuple[int, bytes]:
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    (length,) = (int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
-    return int(head.split(b" ", 2)[1]), await reader.readexactly(length)
 
 
 def _note(seen: Counter[str], status: int, body: bytes) -> None:
@@ -153,4 +183,4 @@ def _quantile(ordered: list[float], share: float) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asdict(asyncio.run(run(Plan(**json.load(sys.stdin)))))))
+    sys.stdout.write(json.dumps(asdict(run(Plan(**json.load(sys.stdin))))))

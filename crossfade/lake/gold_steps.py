@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 
 from crossfade.lake import gold, silver
 from crossfade.lake.changes import note
-from crossfade.lake.days import UNTIMED, Days, outside
+from crossfade.lake.days import UNTIMED, Days
 from crossfade.lake.layout import HEARD_TRACKS
 from crossfade.lake.making import Making, Update, schema_of
 from crossfade.lake.typed import typed
@@ -141,8 +141,7 @@ def user_profiles_update(making: Making) -> ir.Table | None:
         return None
     kept = making.session.kept
     turned = kept("turned_tracks", gold.turned(before, making.table(INTERACTIONS, days)))
-    others = outside(making.table(INTERACTIONS), days)
-    heard = kept("still_heard", gold.still_heard(turned, others))
+    heard = kept("still_heard", gold.still_heard(turned, making.beside(INTERACTIONS, days)))
     return _profiles(making, gold.num_tracks_by_turns(making.table(PROFILES), turned, heard))
 
 

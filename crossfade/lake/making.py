@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from crossfade.lake import layout
 from crossfade.lake.changes import added_files, note, replaced_days
-from crossfade.lake.days import UNTIMED, Days, day_of, midnight, with_day, within
+from crossfade.lake.days import UNTIMED, Days, day_of, midnight, outside, with_day, within
 from crossfade.lake.engine import Engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
@@ -68,6 +68,15 @@ class Making:
     def own(self, name: str, days: Days | None = None) -> ir.Table:
         """Return the same, of bronze with users under their own ids."""
         return self._rows(name, self._delta(name), days)
+
+    def beside(self, name: str, days: Days) -> ir.Table:
+        """Return the rows of a table's other days; of files without any of the given ones, no row is asked for its day."""
+        table, time = self._delta(name), time_of(name)
+        if table is None:
+            return self._read(name, [])
+        mixed = set(files_of_days(table, time, [(day, day) for day in days]))
+        whole = [file for file in live_files(table) if file not in mixed]
+        return self._read(name, whole).union(outside(self._read(name, sorted(mixed)), days, time))
 
     def later(self, name: str, first: date, time: str) -> ir.Table:
         """Return the rows of a table whose time is of a day or of later ones, of bronze with users under their own ids."""

@@ -33,11 +33,11 @@ class Exposition:
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self.registry = CollectorRegistry()
-        self._collectors = {metric: self._collector(metric) for metric in metrics}
+        self._collectors = {metric.name: self._collector(metric) for metric in metrics}
 
     def record(self, metric: Metric, value: float, **labels: str) -> None:
         """Add to a counter, set a gauge, or observe in a histogram."""
-        collector = self._collectors[metric]
+        collector = self._collectors[metric.name]
         found = collector.labels(**labels) if metric.labels else collector
         if isinstance(found, Counter):
             found.inc(value)

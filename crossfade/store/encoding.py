@@ -104,7 +104,7 @@ def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
     text_start = HEADER_BYTES + SLOT_BYTES * k
     numbers = packed[HEADER_BYTES:text_start]
     ends = list(accumulate(numbers[10 * k :].view("<u2").tolist(), initial=text_start))
-    texts = [unpacked[start:end].decode() for start, end in pairwise(ends)]
+    texts = _texts(unpacked, ends)
     return StoredSlate(
         playlist_id=playlist_id(generation.surface, user),
         user_id=user,
@@ -116,6 +116,14 @@ def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
         reason_kinds=tuple(generation.reason_kinds[code] for code in numbers[9 * k : 10 * k].tolist()),
         reasons=tuple(texts[k:]),
     )
+
+
+def _texts(unpacked: bytes, ends: list[int]) -> list[str]:
+    """Return the texts between ends; where a character is a byte, which it mostly is, they are decoded at once."""
+    if unpacked[ends[0] :].isascii():
+        whole, first = unpacked[ends[0] :].decode(), ends[0]
+        return [whole[start - first : end - first] for start, end in pairwise(ends)]
+    return [unpacked[start:end].decode() for start, end in pairwise(ends)]
 
 
 def _list_lengths(slates: pa.Table) -> npt.NDArray[np.int64]:

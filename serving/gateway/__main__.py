@@ -18,7 +18,6 @@ from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
 from serving import tracing
-from serving.collecting import settle
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink, Sink
@@ -27,6 +26,7 @@ from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
 from serving.ports import require_free
+from serving.settling import settle
 
 EXPOSURES = "exposures.jsonl"
 

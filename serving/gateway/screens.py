@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,7 +81,7 @@ class Screens:
         mix = self._home.mix({str(kind): plays for kind, plays in asked.plays.items()})
         context = context_of(asked.time or now, mix)
         modules = ordered(self._home, self._arms, context, mix, key=slate)
-        self.log.put("", partial(shown_lines, slate, int(now.timestamp()), context.tolist(), modules))
+        self.log.put("", shown_lines(slate, int(now.timestamp()), context.tolist(), modules))
         shown = [
             {
                 **each.module.model_dump(mode="json"),
@@ -103,7 +102,7 @@ class Screens:
         if module not in self._names:
             known = ", ".join(sorted(self._names))
             raise InputError(f"module={module!r} is not one of Home's; known: {known}.")
-        self.log.put("", lambda: [opened_line(slate, int(time.time()), str(module))])
+        self.log.put("", [opened_line(slate, int(time.time()), str(module))])
 
     async def follow(self, every_seconds: float) -> None:
         """Look for what was learnt again and again."""

@@ -2,7 +2,10 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from crossfade.schema import columns as c
 from crossfade.schema.errors import CrossfadeError, NotFoundError
@@ -12,7 +15,8 @@ from serving import tracing
 from serving.gateway.breaker import Breaker
 from serving.gateway.online import AwayError
 
-THREADS = 8
+THREADS: Final = 8
+DECIMALS: Final = 6  # of scores and propensities that clients see
 
 
 class Stored:
@@ -76,18 +80,23 @@ def tracks_of(slate: StoredSlate) -> list[dict[str, Any]]:
     """Return a stored slate's tracks as JSON-able objects."""
     columns = (
         slate.track_ids,
-        slate.scores.tolist(),
+        _rounded(slate.scores),
         slate.sources,
-        slate.propensities.tolist(),
+        _rounded(slate.propensities),
         slate.reasons,
     )
     return [
         {
             c.TRACK_ID: track,
-            "score": round(score, 6),
+            "score": score,
             c.SOURCE: source,
-            c.PROPENSITY: round(propensity, 6),
+            c.PROPENSITY: propensity,
             c.REASON: reason or None,
         }
         for track, score, source, propensity, reason in zip(*columns, strict=True)
     ]
+
+
+def _rounded(values: npt.NDArray[np.float32]) -> list[float]:
+    rounded: list[float] = np.round(values.astype(np.float64), DECIMALS).tolist()
+    return rounded

@@ -13,11 +13,11 @@ from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from crossfade.schema.settings import load_settings
 from serving import tracing
-from serving.collecting import settle
 from serving.ports import require_free
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
 from serving.recommender.server import Address, RecommenderServer
+from serving.settling import settle
 
 
 def parser() -> argparse.ArgumentParser:

@@ -32,6 +32,13 @@ def test_mixed_lengths_keep_their_order() -> None:
     assert [slate.scores.tolist() for slate in decoded] == table.column("scores").to_pylist()
 
 
+def test_texts_of_more_bytes_than_characters_come_back() -> None:
+    table = changed("reasons", [["Because you love Björk", ""], ["Weil du 坂本龍一 hörst"]])
+    decoded = [decode(value, "a", generation("g")) for value in encode(table, generation("g"))]
+    assert [list(slate.reasons) for slate in decoded] == table.column("reasons").to_pylist()
+    assert [list(slate.track_ids) for slate in decoded] == table.column("track_ids").to_pylist()
+
+
 def test_nothing_encodes_to_nothing() -> None:
     assert encode(slates("g", []), generation("g")) == []
 
