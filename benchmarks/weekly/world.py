@@ -198,7 +198,6 @@ def vectors_of(artists: Artists, random: np.random.Generator) -> npt.NDArray[np.
 @contextmanager
 def planted_vectors(vectors: npt.NDArray[np.float32]) -> Iterator[None]:
     """Have two-towers take these vectors [num_tracks, dim] instead of training, and listeners the mean of their history."""
-
     indexes: list[Index] = []
 
     def fit(model: TwoTower, dataset: Dataset) -> TwoTower:
