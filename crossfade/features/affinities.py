@@ -7,14 +7,20 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.lookups import of_pairs
-from crossfade.features.pairs import Pairs
+from crossfade.features.interactions import Floats, Queries
+from crossfade.features.tallies import artist_tallies, plays_log
 from crossfade.schema.ids import Rows
 
 Columns = dict[str, npt.NDArray[np.floating]]
 
 LAST_POSITIVES: Final = 20  # whose mean vector stands for the user
+ARTIST_TALLIES: Final = (
+    "user_artist_listens_log",
+    "user_artist_strength",
+    "user_artist_share",
+    "user_artist_days_since_last",
+    "user_artist_in_last_session",
+)
 LAST_OF_SESSION: Final = 20  # tracks of the last session that a candidate is compared with
 
 
@@ -30,32 +36,11 @@ def artist_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, *, has
     Returns:
         Feature -> [n, c]: 0 for artists and albums that are new to the user or unknown, NaN for times of them.
     """
-    history = catalogue.artist_rows[queries.track_rows]
-    kept = history >= 0
-    entries = queries.keep(kept)
-    pairs = Pairs.of(entries.owners, history[kept], len(catalogue.artists))
-    days = (queries.as_of[pairs.owners] - pairs.latest(entries.seconds)) / SECONDS_PER_DAY
-    played = pairs.total(entries.strengths > 0).astype(np.float32)
-    listens = np.diff(queries.positives.offsets)[pairs.owners]
-    columns = {
-        "user_artist_listens_log": np.log1p(played),
-        "user_artist_strength": pairs.total(entries.strengths),
-        "user_artist_share": played / np.maximum(listens, 1),
-        "user_artist_days_since_last": days if has_time else np.full(len(days), np.nan),
-        "user_artist_in_last_session": pairs.total(queries.in_last_session[kept]) > 0,
-    }
-    values = np.stack(list(columns.values()), axis=1).astype(np.float32)
-    missing = np.array([0, 0, 0, np.nan, 0], np.float32)
-    found = of_pairs(pairs, values, missing, catalogue.artist_rows[rows])
-    return {**dict(zip(columns, found, strict=True)), **_of_albums(queries.positives, rows, catalogue)}
-
-
-def _of_albums(liked: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
-    albums = catalogue.album_rows[liked.track_rows]
-    pairs = Pairs.of(liked.owners[albums >= 0], albums[albums >= 0], len(catalogue.albums))
-    listens = np.log1p(pairs.total(np.ones(len(pairs.members))).astype(np.float32))
-    found = of_pairs(pairs, listens[:, None], np.zeros(1, np.float32), catalogue.album_rows[rows])
-    return {"user_album_listens_log": found[0]}
+    artists = catalogue.artist_rows
+    found = artist_tallies(queries, artists[queries.track_rows], artists[rows], has_time=has_time)
+    liked, albums = queries.positives, catalogue.album_rows
+    of_albums = plays_log(liked, albums[liked.track_rows], albums[rows])
+    return {**dict(zip(ARTIST_TALLIES, found, strict=True)), "user_album_listens_log": of_albums}
 
 
 def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Columns:

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.features.cutting import cut
 from crossfade.schema.ids import Rows
 
 SECONDS_PER_DAY: Final = 86_400
@@ -157,15 +158,9 @@ class Queries:
         """Return the same queries with only the history entries selected by a [m] bool mask."""
         if mask.all():
             return self
-        counts = np.bincount(self.owners[mask], minlength=len(self))
-        return replace(
-            self,
-            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            track_rows=self.track_rows[mask],
-            seconds=self.seconds[mask],
-            strengths=self.strengths[mask],
-            sessions=self.sessions[mask],
-        )
+        columns = (self.track_rows, self.seconds, self.strengths, self.sessions)
+        names = ("offsets", "track_rows", "seconds", "strengths", "sessions")
+        return replace(self, **dict(zip(names, cut(self.offsets, columns, mask), strict=True)))
 
     @cached_property
     def positives(self) -> "Queries":

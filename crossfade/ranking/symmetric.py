@@ -15,7 +15,7 @@ from crossfade.ranking.contract import ranking_settings, read_about, require_fea
 from crossfade.ranking.groups import NDCG_AT, Groups
 from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, prior_of, rank_places
-from crossfade.schema.cores import may_spread
+from crossfade.ranking.tree_tables import TreeTables
 from crossfade.schema.errors import IntegrityError, MissingExtraError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings
@@ -34,14 +34,13 @@ FEATURE_SHARE: Final = 0.4  # of the features that each level may ask about, as 
 BORDERS: Final = 64  # thresholds a feature is cut at; 254 take thrice the time to train
 # What CatBoost writes into a model of the moment at which it was made; equal data make equal bytes without.
 OF_THE_MOMENT: Final = ("model_guid", "train_finish_time")
-SCORING_WORTH_THREADS: Final = 200_000  # rows; with fewer, threads cost more than they bring
 ALL_CORES: Final = -1
 
 
 class SymmetricTreesRanker:
     """Scores candidates by symmetric trees over the features of its task.
 
-    After `fit` or `load`: `model_`, and `best_iteration_`, its number of trees.
+    After `fit` or `load`: `model_`, its `tables_`, which score, and `best_iteration_`, its number of trees.
 
     Args:
         settings: Size of the model; `depth` and not `num_leaves` bounds a tree.
@@ -65,6 +64,7 @@ class SymmetricTreesRanker:
         rows = Groups(features, labels, group_sizes, user_rows, objective).taught()
         self.best_iteration_ = self._best_iteration(rows)
         self.model_ = catboost.CatBoost(self._parameters(self.best_iteration_)).fit(self._pool(rows))
+        self.tables_ = TreeTables.of(self.model_)
         return self
 
     def _parameters(self, num_trees: int) -> dict[str, Any]:
@@ -111,9 +111,7 @@ class SymmetricTreesRanker:
         rows = features.reshape(-1, features.shape[-1])
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
-        threads = ALL_CORES if len(rows) >= SCORING_WORTH_THREADS and may_spread() else 1
-        learnt = self.model_.predict(np.asfortranarray(rows), thread_count=threads)
-        scores = prior_of(rows, self.task) + learnt
+        scores = prior_of(rows, self.task) + self.tables_.predict(rows)
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
 
     def contributions(self, features: Floats) -> Floats:
@@ -171,4 +169,5 @@ class SymmetricTreesRanker:
             loaded.model_.load_model(str(directory / MODEL))
         except (OSError, catboost.CatBoostError) as error:
             raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
+        loaded.tables_ = TreeTables.of(loaded.model_)
         return loaded

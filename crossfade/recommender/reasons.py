@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +23,9 @@ BATCH_CLAIMS: Final = 512  # taken away together; bounds memory
 
 # Both kinds rest on the listens of one artist.
 BY_ARTIST: Final = (ReasonKind.ARTIST, ReasonKind.NEW_RELEASE)
+# As kernels read them.
+LISTENED, BY_AN_ARTIST = int(ReasonKind.LISTENED_TRACK), int(ReasonKind.ARTIST)
+HISTORY: Final = int(ReasonKind.SIMILAR_LISTENERS)
 
 
 class Recommends(Protocol):
@@ -166,12 +170,23 @@ def without_evidence(
     """
     kinds, rows = claims.kinds[chosen], claims.rows[chosen]
     queries = asked.queries
-    owners, tracks = queries.owners, queries.track_rows
-    taken = (kinds == ReasonKind.LISTENED_TRACK)[owners] & (tracks == rows[owners])
-    artists = catalogue.artist_rows[tracks]
-    taken |= (kinds == ReasonKind.ARTIST)[owners] & (artists == rows[owners])
-    taken |= (kinds == ReasonKind.SIMILAR_LISTENERS)[owners]
+    kept = np.ones(len(queries.track_rows), np.bool_)
+    _leave_out((queries.offsets, queries.track_rows), (kinds, rows), catalogue.artist_rows, kept)
     is_popular, is_everywhere = kinds == ReasonKind.POPULAR, rows == NO_ROW
     countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), queries.country_rows)
-    reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(~taken))
+    reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(kept))
     return reduced, is_popular & is_everywhere
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave_out(histories, claims, artist_rows, kept):  # type: ignore[no-untyped-def]
+    """Set kept [entries] to false for the listens that a claim (kinds [m], rows [m]) rests on."""
+    (offsets, tracks), (kinds, rows) = histories, claims
+    for claim in range(len(kinds)):
+        for entry in range(offsets[claim], offsets[claim + 1]):
+            if kinds[claim] == LISTENED:
+                kept[entry] = tracks[entry] != rows[claim]
+            elif kinds[claim] == BY_AN_ARTIST:
+                kept[entry] = artist_rows[tracks[entry]] != rows[claim]
+            elif kinds[claim] == HISTORY:
+                kept[entry] = False

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
@@ -30,7 +31,7 @@ from crossfade.retrieval.sparse import (
     top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
-from crossfade.retrieval.telling import lists_at
+from crossfade.retrieval.telling import above_nothing
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 
@@ -81,16 +82,29 @@ class ArtistTracks:
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the weights of given tracks [n, w]; see `Telling`."""
-        return lists_at(self.artist_weights(queries), self._artists_of_tracks, rows)
+        own, reach, of_tracks = self._own_weights(queries), self._reach, self._artists_of_tracks
+        told = np.zeros(rows.shape, np.float32)
+        _say(
+            (own.indptr, own.indices, own.data),
+            (reach.indptr, reach.indices, reach.data),
+            (of_tracks.indptr, of_tracks.indices, of_tracks.data),
+            rows,
+            told,
+        )
+        return above_nothing(told)
 
     def artist_weights(self, queries: Queries) -> SparseRows:
         """Return how dear each artist is to each query, sparse [n, num_artists], related artists included."""
+        return self.with_related(self._own_weights(queries))
+
+    def _own_weights(self, queries: Queries) -> SparseRows:
+        """Return how dear the artists in each history are, sparse [n, num_artists]."""
         liked = queries.positives
         weights = fading_plays(liked, HALF_LIFE_TRACKS, HALF_LIFE_DAYS, has_time=self.has_time_)
         weights *= np.minimum(liked.strengths, MAX_STRENGTH)
         own = history_matrix(liked, self.artist_rows_[liked.track_rows], weights, self.tracks_.shape[0])
         np.power(own.data, ARTIST_DAMPING, out=own.data)
-        return self.with_related(own)
+        return own
 
     def with_related(self, own: SparseRows) -> SparseRows:
         """Add to weights of artists, sparse [n, num_artists], what they pass on to related artists."""
@@ -145,3 +159,29 @@ def _shares(artist_rows: Rows, listeners: npt.NDArray[np.float64], num_artists: 
     values = (listeners[tracks] / totals[artists]) ** SHARE_DAMPING
     all_tracks = matrix_of(values[order], tracks[order], offsets, len(artist_rows))
     return rows_of(top_of_rows(all_tracks, min(TRACKS_PER_ARTIST, len(artist_rows))), len(artist_rows))
+
+
+@numba.njit(cache=True, nogil=True)
+def _say(own, reach, of_tracks, rows, told):  # type: ignore[no-untyped-def]
+    """Fill told [n, w]: what own artists pass on to a track's artist, which alone is asked about, times the track's share."""
+    for query in range(rows.shape[0]):
+        for place in range(rows.shape[1]):
+            track = rows[query, place]
+            for link in range(
+                of_tracks[0][track] if track >= 0 else 0, of_tracks[0][track + 1] if track >= 0 else 0
+            ):
+                dear = _reached(own, reach, query, of_tracks[1][link])
+                told[query, place] += dear * of_tracks[2][link]
+
+
+@numba.njit(cache=True, nogil=True)
+def _reached(own, reach, query, artist):  # type: ignore[no-untyped-def]
+    """Return what the own artists of a query pass on to an artist, in the order of `sparse_rows.multiply_row`."""
+    dear = np.float32(0)
+    for entry in range(own[0][query], own[0][query + 1]):
+        middle = own[1][entry]
+        for link in range(reach[0][middle], reach[0][middle + 1]):
+            if reach[1][link] == artist:
+                dear += own[2][entry] * reach[2][link]
+                break
+    return dear

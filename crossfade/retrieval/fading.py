@@ -2,13 +2,13 @@
 
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Interactions, Queries
-from crossfade.retrieval.sparse import history_matrix
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.schema.ids import Rows
 
 # The best compromise of a coarse grid with item-kNN, over five validation periods of 30Music and one of the twin.
@@ -22,15 +22,18 @@ Doubles = npt.NDArray[np.float64]
 HALF_LIFE_DAYS: Final = 28.0
 
 
+def fading_places(liked: Queries, half_life_tracks: float, *, has_time: bool) -> Doubles:
+    """Return [l] weights of an entry by its place from the end of its history, the longest of which has l entries."""
+    longest = int(np.diff(liked.offsets).max(initial=0))
+    return np.asarray(np.exp2(-(np.arange(longest) / half_life_tracks))) if has_time else np.ones(longest)
+
+
 def fading_plays(
     liked: Queries, half_life_tracks: float, half_life_days: float, *, has_time: bool
 ) -> Doubles:
     """Return [m] weights of history entries: half as much so many tracks, or so many days, later."""
     if not has_time:
         return np.ones(len(liked.track_rows))
-    if np.isinf(half_life_days):  # places are few whole numbers, each of which is raised once
-        places = liked.places_from_end
-        return np.asarray(np.exp2(-(np.arange(places.max(initial=0) + 1) / half_life_tracks))[places])
     days = (liked.as_of[liked.owners] - liked.seconds) / SECONDS_PER_DAY
     return np.exp2(-(liked.places_from_end / half_life_tracks + days / half_life_days))
 
@@ -44,10 +47,34 @@ def recent_likes(queries: Queries, num_tracks: int, *, has_time: bool) -> Sparse
         Sparse [n, num_tracks] float32.
     """
     liked = queries.positives
-    weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=has_time)
-    weights *= liked.places_from_end < LAST_TRACKS
-    weights *= np.where(liked.in_last_session, LAST_SESSION_WEIGHT, 1.0)
-    return history_matrix(liked, liked.track_rows, weights, num_tracks)
+    found = np.empty(len(liked.track_rows), np.int32), np.empty(len(liked.track_rows), np.float32)
+    weights = fading_places(liked, HALF_LIFE_TRACKS, has_time=has_time)
+    weights[LAST_TRACKS:] = 0
+    entries = (liked.offsets, liked.track_rows, liked.sessions)
+    offsets = _sum_recent(entries, weights, found, cleared(num_tracks))
+    return SparseRows(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], num_tracks)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_recent(histories, weights, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (tracks, sums) by weights of places from the end; places [num_tracks] as in `sparse_rows`."""
+    (offsets, tracks, sessions), (columns, sums) = histories, found
+    new_offsets, count = np.zeros(len(offsets), np.int64), 0
+    for query in range(len(offsets) - 1):
+        first, last = count, offsets[query + 1] - 1
+        for entry in range(offsets[query], offsets[query + 1]):
+            track, weight = tracks[entry], weights[last - entry]
+            if sessions[entry] == sessions[last]:
+                weight *= LAST_SESSION_WEIGHT
+            if places[track] == 0:
+                columns[count], sums[count] = track, 0.0
+                count += 1
+                places[track] = count
+            sums[places[track] - 1] += np.float32(weight)
+        for place in range(first, count):
+            places[columns[place]] = 0
+        new_offsets[query + 1] = count
+    return new_offsets
 
 
 def latest_moment(dataset: Dataset) -> int:

@@ -41,12 +41,22 @@ class Histories:
         positives = queries.positives
         starts, ends = positives.offsets[:-1], positives.offsets[1:]
         places, plays = last_distinct(positives.track_rows, starts, ends, length)
-        rows = np.full(places.shape, NO_ROW, np.int32)
-        seconds = np.zeros(places.shape, np.int64)
-        known = places >= 0
-        rows[known] = positives.track_rows[places[known]]
-        seconds[known] = queries.as_of[np.nonzero(known)[0]] - positives.seconds[places[known]]
-        return cls(rows, (seconds / SECONDS_PER_DAY * has_time).astype(np.float32), plays)
+        rows, ages = np.full(places.shape, NO_ROW, np.int32), np.zeros(places.shape, np.float32)
+        _read((positives.track_rows, positives.seconds), queries.as_of, places, (rows, ages))
+        return cls(rows, ages if has_time else np.zeros_like(ages), plays)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(entries, as_of, places, found):  # type: ignore[no-untyped-def]
+    """Fill rows and ages [n, length], in days, from entries (tracks [m], seconds [m]) at places [n, length]."""
+    (track_rows, seconds), (rows, ages) = entries, found
+    for i in range(places.shape[0]):
+        for j in range(places.shape[1]):
+            place = places[i, j]
+            if place < 0:
+                break
+            rows[i, j] = track_rows[place]
+            ages[i, j] = (as_of[i] - seconds[place]) / SECONDS_PER_DAY
 
 
 def last_distinct(track_rows: Rows, starts: Int64s, ends: Int64s, length: int) -> tuple[Rows, Counts]:

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
+import numba
 import numpy as np
 import scipy.sparse
 
@@ -12,10 +13,9 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking, Scores
-from crossfade.retrieval.fading import Doubles, fading_listeners, fading_plays
+from crossfade.retrieval.fading import Doubles, fading_listeners, fading_places
 from crossfade.retrieval.sparse import (
     Matrix,
-    history_matrix,
     load_about,
     load_matrix,
     rows_of,
@@ -23,11 +23,11 @@ from crossfade.retrieval.sparse import (
     save_matrix,
     top_of_rows,
 )
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.retrieval.strong_lists import RankedLists
 from crossfade.retrieval.telling import lists_at
 from crossfade.schema import columns as c
-from crossfade.schema.ids import NO_ROW, Rows
+from crossfade.schema.ids import Rows
 
 # Weights of the three kinds of lists; recall on 30Music is flat around them.
 GLOBAL_WEIGHT: Final = 0.1
@@ -87,27 +87,14 @@ class Popular:
 
     def _weights(self, queries: Queries) -> SparseRows:
         """Return how much each list counts, sparse [n, num_lists]."""
-        num_lists = self.lists_.shape[0]
-        # Everybody's list is the first, then come the countries'.
-        places = np.stack([np.zeros(len(queries), np.int32), queries.country_rows + 1], axis=1)
-        places[queries.country_rows < 0, 1] = NO_ROW
-        values = np.broadcast_to([GLOBAL_WEIGHT, COUNTRY_WEIGHT], places.shape)
-        everywhere = SparseRows.summed(np.arange(len(queries) + 1), places, values, num_lists)
-        return everywhere + self._genre_profile(queries)
-
-    def _genre_profile(self, queries: Queries) -> SparseRows:
-        """Return the weighted share of each genre in each query's positive plays, sparse [n, num_lists]."""
         liked, num_lists = queries.positives, self.lists_.shape[0]
-        genres = self.genre_rows_[liked.track_rows]
-        weights = fading_plays(liked, HALF_LIFE_TRACKS, np.inf, has_time=self.has_time_)
-        places = np.where(genres >= 0, genres + (num_lists - self.num_genres_), NO_ROW).astype(np.int32)
-        shares = weights[:, None] / (
-            1 + np.arange(genres.shape[1])
-        )  # `typicality` of the genres that there are
-        profile = history_matrix(liked, places, shares, num_lists)
-        totals = np.bincount(profile.owners, profile.data.astype(np.float64), len(queries))
-        profile.data[:] *= GENRE_WEIGHT / totals[profile.owners]
-        return profile
+        most = 2 * len(queries) + len(liked.track_rows) * self.genre_rows_.shape[1]
+        found = np.empty(most, np.int32), np.empty(most, np.float32)
+        fading = fading_places(liked, HALF_LIFE_TRACKS, has_time=self.has_time_)
+        histories = (liked.offsets, liked.track_rows, queries.country_rows)
+        genres = (self.genre_rows_, num_lists - self.num_genres_)
+        offsets = _weigh(histories, genres, fading, found, cleared(num_lists))
+        return SparseRows(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], num_lists)
 
     def save(self, directory: Path) -> None:
         """Write `lists.arrow` and `about.json`."""
@@ -126,6 +113,41 @@ class Popular:
         loaded.has_time_ = load_about(directory)["has_time"]
         loaded.lists_ = load_matrix(directory / "lists.arrow", len(catalogue))
         return loaded
+
+
+@numba.njit(cache=True, nogil=True)
+def _weigh(histories, genres, fading, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (lists, weights): everybody's list, the country's, and those of the genres by their share of the plays.
+
+    A play counts for its track's genres as in `typicality`; places [num_lists] as in `sparse_rows`.
+    """
+    (offsets, tracks, country_rows), (genre_rows, first_genre), (lists, weights) = histories, genres, found
+    new_offsets, count = np.zeros(len(offsets), np.int64), 0
+    for query in range(len(offsets) - 1):
+        lists[count], weights[count] = 0, GLOBAL_WEIGHT
+        count += 1
+        if country_rows[query] >= 0:
+            lists[count], weights[count] = country_rows[query] + 1, COUNTRY_WEIGHT
+            count += 1
+        first, total = count, 0.0
+        for entry in range(offsets[query], offsets[query + 1]):
+            weight = fading[offsets[query + 1] - 1 - entry]
+            for i in range(genre_rows.shape[1]):
+                genre = genre_rows[tracks[entry], i] + first_genre
+                if genre < first_genre:
+                    continue
+                if places[genre] == 0:
+                    lists[count], weights[count] = genre, 0.0
+                    count += 1
+                    places[genre] = count
+                weights[places[genre] - 1] += np.float32(weight / (1 + i))
+        for place in range(first, count):
+            total += weights[place]
+            places[lists[place]] = 0
+        for place in range(first, count):
+            weights[place] *= GENRE_WEIGHT / total
+        new_offsets[query + 1] = count
+    return new_offsets
 
 
 def _by_country(countries: Rows, tracks: Rows, weights: Doubles, shape: tuple[int, int]) -> Matrix:

@@ -88,16 +88,19 @@ def _pool(vectors, histories, weights, pooled):  # type: ignore[no-untyped-def]
     (rows, ages, plays), (attention, decays, repeats, places) = histories, weights
     num_heads, dim = attention.shape
     logits = np.empty((rows.shape[1], num_heads), np.float32)
+    together = np.empty(
+        (rows.shape[1], dim), np.float32
+    )  # a history's vectors, which are read once for each head
     for query in range(rows.shape[0]):
         length = 0
         while length < rows.shape[1] and rows[query, length] >= 0:
             length += 1
         for entry in range(length):
-            track = rows[query, entry]
+            together[entry] = vectors[rows[query, entry]]
             for head in range(num_heads):
                 product = np.float32(0)
                 for i in range(dim):
-                    product += vectors[track, i] * attention[head, i]
+                    product += together[entry, i] * attention[head, i]
                 product += places[entry, head] - decays[head] * ages[query, entry]
                 logits[entry, head] = product + repeats[head] * plays[query, entry]
         for head in range(num_heads):
@@ -108,9 +111,9 @@ def _pool(vectors, histories, weights, pooled):  # type: ignore[no-untyped-def]
                 logits[entry, head] = np.exp(logits[entry, head] - highest)
                 total += logits[entry, head]
             for entry in range(length):
-                share, track = logits[entry, head] / total, rows[query, entry]
+                share = logits[entry, head] / total
                 for i in range(dim):
-                    pooled[query, head, i] += share * vectors[track, i]
+                    pooled[query, head, i] += share * together[entry, i]
 
 
 def _rows_or_zeros(table: Floats, rows: Rows) -> Floats:
