@@ -9,7 +9,7 @@ import select
 import socket
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import cycle
@@ -74,12 +74,13 @@ def run(plan: Plan) -> Outcome:
     seen: Counter[str] = Counter()
     due = _due(plan, started)
     moment = next(due, None)
-    idle = [_Connection(address) for _ in range(plan.connections)]
+    # Taken in turn: servers close what is not used for some seconds.
+    idle = deque(_Connection(address) for _ in range(plan.connections))
     busy: dict[socket.socket, _Connection] = {}
     while moment is not None or busy:
         now = time.perf_counter()
         while idle and moment is not None and moment <= now:
-            connection = idle.pop()
+            connection = idle.popleft()
             connection.ask(next(requests), moment if plan.rate else now)
             busy[connection.socket] = connection
             moment, now = next(due, None), time.perf_counter()
