@@ -38,6 +38,8 @@ SLOT_BYTES: Final = 14
 LONGEST_USER_BYTES: Final = 511  # LMDB's longest key; the same in every store
 LONGEST: Final = np.iinfo(np.uint16).max
 FASTEST: Final = 1
+FLOAT: Final = np.dtype("<f4")
+LENGTH: Final = np.dtype("<u2")
 
 LISTS: Final = (c.TRACK_IDS, SCORES, PROPENSITIES, SOURCES, REASON_KINDS, REASONS)
 
@@ -100,23 +102,24 @@ def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
         unpacked = zlib.decompress(value)
     except zlib.error as error:
         raise _damaged(user, generation, str(error)) from error
-    packed = np.frombuffer(unpacked, np.uint8)
-    if not len(packed) or packed[0] != VERSION:
+    if not unpacked or unpacked[0] != VERSION:
         raise _damaged(user, generation, f"its version is not {VERSION}")
-    k = int(packed[1:HEADER_BYTES].view("<u2")[0])
-    text_start = HEADER_BYTES + SLOT_BYTES * k
-    numbers = packed[HEADER_BYTES:text_start]
-    ends = list(accumulate(numbers[10 * k :].view("<u2").tolist(), initial=text_start))
+    k = int.from_bytes(unpacked[1:HEADER_BYTES], "little")
+    start, text_start = HEADER_BYTES, HEADER_BYTES + SLOT_BYTES * k
+    scores, propensities = np.frombuffer(unpacked, FLOAT, 2 * k, start).reshape(2, k)
+    sources, kinds = unpacked[start + 8 * k : start + 9 * k], unpacked[start + 9 * k : start + 10 * k]
+    lengths = np.frombuffer(unpacked, LENGTH, 2 * k, start + 10 * k).tolist()
+    ends = list(accumulate(lengths, initial=text_start))
     texts = _texts(unpacked, ends)
     return StoredSlate(
         playlist_id=playlist_id(generation.surface, user),
         user_id=user,
         generation=generation.name,
         track_ids=tuple(texts[:k]),
-        scores=numbers[: 4 * k].view("<f4"),
-        propensities=numbers[4 * k : 8 * k].view("<f4"),
-        sources=tuple(generation.sources[code] for code in numbers[8 * k : 9 * k].tolist()),
-        reason_kinds=tuple(generation.reason_kinds[code] for code in numbers[9 * k : 10 * k].tolist()),
+        scores=scores,
+        propensities=propensities,
+        sources=tuple(map(generation.sources.__getitem__, sources)),
+        reason_kinds=tuple(map(generation.reason_kinds.__getitem__, kinds)),
         reasons=tuple(texts[k:]),
         zone=unpacked[ends[-1] :].decode(),
         monday=generation.monday,

@@ -98,11 +98,11 @@ class _Routes:
         self._answers, self._parts, self._rates = answers, parts, rates
 
     def all(self) -> list[Route]:
-        return [
+        return [  # tried in this order
+            Route("/v1/users/{user}/playlists/{surface}", self._limited(self.playlist)),
             Route("/v1/recommend", self._limited(self.recommend), methods=["POST"]),
             Route("/v1/home", self._limited(self.home), methods=["POST"]),
             Route("/v1/home/{slate}/opened", self._limited(self.opened), methods=["POST"]),
-            Route("/v1/users/{user}/playlists/{surface}", self._limited(self.playlist)),
             Route("/v1/users/{user}/why/{track}", self._limited(self.why)),
             Route("/healthz", self.health),
             Route("/readyz", self.ready),
