@@ -36,6 +36,7 @@ def slates(*tracks: list[str], scores: list[list[float]] | None = None, propensi
             [["popular"] * len(each) for each in tracks],
             [["none"] * len(each) for each in tracks],
             [[""] * len(each) for each in tracks],
+            [None] * len(tracks),
         ],
         schema=SLATES,
     )
