@@ -128,7 +128,7 @@ def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
     about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
     about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
-    # Composed of pieces, of which all but three are the same for every track: a dictionary each takes three times as long.
+    # Composed of pieces, of which all but three are the same for every track.
     start, end = orjson.dumps({c.EVENT_ID: f"{slate[c.SLATE_ID]}-"})[:-2], orjson.dumps(about)[1:]
     return [
         b'%b%d","%b":%b,"%b":%d,"%b":%b,%b'
