@@ -5,24 +5,17 @@ before it is ready; then its memory is read, the lesser of two starts. What a tr
 that differ in one of them.
 """
 
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
-import httpx
-
 from benchmarks.harness import KIB, Options, Progress, Result, tree_bytes
+from benchmarks.serving.services import HOST, started
 from benchmarks.weekly.world import settings_of, world_of
-from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import default_settings
 from serving.ports import free_port
 
-HOST: Final = "127.0.0.1"
-START_SECONDS: Final = 300
 STARTS: Final = 2  # the first one may compile what later ones read from a cache, and holds the compiler
 
 
@@ -101,21 +94,6 @@ def _served_bytes(bundle: Path) -> int:
     """Return what a recommender holds once it is ready, in resident bytes."""
     rest, rpc = free_port(HOST), free_port(HOST)
     words = [f"--bundle={bundle}", f"--rest-port={rest}", f"--rpc-port={rpc}"]
-    process = subprocess.Popen([sys.executable, "-m", "serving.recommender", *words])
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(f"http://{HOST}:{rest}/v2/models/crossfade/ready"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise NotFoundError(f"A recommender of {bundle} does not get ready.")
-            time.sleep(0.2)
+    ready = f"http://{HOST}:{rest}/v2/models/crossfade/ready"
+    with started(["-m", "serving.recommender", *words], ready) as process:
         return tree_bytes(process.pid)
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

@@ -42,7 +42,7 @@ def started(command: Sequence[str], ready: str) -> Iterator["subprocess.Popen[by
     process = subprocess.Popen([sys.executable, *command])
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(ready):
+        while not answers(ready):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NotFoundError(f"{' '.join(command[:2])} does not answer at {ready}.")
             time.sleep(0.1)
@@ -52,7 +52,8 @@ def started(command: Sequence[str], ready: str) -> Iterator["subprocess.Popen[by
         process.wait(60)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Return whether a GET is answered, and not by the server's own trouble, as of one that is not ready yet."""
     try:
         return httpx.get(url, trust_env=False).status_code < 500
     except httpx.TransportError:

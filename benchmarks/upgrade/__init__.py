@@ -15,11 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import httpx
 import yaml
 
 from benchmarks.harness import Bar, Options, Progress, Result
 from benchmarks.serving.place import radio_asks, renamed_copy
+from benchmarks.serving.services import answers
 from benchmarks.upgrade.asking import Call, Clients
 from benchmarks.upgrade.endpoints import HOST, Endpoints, service
 from benchmarks.upgrade.left import NUM_USERS
@@ -93,7 +93,7 @@ class _Installation:
         options, ready = _COMMANDS[workload](self, port)
         command = [sys.executable, "-m", f"serving.{workload}", *options, *sets]
         process = subprocess.Popen(command, cwd=self.code)
-        _wait_until(lambda: process.poll() is not None or _answers(ready), f"{workload} is ready")
+        _wait_until(lambda: process.poll() is not None or answers(ready), f"{workload} is ready")
         if process.poll() is not None:
             raise NotFoundError(f"A {workload} ended with {process.returncode} before it was ready.")
         return Pod(process, port)
@@ -188,13 +188,6 @@ def _wait_until(holds: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise NotFoundError(f"Not in {START_SECONDS} s: {what}.")
         time.sleep(0.1)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def _bars(figures: Figures) -> dict[str, Bar]:
