@@ -156,6 +156,24 @@ def spot_days(hours: ir.Table) -> ir.Table:
 
 
 @composed
+def whole_days(days: ir.Table, spots: ir.Table) -> ir.Table:
+    """Sum up days over spots; only those of accounts that have several are summed, and the others are read as they are.
+
+    Args:
+        days: What `spot_days` returned, of some accounts and hours.
+        spots: What `spots` returned, of all of them.
+
+    Returns:
+        user_id, day, the sums listens, timed, just_over and cut, and `active`; each account's day once.
+    """
+    several = days.semi_join(spots, c.USER_ID)
+    sums = {name: several[name].sum() for name in ("listens", "timed", "just_over", "cut")}
+    summed = several.group_by([c.USER_ID, c.DAY]).agg(**sums, active=bit_or(several.active))
+    others = days.anti_join(spots, c.USER_ID).select(summed.columns)
+    return others.union(summed.cast(others.schema()))
+
+
+@composed
 def homes(users: ir.Table) -> ir.Table:
     """Return where users live, as far as that is known: user_id, home.
 

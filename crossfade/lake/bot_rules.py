@@ -9,9 +9,9 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from crossfade.lake.activity import VISIT_KEY, Habits, held, is_just_over, with_artist
+from crossfade.lake.activity import VISIT_KEY, Habits, held, is_just_over, whole_days, with_artist
 from crossfade.lake.composing import composed
-from crossfade.lake.portable import bit_count, bit_or, milliseconds, spread
+from crossfade.lake.portable import bit_count, milliseconds, spread
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings, LakeSettings
 
@@ -77,7 +77,7 @@ def metronomes(plays: ir.Table, hours: ir.Table, bots: BotSettings) -> ir.Table:
 @composed
 def round_the_clock(habits: Habits, bots: BotSettings) -> ir.Table:
     """Find runs of hours, each with plays, that are longer than anybody stays awake; `measure` is the run's hours."""
-    days = habits.days.group_by(list(_DAY)).agg(active=bit_or(habits.days.active))
+    days = whole_days(habits.days, habits.spots)
     # A run touches two days, and has half of its hours in one of them, or fills a day.
     long_days = days.filter(bit_count(days.active) >= min(bots.awake_hours // 2, 24))
     hours = habits.hours.semi_join(long_days.select(c.USER_ID).distinct(), c.USER_ID)

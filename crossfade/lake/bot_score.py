@@ -5,8 +5,9 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from crossfade.lake.activity import whole_days
 from crossfade.lake.composing import composed
-from crossfade.lake.portable import bit_count, bit_or
+from crossfade.lake.portable import bit_count
 from crossfade.schema import columns as c
 from crossfade.schema.lake_settings import BotSettings
 
@@ -23,7 +24,7 @@ MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution (Rousseeuw and Croux 19
 
 
 @composed
-def account_scores(days: ir.Table, bots: BotSettings) -> ir.Table:
+def account_scores(days: ir.Table, spots: ir.Table, bots: BotSettings) -> ir.Table:
     """Score accounts by robust distances from the median account, added up over what is odd about them.
 
     Each feature's distance is (value - median) / (1.4826 * median absolute deviation), counted in the odd direction only and
@@ -32,12 +33,13 @@ def account_scores(days: ir.Table, bots: BotSettings) -> ir.Table:
 
     Args:
         days: What `activity.spot_days` returned, of the accounts and hours to score.
+        spots: What `activity.spots` returned, of all of them.
         bots: The keys that begin with `score`.
 
     Returns:
         user_id, listens, score (float64), for accounts with at least `score_plays` listens.
     """
-    accounts = _accounts(days).filter(lambda t: t.listens >= bots.score_plays)
+    accounts = _accounts(whole_days(days, spots)).filter(lambda t: t.listens >= bots.score_plays)
     middles = accounts.agg(**{f"{name}_middle": accounts[name].median() for name in FEATURES})
     placed = accounts.cross_join(middles)
     spreads = placed.agg(
@@ -52,11 +54,9 @@ def account_scores(days: ir.Table, bots: BotSettings) -> ir.Table:
     return placed.select(c.USER_ID, "listens", score=sum(odds[1:], odds[0]).round(DECIMALS))
 
 
-def _accounts(days: ir.Table) -> ir.Table:
-    counts = {name: days[name].sum() for name in ("listens", "timed", "just_over", "cut")}
-    whole = days.group_by([c.USER_ID, c.DAY]).agg(**counts, active=bit_or(days.active))
+def _accounts(whole: ir.Table) -> ir.Table:
     sums = whole.group_by(c.USER_ID).agg(
-        **{name: whole[name].sum() for name in counts},
+        **{name: whole[name].sum() for name in ("listens", "timed", "just_over", "cut")},
         num_hours=bit_count(whole.active).sum(),
         num_days=whole.count(),
     )

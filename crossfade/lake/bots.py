@@ -83,7 +83,11 @@ def flags(
     decided = newest_lists(lists)
     shares = kept("bot_shares", _shares(habits, machine, bots))
     whole = found.union(as_held(_mostly_there(habits, machine, shares)))
-    for accounts in (_odd(_rest(habits, found), bots), _mostly(shares), _denied(habits, decided)):
+    for accounts in (
+        _odd(_rest(habits, found), habits.spots, bots),
+        _mostly(shares),
+        _denied(habits, decided),
+    ):
         whole = whole.union(_whole(accounts, found))
     return _judged(whole, decided)
 
@@ -127,9 +131,9 @@ def _rest(habits: Habits, found: ir.Table) -> ir.Table:
 
 
 @composed
-def _odd(rest: ir.Table, bots: BotSettings) -> ir.Table:
+def _odd(rest: ir.Table, spots: ir.Table, bots: BotSettings) -> ir.Table:
     """Return the accounts whose hours that no rule holds against them are too unlike all others'."""
-    scores = account_scores(rest, bots)
+    scores = account_scores(rest, spots, bots)
     found = scores.filter(scores.score >= bots.score)
     return found.select(c.USER_ID, "listens", **{c.MEASURE: found.score, c.RULE: ibis.literal(ODD)})
 

@@ -19,7 +19,7 @@ from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.pseudonyms import Pseudonyms
 from crossfade.lake.typed import complete
-from crossfade.lake.versions import days_of_files, files_of_days, live_files
+from crossfade.lake.versions import days_of_files, earliest_files, files_of_days, live_files
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.settings import Settings
@@ -83,6 +83,11 @@ class Making:
         table = self._delta(name)
         rows = self._read(name, [] if table is None else files_of_days(table, time, [(first, date.max)]))
         return rows.filter(rows[time] >= midnight(first))
+
+    def earliest(self, name: str, time: str) -> ir.Table:
+        """Return rows of a table of which one has its least time, of bronze with users under their own ids."""
+        table = self._delta(name)
+        return self._read(name, [] if table is None else earliest_files(table, time))
 
     def named(self, name: str, rows: ir.Table, days: Days | None = None) -> ir.Table:
         """Return rows of a table as silver knows them: those of bronze enter under pseudonyms.

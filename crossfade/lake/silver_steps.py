@@ -1,7 +1,9 @@
 """How silver's events are made from bronze: whole, or of the cells that new events re-open."""
 
+from datetime import timedelta
 from typing import Final
 
+import ibis
 import ibis.expr.types as ir
 
 from crossfade.lake import arrivals, reopened, silver
@@ -14,6 +16,7 @@ from crossfade.lake.open_sessions import days_of, stretches_of
 from crossfade.lake.reopened import CELL
 from crossfade.lake.touched import dropped, repeated, touched_by
 from crossfade.lake.typed import typed
+from crossfade.schema import columns as c
 
 DROPPED: Final = "crossfade.rows_dropped"
 
@@ -22,13 +25,12 @@ def events(making: Making) -> ir.Table:
     """Return all clean events."""
     repeats = dropped(making)
     making.notes[DROPPED] = str(making.session.count(repeats))
-    return _clean(making, making.table(EVENTS_TABLE), repeats)
+    return _clean(making, making.table(EVENTS_TABLE), repeats, making.own(EVENTS_TABLE))
 
 
-def _clean(making: Making, rows: ir.Table, repeats: ir.Table) -> ir.Table:
-    live = making.session.kept(
-        "live_imports", arrivals.live_imports(making.own(EVENTS_TABLE), making.settings.lake)
-    )
+def _clean(making: Making, rows: ir.Table, repeats: ir.Table, telling: ir.Table) -> ir.Table:
+    """Return the clean events of rows of bronze; `telling` are those that tell of their imports which were live."""
+    live = making.kept("live_imports", arrivals.live_imports(telling, making.settings.lake))
     arrived = arrivals.with_arrival(rows, live, making.settings.lake)
     sessions = silver.sessions(rows, repeats, making.settings.lake)
     return silver.events(arrived, repeats, sessions, making.table(BOTS_TABLE))
@@ -53,11 +55,28 @@ def events_update(making: Making) -> Update | None:
     own = reopened.rows_of_stretches(making.own(EVENTS_TABLE, read), own_stretches, own_cells)
     rows = making.kept("open_rows", making.named(EVENTS_TABLE, own, read))
     repeats = repeated(making, rows, read, "open_rows")
-    clean = with_day(_clean(making, rows, repeats)).semi_join(written, CELL)
+    clean = with_day(_clean(making, rows, repeats, _telling(making, rows))).semi_join(written, CELL)
     old = with_day(making.table(SILVER_EVENTS, days))
     making.notes[DROPPED] = str(_num_dropped(making, rows, repeats, old, written))
     schema = SILVER_SCHEMAS["events"]
     return Update(days, typed(old.anti_join(written, CELL), schema).union(typed(clean, schema)))
+
+
+def _telling(making: Making, rows: ir.Table) -> ir.Table:
+    """Return what of bronze tells which imports of some rows were live (see `arrivals.live_imports`): imported_at, timestamp.
+
+    An import is live by an event of the last `lateness_days` before it, so those of the days from there on tell; and by its time
+    since the very first one, which one row tells.
+    """
+    when = [c.IMPORTED_AT, c.TIMESTAMP]
+    oldest = making.earliest(EVENTS_TABLE, c.IMPORTED_AT)
+    oldest = oldest.agg(**{c.IMPORTED_AT: oldest[c.IMPORTED_AT].min()})
+    oldest = oldest.mutate(**{c.TIMESTAMP: ibis.null(rows[c.TIMESTAMP].type())})
+    (first,) = making.session.rows(rows.agg(first=rows[c.IMPORTED_AT].min())).column("first").to_pylist()
+    if first is None:
+        return oldest
+    begin = (first - timedelta(days=making.settings.lake.lateness_days)).date()
+    return making.later(EVENTS_TABLE, begin, c.TIMESTAMP).select(when).union(oldest.select(when))
 
 
 def _num_dropped(making: Making, rows: ir.Table, repeats: ir.Table, old: ir.Table, written: ir.Table) -> int:

@@ -37,6 +37,15 @@ def files_of_days(table: DeltaTable, column: str, spans: Sequence[Span]) -> list
     return [files[name] for name, known in _known(table, column) if known is None or _holds(known, spans)]
 
 
+def earliest_files(table: DeltaTable, column: str) -> list[Path]:
+    """Return the files of which one holds the least moment of a column, and those of which Delta's log does not say."""
+    files = {file.name: file for file in live_files(table)}
+    known = list(_known(table, column))
+    firsts = [each.span[0] for _, each in known if each and each.span]
+    first = min(firsts, default=date.max)
+    return [files[name] for name, each in known if each is None or _holds(each, [(first, first)])]
+
+
 def days_of_files(table: DeltaTable, column: str) -> Days | None:
     """Return the days from the first to the last of each file; None where the log does not say so of each."""
     found: set[date] = set()

@@ -127,7 +127,8 @@ def test_the_score_adds_up_robust_distances_in_the_odd_direction() -> None:
         for hour in range(int(num_hours[user]))
     ]  # fmt: skip
     days = activity.spot_days(ibis.memtable(rows))
-    found = account_scores(days, settings).to_pyarrow().sort_by(c.USER_ID)
+    nowhere = ibis.memtable([], schema={c.USER_ID: "string", "home": "string"})
+    found = account_scores(days, activity.spots(days, nowhere), settings).to_pyarrow().sort_by(c.USER_ID)
     kept = listens >= settings.score_plays
     assert found["listens"].to_pylist() == listens[kept].tolist()
     # (value - median) / (1.4826 MAD, at least the floor), weighted by n / (n + prior), clipped to 0 .. cap, added up
