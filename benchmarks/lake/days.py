@@ -25,7 +25,9 @@ DIGITS: Final = 2 * ID_BYTES
 Int64s = npt.NDArray[np.int64]
 
 
-def events_of_days(rng: np.random.Generator, users: int, first: int, days: int) -> pa.Table:
+def events_of_days(
+    rng: np.random.Generator, users: int, first: int, days: int, late_share: float = LATE_SHARE
+) -> pa.Table:
     """Return the events of some days as bronze has them, imported just after the last of them.
 
     Six in ten listeners are active on a day, with some twenty plays in a few sessions on one of two devices. Event ids are random
@@ -36,6 +38,7 @@ def events_of_days(rng: np.random.Generator, users: int, first: int, days: int) 
         users: Number of listeners.
         first: Number of the first day, from 0; before the third nothing is late.
         days: Number of days.
+        late_share: Of the events.
     """
     day, user = np.nonzero(rng.random((days, users)) < ACTIVE_SHARE)
     sessions = np.repeat(np.arange(len(day)), rng.integers(1, 4, len(day)))
@@ -44,7 +47,7 @@ def events_of_days(rng: np.random.Generator, users: int, first: int, days: int) 
     owner = np.repeat(np.arange(len(sessions)), lengths)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     seconds = begins[owner] + place * 240 + rng.integers(0, 60, len(owner))
-    late_days = (rng.random(len(owner)) < LATE_SHARE) * rng.integers(1, 3, len(owner))
+    late_days = (rng.random(len(owner)) < late_share) * rng.integers(1, 3, len(owner))
     acts = {
         "user": user[sessions][owner],
         "track": rng.zipf(1.3, len(owner)) % TRACKS,
