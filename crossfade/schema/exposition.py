@@ -34,17 +34,23 @@ class Exposition:
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self.registry = CollectorRegistry()
         self._collectors = {metric.name: self._collector(metric) for metric in metrics}
+        self._recording: dict[tuple[object, ...], Callable[[float], None]] = {}
 
     def record(self, metric: Metric, value: float, **labels: str) -> None:
         """Add to a counter, set a gauge, or observe in a histogram."""
+        key = (metric.name, *labels.items())
+        if (
+            key not in self._recording
+        ):  # to find it again costs as much as a tenth of an answer from the store
+            self._recording[key] = self._recorded(metric, labels)
+        self._recording[key](value)
+
+    def _recorded(self, metric: Metric, labels: dict[str, str]) -> Callable[[float], None]:
         collector = self._collectors[metric.name]
         found = collector.labels(**labels) if metric.labels else collector
         if isinstance(found, Counter):
-            found.inc(value)
-        elif isinstance(found, Gauge):
-            found.set(value)
-        else:
-            found.observe(value)
+            return found.inc
+        return found.set if isinstance(found, Gauge) else found.observe
 
     def text(self) -> bytes:
         """Return all values in Prometheus' text format 0.0.4."""

@@ -131,7 +131,8 @@ class _Routes:
 
     async def playlist(self, request: Request) -> Response:
         surface = surface_of(request.path_params["surface"].replace("-", "_"))
-        country, zone = (request.query_params.get(name) or None for name in (c.COUNTRY, c.TIME_ZONE))
+        query = request.query_params if request.scope["query_string"] else {}
+        country, zone = query.get(c.COUNTRY) or None, query.get(c.TIME_ZONE) or None
         return _json(await self._answers.playlist(request.path_params["user"], surface, country, zone))
 
     async def why(self, request: Request) -> Response:

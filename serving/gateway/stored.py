@@ -113,5 +113,4 @@ def tracks_of(slate: StoredSlate) -> list[dict[str, Any]]:
 
 
 def _rounded(values: npt.NDArray[np.float32]) -> list[float]:
-    rounded: list[float] = np.round(values.astype(np.float64), DECIMALS).tolist()
-    return rounded
+    return [round(value, DECIMALS) for value in values.tolist()]
