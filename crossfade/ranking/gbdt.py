@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s
 from crossfade.ranking.contract import ranking_settings, read_about, require_features, write_about
 from crossfade.ranking.groups import NDCG_AT, Groups
+from crossfade.ranking.leaf_masks import LeafMasks
 from crossfade.ranking.objective import Objective
 from crossfade.ranking.prior import fused_ranks, prior_of, rank_places
 from crossfade.schema.cores import may_spread
@@ -45,7 +47,8 @@ SCORING_WORTH_THREADS: Final = 50_000
 class GbdtRanker:
     """Scores candidates by trees over the features of its task.
 
-    After `fit` or `load`: `booster_`, and `best_iteration_`, its number of trees.
+    After `fit` or `load`: `booster_`, its `masks_`, which score (None where a tree has more than 64 leaves), and
+    `best_iteration_`, its number of trees.
 
     Args:
         settings: Size of the model.
@@ -70,6 +73,7 @@ class GbdtRanker:
         parameters = self._parameters(rows.labels)
         self.best_iteration_ = self._best_iteration(rows, parameters)
         self.booster_ = lightgbm.train(parameters, self._dataset(rows), self.best_iteration_)
+        self.masks_ = LeafMasks.of(self.booster_)
         return self
 
     def _parameters(self, labels: Rows) -> dict[str, Any]:
@@ -121,9 +125,15 @@ class GbdtRanker:
         rows = features.reshape(-1, features.shape[-1])
         if not len(rows):
             return np.zeros(features.shape[:-1], np.float32)
-        threads = 0 if len(rows) >= SCORING_WORTH_THREADS and may_spread() else 1
-        scores = prior_of(rows, self.task) + self.booster_.predict(rows, num_threads=threads)
+        scores = prior_of(rows, self.task) + self._corrections(rows)
         return np.asarray(scores, np.float32).reshape(features.shape[:-1])
+
+    def _corrections(self, rows: Floats) -> npt.NDArray[np.float64]:
+        """Return what trees add to the prior; by LightGBM itself, which gives the same, where masks are too narrow."""
+        if self.masks_ is not None:
+            return self.masks_.predict(rows)
+        threads = 0 if len(rows) >= SCORING_WORTH_THREADS and may_spread() else 1
+        return np.asarray(self.booster_.predict(rows, num_threads=threads), np.float64)
 
     def contributions(self, features: Floats) -> Floats:
         """Split scores into what each feature adds (Lundberg and Lee 2017).
@@ -172,6 +182,7 @@ class GbdtRanker:
         loaded = cls(ranking_settings(about), about["seed"], task)
         loaded.best_iteration_ = about["best_iteration"]
         loaded.booster_ = _parsed(model, directory)
+        loaded.masks_ = LeafMasks.of(loaded.booster_)
         return loaded
 
 
