@@ -10,9 +10,9 @@ import numpy as np
 from crossfade.schema.errors import InputError
 from crossfade.schema.monitoring_settings import DriftSettings
 from monitoring.drift.expected import fitted, levelled
-from monitoring.drift.measures import COHORT, EVERYBODY, SUMMED, UNSEEN, Kind
+from monitoring.drift.measures import COHORT, EVERYBODY, ONE_OF, SUMMED, UNSEEN, Kind
 from monitoring.drift.moved import Moved, told, with_cohorts
-from monitoring.drift.series import Series, unseen, weekdays
+from monitoring.drift.series import Series, one_category, unseen, weekdays
 from monitoring.drift.thresholds import strays, studentised, tail_limit, threshold
 
 
@@ -29,6 +29,7 @@ class Verdict:
         distances: {"measure, group": n distances}.
         without_drift: {"measure, group": largest distance among days of the reference}.
         num_series: How many were judged together.
+        strayed: {"measure, group": days, ISO 8601} of those that strayed on any.
     """
 
     days: list[str]
@@ -39,6 +40,7 @@ class Verdict:
     distances: dict[str, list[float]]
     without_drift: dict[str, float]
     num_series: int
+    strayed: dict[str, list[str]]
 
     def ratios(self) -> dict[str, float]:
         """Return for each measure how near its furthest group came to an alarm on the last day; from 1 on it is one."""
@@ -65,6 +67,7 @@ def least_change(kind: Kind, settings: DriftSettings) -> float:
     """Return the least distance of a kind that is worth an alarm."""
     return {
         Kind.MIX: settings.min_mix,
+        Kind.SHARE: settings.min_rate,
         Kind.NUMBER: settings.min_shift,
         Kind.RATE: settings.min_rate,
         Kind.VOLUME: settings.min_volume,
@@ -89,17 +92,12 @@ def judge(
         InputError: No series has enough in the reference.
     """
     cohorts = [each for each in series if each.group.startswith(COHORT)]
-    judged = [each for each in series if not each.group.startswith(COHORT)]
-    enough = [each for each in judged if _is_enough(each, num_reference, settings)]
-    if not enough:
+    kept = _kept(series, num_reference, settings)
+    if not kept:
         raise InputError(
             f"Nobody can tell drift: on half of the days until {days[num_reference - 1]} there were fewer than "
             f"drift.min_listens={settings.min_listens} listens; set it lower, or wait for a champion that learnt from more."
         )
-    # Of everybody alone: in a small group rare things are news again and again.
-    mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
-    new = [unseen(each, num_reference) for each in mixes]
-    kept = [*(each.settled(num_reference) for each in enough), *new]
     of_week = weekdays(list(days))
     found = [strays(each, of_week, num_reference) for each in kept]
     least = [least_change(each.measure.kind, settings) for each in kept]
@@ -125,8 +123,13 @@ def judge(
     ]
     moved = [with_cohorts(each, cohorts, of_week, num_reference) for each in moved]
     names = [f"{each.measure.name}, {each.group}" for each in kept]
+    told_days = [day.isoformat() for day in later]
+    on_days = {
+        name: [told_days[place] for place in np.flatnonzero(stray)]
+        for name, stray in zip(names, strayed, strict=True)
+    }
     return Verdict(
-        [day.isoformat() for day in later],
+        told_days,
         limit,
         sorted(moved, key=lambda one: -one.score),
         np.sum(strayed, axis=0).tolist() if len(later) else [],
@@ -134,7 +137,19 @@ def judge(
         dict(zip(names, (some.later.tolist() for some in found), strict=True)),
         dict(zip(names, (float(np.nanmax(some.without_drift)) for some in found), strict=True)),
         len(kept),
+        {name: found for name, found in on_days.items() if found},
     )
+
+
+def _kept(series: Sequence[Series], num_reference: int, settings: DriftSettings) -> list[Series]:
+    """Return the series to judge together: those of enough listens, and what is looked at of their mixes besides."""
+    judged = [each for each in series if not each.group.startswith(COHORT)]
+    enough = [each for each in judged if _is_enough(each, num_reference, settings)]
+    settled = [each.settled(num_reference) for each in enough]
+    # Of everybody alone: in a small group rare things are news again and again.
+    mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
+    one = [one_category(each) for each in settled if each.measure.name in ONE_OF]
+    return [*settled, *(unseen(each, num_reference) for each in mixes), *one]
 
 
 def _is_enough(series: Series, num_reference: int, settings: DriftSettings) -> bool:
