@@ -38,7 +38,7 @@ def run(options: Options) -> Result:
         progress.say(f"seed {seed} ...")
         found.append(_looked(replace(spec, seed=seed), known))
         progress.say(f"  {sum(map(bool, found[-1].alarms))} days with an alarm: {_told(found[-1].strayed)}")
-    return _result(
+    return result(
         found, [f"{len(found)} worlds of {spec.num_users:,} listeners, champions of {known} days."], options
     )
 
@@ -62,7 +62,7 @@ def _told(strayed: dict[str, list[str]]) -> str:
     return "; ".join(f"{name} on {', '.join(days)}" for name, days in strayed.items()) or "none"
 
 
-def _result(found: Sequence[Verdict], notes: list[str], options: Options) -> Result:
+def result(found: Sequence[Verdict], notes: list[str], options: Options) -> Result:
     """Return figures, and as bars what may be a false alarm in a month of a world."""
     days = sum(len(each.days) for each in found)
     alarms = sum(bool(number) for each in found for number in each.alarms)
@@ -70,7 +70,7 @@ def _result(found: Sequence[Verdict], notes: list[str], options: Options) -> Res
         {day for name, on in each.strayed.items() if is_of_champion(name) for day in on} for each in found
     ]
     own = sum(map(len, of_champion))
-    strayed = Counter({})
+    strayed: Counter[str] = Counter()
     for each in found:
         strayed.update({name: len(on) for name, on in each.strayed.items()})
     names = ", ".join(f"{name} ({number})" for name, number in strayed.most_common())

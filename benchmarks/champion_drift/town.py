@@ -78,8 +78,11 @@ def _promoted(lake: Lake, workspace: Workspace, folder: Path, settings: Settings
     fit_ranker(dataset, fitted[0], ranker, settings)
     made: list[str] = []
     for sources in fitted[1:]:
-        about = {"until": sources.name, "settings": settings, "lineage": {"parents": made[-1:]}}
-        made.append(build_bundle(dataset, sources, ranker, workspace.bundles, **about).name)
+        until, lineage = sources.name, {"parents": made[-1:]}
+        bundle = build_bundle(
+            dataset, sources, ranker, workspace.bundles, until=until, settings=settings, lineage=lineage
+        )
+        made.append(bundle.name)
     workspace.promote(made[-1], reason="Without drift.", run_id="training", evaluation={})
 
 
