@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from crossfade.evaluation.lineage import comparable_bundle
 from crossfade.features.dataset import Split
-from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.lake import Lake
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.recommend import Recommender
@@ -78,7 +77,7 @@ def champion_series(
     if parent_dir is None or not split.has_time or split.end <= split.test_start or not days:
         return []
     champion, parent = Recommender.load(champion_dir), Recommender.load(parent_dir)
-    listening = Listening(make_dataset(lake, parent.settings, split=split, only=listeners))
+    listening = Listening.read(lake, parent.settings, split, listeners)
     look = partial(seen, parent, listening=listening, settings=settings, learnt_until=split.test_start)
     before = [look(parent, day=day) for day in days_of_test(split)]
     known = [each for each in before if each is not None]

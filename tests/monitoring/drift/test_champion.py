@@ -109,7 +109,7 @@ def test_a_champion_is_seen_through_the_parent_that_was_judged(
     champion = with_policy(trained, Surface.RADIO, {"max_per_artist": 1}, trained.parent)
     workspace, lake = Workspace.create(tmp_path), Lake.create(tmp_path / "lake")
     workspace.promote(champion.name, reason="Planted.", run_id="r", evaluation={})
-    monkeypatch.setattr("monitoring.drift.champion.make_dataset", lambda *_, **__: world.dataset())
+    monkeypatch.setattr("monitoring.drift.clock.make_dataset", lambda *_, **__: world.dataset())
     days = [date(1970, 1, 19), date(1970, 1, 20)]
     every = champion_series(lake, workspace, days, 28, chosen)
     found = {each.measure.name: each for each in every if each.group == EVERYBODY}

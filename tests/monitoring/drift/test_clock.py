@@ -9,6 +9,7 @@ import pytest
 from crossfade.features.dataset import Dataset
 from crossfade.features.follows import Follows
 from crossfade.features.interactions import ON_TIME, SECONDS_PER_DAY
+from crossfade.features.skips import SkipHabits
 from crossfade.features.user_statistics import UserStatistics
 from monitoring.drift.clock import WEEK_SECONDS, Listening, moved_back
 from tests import builders
@@ -64,3 +65,15 @@ def test_follows_and_arrivals_move_with_the_listening() -> None:
 def test_a_dataset_without_listening_stays_without() -> None:
     nothing = replace(dataset(), interactions=dataset().interactions.where(np.zeros(42, bool)))
     assert len(moved_back(nothing, 2).interactions) == 0
+
+
+def test_a_skip_says_what_the_listening_that_is_known_makes_of_it() -> None:
+    """Of a track that was wanted before a skip says less; on the first day after the cut nothing is known of before."""
+    tracks = builders.catalogue([{"track_id": "t", "release_date": date(1970, 1, 1)}])
+    plays = [("u", "t", day + 0.5, -1.0 if day % 7 == 0 else 1.0) for day in range(42)]
+    listening = Listening(builders.dataset(plays, tracks), SkipHabits(np.full(11, 0.5), 0.5))
+    as_it_is = listening.dataset.interactions
+    moved = listening.as_after(LEARNT * SECONDS_PER_DAY, 41 * SECONDS_PER_DAY)[0].interactions
+    assert as_it_is.strengths[[0, 7, 21]] == pytest.approx([-1, -1 / 7, -1 / 19])
+    assert moved.seconds[0] == as_it_is.seconds[0]
+    assert moved.strengths[[0, 7]] == pytest.approx([-1, -1 / 7])  # the days 21 and 28
