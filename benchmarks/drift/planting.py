@@ -92,7 +92,7 @@ def _replaced(events: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -
 
 
 KINDS: Final = {
-    "taste_shift": Planted(taste_shift, ("genres",), f"country {COUNTRY}"),
+    "taste_shift": Planted(taste_shift, ("genres", "genres_share"), f"country {COUNTRY}"),
     "new_genre": Planted(new_genre, ("genres", "genres_unseen"), "everybody"),
     "broken_client": Planted(broken_client, ("played_seconds", "played_share", "skips"), f"device {DEVICE}"),
     "missing_column": Planted(missing_column, ("missing_context",), "everybody"),

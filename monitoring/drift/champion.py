@@ -1,10 +1,9 @@
 """The champion's own series: what it sees and says of the days since, held against the test period before it.
 
 A champion knows its training window, so that its figures there are too good to compare with. The bundle that was
-judged before it, its
-parent, knows nothing of the test period: vectors, features and scores are the parent's, in the test period and since; NDCG is the
-parent's in the test period and the champion's since. Where the parent is gone, or the test period is random, there
-are none of these.
+judged before it knows nothing of the test period: vectors, features and scores are its, in the test period and since; NDCG is
+its in the test period and the champion's since. It is asked as in the week after it learnt (`clock.py`), or the clock alone
+would be a drift. Where it is gone, or the test period is random or empty, there are none of these.
 
 Days without drift are resampled: each draws a day of the test period, and its listeners with replacement.
 """
@@ -12,21 +11,21 @@ Days without drift are resampled: each draws a day of the test period, and its l
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from crossfade.evaluation.lineage import comparable_bundle
 from crossfade.features.dataset import Split
-from crossfade.features.make_dataset import make_dataset
 from crossfade.lake.lake import Lake
 from crossfade.recommender.manifest import read_manifest
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
+from monitoring.drift.clock import Listening
 from monitoring.drift.distances import Doubles
 from monitoring.drift.measures import (
     EVERYBODY,
@@ -73,17 +72,18 @@ def champion_series(
     """
     champion_dir = workspace.champion()
     manifest = read_manifest(champion_dir)
-    parent_dir = next(filter(Path.is_dir, (workspace.bundles / name for name in manifest["parents"])), None)
     split = Split(**manifest["window"]["split"])
-    if parent_dir is None or not split.has_time or not days:
+    parent_dir = comparable_bundle(workspace.bundles, champion_dir.name, split.test_start)
+    if parent_dir is None or not split.has_time or split.end <= split.test_start or not days:
         return []
     champion, parent = Recommender.load(champion_dir), Recommender.load(parent_dir)
-    dataset = make_dataset(lake, parent.settings, split=split, only=listeners)
-    before = [seen(parent, parent, dataset, day, settings) for day in days_of_test(split)]
+    listening = Listening.read(lake, parent.settings, split, listeners)
+    look = partial(seen, parent, listening=listening, settings=settings, learnt_until=split.test_start)
+    before = [look(parent, day=day) for day in days_of_test(split)]
     known = [each for each in before if each is not None]
     if not known:
         return []
-    since = [seen(parent, champion, dataset, day, settings) for day in days]
+    since = [look(champion, day=day) for day in days]
     return _series(known, since, num_reference, settings.seed)
 
 

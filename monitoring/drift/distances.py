@@ -87,6 +87,17 @@ def cohens_h(now: Doubles, then: Doubles) -> Doubles:
     return np.asarray(np.abs(2 * np.arcsin(np.sqrt(p)) - 2 * np.arcsin(np.sqrt(q))))
 
 
+def largest_h(now: Doubles, then: Doubles) -> Doubles:
+    """Return Cohen's h of the category whose share moved most, 0 to pi.
+
+    Args:
+        now: [..., b] counts.
+        then: [..., b] counts.
+    """
+    p, q = shares(now), shares(then)
+    return np.asarray(np.abs(2 * np.arcsin(np.sqrt(p)) - 2 * np.arcsin(np.sqrt(q))).max(axis=-1))
+
+
 def log_ratio(now: Doubles, then: Doubles) -> Doubles:
     """Return how many times more or less there is, as an absolute logarithm; one more on either side stands for none.
 
@@ -146,6 +157,7 @@ def _means(sums: Doubles) -> Doubles:
 DISTANCES: Final[Mapping[Kind, Distance]] = MappingProxyType(
     {
         Kind.MIX: jensen_shannon,
+        Kind.SHARE: largest_h,
         Kind.NUMBER: kolmogorov_smirnov,
         Kind.RATE: cohens_h,
         Kind.VOLUME: log_ratio,

@@ -6,14 +6,16 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.schema.errors import InputError
 from crossfade.schema.monitoring_settings import DriftSettings
+from monitoring.drift.distances import Doubles
 from monitoring.drift.expected import fitted, levelled
-from monitoring.drift.measures import COHORT, EVERYBODY, SUMMED, UNSEEN, Kind
+from monitoring.drift.measures import COHORT, EVERYBODY, ONE_OF, SUMMED, UNSEEN, Kind
 from monitoring.drift.moved import Moved, told, with_cohorts
-from monitoring.drift.series import Series, unseen, weekdays
-from monitoring.drift.thresholds import strays, studentised, tail_limit, threshold
+from monitoring.drift.series import Series, one_category, unseen, weekdays
+from monitoring.drift.thresholds import Strays, strays, studentised, tail_limit, threshold
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Verdict:
         distances: {"measure, group": n distances}.
         without_drift: {"measure, group": largest distance among days of the reference}.
         num_series: How many were judged together.
+        strayed: {"measure, group": days, ISO 8601} of those that strayed on any.
     """
 
     days: list[str]
@@ -39,6 +42,7 @@ class Verdict:
     distances: dict[str, list[float]]
     without_drift: dict[str, float]
     num_series: int
+    strayed: dict[str, list[str]]
 
     def ratios(self) -> dict[str, float]:
         """Return for each measure how near its furthest group came to an alarm on the last day; from 1 on it is one."""
@@ -65,6 +69,7 @@ def least_change(kind: Kind, settings: DriftSettings) -> float:
     """Return the least distance of a kind that is worth an alarm."""
     return {
         Kind.MIX: settings.min_mix,
+        Kind.SHARE: settings.min_rate,
         Kind.NUMBER: settings.min_shift,
         Kind.RATE: settings.min_rate,
         Kind.VOLUME: settings.min_volume,
@@ -88,19 +93,45 @@ def judge(
     Raises:
         InputError: No series has enough in the reference.
     """
-    cohorts = [each for each in series if each.group.startswith(COHORT)]
-    judged = [each for each in series if not each.group.startswith(COHORT)]
-    enough = [each for each in judged if _is_enough(each, num_reference, settings)]
-    if not enough:
+    kept = _kept(series, num_reference, settings)
+    if not kept:
         raise InputError(
             f"Nobody can tell drift: on half of the days until {days[num_reference - 1]} there were fewer than "
             f"drift.min_listens={settings.min_listens} listens; set it lower, or wait for a champion that learnt from more."
         )
-    # Of everybody alone: in a small group rare things are news again and again.
-    mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
-    new = [unseen(each, num_reference) for each in mixes]
-    kept = [*(each.settled(num_reference) for each in enough), *new]
-    of_week = weekdays(list(days))
+    of_week, later = weekdays(list(days)), list(days[num_reference:])
+    found, scores, strayed, limit = _scored(kept, of_week, num_reference, settings)
+    cohorts = _of_cohorts(series, num_reference)
+    moved = [
+        with_cohorts(
+            told(each, num_reference, of_week, later, distances=some.later, scores=score, strayed=stray),
+            cohorts,
+            of_week,
+            num_reference,
+        )
+        for each, some, score, stray in zip(kept, found, scores, strayed, strict=True)
+        if len(stray) and stray[-1]
+    ]
+    names = [f"{each.measure.name}, {each.group}" for each in kept]
+    dates = [day.isoformat() for day in later]
+    on_days = zip(names, (np.flatnonzero(stray) for stray in strayed), strict=True)
+    return Verdict(
+        dates,
+        limit,
+        sorted(moved, key=lambda one: -one.score),
+        np.sum(strayed, axis=0).tolist() if len(later) else [],
+        dict(zip(names, (score.tolist() for score in scores), strict=True)),
+        dict(zip(names, (some.later.tolist() for some in found), strict=True)),
+        dict(zip(names, (float(np.nanmax(some.without_drift)) for some in found), strict=True)),
+        len(kept),
+        {name: [dates[place] for place in places] for name, places in on_days if len(places)},
+    )
+
+
+def _scored(
+    kept: Sequence[Series], of_week: npt.NDArray[np.int64], num_reference: int, settings: DriftSettings
+) -> tuple[list[Strays], list[Doubles], list[npt.NDArray[np.bool_]], float]:
+    """Return of each series how far its days are off, their scores [n] and which are alarms [n]; and the threshold of all."""
     found = [strays(each, of_week, num_reference) for each in kept]
     least = [least_change(each.measure.kind, settings) for each in kept]
     parts = fitted(kept, of_week, num_reference)
@@ -117,24 +148,25 @@ def judge(
         (score > limit) & (some.later >= change)
         for score, some, change in zip(scores, found, least, strict=True)
     ]
-    later = list(days[num_reference:])
-    moved = [
-        told(each, num_reference, of_week, later, distances=some.later, scores=score, strayed=stray)
-        for each, some, score, stray in zip(kept, found, scores, strayed, strict=True)
-        if len(stray) and stray[-1]
-    ]
-    moved = [with_cohorts(each, cohorts, of_week, num_reference) for each in moved]
-    names = [f"{each.measure.name}, {each.group}" for each in kept]
-    return Verdict(
-        [day.isoformat() for day in later],
-        limit,
-        sorted(moved, key=lambda one: -one.score),
-        np.sum(strayed, axis=0).tolist() if len(later) else [],
-        dict(zip(names, (score.tolist() for score in scores), strict=True)),
-        dict(zip(names, (some.later.tolist() for some in found), strict=True)),
-        dict(zip(names, (float(np.nanmax(some.without_drift)) for some in found), strict=True)),
-        len(kept),
-    )
+    return found, scores, strayed, limit
+
+
+def _of_cohorts(series: Sequence[Series], num_reference: int) -> list[Series]:
+    """Return the series of cohorts, which tell who moved in what moved for everybody."""
+    counted = [each for each in series if each.group.startswith(COHORT)]
+    one = [one_category(each.settled(num_reference)) for each in counted if each.measure.name in ONE_OF]
+    return [*counted, *one]
+
+
+def _kept(series: Sequence[Series], num_reference: int, settings: DriftSettings) -> list[Series]:
+    """Return the series to judge together: those of enough listens, and what is looked at of their mixes besides."""
+    judged = [each for each in series if not each.group.startswith(COHORT)]
+    enough = [each for each in judged if _is_enough(each, num_reference, settings)]
+    settled = [each.settled(num_reference) for each in enough]
+    # Of everybody alone: in a small group rare things are news again and again.
+    mixes = [each for each in enough if each.measure.name in UNSEEN and each.group == EVERYBODY]
+    one = [one_category(each) for each in settled if each.measure.name in ONE_OF]
+    return [*settled, *(unseen(each, num_reference) for each in mixes), *one]
 
 
 def _is_enough(series: Series, num_reference: int, settings: DriftSettings) -> bool:

@@ -11,6 +11,7 @@ class Kind(StrEnum):
     """How days are compared; `distances.py` has the formulas."""
 
     MIX = "mix"  # shares of categories: Jensen-Shannon
+    SHARE = "share"  # shares of categories, the one that moved most: Cohen's h
     NUMBER = "number"  # a number in ordered bins: Kolmogorov-Smirnov
     RATE = "rate"  # a share of yes: Cohen's h
     VOLUME = "volume"  # a count: logarithm of the ratio
@@ -108,7 +109,11 @@ UNSEEN: Final = {
     mix.name: Measure(f"{mix.name}_unseen", Kind.RATE, f"share of {mix.name} that were never there before")
     for mix in MIXES
 }
-OF_LISTENING: Final = (*COUNTED, *UNSEEN.values())
+# Of a mix of many categories: what one of them gains is lost among what all others stray by, and seen by itself.
+ONE_OF: Final = {
+    "genres": Measure("genres_share", Kind.SHARE, "share of the one genre that moved most"),
+}
+OF_LISTENING: Final = (*COUNTED, *UNSEEN.values(), *ONE_OF.values())
 
 VECTORS: Final = Measure("user_vectors", Kind.DIRECTION, "where listeners' vectors point")
 NDCG: Final = Measure("ndcg", Kind.LOSS, "NDCG of the champion's ranking on what listeners found on the day")

@@ -28,7 +28,7 @@ class Moved:
         since: First day of the days without a break on which it strayed, ISO 8601.
         distance: From the nearest weekday of the reference; its kind says of which scale.
         score: Distance in standard deviations of days without drift.
-        psi: Population stability index of mixes, numbers and rates, else None.
+        psi: Population stability index of mixes, shares, numbers and rates, else None.
         wasserstein: Earth mover's distance of numbers in bins, else None.
         bins: {bin: (share in the reference, share now)} of those that moved most; of counts and means, the value itself.
         by_cohort: {cohort: distance} of the same measure on the last day, of what moved for everybody. They only say who moved: a
@@ -72,7 +72,7 @@ def told(
     before = profiles(series.counts[:num_reference], of_week[:num_reference])
     now, kind = series.counts[-1], series.measure.kind
     then = np.nanmean(before, axis=0)
-    binned = kind in (Kind.MIX, Kind.NUMBER, Kind.RATE)
+    binned = kind in (Kind.MIX, Kind.SHARE, Kind.NUMBER, Kind.RATE)
     return Moved(
         measure=series.measure.name,
         group=series.group,

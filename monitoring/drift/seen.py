@@ -12,7 +12,6 @@ from crossfade.evaluation.evaluate import slates_of
 from crossfade.evaluation.metrics import user_metrics
 from crossfade.evaluation.stages import before_policy
 from crossfade.evaluation.truth import Truth
-from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.features.next_tracks import NextTracks
 from crossfade.features.translation import Translation
@@ -22,6 +21,7 @@ from crossfade.retrieval.user_tower import unit
 from crossfade.schema.errors import TrainingError
 from crossfade.schema.settings import Settings
 from crossfade.schema.tables import Surface
+from monitoring.drift.clock import Listening
 from monitoring.drift.distances import Doubles
 from monitoring.drift.measures import NORMS, SCORES
 
@@ -50,33 +50,43 @@ class Seen:
 
 
 def seen(
-    viewer: Recommender, judged: Recommender, dataset: Dataset, day: date, settings: Settings
+    viewer: Recommender,
+    judged: Recommender,
+    listening: Listening,
+    day: date,
+    settings: Settings,
+    *,
+    learnt_until: int,
 ) -> Seen | None:
     """Return what bundles see and say for listeners who found something new to like on a day; None if nobody did.
 
     Args:
-        viewer: Whose vectors, features and scores.
-        judged: Whose NDCG.
-        dataset: Histories and what was found.
+        viewer: Whose vectors, features and scores, of the day as it would be in the week after it learnt.
+        judged: Whose NDCG, of the day as it is.
+        listening: Histories and what was found.
         day: UTC.
         settings: `drift.users`, `evaluation.k` and `seed` are read.
+        learnt_until: UTC seconds until which the viewer knows.
     """
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
     chosen = settings.evaluation.model_copy(update={"max_users": settings.drift.users})
     asked = settings.model_copy(update={"evaluation": chosen, "seed": settings.seed + day.toordinal()})
+    moved, then = listening.as_after(learnt_until, start)
     try:
-        truth = Truth.of(dataset, start, start + DAY_SECONDS, asked)
+        truth = Truth.of(listening.dataset, start, start + DAY_SECONDS, asked)
+        earlier = truth if then == start else Truth.of(moved, then, then + DAY_SECONDS, asked)
     except TrainingError:
         return None
-    translation = Translation(dataset, viewer.dataset)
-    queries = translation.into_bundle(truth.queries)
+    translation = Translation(moved, viewer.dataset)
+    queries = translation.into_bundle(earlier.queries)
     raw = viewer.sources.two_tower.unscaled_user_vectors(Requests.of(queries, SURFACE, chosen.k).taste)
     numbers = {
         NORMS: np.linalg.norm(raw, axis=1, keepdims=True),
         **_ranked(viewer, queries, SURFACE, chosen.k),
     }
-    slates = slates_of(before_policy(judged, Translation(dataset, judged.dataset)), truth.queries, chosen.k)
-    radio = _of_radio(viewer, translation, start, asked)
+    own = Translation(listening.dataset, judged.dataset)
+    slates = slates_of(before_policy(judged, own), truth.queries, chosen.k)
+    radio = _of_radio(viewer, translation, then, asked)
     return Seen(unit(raw), numbers, user_metrics(slates, truth)["ndcg"], radio)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitoring.drift.distances import Doubles
-from monitoring.drift.measures import SUMMED, UNSEEN, Kind, Measure
+from monitoring.drift.measures import ONE_OF, SUMMED, UNSEEN, Kind, Measure
 
 NEW: Final = "(new)"
 REST: Final = "(rest)"
@@ -59,6 +59,18 @@ class Series:
         )
         names = tuple(name for name, is_kept in zip(self.bins, kept, strict=True) if is_kept)
         return replace(self, bins=(*names, REST, NEW), counts=counts)
+
+
+def one_category(settled: Series) -> Series:
+    """Return a mix to be judged by its one category that moved most; what the reference lacks has no part in it.
+
+    In a reference that has none of it, any share at all of something new would be a change; `unseen` looks at that.
+
+    Args:
+        settled: A mix of `ONE_OF`, with the bins of the reference.
+    """
+    bins, counts = settled.bins[:-1], settled.counts[:, :-1]  # all but NEW
+    return Series(ONE_OF[settled.measure.name], settled.group, bins, counts)
 
 
 def unseen(series: Series, num_reference: int) -> Series:

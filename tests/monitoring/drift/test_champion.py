@@ -9,7 +9,10 @@ import pytest
 
 from crossfade.lake.lake import Lake
 from crossfade.recommender.fit import build_bundle
+from crossfade.recommender.manifest import read_manifest
+from crossfade.recommender.other_policy import with_policy
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.tables import Surface
 from monitoring.drift.champion import (
     _draws,
     _edges,
@@ -99,10 +102,14 @@ def test_a_champion_is_seen_through_the_parent_that_was_judged(
     """Its lake is a planted data set; days 18 and 19 are the test period, and stand for those since, too."""
     parent, chosen = world.copied(planted_world, tmp_path), world.settings()
     places = [tmp_path / name for name in ("dataset", "test", "ranker", "bundles")]
-    champion = build_bundle(*places, until="test", settings=chosen, lineage={"parents": [parent.name]})
+    window = read_manifest(parent)["window"]
+    about = {"parents": [parent.name], "window": {**window, "end": window["split"]["end"]}}
+    trained = build_bundle(*places, until="test", settings=chosen, lineage=about)
+    # What an experiment made of it is the champion: its parent knows the test period, that one's parent does not.
+    champion = with_policy(trained, Surface.RADIO, {"max_per_artist": 1}, trained.parent)
     workspace, lake = Workspace.create(tmp_path), Lake.create(tmp_path / "lake")
     workspace.promote(champion.name, reason="Planted.", run_id="r", evaluation={})
-    monkeypatch.setattr("monitoring.drift.champion.make_dataset", lambda *_, **__: world.dataset())
+    monkeypatch.setattr("monitoring.drift.clock.make_dataset", lambda *_, **__: world.dataset())
     days = [date(1970, 1, 19), date(1970, 1, 20)]
     every = champion_series(lake, workspace, days, 28, chosen)
     found = {each.measure.name: each for each in every if each.group == EVERYBODY}

@@ -9,6 +9,7 @@ from monitoring.drift.distances import (
     cohens_h,
     jensen_shannon,
     kolmogorov_smirnov,
+    largest_h,
     log_ratio,
     loss,
     mean_discrepancy,
@@ -54,6 +55,13 @@ def test_numbers_move_by_bins() -> None:
 def test_rates_are_compared_by_their_arcsines() -> None:
     # h = |2 asin(sqrt(0.25)) - 2 asin(sqrt(0))| = pi / 3
     assert cohens_h(row(3, 1), row(9, 0)) == pytest.approx([np.pi / 3])
+
+
+def test_of_categories_the_one_that_moved_most_counts() -> None:
+    # Shares 0, 1/4 and 3/4 that were 0, 1/2 and 1/2, either way round: h = |2 asin(sqrt(1/4)) - 2 asin(sqrt(1/2))| = pi / 6
+    assert largest_h(row(0, 1, 3), row(0, 5, 5)) == pytest.approx([np.pi / 6])
+    assert largest_h(row(0, 5, 5), row(0, 1, 3)) == pytest.approx([np.pi / 6])
+    assert np.isnan(largest_h(row(0, 0, 0), row(0, 5, 5))[0])
 
 
 def test_volumes_by_their_ratio_losses_by_what_is_gone() -> None:

@@ -39,6 +39,7 @@ def test_a_shift_is_found_with_its_first_day_and_what_moved() -> None:
     assert found.alarms[-3:] == [0, 1, 1]
     assert found.ratios()["m2"] > 1
     assert all(ratio < 1 for name, ratio in found.ratios().items() if name != "m2")
+    assert found.strayed == {"m2, everybody": [day.isoformat() for day in DAYS[-2:]]}
 
 
 def test_a_shift_that_is_over_is_told_by_its_day_alone() -> None:
@@ -102,3 +103,16 @@ def test_volumes_losses_and_vectors_tell_their_own_figures() -> None:
     assert told["ndcg"].bins["ndcg"] == (pytest.approx(0.2, rel=0.05), pytest.approx(0.05))
     assert told["vectors"].bins == {}
     assert told["vectors"].psi is None
+
+
+def test_a_genre_that_gains_is_found_where_the_mix_of_many_does_not_show_it() -> None:
+    """Of 40 genres, as listeners who come and go make them stray, one gains 70 of a thousand listens."""
+    random = np.random.default_rng(4)
+    shares = random.dirichlet(np.full(40, 40.0), len(DAYS))
+    counts = np.array([random.multinomial(1000, day) for day in shares], float)
+    counts[-1, 0] += 70
+    names = tuple(f"g{place:02}" for place in range(40))
+    (moved,) = verdict([Series(Measure("genres", Kind.MIX, ""), "country BR", names, counts)]).moved
+    assert (moved.measure, moved.group, moved.kind) == ("genres_share", "country BR", "share")
+    assert next(iter(moved.bins)) == "g00"
+    assert moved.psi is not None

@@ -25,6 +25,16 @@ def test_what_moved_for_everybody_names_the_cohorts_that_moved() -> None:
     assert moved.by_cohort["new"] > moved.distance > 2 * moved.by_cohort["casual"]
 
 
+def test_the_genre_that_moved_most_names_the_cohorts_too() -> None:
+    genres = Measure("genres", Kind.MIX, "")
+    series = [replace(each, measure=genres) for each in worlds.mixes(1, 2, len(DAYS))]
+    everybody = shifted(series[0], slice(-1, None), 0.6)
+    new = replace(shifted(series[1], slice(-1, None), 0.9), group="cohort new")
+    found = {each.measure: each for each in verdict([everybody, new]).moved}
+    assert set(found) == {"genres", "genres_share"}
+    assert all(each.by_cohort["new"] > each.distance for each in found.values())
+
+
 def test_a_cohort_alone_is_no_alarm_and_lifts_no_threshold() -> None:
     series = worlds.mixes(1, 6, len(DAYS))
     alone = replace(shifted(series[0], slice(20, None), 0.9), group="cohort new")

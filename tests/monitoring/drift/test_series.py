@@ -5,7 +5,18 @@ from datetime import date
 import numpy as np
 
 from monitoring.drift.measures import Kind, Measure
-from monitoring.drift.series import NEW, REST, Cell, Series, days_from, joined, series_of, unseen, weekdays
+from monitoring.drift.series import (
+    NEW,
+    REST,
+    Cell,
+    Series,
+    days_from,
+    joined,
+    one_category,
+    series_of,
+    unseen,
+    weekdays,
+)
 
 MIX = Measure("genres", Kind.MIX, "")
 MONDAY = date(2026, 1, 5)
@@ -57,3 +68,11 @@ def test_what_was_never_there_is_counted_against_other_weeks() -> None:
     assert found.counts[0].tolist() == [9, 1]
     assert found.counts[1].tolist() == [9, 0]
     assert found.counts[14].tolist() == [10, 4]
+
+
+def test_one_category_leaves_out_what_the_reference_lacks() -> None:
+    counts = np.array([[90, 10, 0]] * 14 + [[45, 5, 50]], float)
+    found = one_category(Series(MIX, "country BR", ("rock", "jazz", "new"), counts).settled(14))
+    assert (found.measure.name, found.measure.kind, found.group) == ("genres_share", Kind.SHARE, "country BR")
+    assert found.bins == ("rock", "jazz", "(rest)")
+    assert found.counts[14].tolist() == [45, 5, 0]  # half of it is new, and the rest as it was
