@@ -43,8 +43,12 @@ NO_BOTS_FOUND: Final = (
     "bots.intruder_plays=1000000",
     "bots.score=1000000",
 )
-# The year begins with playlists that are over before a session is; else the policy is Discover Weekly's own.
-POLICY: Final[Mapping[str, Any]] = {"k": 6, "explore_places": [3, 6]}
+# The year begins with playlists that are over before a session is, and far from what is loved; else by Discover Weekly's policy.
+SCATTERED: Final[Mapping[str, Any]] = {"diversity": 0.9, "popularity_penalty": 5.0}
+POLICY: Final[Mapping[str, Any]] = {"k": 6, "explore_places": [3, 6], **SCATTERED}
+# Of all listens. One in a hundred would be two accounts of such a town: not enough to stand in anybody's neighbourhood. One in
+# twenty is twelve of 240, three of each style of farm.
+FARM_SHARE: Final = 0.05
 
 
 class Size(TypedDict):
@@ -94,7 +98,8 @@ class Plan:
     drift_weeks: int = 4
     broken_training: int = 3
     trials: tuple[Trial, ...] = (
-        Trial("longer", 2, {"k": 20}),  # truly better: a session plays more than six tracks
+        # Truly better: a session plays more than six tracks, and listeners love what is near to their taste.
+        Trial("closer", 2, {"k": 20, "explorePlaces": [6, 14], "diversity": 0.1, "popularityPenalty": 0.02}),
         Trial("scattered", 12, {"diversity": 0.9, "popularityPenalty": 5.0}),  # truly worse
         Trial("wider", 30, {"diversity": 0.3}),
     )
@@ -112,7 +117,7 @@ class Plan:
             num_days=(warm + size["weeks"]) * DAYS_PER_WEEK,
             seed=seed,
             listens_per_day=4,
-            farm_share=0.02,
+            farm_share=FARM_SHARE,
         )
         return cls(spec, weeks=size["weeks"], **changes)
 

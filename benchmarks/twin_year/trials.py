@@ -18,17 +18,18 @@ from crossfade.schema.errors import InputError
 from crossfade.schema.tables import Surface
 
 TREATMENT: Final = "other"
-# Listeners are few: what changes the listening to playlists by a third can be seen in weeks, less cannot.
+# Listeners are few, and how long they listen to playlists differs among them as much as its mean: what changes that by a half
+# can be seen in weeks, less cannot.
 RULES: Final[Mapping[str, Any]] = {
     "owner": "year@example.com",
     "surface": str(Surface.DISCOVER_WEEKLY),
-    "primary": {"name": "dwell_time", "minimumEffect": 0.3},
+    "primary": {"name": "dwell_time", "minimumEffect": 0.5},
     "guardrails": [{"name": "skip_rate", "higherIsBetter": False, "margin": 0.5}],
     "ramp": [
         {"shares": {TREATMENT: 0.2}, "minimumDuration": "P7D"},
         {"shares": {TREATMENT: 0.5}, "minimumDuration": "P14D"},
     ],
-    "stop": {"minimumUsers": 15, "maximumDuration": "P35D"},
+    "stop": {"minimumUsers": 15, "maximumDuration": "P49D"},
 }
 
 

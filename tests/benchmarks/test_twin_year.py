@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.twin_year import WHOLE, after_broken, result
+import benchmarks.twin_year
+from benchmarks.harness import Options, Progress
+from benchmarks.twin_year import SEASON_SIZE, SEASON_TOWNS, WHOLE, _seasons, after_broken, result
 from benchmarks.twin_year.plan import ABLATIONS, SEASON, SEASON_POLICY, Ablation, Plan, Size, Trial
 from benchmarks.twin_year.telling import Told, _effective, _likeness, _note_first, _small, days_until
 from benchmarks.twin_year.year import Loop, Year
+from crossfade.twin.farms import FARM_STYLES
 from crossfade.twin.spec import TwinSpec
 from crossfade.twin.town import Town
 
@@ -63,6 +66,30 @@ def test_each_ablation_leaves_out_one_thing() -> None:
     assert plain.spec.num_days == 9 * 7
 
 
+@pytest.mark.parametrize(("num_seeds", "num_towns"), [(1, SEASON_TOWNS), (3, 3)])
+def test_seasons_are_lived_in_several_towns(
+    monkeypatch: pytest.MonkeyPatch, num_seeds: int, num_towns: int
+) -> None:
+    plans: list[Plan] = []
+
+    def noted(plan: Plan) -> Year:
+        plans.append(plan)
+        return Year()
+
+    monkeypatch.setattr(benchmarks.twin_year, "lived", noted)
+    seasons = _seasons(Options(num_seeds=num_seeds), Progress())
+    assert list(seasons) == [WHOLE, *ABLATIONS]
+    assert {len(lives) for lives in seasons.values()} == {num_towns}
+    seeds = [plan.spec.seed for plan in plans]
+    assert len(set(seeds)) == num_towns
+    assert seeds == seeds[:num_towns] * len(seasons)  # each part is missed in the same towns
+
+
+def test_a_season_has_three_farm_accounts_of_each_style() -> None:
+    spec = Plan.of(SEASON_SIZE, 1, **SEASON).spec
+    assert spec.num_farm_accounts == 3 * len(FARM_STYLES)
+
+
 def test_figures_have_answers_that_are_known() -> None:
     # The first two of these artists have 0.8 of the whole.
     assert _small(np.array([0.1, 0.5, 0.3, 0.1])).tolist() == [True, False, False, True]
@@ -112,6 +139,7 @@ def test_the_table_sets_each_season_beside_the_whole_one() -> None:
     assert lost.value == pytest.approx(0.25)  # 0.8 without the broken training, 0.6 with it
     assert lost.holds
     assert not found.bars["no MMR, likeness lost"].holds  # nothing changed
+    assert "no gate, affinity_after_broken lost by town: 25.0%" in found.notes
     head = next(line for line in found.notes if line.startswith(" "))
     assert head.split()[:3] == ["everything", "no", "exploration"]
 
