@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.harness import Bar, Options, Progress, Result
-from benchmarks.twin_year.plan import ABLATIONS, SEASON, Plan, Size, Trial
+from benchmarks.twin_year.plan import ABLATIONS, BESIDE, SEASON, Ablation, Plan, Size, Trial
 from benchmarks.twin_year.telling import mean_of
 from benchmarks.twin_year.year import Loop, Year
 
@@ -70,7 +70,8 @@ def run(options: Options) -> Result:
 
 def _seasons(options: Options, progress: Progress) -> dict[str, list[Year]]:
     seasons, seeds = {}, SEEDS[: max(options.num_seeds, SEASON_TOWNS)]
-    for name, left_out in {WHOLE: {}, **{name: each.left_out for name, each in ABLATIONS.items()}}.items():
+    lived_without = {name: each.left_out for name, each in ABLATIONS.items() if not each.is_beside}
+    for name, left_out in {WHOLE: {"beside": BESIDE}, **lived_without}.items():
         progress.say(f"a season, {name} ...")
         seasons[name] = [lived(Plan.of(SEASON_SIZE, seed, **{**SEASON, **left_out})) for seed in seeds]
     return seasons
@@ -93,7 +94,7 @@ def result(years: Sequence[Year], again: str, seasons: Mapping[str, Sequence[Yea
         rows = {name: _means(lives) for name, lives in seasons.items()}
         figures |= {f"{name}, {key}": value for name, row in rows.items() for key, value in row.items()}
         notes += [*_table(rows), *_by_town(seasons)]
-        bars |= _losses(rows) | {f"year, {name}": Bar(told[name], at_least=1.0) for name in HAPPENED}
+        bars |= _losses(seasons) | {f"year, {name}": Bar(told[name], at_least=1.0) for name in HAPPENED}
     return Result(figures | {name: bar.value for name, bar in bars.items()}, bars, notes)
 
 
@@ -113,19 +114,29 @@ def _by_town(seasons: Mapping[str, Sequence[Year]]) -> list[str]:
     """Return a line for each part: what is lost without it in each town."""
     lines = []
     for name, each in ABLATIONS.items():
-        pairs = zip(*(_figures(seasons[which])[each.figure] for which in (WHOLE, name)), strict=True)
-        lost = ", ".join(f"{each.loss(whole, without):.1%}" for whole, without in pairs)
+        lost = ", ".join(f"{each.loss(*pair):.1%}" for pair in zip(*_sides(seasons, name, each), strict=True))
         lines.append(f"{name}, {each.figure} lost by town: {lost}")
     return lines
 
 
-def _losses(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Bar]:
+def _losses(seasons: Mapping[str, Sequence[Year]]) -> dict[str, Bar]:
     """Return of each part how much worse the figure is that it is there for, where it is left out."""
     found = {}
     for name, each in ABLATIONS.items():
-        lost = each.loss(rows[WHOLE][each.figure], rows[name][each.figure])
-        found[f"{name}, {each.figure} lost"] = Bar(lost, at_least=VISIBLE)
+        whole, without = (float(np.mean(values)) for values in _sides(seasons, name, each))
+        found[f"{name}, {each.figure} lost"] = Bar(each.loss(whole, without), at_least=VISIBLE)
     return found
+
+
+def _sides(
+    seasons: Mapping[str, Sequence[Year]], name: str, ablation: Ablation
+) -> tuple[list[float], list[float]]:
+    """Return an ablation's figure in each town, with everything and without the part."""
+    whole = _figures(seasons[WHOLE])[ablation.figure]
+    if not ablation.is_beside:
+        return whole, _figures(seasons[name])[ablation.figure]
+    weeks = ([week[ablation.figure] for week in life.beside[name]] for life in seasons[WHOLE])
+    return whole, [float(np.mean(values)) for values in weeks]
 
 
 def _figures(lives: Sequence[Year]) -> dict[str, list[float]]:

@@ -28,6 +28,7 @@ SET: Final = (
     # Of so few listeners chance alone moves a mean by a fifth; a model that learnt nonsense loses nearly all.
     "gate.metric_margin=0.3",
     "gate.guardrail_margin=0.3",
+    "gate.cohort_margin=0.3",  # ... and in each of their cohorts all the more
     "split.test_days=7",
     "split.validation_days=7",
     "drift.reference_weeks=4",
@@ -89,6 +90,7 @@ class Plan:
         policy: Changes of Discover Weekly's policy.
         settings: Assignments beside `SET`.
         is_gated: Whether a challenger that the gate refuses stays out.
+        beside: Changes of Discover Weekly's policy, by name: each week's playlists are made once more with each, shown to nobody.
     """
 
     spec: TwinSpec
@@ -106,6 +108,7 @@ class Plan:
     policy: Mapping[str, Any] = field(default_factory=lambda: dict(POLICY))
     settings: tuple[str, ...] = ()
     is_gated: bool = True
+    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, size: Size, seed: int, **changes: Any) -> "Plan":
@@ -135,11 +138,14 @@ class Ablation:
         left_out: Changes of the plan.
         figure: Of `twin_year._figures`.
         is_better_high: Whether the part is to raise the figure; else it is to lower it.
+        is_beside: The figure is one of the playlists themselves: they are made without the part in the season with everything,
+            week by week from the same models and histories (`Plan.beside`), since two lives of a town differ by chance, too.
     """
 
     left_out: Mapping[str, Any]
     figure: str
     is_better_high: bool
+    is_beside: bool = False
 
     def loss(self, whole: float, without: float) -> float:
         """Return how much worse the figure is without the part, as a share of what it is with it."""
@@ -158,8 +164,11 @@ SEASON: Final[Mapping[str, Any]] = {
 # Figures were chosen before any season was lived.
 ABLATIONS: Final[Mapping[str, Ablation]] = {
     "no exploration": Ablation({"policy": {**SEASON_POLICY, "explore_places": []}}, "genres_offered", True),
-    "no MMR": Ablation({"policy": {**SEASON_POLICY, "diversity": 0.0}}, "likeness", False),
-    "no calibration": Ablation({"policy": {**SEASON_POLICY, "calibration": 0.0}}, "mix_distance", False),
+    "no MMR": Ablation({"policy": {**SEASON_POLICY, "diversity": 0.0}}, "likeness", False, True),
+    "no calibration": Ablation(
+        {"policy": {**SEASON_POLICY, "calibration": 0.0}}, "mix_distance", False, True
+    ),
     "no gate": Ablation({"is_gated": False}, "affinity_after_broken", True),
     "no bot filter": Ablation({"settings": NO_BOTS_FOUND}, "farmed", False),
 }
+BESIDE: Final = {name: each.left_out["policy"] for name, each in ABLATIONS.items() if each.is_beside}

@@ -1,7 +1,9 @@
 """Playlists of a week: made by the weekly batch, read from the store, and written down as exposures when they are opened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -9,9 +11,10 @@ import pyarrow as pa
 
 from crossfade.experiments.participation import Participation
 from crossfade.experiments.publishing import bundle_to_publish
+from crossfade.recommender.other_policy import with_policy
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
-from crossfade.schema.settings import Settings
+from crossfade.schema.settings import Settings, WeeklySettings
 from crossfade.schema.tables import EVENTS, EventType, Surface
 from crossfade.store.contract import StoredSlate, variant_surface
 from crossfade.store.weekly import activate, generate_shard, plan_shards, publish, store_of
@@ -52,12 +55,26 @@ def make(
         variants += [f"{experiment.metadata.name}.{name}" for name in experiment.spec.treatments]
     for variant in variants:
         weekly = settings.weekly.model_copy(update={"variant": variant})
-        bundle = bundle_to_publish(workspace, variant)
-        shards = plan_shards(dataset_dir, bundle, workspace, weekly, SURFACE)
-        for shard in shards:
-            generate_shard(dataset_dir, bundle, workspace, weekly, shard)
-        publish(workspace, weekly, SURFACE, shards[0].generation)
-        activate(workspace, weekly, SURFACE, shards[0].generation)
+        _published(workspace, dataset_dir, weekly, bundle_to_publish(workspace, variant))
+
+
+def _published(workspace: Workspace, dataset_dir: Path, weekly: WeeklySettings, bundle: Path) -> None:
+    shards = plan_shards(dataset_dir, bundle, workspace, weekly, SURFACE)
+    for shard in shards:
+        generate_shard(dataset_dir, bundle, workspace, weekly, shard)
+    publish(workspace, weekly, SURFACE, shards[0].generation)
+    activate(workspace, weekly, SURFACE, shards[0].generation)
+
+
+def made_beside(
+    champion: Path, dataset_dir: Path, settings: Settings, town: Town, changes: Mapping[str, Any]
+) -> Playlists:
+    """Return everybody's playlists by the champion's models and another policy, which nobody is shown."""
+    with TemporaryDirectory() as folder:
+        workspace = Workspace.create(Path(folder))
+        bundle = with_policy(champion, SURFACE, changes, workspace.bundles)
+        _published(workspace, dataset_dir, settings.weekly, bundle)
+        return read(workspace, town, None)
 
 
 def read(workspace: Workspace, town: Town, participation: Participation | None) -> Playlists:

@@ -17,6 +17,7 @@ Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 HEAD_SHARE = 0.8  # small artists are those beyond the ones that have this share of lasting popularity
+OF_PLAYLISTS = ("affinity", "novelty", "likeness", "mix_distance", "small_artists", "farmed", "tracks")
 SAVES = (EventType.SAVE, EventType.LIKE, EventType.ADD_TO_PLAYLIST)
 
 
@@ -83,7 +84,7 @@ class Teller:
         here = max(int(town.is_here.sum()), 1)
         users, artists = log.users[is_listen], town.music.artist_rows[log.tracks[is_listen]]
         of_slates = is_listen & week.from_slate
-        figures = self._of_playlists(playlists)
+        figures = self.of_playlists(playlists)
         np.add.at(self._mix, (users, self._families[log.tracks[is_listen]]), 1)
         self._played[users, artists] = True
         _note_first(self.first_heard, log.tracks[is_listen], log.times_ms[is_listen] // DAY_MS)
@@ -99,20 +100,20 @@ class Teller:
             int(of_slates.sum()) / here,
             float(skipped.mean()) if len(skipped) else np.nan,
             int((is_save & week.from_slate).sum()) / here,
-            *figures,
-            _effective(log.tracks[is_listen]),
-            float(self._offered[ever].sum(axis=1).mean()) if ever.any() else np.nan,
+            **figures,
+            heard_tracks=_effective(log.tracks[is_listen]),
+            genres=float(self._offered[ever].sum(axis=1).mean()) if ever.any() else np.nan,
         )
 
-    def _of_playlists(self, playlists: Playlists) -> tuple[float, ...]:
-        """Return affinity, novelty, likeness, mix_distance, small_artists, farmed and tracks."""
+    def of_playlists(self, playlists: Playlists) -> dict[str, float]:
+        """Return what `Told` says of playlists themselves, by name, before the week in which they are on offer."""
         users, places = np.nonzero(playlists.rows >= 0)
         if not len(users):
-            return (np.nan,) * 7
+            return dict.fromkeys(OF_PLAYLISTS, np.nan)
         tracks, town = playlists.rows[users, places], self._town
         artists = town.music.artist_rows[tracks]
         likeness = [_likeness(town.music.latents[row[row >= 0]]) for row in playlists.rows]
-        return (
+        values = (
             float(town.affinity(users.astype(np.int32), tracks).mean()),
             float((~self._played[users, artists]).mean()),
             float(np.nanmean(likeness)),
@@ -121,6 +122,7 @@ class Teller:
             float((artists == town.farmed).mean()),
             _effective(tracks),
         )
+        return dict(zip(OF_PLAYLISTS, values, strict=True))
 
     def _mix_distance(self, users: npt.NDArray[np.int64], tracks: npt.NDArray[np.int32]) -> float:
         shown = np.zeros_like(self._mix)

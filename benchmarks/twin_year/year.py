@@ -35,6 +35,8 @@ class Year:
         digest: Over all playlists, all events and all that was done; equal plans give equal ones.
         waited: Median days until a new track was first heard by anybody, and share that nobody heard.
         offered: ... until it first stood in a playlist, and share that never did.
+        beside: What playlists were like that nobody was shown (`Plan.beside`): by name, for each week the figures of
+            `Teller.of_playlists`.
     """
 
     told: list[Told] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Year:
     digest: str = ""
     waited: tuple[float, float] = (np.nan, np.nan)
     offered: tuple[float, float] = (np.nan, np.nan)
+    beside: dict[str, list[dict[str, float]]] = field(default_factory=dict)
 
     def count(self, words: str) -> int:
         """Return how often the loop did something."""
@@ -83,6 +86,7 @@ class Loop:
             participation = self._trials.participation
             playlists.make(self._workspace, dataset_dir, self._settings, participation)
             on_offer = playlists.read(self._workspace, self._town, participation)
+            self._look_beside(dataset_dir)
             self._year.told.append(self._live(on_offer))
         first, last = (
             weeks * DAYS_PER_WEEK
@@ -92,6 +96,13 @@ class Loop:
         self._year.offered = days_until(self._town, self._teller.first_offered, first, last)
         self._year.digest = self._hash.hexdigest()[:16]
         return self._year
+
+    def _look_beside(self, dataset_dir: Path) -> None:
+        for name, changes in self._plan.beside.items():
+            others = playlists.made_beside(
+                self._workspace.champion(), dataset_dir, self._settings, self._town, changes
+            )
+            self._year.beside.setdefault(name, []).append(self._teller.of_playlists(others))
 
     @property
     def _now(self) -> datetime:

@@ -9,7 +9,15 @@ import benchmarks.twin_year
 from benchmarks.harness import Options, Progress
 from benchmarks.twin_year import SEASON_SIZE, SEASON_TOWNS, WHOLE, _seasons, after_broken, result
 from benchmarks.twin_year.plan import ABLATIONS, SEASON, SEASON_POLICY, Ablation, Plan, Size, Trial
-from benchmarks.twin_year.telling import Told, _effective, _likeness, _note_first, _small, days_until
+from benchmarks.twin_year.telling import (
+    OF_PLAYLISTS,
+    Told,
+    _effective,
+    _likeness,
+    _note_first,
+    _small,
+    days_until,
+)
 from benchmarks.twin_year.year import Loop, Year
 from crossfade.twin.farms import FARM_STYLES
 from crossfade.twin.spec import TwinSpec
@@ -35,7 +43,7 @@ TINY = {
 @pytest.mark.slow
 @pytest.mark.usefixtures("untraced")
 def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Path) -> None:
-    year = Loop(Plan.of(SIZE, 3, **TINY), tmp_path).run()
+    year = Loop(Plan.of(SIZE, 3, **TINY, beside={"same": {}, "alike": {"diversity": 0.0}}), tmp_path).run()
     assert year.did == [(0, "training (first): promoted"), (1, "closer: begin, step 1")]
     assert len(year.told) == 2
     for told in year.told:
@@ -44,6 +52,12 @@ def test_the_loop_trains_offers_and_begins_an_experiment_by_itself(tmp_path: Pat
         assert 1 < told.tracks <= 100
     assert sum(told.slate_listens for told in year.told) > 0
     assert len(year.digest) == 16
+    # In the first week, before the experiment, everybody was shown what the same policy makes beside it.
+    same, alike = year.beside["same"], year.beside["alike"]
+    assert [len(same), len(alike)] == [2, 2]
+    for name in set(OF_PLAYLISTS) - {"affinity"}:  # tastes have moved when the week is told
+        assert same[0][name] == getattr(year.told[0], name)
+    assert alike[0]["likeness"] > same[0]["likeness"]
 
 
 def test_each_ablation_leaves_out_one_thing() -> None:
@@ -78,11 +92,13 @@ def test_seasons_are_lived_in_several_towns(
 
     monkeypatch.setattr(benchmarks.twin_year, "lived", noted)
     seasons = _seasons(Options(num_seeds=num_seeds), Progress())
-    assert list(seasons) == [WHOLE, *ABLATIONS]
+    assert list(seasons) == [WHOLE, "no exploration", "no gate", "no bot filter"]
     assert {len(lives) for lives in seasons.values()} == {num_towns}
     seeds = [plan.spec.seed for plan in plans]
     assert len(set(seeds)) == num_towns
     assert seeds == seeds[:num_towns] * len(seasons)  # each part is missed in the same towns
+    asked = [sorted(plan.beside) for plan in plans]
+    assert asked == [["no MMR", "no calibration"]] * num_towns + [[]] * (len(plans) - num_towns)
 
 
 def test_a_season_has_three_farm_accounts_of_each_style() -> None:
@@ -121,10 +137,14 @@ def test_the_table_sets_each_season_beside_the_whole_one() -> None:
             Told(10, 20.0, saves, 5.0, 0.2, 0.1, affinity, 0.5, 0.3, 0.2, 0.4, 0.01, n, 50.0, 7.0)
             for n, affinity in ((8.0, 0.9), (4.0, last))
         ]
-        return Year(told, [(0, did), (1, "broken training (time): x")], "abc", (3.0, 0.1), (9.0, 0.5))
+        beside = {
+            "no MMR": [{"likeness": 0.3}] * 2,
+            "no calibration": [{"mix_distance": 0.2}, {"mix_distance": 0.3}],
+        }
+        return Year(told, [(0, did), (1, "broken training (time): x")], "abc", (3.0, 0.1), (9.0, 0.5), beside)
 
     whole = year(2.0, "training (time): promote, promoted", 0.8)
-    seasons = {name: [whole] for name in (WHOLE, *ABLATIONS)}
+    seasons = {name: [whole] for name in (WHOLE, "no exploration", "no gate", "no bot filter")}
     seasons["no gate"] = [year(1.0, "closer: roll back, step 2", 0.6)]
     found = result([whole], "abc", seasons)
     assert found.bars["same_digest_again"].holds
@@ -139,6 +159,8 @@ def test_the_table_sets_each_season_beside_the_whole_one() -> None:
     assert lost.value == pytest.approx(0.25)  # 0.8 without the broken training, 0.6 with it
     assert lost.holds
     assert not found.bars["no MMR, likeness lost"].holds  # nothing changed
+    beside = found.bars["no calibration, mix_distance lost"]
+    assert beside.value == pytest.approx(0.25)  # 0.2 as shown, 0.25 as made beside it
     assert "no gate, affinity_after_broken lost by town: 25.0%" in found.notes
     head = next(line for line in found.notes if line.startswith(" "))
     assert head.split()[:3] == ["everything", "no", "exploration"]
