@@ -1,0 +1,161 @@
+"""What track vectors in float16 and int8 cost in quality and save in memory: slates against those of float32.
+
+Judged as `rankers` does, on a period before the test period. Sources are fitted once a seed; their vectors are packed as a fit
+with `index.vectors_as` packs them, and the ranker learns from what they then are. The index is exact and reads them, too.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, get_args
+
+import numpy as np
+
+from benchmarks.harness import KIB, Options, Progress, Result
+from benchmarks.quality.data import load_trial
+from benchmarks.rankers import before_test
+from benchmarks.weekly.stages import Block
+from benchmarks.weekly.world import settings_of, world_of
+from crossfade.evaluation.evaluate import evaluate, slates_of
+from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
+from crossfade.evaluation.stages import whole
+from crossfade.evaluation.truth import Truth
+from crossfade.features.dataset import Dataset
+from crossfade.features.translation import Translation
+from crossfade.features.vectors import VectorsAs, as_stored, opened, packed
+from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
+from crossfade.recommender.recommend import Recommender
+from crossfade.schema import columns as c
+from crossfade.schema.cores import one_core
+from crossfade.schema.ids import Rows
+from crossfade.schema.settings import Settings, load_settings
+
+READS: Final = ("num_seeds",)
+KINDS: Final[tuple[VectorsAs, ...]] = get_args(VectorsAs)
+PLAIN: Final = "float32"
+EXACT: Final = "index.backend=exact"
+QUICK: Final = ("two_tower.epochs=1", "ranking.num_trees=60")
+METRICS: Final = ("recall", "ndcg")
+VECTORS: Final = "track_vectors.npy"
+COST_TRACKS, COST_USERS = 100_000, 2_000
+QUICK_COST_TRACKS, QUICK_COST_USERS = 5_000, 600
+BLOCK: Final = 256
+REPEATS: Final = 5
+MICROSECONDS: Final = 1e6
+
+
+def run(options: Options) -> Result:
+    """Judge the slates of each kind of vectors, then measure what a playlist costs with it.
+
+    Raises:
+        NotFoundError: The directory holds no lake.
+        TrainingError: There is not enough to split.
+    """
+    progress, lines = Progress(), []
+    progress.add({"quick": options.quick})
+    with TemporaryDirectory() as folder:
+        progress.measure("a playlist's cost", lambda: cost(Path(folder), quick=options.quick))
+    settings = load_settings(assignments=[EXACT, *(QUICK if options.quick else ())])
+    dataset = before_test(load_trial(options, settings).judged)
+    for seed in range(settings.seed, settings.seed + options.num_seeds):
+        with TemporaryDirectory() as folder:
+            found = judged(dataset, Path(folder), settings.model_copy(update={"seed": seed}))
+        progress.add({f"seed_{seed}_{name}": value for name, value in figures_of(found).items()})
+        lines += [f"seed {seed}", *table(found)]
+    return Result(progress.figures, notes=["Differences to float32 over the same listeners.", *lines])
+
+
+def judged(dataset: Dataset, directory: Path, settings: Settings) -> dict[VectorsAs, tuple[Evaluation, Rows]]:
+    """Fit the sources, and for each kind a ranker; return its evaluation and its slates [n, k]."""
+    data, early, late = (directory / name for name in ("dataset", "until_validation", "until_test"))
+    dataset.save(data)
+    fit_sources(data, early, until="validation", settings=settings, warm_start=None)
+    fit_sources(data, late, until="test", settings=settings, warm_start=early)
+    plain = {path: np.load(path) for home in (early, late) for path in home.rglob(VECTORS)}
+    truth = Truth.of(dataset, dataset.split.test_start, dataset.split.end, settings)
+    found = {}
+    for kind in KINDS:
+        for path, vectors in plain.items():
+            np.save(path, as_stored(packed(vectors, kind)))
+        chosen = settings.model_copy(update={"index": settings.index.model_copy(update={"vectors_as": kind})})
+        ranker = directory / kind
+        fit_ranker(data, early, ranker, chosen)
+        bundle = build_bundle(
+            data, late, ranker, directory / "bundles", until="test", settings=chosen, lineage={}
+        )
+        recommender = Recommender.load(bundle)
+        system = whole(recommender, Translation(dataset, recommender.dataset))
+        slates = slates_of(system, truth.queries, settings.evaluation.k)
+        found[kind] = evaluate(kind, system, truth, settings), slates
+    return found
+
+
+def figures_of(found: Mapping[VectorsAs, tuple[Evaluation, Rows]]) -> dict[str, float]:
+    """Return means, differences to float32, and how alike slates are."""
+    plain, plain_slates = found[PLAIN]
+    figures: dict[str, float] = {"judged_users": len(plain)}
+    for kind, (evaluation, slates) in found.items():
+        means, gaps = evaluation.summary[EVERYONE], paired(evaluation, plain)[EVERYONE]
+        for metric in METRICS:
+            figures[f"{kind}_{metric}"] = means[metric].mean
+            figures[f"{kind}_minus_float32_{metric}"] = gaps[metric].mean
+        figures[f"{kind}_equal_slates_share"] = float((slates == plain_slates).all(axis=1).mean())
+        figures[f"{kind}_shared_tracks_share"] = shared(slates, plain_slates)
+    return figures
+
+
+def shared(slates: Rows, others: Rows) -> float:
+    """Return the share of the tracks of slates [n, k], padded with -1, that stand anywhere in the other slates."""
+    same = (slates[:, :, None] == others[:, None, :]).any(axis=2) & (slates >= 0)
+    return float(same.sum() / max((slates >= 0).sum(), 1))
+
+
+def table(found: Mapping[VectorsAs, tuple[Evaluation, Rows]]) -> list[str]:
+    """Return a line for each kind, with 95 % intervals of the differences."""
+    lines = []
+    for kind, (evaluation, _) in found.items():
+        gaps = paired(evaluation, found[PLAIN][0])[EVERYONE]
+        cells = [f"{m} {gaps[m].mean:+.5f} [{gaps[m].low:+.5f}, {gaps[m].high:+.5f}]" for m in METRICS]
+        lines.append(f"{kind:<10}{'   '.join(cells)}")
+    return lines
+
+
+def cost(folder: Path, *, quick: bool) -> dict[str, float]:
+    """Return microseconds of one core a playlist, bytes of vectors a track, and how many of them are in memory afterwards."""
+    tracks, users = (QUICK_COST_TRACKS, QUICK_COST_USERS) if quick else (COST_TRACKS, COST_USERS)
+    world = world_of(folder, tracks, users, settings_of("catboost"))
+    dataset = Dataset.load(world.dataset)
+    blocks: dict[VectorsAs, tuple[Path, Block]] = {}
+    for kind in KINDS:
+        recommender, path = Recommender.load(world.bundle), folder / f"{kind}.npy"
+        model: Any = recommender.sources.retrievers[c.TWO_TOWER]
+        np.save(path, as_stored(packed(model.track_vectors_, kind)))
+        model.learnt_ = replace(model.learnt_, track_vectors=opened(np.load(path, mmap_mode="r"), path))
+        blocks[kind] = path, Block(dataset, recommender, min(BLOCK, users), 30)
+    taken: dict[VectorsAs, list[float]] = {kind: [] for kind in KINDS}
+    with one_core():
+        for _ in range(1 + REPEATS):
+            for kind, (_path, block) in blocks.items():
+                requests = block.read()[1]
+                started = time.process_time()
+                block.recommender.recommend(requests)
+                taken[kind].append((time.process_time() - started) / block.size * MICROSECONDS)
+    figures: dict[str, float] = {"cost_tracks": tracks}
+    for kind, (path, _) in blocks.items():
+        figures[f"{kind}_microseconds_a_playlist"] = float(np.median(taken[kind][1:]))
+        figures[f"{kind}_bytes_a_track"] = path.stat().st_size / tracks
+        figures[f"{kind}_resident_mib"] = resident_bytes(path) / KIB**2
+    return figures
+
+
+def resident_bytes(path: Path) -> int:
+    """Return how much of a mapped file this process has in memory (Linux)."""
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text("utf-8").splitlines():
+        if line.endswith("kB") and inside and line.startswith("Rss:"):
+            total += int(line.split()[1]) * KIB
+        elif not line.endswith("kB") and "-" in line.split()[0]:
+            inside = line.endswith(str(path))
+    return total
