@@ -14,7 +14,9 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from benchmarks.harness import KIB, Options, Progress, Result
-from benchmarks.quality.data import load_trial
+from benchmarks.hashed_ids import WORLD
+from benchmarks.quality.data import QUICK as SMALL
+from benchmarks.quality.data import simulated
 from benchmarks.rankers import before_test
 from benchmarks.weekly.stages import Block
 from benchmarks.weekly.world import settings_of, world_of
@@ -50,20 +52,20 @@ def run(options: Options) -> Result:
     """Judge the slates of each kind of vectors, then measure what a playlist costs with it.
 
     Raises:
-        NotFoundError: The directory holds no lake.
         TrainingError: There is not enough to split.
     """
     progress, lines = Progress(), []
     progress.add({"quick": options.quick})
-    with TemporaryDirectory() as folder:
-        progress.measure("a playlist's cost", lambda: cost(Path(folder), quick=options.quick))
     settings = load_settings(assignments=[EXACT, *(QUICK if options.quick else ())])
-    dataset = before_test(load_trial(options, settings).judged)
+    with TemporaryDirectory() as folder:
+        dataset = before_test(simulated(SMALL if options.quick else WORLD, Path(folder), settings))
     for seed in range(settings.seed, settings.seed + options.num_seeds):
         with TemporaryDirectory() as folder:
             found = judged(dataset, Path(folder), settings.model_copy(update={"seed": seed}))
         progress.add({f"seed_{seed}_{name}": value for name, value in figures_of(found).items()})
         lines += [f"seed {seed}", *table(found)]
+    with TemporaryDirectory() as folder:
+        progress.measure("a playlist's cost", lambda: cost(Path(folder), quick=options.quick))
     return Result(progress.figures, notes=["Differences to float32 over the same listeners.", *lines])
 
 
