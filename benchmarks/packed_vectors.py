@@ -6,10 +6,9 @@ with `index.vectors_as` packs them, and the ranker learns from what they then ar
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import numpy as np
 
@@ -18,18 +17,17 @@ from benchmarks.hashed_ids import WORLD
 from benchmarks.quality.data import QUICK as SMALL
 from benchmarks.quality.data import simulated
 from benchmarks.rankers import before_test
-from benchmarks.weekly.stages import Block
-from benchmarks.weekly.world import settings_of, world_of
 from crossfade.evaluation.evaluate import evaluate, slates_of
 from crossfade.evaluation.evaluation import EVERYONE, Evaluation, paired
 from crossfade.evaluation.stages import whole
 from crossfade.evaluation.truth import Truth
+from crossfade.features.affinities import products
 from crossfade.features.dataset import Dataset
 from crossfade.features.translation import Translation
 from crossfade.features.vectors import VectorsAs, as_stored, opened, packed
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
 from crossfade.recommender.recommend import Recommender
-from crossfade.schema import columns as c
+from crossfade.retrieval.user_tower import unit
 from crossfade.schema.cores import one_core
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import Settings, load_settings
@@ -41,15 +39,16 @@ EXACT: Final = "index.backend=exact"
 QUICK: Final = ("two_tower.epochs=1", "ranking.num_trees=60")
 METRICS: Final = ("recall", "ndcg")
 VECTORS: Final = "track_vectors.npy"
-COST_TRACKS, COST_USERS = 100_000, 2_000
-QUICK_COST_TRACKS, QUICK_COST_USERS = 5_000, 600
-BLOCK: Final = 256
+TRACKS: Final = 1_000_000
+QUICK_TRACKS: Final = 100_000
+DIM: Final = 64
+LISTENERS, CANDIDATES = 256, 500
 REPEATS: Final = 5
 MICROSECONDS: Final = 1e6
 
 
 def run(options: Options) -> Result:
-    """Judge the slates of each kind of vectors, then measure what a playlist costs with it.
+    """Judge the slates of each kind of vectors, then measure what reading them costs.
 
     Raises:
         TrainingError: There is not enough to split.
@@ -65,7 +64,9 @@ def run(options: Options) -> Result:
         progress.add({f"seed_{seed}_{name}": value for name, value in figures_of(found).items()})
         lines += [f"seed {seed}", *table(found)]
     with TemporaryDirectory() as folder:
-        progress.measure("a playlist's cost", lambda: cost(Path(folder), quick=options.quick))
+        progress.measure(
+            "reading vectors", lambda: cost(Path(folder), QUICK_TRACKS if options.quick else TRACKS)
+        )
     return Result(progress.figures, notes=["Differences to float32 over the same listeners.", *lines])
 
 
@@ -124,30 +125,31 @@ def table(found: Mapping[VectorsAs, tuple[Evaluation, Rows]]) -> list[str]:
     return lines
 
 
-def cost(folder: Path, *, quick: bool) -> dict[str, float]:
-    """Return microseconds of one core a playlist, bytes of vectors a track, and how many of them are in memory afterwards."""
-    tracks, users = (QUICK_COST_TRACKS, QUICK_COST_USERS) if quick else (COST_TRACKS, COST_USERS)
-    world = world_of(folder, tracks, users, settings_of("catboost"))
-    dataset = Dataset.load(world.dataset)
-    blocks: dict[VectorsAs, tuple[Path, Block]] = {}
-    for kind in KINDS:
-        recommender, path = Recommender.load(world.bundle), folder / f"{kind}.npy"
-        model: Any = recommender.sources.retrievers[c.TWO_TOWER]
-        np.save(path, as_stored(packed(model.track_vectors_, kind)))
-        model.learnt_ = replace(model.learnt_, track_vectors=opened(np.load(path, mmap_mode="r"), path))
-        blocks[kind] = path, Block(dataset, recommender, min(BLOCK, users), 30)
+def cost(folder: Path, num_tracks: int) -> dict[str, float]:
+    """Return what it costs to read a listener's 500 candidates among so many tracks, of each kind in turn.
+
+    Returns:
+        Microseconds of one core for their inner products with the listener, bytes of a track, and how much of the file was in
+        memory afterwards.
+    """
+    random = np.random.default_rng(num_tracks)
+    vectors = unit(random.standard_normal((num_tracks, DIM), np.float32))
+    rows = random.integers(0, num_tracks, (LISTENERS, CANDIDATES)).astype(np.int32)
+    wanted, files = vectors[:LISTENERS], {kind: folder / f"{kind}.npy" for kind in KINDS}
+    for kind, path in files.items():
+        np.save(path, as_stored(packed(vectors, kind)))
+    mapped = {kind: opened(np.load(path, mmap_mode="r"), path) for kind, path in files.items()}
     taken: dict[VectorsAs, list[float]] = {kind: [] for kind in KINDS}
     with one_core():
         for _ in range(1 + REPEATS):
-            for kind, (_path, block) in blocks.items():
-                requests = block.read()[1]
+            for kind, each in mapped.items():
                 started = time.process_time()
-                block.recommender.recommend(requests)
-                taken[kind].append((time.process_time() - started) / block.size * MICROSECONDS)
-    figures: dict[str, float] = {"cost_tracks": tracks}
-    for kind, (path, _) in blocks.items():
-        figures[f"{kind}_microseconds_a_playlist"] = float(np.median(taken[kind][1:]))
-        figures[f"{kind}_bytes_a_track"] = path.stat().st_size / tracks
+                products(each, rows, wanted)
+                taken[kind].append((time.process_time() - started) / LISTENERS * MICROSECONDS)
+    figures: dict[str, float] = {"cost_tracks": num_tracks}
+    for kind, path in files.items():
+        figures[f"{kind}_microseconds_a_listener"] = float(np.median(taken[kind][1:]))
+        figures[f"{kind}_bytes_a_track"] = path.stat().st_size / num_tracks
         figures[f"{kind}_resident_mib"] = resident_bytes(path) / KIB**2
     return figures
 
