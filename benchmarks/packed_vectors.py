@@ -6,6 +6,7 @@ with `index.vectors_as` packs them, and the ranker learns from what they then ar
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, get_args
@@ -70,8 +71,23 @@ def run(options: Options) -> Result:
     return Result(progress.figures, notes=["Differences to float32 over the same listeners.", *lines])
 
 
-def judged(dataset: Dataset, directory: Path, settings: Settings) -> dict[VectorsAs, tuple[Evaluation, Rows]]:
-    """Fit the sources, and for each kind a ranker; return its evaluation and its slates [n, k]."""
+@dataclass(frozen=True)
+class Judged:
+    """What was found of one kind of vectors.
+
+    Args:
+        evaluation: With a ranker that has learnt from these vectors.
+        slates: [n, k] of that ranker.
+        same_ranker: [n, k] slates of the ranker that has learnt from float32: what rounding alone moves.
+    """
+
+    evaluation: Evaluation
+    slates: Rows
+    same_ranker: Rows
+
+
+def judged(dataset: Dataset, directory: Path, settings: Settings) -> dict[VectorsAs, Judged]:
+    """Fit the sources, and for each kind a ranker; judge its slates."""
     data, early, late = (directory / name for name in ("dataset", "until_validation", "until_test"))
     dataset.save(data)
     fit_sources(data, early, until="validation", settings=settings, warm_start=None)
@@ -83,29 +99,32 @@ def judged(dataset: Dataset, directory: Path, settings: Settings) -> dict[Vector
         for path, vectors in plain.items():
             np.save(path, as_stored(packed(vectors, kind)))
         chosen = settings.model_copy(update={"index": settings.index.model_copy(update={"vectors_as": kind})})
-        ranker = directory / kind
-        fit_ranker(data, early, ranker, chosen)
-        bundle = build_bundle(
-            data, late, ranker, directory / "bundles", until="test", settings=chosen, lineage={}
-        )
-        recommender = Recommender.load(bundle)
-        system = whole(recommender, Translation(dataset, recommender.dataset))
-        slates = slates_of(system, truth.queries, settings.evaluation.k)
-        found[kind] = evaluate(kind, system, truth, settings), slates
+        fit_ranker(data, early, directory / kind, chosen)
+        systems = []
+        for ranker in (kind, PLAIN):
+            bundles, home = directory / "bundles", directory / ranker
+            bundle = build_bundle(data, late, home, bundles, until="test", settings=chosen, lineage={})
+            recommender = Recommender.load(bundle)
+            systems.append(whole(recommender, Translation(dataset, recommender.dataset)))
+        slates = [slates_of(system, truth.queries, settings.evaluation.k) for system in systems]
+        found[kind] = Judged(evaluate(kind, systems[0], truth, settings), *slates)
     return found
 
 
-def figures_of(found: Mapping[VectorsAs, tuple[Evaluation, Rows]]) -> dict[str, float]:
+def figures_of(found: Mapping[VectorsAs, Judged]) -> dict[str, float]:
     """Return means, differences to float32, and how alike slates are."""
-    plain, plain_slates = found[PLAIN]
-    figures: dict[str, float] = {"judged_users": len(plain)}
-    for kind, (evaluation, slates) in found.items():
-        means, gaps = evaluation.summary[EVERYONE], paired(evaluation, plain)[EVERYONE]
+    plain = found[PLAIN]
+    figures: dict[str, float] = {"judged_users": len(plain.evaluation)}
+    for kind, each in found.items():
+        means = each.evaluation.summary[EVERYONE]
+        gaps = paired(each.evaluation, plain.evaluation)[EVERYONE]
         for metric in METRICS:
             figures[f"{kind}_{metric}"] = means[metric].mean
             figures[f"{kind}_minus_float32_{metric}"] = gaps[metric].mean
-        figures[f"{kind}_equal_slates_share"] = float((slates == plain_slates).all(axis=1).mean())
-        figures[f"{kind}_shared_tracks_share"] = shared(slates, plain_slates)
+        for name, slates in (("", each.slates), ("same_ranker_", each.same_ranker)):
+            equal = (slates == plain.slates).all(axis=1).mean()
+            figures[f"{kind}_{name}equal_slates_share"] = float(equal)
+            figures[f"{kind}_{name}shared_tracks_share"] = shared(slates, plain.slates)
     return figures
 
 
@@ -115,11 +134,11 @@ def shared(slates: Rows, others: Rows) -> float:
     return float(same.sum() / max((slates >= 0).sum(), 1))
 
 
-def table(found: Mapping[VectorsAs, tuple[Evaluation, Rows]]) -> list[str]:
+def table(found: Mapping[VectorsAs, Judged]) -> list[str]:
     """Return a line for each kind, with 95 % intervals of the differences."""
     lines = []
-    for kind, (evaluation, _) in found.items():
-        gaps = paired(evaluation, found[PLAIN][0])[EVERYONE]
+    for kind, each in found.items():
+        gaps = paired(each.evaluation, found[PLAIN].evaluation)[EVERYONE]
         cells = [f"{m} {gaps[m].mean:+.5f} [{gaps[m].low:+.5f}, {gaps[m].high:+.5f}]" for m in METRICS]
         lines.append(f"{kind:<10}{'   '.join(cells)}")
     return lines
