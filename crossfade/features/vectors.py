@@ -22,8 +22,9 @@ MOST_CODE: Final = 127
 # Scales keep 11 bits of their mantissa, rounded up: 127 times such a number is exact in float32, so that vectors which were
 # read and are packed again, as `index add` does, stay what they were.
 CUT_BITS: Final = 13
-# What stands between the exponents of float16 and float32 once the bits of one are put into the other.
-HALF_TO_SINGLE: Final = np.float32(2.0**112)
+SMALLEST_NORMAL: Final = np.uint32(1 << 10)  # magnitudes of float16 below it have no exponent
+SUBNORMAL_STEP: Final = np.float32(2.0**-24)
+BIAS_BITS: Final = np.uint32((127 - 15) << 23)
 
 
 class PackedVectors:
@@ -151,7 +152,14 @@ def _component(vectors, row, i):  # type: ignore[no-untyped-def]  # noqa: ARG001
 
 
 def _half(vectors, row, i):  # type: ignore[no-untyped-def]
+    """Return the number of a float16's bits: the exponent is moved from a bias of 15 to one of 127, in integers alone.
+
+    To multiply by 2^112 instead is not safe: kernels that may reorder products would make infinities of two such factors.
+    """
     bits = np.uint32(vectors[row, i])
-    magnitude = (bits & np.uint32(0x7FFF)) << np.uint32(13)
-    sign = (bits & np.uint32(0x8000)) << np.uint32(16)
-    return np.uint32(magnitude | sign).view(np.float32) * HALF_TO_SINGLE
+    magnitude = bits & np.uint32(0x7FFF)
+    if magnitude < SMALLEST_NORMAL:
+        value = np.float32(magnitude) * SUBNORMAL_STEP
+    else:
+        value = np.uint32((magnitude << np.uint32(13)) + BIAS_BITS).view(np.float32)
+    return -value if bits & np.uint32(0x8000) else value

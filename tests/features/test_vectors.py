@@ -83,6 +83,25 @@ def test_compiled_code_reads_every_finite_float16() -> None:
     np.testing.assert_array_equal(whole(readable(vectors)), vectors[:])
 
 
+@numba.njit(fastmath={"reassoc", "contract"})
+def gram(vectors):  # type: ignore[no-untyped-def]
+    found = np.zeros((len(vectors), len(vectors)), np.float32)
+    for row in range(len(vectors)):
+        for other in range(len(vectors)):
+            cosine = np.float32(0)
+            for i in range(width(vectors)):
+                cosine += component(vectors, row, i) * component(vectors, other, i)
+            found[row, other] = cosine
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kernels_that_reorder_multiply_two_packed_vectors(kind: Any) -> None:
+    vectors = packed(VECTORS, kind)
+    read = np.asarray(vectors)
+    np.testing.assert_allclose(gram(readable(vectors)), read @ read.T, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "index", [3, slice(2, 9), slice(1, None, 4), np.array([[4, 4], [0, 7]]), slice(0, 0)]
