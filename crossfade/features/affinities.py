@@ -9,6 +9,7 @@ import numpy.typing as npt
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats, Queries
 from crossfade.features.tallies import artist_tallies, plays_log
+from crossfade.features.vectors import TrackVectors, component, readable, width
 from crossfade.schema.ids import Rows
 
 Columns = dict[str, npt.NDArray[np.floating]]
@@ -108,27 +109,27 @@ def _compare_genres(tracks, genre_rows, profile, cosines):  # type: ignore[no-un
             cosines[track] = product / (norm * np.sqrt(squares))
 
 
-def vector_affinities(queries: Queries, rows: Rows, track_vectors: Floats) -> Columns:
+def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors) -> Columns:
     """Return the cosine of each candidate's vector with those of the history, NaN for an empty history.
 
     The user's is with the mean of the last 20 positives; the session's is the largest with one of the last session's
     last 20 positives.
     """
-    liked = queries.positives
+    liked, vectors = queries.positives, readable(track_vectors)
     sums = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
-    _add_up(track_vectors, liked.last_tracks(LAST_POSITIVES), sums)
+    _add_up(vectors, liked.last_tracks(LAST_POSITIVES), sums)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     means = sums / np.where(lengths > 0, lengths, np.nan)
     last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
     found = np.empty((2, *rows.shape), np.float32)
-    _cosines(track_vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
+    _cosines(vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
     return {"user_track_vector_cosine": found[0], "session_track_vector_cosine": found[1]}
 
 
-def products(track_vectors: Floats, rows: Rows, vectors: Floats) -> Floats:
+def products(track_vectors: TrackVectors, rows: Rows, vectors: Floats) -> Floats:
     """Return the inner products [n, c] of tracks [n, c] with a vector of each query [n, dim]."""
     found = np.empty(rows.shape, np.float32)
-    _multiply(track_vectors, rows, np.ascontiguousarray(vectors), found)
+    _multiply(readable(track_vectors), rows, np.ascontiguousarray(vectors), found)
     return found
 
 
@@ -137,8 +138,8 @@ def _multiply(track_vectors, rows, vectors, found):  # type: ignore[no-untyped-d
     for query in range(len(rows)):
         for place in range(rows.shape[1]):
             product = np.float32(0)
-            for i in range(track_vectors.shape[1]):
-                product += track_vectors[rows[query, place], i] * vectors[query, i]
+            for i in range(width(track_vectors)):
+                product += component(track_vectors, rows[query, place], i) * vectors[query, i]
             found[query, place] = product
 
 
@@ -152,19 +153,28 @@ def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-
     """
     means, histories_rows = histories
     for query in range(len(rows)):
-        played = track_vectors[histories_rows[query][histories_rows[query] >= 0]]
+        played = _vectors_of(track_vectors, histories_rows[query][histories_rows[query] >= 0])
         for place in range(rows.shape[1]):
             row, product = rows[query, place], np.float32(0)
-            for i in range(track_vectors.shape[1]):
-                product += track_vectors[row, i] * means[query, i]
+            for i in range(width(track_vectors)):
+                product += component(track_vectors, row, i) * means[query, i]
             found[0, query, place] = product
             best = np.float32(-np.inf) if len(played) else np.float32(np.nan)
             for other in range(len(played)):
                 cosine = np.float32(0)
-                for i in range(track_vectors.shape[1]):
-                    cosine += track_vectors[row, i] * played[other, i]
+                for i in range(width(track_vectors)):
+                    cosine += component(track_vectors, row, i) * played[other, i]
                 best = max(best, cosine)
             found[1, query, place] = best
+
+
+@numba.njit(cache=True, nogil=True)
+def _vectors_of(track_vectors, rows):  # type: ignore[no-untyped-def]
+    found = np.empty((len(rows), width(track_vectors)), np.float32)
+    for place in range(len(rows)):
+        for i in range(found.shape[1]):
+            found[place, i] = component(track_vectors, rows[place], i)
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -172,5 +182,5 @@ def _add_up(track_vectors, rows, sums):  # type: ignore[no-untyped-def]
     """Add the vectors of padded rows [n, h] to sums [n, dim]."""
     for query in range(len(rows)):
         for row in rows[query]:
-            for i in range(track_vectors.shape[1] if row >= 0 else 0):
-                sums[query, i] += track_vectors[row, i]
+            for i in range(width(track_vectors) if row >= 0 else 0):
+                sums[query, i] += component(track_vectors, row, i)

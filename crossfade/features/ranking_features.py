@@ -14,6 +14,7 @@ from crossfade.features.lookups import ages_of, of_rows, shares_of
 from crossfade.features.session_features import session_features
 from crossfade.features.statistics import ARTIST_COLUMNS, TRACK_COLUMNS, Statistics
 from crossfade.features.user_statistics import UserStatistics
+from crossfade.features.vectors import TrackVectors
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
@@ -25,7 +26,7 @@ def ranking_features(
     candidates: Candidates,
     catalogue: Catalogue,
     statistics: Statistics,
-    track_vectors: Floats,
+    track_vectors: TrackVectors,
     *,
     task: Task = DISCOVERY,
 ) -> Floats:
@@ -36,7 +37,7 @@ def ranking_features(
         candidates: c candidates of each.
         catalogue: The tracks.
         statistics: Of a moment that is not after the queries'.
-        track_vectors: [num_tracks, dim] float32 of length 1.
+        track_vectors: [num_tracks, dim] of length 1.
         task: What is ranked for.
 
     Returns:

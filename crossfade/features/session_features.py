@@ -10,6 +10,7 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.history_marks import Marks, Named
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Queries
 from crossfade.features.lookups import of_pairs
+from crossfade.features.vectors import TrackVectors
 from crossfade.schema.ids import Rows
 
 Doubles = npt.NDArray[np.float64]
@@ -33,7 +34,7 @@ MISSING_TRACK: Final = np.array([0, 0, np.nan, np.nan, 0], np.float32)
 
 
 def session_features(
-    queries: Queries, rows: Rows, catalogue: Catalogue, track_vectors: Floats, *, has_time: bool
+    queries: Queries, rows: Rows, catalogue: Catalogue, track_vectors: TrackVectors, *, has_time: bool
 ) -> Columns:
     """Compute `SESSION_FEATURES`; the session is the one of a query's last entry.
 
@@ -44,7 +45,7 @@ def session_features(
         queries: n queries.
         rows: [n, c] int32 tracks, no padding.
         catalogue: The tracks.
-        track_vectors: [num_tracks, dim] float32 of length 1.
+        track_vectors: [num_tracks, dim] of length 1.
         has_time: Whether times mean something.
 
     Returns:
@@ -141,7 +142,7 @@ def _equal(columns: Rows, last: Rows) -> Floats:
     return np.asarray((columns == last[:, None]) & (columns >= 0), np.float32)
 
 
-def _cosines(rows: Rows, last: Rows, track_vectors: Floats) -> Floats:
+def _cosines(rows: Rows, last: Rows, track_vectors: TrackVectors) -> Floats:
     """Return the cosine of each candidate [n, c] with the last track [n], NaN without one."""
     vectors = np.where(last[:, None] >= 0, track_vectors[np.maximum(last, 0)], np.float32(np.nan))
     return products(track_vectors, rows.astype(np.int32, copy=False), vectors)

@@ -14,6 +14,7 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
+from crossfade.features.vectors import readable
 from crossfade.ranking.contract import Ranker, load_ranker
 from crossfade.recommender import bundle
 from crossfade.recommender.evidence import explain
@@ -130,7 +131,7 @@ class Recommender:
             catalogue.genre_rows,
             len(catalogue.genres),
             (listens / max(listens.max(initial=0), 1)).astype(np.float32),
-            self.sources.track_vectors,
+            readable(self.sources.track_vectors),
         )
 
     @cached_property

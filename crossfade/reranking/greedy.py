@@ -5,12 +5,13 @@ Everything is per listener, so a batch equals its singles.
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.features.vectors import component, width
 from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
 from crossfade.schema.ids import Rows
 
@@ -29,7 +30,7 @@ class TrackColumns(NamedTuple):
         genre_rows: [num_tracks, g] int32, padded with -1.
         num_genres: Genre rows are below it.
         popularity: [num_tracks] float32 in 0..1.
-        vectors: [num_tracks, dim] float32, L2-normalised.
+        vectors: [num_tracks, dim], L2-normalised; from `features.vectors.readable`.
     """
 
     artist_rows: Rows
@@ -37,7 +38,7 @@ class TrackColumns(NamedTuple):
     genre_rows: Rows
     num_genres: int
     popularity: npt.NDArray[np.float32]
-    vectors: npt.NDArray[np.float32]
+    vectors: npt.NDArray[Any]
 
 
 class RerankWeights(NamedTuple):
@@ -241,7 +242,7 @@ def _likeness(track, chosen, vectors):  # type: ignore[no-untyped-def]
     likeness = np.float32(0)
     for other in chosen:
         cosine = np.float32(0)
-        for i in range(vectors.shape[1]):
-            cosine += vectors[track, i] * vectors[other, i]
+        for i in range(width(vectors)):
+            cosine += component(vectors, track, i) * component(vectors, other, i)
         likeness = max(likeness, cosine)
     return likeness

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.index_exact import ExactIndex
 from crossfade.schema.errors import IntegrityError, MissingExtraError, SettingsError, TrainingError
@@ -43,13 +44,13 @@ class Index(Protocol):
         ...
 
 
-def build_index(vectors: Floats, settings: IndexSettings, held_out_queries: Floats) -> Index:
+def build_index(vectors: TrackVectors, settings: IndexSettings, held_out_queries: Floats) -> Index:
     """Build the index that the settings ask for and measure its recall against exact.
 
     `auto` takes ScaNN where it is installed and the CPU has AVX2, else exact (logged with the reason).
 
     Args:
-        vectors: [num_tracks, dim] float32.
+        vectors: [num_tracks, dim].
         settings: Backend, recall floor and the depth of its measurement (num_tracks, if that is smaller).
         held_out_queries: [num_queries, dim] float32 user vectors.
 
@@ -81,12 +82,12 @@ def build_index(vectors: Floats, settings: IndexSettings, held_out_queries: Floa
     return index
 
 
-def load_index(directory: Path, vectors: Floats) -> Index:
+def load_index(directory: Path, vectors: TrackVectors) -> Index:
     """Load what an index saved, falling back to exact (logged) where ScaNN cannot run.
 
     Args:
         directory: The directory that it was saved into.
-        vectors: [num_tracks, dim] float32, the vectors that it was built over.
+        vectors: [num_tracks, dim], the vectors that it was built over.
 
     Raises:
         IntegrityError: The index was built over another number of vectors.

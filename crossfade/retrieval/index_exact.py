@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Ranking, padded, top_k
 from crossfade.schema.ids import NO_ROW
 
@@ -19,13 +20,13 @@ class ExactIndex:
     """Multiplies queries with all vectors and keeps the best.
 
     Args:
-        vectors: [num_tracks, dim] float32; may be memory-mapped.
+        vectors: [num_tracks, dim]; may be memory-mapped.
     """
 
     is_exact = True
     recall_ = 1.0
 
-    def __init__(self, vectors: Floats) -> None:
+    def __init__(self, vectors: TrackVectors) -> None:
         self.vectors = vectors
 
     def search(self, vectors: Floats, k: int) -> Ranking:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Ranking, padded
 from crossfade.schema.cores import may_spread
 from crossfade.schema.ids import Rows
@@ -63,13 +64,15 @@ class ScannIndex:
         return self.leaves == 0
 
     @classmethod
-    def build(cls, vectors: Floats, settings: IndexSettings, queries: Floats, truth: Rows) -> "ScannIndex":
+    def build(
+        cls, vectors: TrackVectors, settings: IndexSettings, queries: Floats, truth: Rows
+    ) -> "ScannIndex":
         """Build over vectors [num_tracks, dim] and widen the search until recall surely reaches the floor.
 
         Every other query chooses the width; the rest, which had no say in it, measure the recall.
 
         Args:
-            vectors: [num_tracks, dim] float32.
+            vectors: [num_tracks, dim].
             settings: The recall floor, and what a tree stores of the vectors.
             queries: [num_queries, dim] float32.
             truth: [num_queries, depth] int32, the exact answers.
@@ -157,7 +160,7 @@ def has_avx2() -> bool:
     return flags.is_file() and " avx2 " in flags.read_text("utf-8").replace("\n", " ")
 
 
-def _searcher(vectors: Floats, depth: int, num_leaves: int, stored_as: str) -> Any:
+def _searcher(vectors: TrackVectors, depth: int, num_leaves: int, stored_as: str) -> Any:
     builder = _scann().builder(np.ascontiguousarray(vectors, np.float32), depth, "dot_product")
     if num_leaves == 0:
         return builder.score_brute_force().build()

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Ranking, padded, top_k
 from crossfade.retrieval.index_exact import ExactIndex
 from crossfade.retrieval.index_scann import ScannIndex, recall_against
@@ -40,11 +41,13 @@ class ShardedIndex:
         self.recall_ = recall
 
     @classmethod
-    def build(cls, vectors: Floats, settings: IndexSettings, queries: Floats, truth: Rows) -> "ShardedIndex":
+    def build(
+        cls, vectors: TrackVectors, settings: IndexSettings, queries: Floats, truth: Rows
+    ) -> "ShardedIndex":
         """Build one part after the other, each as wide as recall asks within it, and measure the recall of the whole.
 
         Args:
-            vectors: [num_tracks, dim] float32; may be memory-mapped.
+            vectors: [num_tracks, dim]; may be memory-mapped.
             settings: The recall floor, what trees store, and the number of parts.
             queries: [num_queries, dim] float32; every other one measures the whole, the rest have their say in its width.
             truth: [num_queries, depth] int32, the exact answers.

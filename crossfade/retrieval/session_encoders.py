@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.session_forward import EPSILON, FEED_FORWARD
 from crossfade.retrieval.tensorflow_setup import tf
+from crossfade.retrieval.vector_table import VectorTable
 from crossfade.schema import columns as c
 
 SCALE: Final = 0.05  # of initial weights
@@ -125,21 +127,23 @@ LAYERS: Final = {c.SASREC: SasRecLayer, c.GRU4REC: Gru4RecLayer}
 class _Served(tf.Module):  # type: ignore[misc]
     """An encoder together with the track vectors that it reads, by row."""
 
-    def __init__(self, name: str, weights: Mapping[str, Floats], track_vectors: Floats) -> None:
+    def __init__(self, name: str, weights: Mapping[str, Floats], track_vectors: TrackVectors) -> None:
         super().__init__()
         length, dim = weights["places"].shape
         self.layer = LAYERS[name](np.zeros(1, np.int32), 0, dim=dim, length=length, seed=0)
         for weight, values in weights.items():
             getattr(self.layer, weight).assign(values)
-        self.vectors = tf.Variable(track_vectors, trainable=False)
+        self.vectors = VectorTable(track_vectors)
         # The tables behind the vectors are not served.
-        self.layer.track_vectors = lambda rows: tf.gather(self.vectors, rows)  # type: ignore[method-assign]
+        self.layer.track_vectors = self.vectors  # type: ignore[method-assign]
 
     def __call__(self, rows: Any, skips: Any) -> dict[str, Any]:
         return {"session_vectors": self.layer(rows, skips)[:, -1]}
 
 
-def export_encoder(directory: Path, name: str, weights: Mapping[str, Floats], track_vectors: Floats) -> None:
+def export_encoder(
+    directory: Path, name: str, weights: Mapping[str, Floats], track_vectors: TrackVectors
+) -> None:
     """Write an encoder as a SavedModel.
 
     Its signature `serving_default` takes `rows` [n, length] int32 (newest last, -1 padded in front) and `skips`

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.user_tower import unit
 from crossfade.schema.ids import Rows
 
@@ -19,13 +20,13 @@ Bools = npt.NDArray[np.bool_]
 
 
 def encoded_inputs(
-    weights: Weights, track_vectors: Floats, rows: Rows, skips: Floats
+    weights: Weights, track_vectors: TrackVectors, rows: Rows, skips: Floats
 ) -> tuple[Floats, Bools]:
     """Return what is encoded, [n, length, dim], and which places are filled, [n, length].
 
     Args:
         weights: By the names of the layer's weights.
-        track_vectors: [num_tracks, dim] float32 of length 1.
+        track_vectors: [num_tracks, dim] of length 1.
         rows: [n, length] int32 sessions, newest last, padded with -1 in front.
         skips: [n, length] float32, 1 where skipped early.
     """

@@ -10,6 +10,7 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
+from crossfade.features.vectors import TrackVectors, as_stored, opened, packed
 from crossfade.retrieval.contract import Ranking, padded
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.session_forward import encoded_inputs, gru4rec_vectors, sasrec_vectors
@@ -46,12 +47,12 @@ def last_sessions(queries: Queries, length: int) -> tuple[Rows, Floats]:
 class SessionModel:
     """Retrieves the next track by the inner product of track vectors with the vector of the running session.
 
-    After `fit` or `load` it holds `track_vectors_` [num_tracks, dim] float32 of length 1, `weights_` by name and
-    `index_`. The two encoders differ in `name` alone.
+    After `fit` or `load` it holds `track_vectors_` [num_tracks, dim] of length 1, kept as `index.vectors_as` says, `weights_` by
+    name and `index_`. The two encoders differ in `name` alone.
 
     Args:
         settings: Shape and training.
-        index: Backend of the vector index and its recall floor.
+        index: Backend of the vector index and its recall floor, and what vectors are kept as.
         seed: Of initial weights, order of sessions, draws and dropout.
     """
 
@@ -68,7 +69,8 @@ class SessionModel:
         """
         from crossfade.retrieval.session_training import train
 
-        self.track_vectors_, self.weights_ = train(self.name, dataset, self.settings, self.seed)
+        vectors, self.weights_ = train(self.name, dataset, self.settings, self.seed)
+        self.track_vectors_: TrackVectors = packed(vectors, self.index.vectors_as)
         users = np.unique(dataset.interactions.user_rows)
         drawn = np.sort(np.random.default_rng(self.seed).permutation(users)[:RECALL_QUERIES])
         asked = dataset.queries(drawn, int(dataset.interactions.seconds.max()) + 1)
@@ -93,7 +95,7 @@ class SessionModel:
         from crossfade.retrieval.session_encoders import export_encoder
 
         directory.mkdir(parents=True, exist_ok=True)
-        np.save(directory / VECTORS, self.track_vectors_)
+        np.save(directory / VECTORS, as_stored(self.track_vectors_))
         np.savez(directory / WEIGHTS, **self.weights_)  # type: ignore[arg-type]  # a dict hides the names
         self.index_.save(directory / "index")
         export_encoder(directory / SAVED_MODEL, self.name, self.weights_, self.track_vectors_)
@@ -105,11 +107,11 @@ class SessionModel:
         """Read what `save` wrote, vectors memory-mapped; TensorFlow is not needed.
 
         Raises:
-            IntegrityError: The catalogue has another number of tracks than the vectors.
+            IntegrityError: The catalogue has another number of tracks than the vectors, or they are none.
         """
         about = json.loads((directory / ABOUT).read_text("utf-8"))
         model = cls(SessionModelSettings(**about["settings"]), IndexSettings(**about["index"]), about["seed"])
-        model.track_vectors_ = np.load(directory / VECTORS, mmap_mode="r")
+        model.track_vectors_ = opened(np.load(directory / VECTORS, mmap_mode="r"), directory / VECTORS)
         if len(model.track_vectors_) != len(catalogue):
             raise IntegrityError(
                 f"{directory / VECTORS} holds {len(model.track_vectors_)} tracks, but the catalogue beside it has "

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Floats, Queries
+from crossfade.features.interactions import Queries
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
 from crossfade.retrieval.merging import first_allowed, merged
 from crossfade.retrieval.releases import Releases
@@ -106,8 +107,8 @@ class Sources:
         return cast("TwoTower", self.retrievers[c.TWO_TOWER])
 
     @property
-    def track_vectors(self) -> Floats:
-        """[num_tracks, dim] float32 of length 1, of the two-tower."""
+    def track_vectors(self) -> TrackVectors:
+        """[num_tracks, dim] of length 1, of the two-tower."""
         return self.two_tower.track_vectors_
 
     def retrieve(

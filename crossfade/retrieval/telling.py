@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from crossfade.features.affinities import products
 from crossfade.features.interactions import Floats
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Scores
 from crossfade.retrieval.sparse import Matrix
 from crossfade.retrieval.sparse_rows import SparseRows
@@ -19,11 +20,11 @@ SPACIOUS: Final = (
 )
 
 
-def told_products(vectors: Floats, rows: Rows, wanted: Floats) -> Scores:
+def told_products(vectors: TrackVectors, rows: Rows, wanted: Floats) -> Scores:
     """Return inner products with given tracks.
 
     Args:
-        vectors: [num_tracks, dim] float32.
+        vectors: [num_tracks, dim].
         rows: [n, w] int32, -1 padded.
         wanted: [n, dim] float32.
 

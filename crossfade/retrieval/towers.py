@@ -9,13 +9,17 @@ import numpy.typing as npt
 
 from crossfade.features.interactions import Floats
 from crossfade.features.traits import TRAITS
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.tensorflow_setup import tf
 from crossfade.retrieval.two_tower_inputs import TrackInputs
 from crossfade.retrieval.user_tower import HEADS, USER_WEIGHTS
+from crossfade.retrieval.vector_table import VectorTable
 from crossfade.schema.model_settings import TwoTowerSettings
 
 TRACK_WEIGHTS: Final = ("residuals", "artists", "genres", "words", "projection", "given", "vector_projection")
 TRACK_SCALE: Final = 0.1
+# The mean of two rows that were drawn this much wider is as wide as one row.
+SHARED_SCALE: Final = 2**0.5
 COUNTRY_SCALE: Final = 0.02
 Batch = Mapping[str, Any]
 
@@ -47,11 +51,18 @@ class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
         self.features, self.given = tf.constant(inputs.features), tf.constant(inputs.vectors)
         random = np.random.default_rng(seed)
         # Without any content a start of zeros would be a saddle point that training never leaves.
-        residuals = random.normal(0, TRACK_SCALE, (len(inputs.trained), dim)) * inputs.trained[:, None]
+        residuals = random.normal(0, TRACK_SCALE, (inputs.tables["tracks"], dim))
+        if inputs.own_rows is None:
+            residuals *= inputs.trained[:, None]
+            self.own_rows = None
+        else:
+            residuals *= SHARED_SCALE
+            self.own_rows = tf.constant(inputs.own_rows)
         self.residuals = _weight(self, "residuals", residuals)
         for name in ("artists", "genres"):
             start = random.normal(0, TRACK_SCALE, (max(inputs.tables[name], 1), dim))
-            setattr(self, name, _weight(self, name, start))
+            shared = name == "artists" and settings.artist_buckets > 0
+            setattr(self, name, _weight(self, name, start * (SHARED_SCALE if shared else 1)))
         self.words = _weight(self, "words", np.zeros((max(inputs.tables["words"], 1), dim)))
         features, width = inputs.features.shape[1], inputs.vectors.shape[1]
         self.projection = _weight(self, "projection", random.normal(0, TRACK_SCALE, (features, dim)))
@@ -61,11 +72,17 @@ class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, rows: Any, training: bool = False) -> Any:
         """Return unit vectors [n, dim] of the tracks [n] int32."""
-        own = tf.gather(self.residuals, rows) + tf.matmul(tf.gather(self.given, rows), self.vector_projection)
+        own = self.residual(rows) + tf.matmul(tf.gather(self.given, rows), self.vector_projection)
         if training and self.id_dropout > 0:
             kept = tf.random.uniform([tf.shape(rows)[0], 1]) >= self.id_dropout
             own *= tf.cast(kept, tf.float32)
         return tf.math.l2_normalize(own + self.content(rows), axis=1)
+
+    def residual(self, rows: Any) -> Any:
+        """Return what ids alone say, [n, dim]: a row each, or the mean of the two rows that an id is hashed into."""
+        if self.own_rows is None:
+            return tf.gather(self.residuals, rows)
+        return _means(self.residuals, tf.gather(self.own_rows, rows))
 
     def content(self, rows: Any) -> Any:
         """Return what content alone says, [n, dim], not normalised."""
@@ -75,7 +92,7 @@ class TrackTower(tf.keras.layers.Layer):  # type: ignore[misc]
 
     def vectors(self) -> Floats:
         """Return the vectors of all tracks, [num_tracks, dim] float32."""
-        num_tracks = self.residuals.shape[0]
+        num_tracks = self.features.shape[0]
         starts = range(0, num_tracks, TRACKS_PER_BLOCK)
         return np.concatenate(
             [self(tf.range(i, min(i + TRACKS_PER_BLOCK, num_tracks))).numpy() for i in starts]
@@ -171,23 +188,23 @@ class _ServedUserTower(tf.Module):  # type: ignore[misc]
     """The user tower together with the track vectors that it reads, by row."""
 
     def __init__(
-        self, settings: TwoTowerSettings, weights: Mapping[str, Floats], track_vectors: Floats
+        self, settings: TwoTowerSettings, weights: Mapping[str, Floats], track_vectors: TrackVectors
     ) -> None:
         super().__init__()
         countries, traits = len(weights["countries"]) - 1, len(weights["traits"])
         self.tower = UserTower(settings=settings, num_countries=countries, num_traits=traits, seed=0)
         for name in USER_WEIGHTS:
             getattr(self.tower, name).assign(weights[name])
-        self.track_vectors = tf.Variable(track_vectors, trainable=False)
+        self.track_vectors = VectorTable(track_vectors)
 
     def __call__(self, history: Any, **about: Any) -> dict[str, Any]:
         distinct, places = tf.unique(tf.reshape(tf.maximum(history, 0), [-1]))
-        tracks, places = tf.gather(self.track_vectors, distinct), tf.reshape(places, tf.shape(history))
+        tracks, places = self.track_vectors(distinct), tf.reshape(places, tf.shape(history))
         return {"user_vectors": self.tower(tracks, places, about)}
 
 
 def export_user_tower(
-    directory: Path, settings: TwoTowerSettings, weights: Mapping[str, Floats], track_vectors: Floats
+    directory: Path, settings: TwoTowerSettings, weights: Mapping[str, Floats], track_vectors: TrackVectors
 ) -> None:
     """Write the user tower as a SavedModel.
 

@@ -11,6 +11,7 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
+from crossfade.features.vectors import TrackVectors, packed
 from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.index import Index, build_index, load_index
@@ -38,7 +39,7 @@ class TwoTower:
 
     Args:
         settings: Shape and training.
-        index: Backend of the vector index and its recall floor.
+        index: Backend of the vector index and its recall floor, and what vectors are kept as.
         seed: Of initial weights, order of examples and dropout.
         models: Of the models that `input_vectors` come from.
     """
@@ -67,12 +68,12 @@ class TwoTower:
         learnt = train(dataset, self.settings, self.seed, earlier, models=self.models)
         self.cold_, vectors = Cold.fit(
             dataset,
-            learnt.track_vectors,
+            np.asarray(learnt.track_vectors),
             learnt.trained,
             seed=self.seed,
             audio_folder=self.settings.audio_folder,
         )
-        self.learnt_: Learnt = replace(learnt, track_vectors=vectors)
+        self.learnt_: Learnt = replace(learnt, track_vectors=packed(vectors, self.index.vectors_as))
         self.index_: Index = build_index(self.track_vectors_, self.index, self._recall_queries(dataset))
         return self
 
@@ -87,15 +88,16 @@ class TwoTower:
             InputError: Nothing is known that could tell a new track, or the model has no cold paths.
         """
         told = self.cold_ if audio_folder is None else self.cold_.listening_to(audio_folder)
-        vectors, cold = told.extended(dataset, self.track_vectors_, self.learnt_.catalogue.tracks.ids)
+        full, cold = told.extended(dataset, self.track_vectors_, self.learnt_.catalogue.tracks.ids)
+        vectors = packed(full, self.index.vectors_as)
         more = type(self)(self.settings, self.index, self.seed, self.models)
         more.cold_, more.learnt_ = cold, self.learnt_.extended(dataset.catalogue, vectors)
         more.index_ = build_index(vectors, self.index, more._recall_queries(dataset))
         return more
 
     @property
-    def track_vectors_(self) -> Floats:
-        """[num_tracks, dim] float32 of length 1."""
+    def track_vectors_(self) -> TrackVectors:
+        """[num_tracks, dim] of length 1, kept as `index.vectors_as` says; rows read as float32."""
         return self.learnt_.track_vectors
 
     @property

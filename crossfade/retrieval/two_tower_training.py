@@ -56,7 +56,8 @@ def train(
     training = _Training(dataset, examples, settings, seed, models=models)
     epochs = settings.epochs
     if earlier is not None:
-        take_over(training.model, earlier, dataset, training.inputs.feature_names)
+        names, buckets = training.inputs.feature_names, settings.artist_buckets
+        take_over(training.model, earlier, dataset, names, artist_buckets=buckets)
         epochs = max(1, int(epochs * WARM_EPOCHS_SHARE))
     history = training.run(epochs)
     vectors = training.model.track_tower.vectors()
@@ -75,6 +76,8 @@ def train(
         user_buckets=training.user_buckets,
         has_time=dataset.split.has_time,
         history=history,
+        hashed=training.hashed,
+        heard=training.heard,
     )
     if training.diverged is not None:
         raise training.diverged.with_checkpoint(learnt)
@@ -159,6 +162,18 @@ class _Training:
         """Return both towers' weights by name."""
         tracks = {name: getattr(self.model.track_tower, name).numpy() for name in TRACK_WEIGHTS}
         return tracks | {name: getattr(self.model.user_tower, name).numpy() for name in USER_WEIGHTS}
+
+    @property
+    def hashed(self) -> list[str]:
+        """Names of the tables whose rows ids share."""
+        buckets = {"residuals": self.settings.track_buckets, "artists": self.settings.artist_buckets}
+        return [name for name, count in buckets.items() if count]
+
+    @property
+    def heard(self) -> npt.NDArray[np.bool_] | None:
+        """[num_tracks] bool: tracks whose rows speak for them, where tracks share rows."""
+        rows = self.model.track_tower.own_rows
+        return None if rows is None else np.asarray(rows.numpy()[:, 0] >= 0)
 
     def recall(self) -> float | None:
         """Return the recall of unheard tracks in the held-out period, None where there is none."""

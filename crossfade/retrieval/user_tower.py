@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Queries
 from crossfade.features.traits import unknown
+from crossfade.features.vectors import TrackVectors, component, readable
 from crossfade.retrieval.histories import Histories
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -51,18 +52,20 @@ class UserInputs:
         return cls(histories, queries.country_rows, traits.astype(np.int32), rows)
 
 
-def user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: UserInputs) -> Floats:
+def user_vectors(weights: Mapping[str, Floats], track_vectors: TrackVectors, inputs: UserInputs) -> Floats:
     """Return unit vectors [n, dim] float32; the same formula as `towers.UserTower`.
 
     Args:
         weights: The tower's weights by the names in `USER_WEIGHTS`.
-        track_vectors: [num_tracks, dim] float32.
+        track_vectors: [num_tracks, dim].
         inputs: Of n queries.
     """
     return unit(unscaled_user_vectors(weights, track_vectors, inputs))
 
 
-def unscaled_user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, inputs: UserInputs) -> Floats:
+def unscaled_user_vectors(
+    weights: Mapping[str, Floats], track_vectors: TrackVectors, inputs: UserInputs
+) -> Floats:
     """Return what `user_vectors` scales to unit length [n, dim] float32; its length says how much speaks for a direction."""
     histories = inputs.histories
     ages = np.log1p(np.maximum(histories.ages, 0))
@@ -70,7 +73,7 @@ def unscaled_user_vectors(weights: Mapping[str, Floats], track_vectors: Floats, 
     read = tuple(np.ascontiguousarray(weights[name], np.float32) for name in ("decays", "repeats", "places"))
     attention = np.ascontiguousarray(weights["attention"].T, np.float32)
     pooled = np.zeros((len(histories.rows), *attention.shape), np.float32)
-    _pool(track_vectors, (histories.rows, ages, plays), (attention, *read), pooled)
+    _pool(readable(track_vectors), (histories.rows, ages, plays), (attention, *read), pooled)
     mixed = (
         pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][inputs.country_rows + 1]
     )
@@ -96,7 +99,8 @@ def _pool(vectors, histories, weights, pooled):  # type: ignore[no-untyped-def]
         while length < rows.shape[1] and rows[query, length] >= 0:
             length += 1
         for entry in range(length):
-            together[entry] = vectors[rows[query, entry]]
+            for i in range(dim):
+                together[entry, i] = component(vectors, rows[query, entry], i)
             for head in range(num_heads):
                 product = np.float32(0)
                 for i in range(dim):

@@ -23,6 +23,8 @@ class TwoTowerSettings(Section):
     text_buckets: Amount
     user_ids: bool
     user_buckets: Count
+    track_buckets: Amount = 0  # of bundles that are older than the key
+    artist_buckets: Amount = 0  # likewise
     hard_negatives: Amount
     max_examples: Count
     audio_folder: str

@@ -83,6 +83,7 @@ class IndexSettings(Section):
     recall_at: Count
     stored_as: Literal["float32", "bfloat16", "int8"] = "float32"  # of bundles that are older than the key
     shards: Count = 1  # likewise
+    vectors_as: Literal["float32", "float16", "int8"] = "float32"  # likewise
 
 
 class ObjectiveSettings(Section):

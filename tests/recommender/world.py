@@ -79,13 +79,13 @@ def copied(planted: Path, directory: Path) -> Path:
     return manifest.parent
 
 
-def train(directory: Path) -> Path:
+def train(directory: Path, chosen: Settings | None = None) -> Path:
     """Run the three stages of training and return the bundle that knows everything before the test period.
 
     Tests take the fixture `planted_world`, for which this ran once.
     """
     dataset().save(directory / "dataset")
-    chosen = settings()
+    chosen = chosen or settings()
     for until in ("validation", "test"):
         fit_sources(directory / "dataset", directory / until, until=until, settings=chosen)
     fit_ranker(directory / "dataset", directory / "validation", directory / "ranker", chosen)

@@ -13,6 +13,7 @@ from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats
 from crossfade.features.text import track_tokens
+from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.content.attention import unit
 from crossfade.retrieval.content.combination import ABOUT, Combination
 from crossfade.retrieval.content.known import Bools, Known
@@ -126,12 +127,12 @@ class Cold:
         paths = self.combination
         return replace(self, combination=None if paths is None else paths.listening_to(audio_folder))
 
-    def extended(self, dataset: Dataset, vectors: Floats, ids: pa.Array) -> tuple[Floats, Self]:
+    def extended(self, dataset: Dataset, vectors: TrackVectors, ids: pa.Array) -> tuple[Floats, Self]:
         """Tell the vectors of tracks that were not there when the paths were fitted.
 
         Args:
             dataset: Of the fit, with more tracks in its catalogue.
-            vectors: [m, dim] float32 of the tracks of the fit.
+            vectors: [m, dim] of the tracks of the fit.
             ids: [m] their ids.
 
         Returns:
