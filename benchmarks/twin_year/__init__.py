@@ -13,8 +13,8 @@ from benchmarks.twin_year.telling import mean_of
 from benchmarks.twin_year.year import Loop, Year
 
 READS: Final = ("num_seeds", "num_listens")
-# What runs when, and how large the towns are, was chosen on seeds 11 to 25.
-SEEDS: Final = (311, 312, 313)
+# What runs when, and how large the towns are, was chosen on seeds 11 to 25, and after a look at 311 and 312.
+SEEDS: Final = (331, 332, 333)
 # Towns in which seasons are lived, whatever `--seeds` says: in a single one chance hides what a part does.
 SEASON_TOWNS: Final = 2
 WHOLE: Final = "everything"
