@@ -161,7 +161,7 @@ SEASON: Final[Mapping[str, Any]] = {
     "drift_weeks": 4,
     "broken_training": 2,
 }
-# Figures were chosen before any season was lived.
+# Figures were chosen before any season was lived; that two are measured beside was, after some were.
 ABLATIONS: Final[Mapping[str, Ablation]] = {
     "no exploration": Ablation({"policy": {**SEASON_POLICY, "explore_places": []}}, "genres_offered", True),
     "no MMR": Ablation({"policy": {**SEASON_POLICY, "diversity": 0.0}}, "likeness", False, True),

@@ -66,7 +66,7 @@ def _telling(making: Making, rows: ir.Table) -> ir.Table:
     """Return what of bronze tells which imports of some rows were live (see `arrivals.live_imports`): imported_at, timestamp.
 
     An import is live by an event of the last `lateness_days` before it, so those of the days from there on tell; and by its time
-    since the very first one, which one row tells.
+    since the very first one, which one row tells. Of imports that hold older events alone, their own rows tell.
     """
     when = [c.IMPORTED_AT, c.TIMESTAMP]
     oldest = making.earliest(EVENTS_TABLE, c.IMPORTED_AT)
@@ -76,7 +76,8 @@ def _telling(making: Making, rows: ir.Table) -> ir.Table:
     if first is None:
         return oldest
     begin = (first - timedelta(days=making.settings.lake.lateness_days)).date()
-    return making.later(EVENTS_TABLE, begin, c.TIMESTAMP).select(when).union(oldest.select(when))
+    later = making.later(EVENTS_TABLE, begin, c.TIMESTAMP)
+    return later.select(when).union(rows.select(when)).union(oldest.select(when))
 
 
 def _num_dropped(making: Making, rows: ir.Table, repeats: ir.Table, old: ir.Table, written: ir.Table) -> int:

@@ -22,6 +22,9 @@ Masks = npt.NDArray[np.unsignedinteger[Any]]
 
 ROWS_TOGETHER: Final = 64  # whose masks stay in registers and the nearest cache
 MOST_LEAVES: Final = 64  # bits of the widest mask
+INFINITE: Final = (
+    1e300  # LightGBM tells of an infinite threshold, which parts what is missing from all else, so
+)
 # Multiplied by a power of two, each has other leading six bits (de Bruijn): so the place of a single bit is looked up.
 DE_BRUIJN: Final = np.uint64(0x03F79D71B4CB0A89)
 _LEADING: Final = np.uint64(58)
@@ -81,7 +84,10 @@ class LeafMasks:
         )
 
     def predict(self, features: Floats) -> Doubles:
-        """Add up leaves for rows [rows, num_features] float32, read fastest in Fortran's order; returns [rows] float64."""
+        """Add up leaves for rows [rows, num_features] float32, read fastest in Fortran's order; returns [rows] float64.
+
+        Rows need every feature that the trees were grown on; callers see to that.
+        """
         totals = np.zeros(len(features))
         trees = (self.offsets, self.places, self.borders, self.kept, self.leaves)
         _add_up(np.asfortranarray(features).T, trees, (_PLACES, ~self.kept.dtype.type(0)), totals)
@@ -116,7 +122,8 @@ class _Tree:
 
 def _not_above(borders: Doubles) -> Floats:
     """Return for each border the greatest float32 that is not above it: the same float32 are above both."""
-    with np.errstate(over="ignore"):  # LightGBM parts what is missing from all else at 1e300
+    borders = np.where(borders >= INFINITE, np.inf, borders)
+    with np.errstate(over="ignore"):
         found = borders.astype(np.float32)
     return np.where(found > borders, np.nextafter(found, np.float32(-np.inf)), found)
 

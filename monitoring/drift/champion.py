@@ -96,14 +96,19 @@ def days_of_test(split: Split) -> list[date]:
 
 def _series(before: list[Seen], since: list[Seen | None], num_reference: int, seed: int) -> list[Series]:
     random = np.random.default_rng(seed)
-    draws = _draws([len(each.ndcg) for each in before], num_reference, random)
+    # Of the day as it is and as it would be in the week after learning, other listeners may have found something new.
+    judged = _draws([len(each.ndcg) for each in before], num_reference, np.random.default_rng(seed))
+    draws = _draws([len(each.vectors) for each in before], num_reference, random)
+    loss: dict[Measure, Callable[[Seen], Doubles]] = {
+        NDCG: lambda day: np.column_stack([np.ones(len(day.ndcg)), day.ndcg])
+    }
     measures: dict[Measure, Callable[[Seen], Doubles]] = {
         VECTORS: _features_of(np.concatenate([each.vectors for each in before]), random),
-        NDCG: lambda day: np.column_stack([np.ones(len(day.ndcg)), day.ndcg]),
         SPREAD: lambda day: _spread(day.numbers[SCORES]),
         LEVEL: lambda day: _level(day.numbers[SCORES]),
     }
-    found = _resampled(measures, before, since, draws, EVERYBODY)
+    found = _resampled(loss, before, since, judged, EVERYBODY)
+    found += _resampled(measures, before, since, draws, EVERYBODY)
     found += _resampled(
         _binned([each.numbers for each in before]),
         [each.numbers for each in before],

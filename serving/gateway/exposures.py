@@ -134,8 +134,7 @@ def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]
     about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
     # Composed of pieces, of which all but two are the same for every slate of this length and every track of this slate.
     start, end = orjson.dumps({c.EVENT_ID: f"{slate[c.SLATE_ID]}-"})[:-2], b"," + orjson.dumps(about)[1:]
-    # No JSON string holds a quote, a comma and a quote in a row: quotes in it stand behind a backslash.
-    names = orjson.dumps([track[c.TRACK_ID] for track in tracks])[2:-2].split(b'","')
+    names = [orjson.dumps(track[c.TRACK_ID])[1:-1] for track in tracks]
     chances = orjson.dumps([track[c.PROPENSITY] for track in tracks])[1:-1].split(b",")
     pieces = zip(_places(len(tracks)), names, chances, strict=True)
     return [b"".join((start, first, name, then, chance, end)) for (first, then), name, chance in pieces]

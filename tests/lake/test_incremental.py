@@ -129,6 +129,25 @@ def test_what_arrives_long_after_it_happened_is_known_by_its_arrival(tmp_path: P
     assert arrived == {"back-fill": minute(15 * DAY)}
 
 
+def test_a_back_fill_that_comes_alone_is_known_by_its_arrival_as_in_a_rebuild(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    settings = parse_settings("", ["lake.rebuild_rows=0", "lake.reopen_share=1"])
+
+    def play(user: str, at: float, arrived: float) -> Row:
+        name = f"{user} {at}"
+        about: Row = {c.IMPORTED_AT: minute(arrived * DAY), c.SOURCE_FILE: name, c.EVENT_ID: name}
+        return {c.USER_ID: user, c.TRACK_ID: name, c.TIMESTAMP: minute(at * DAY)} | about
+
+    lake.append(BRONZE, EVENTS.name, bronze([play("u", day, day + 0.1) for day in range(20)]))
+    refresh(lake, settings)
+    lake.append(BRONZE, EVENTS.name, bronze([play("v", 3, 20)]))  # no other event of its import
+    assert "silver/events" in refresh(lake, settings).updated
+    rows = lake.read("silver", EVENTS.name).to_pylist()
+    arrived = {row[c.TRACK_ID]: row[c.ARRIVED_AT] for row in rows if row[c.ARRIVED_AT] is not None}
+    assert arrived == {"v 3": minute(20 * DAY)}
+    assert_same(lake, rebuilt(lake, tmp_path / "whole", settings))
+
+
 def test_an_archive_is_history_in_whatever_order_its_files_come(tmp_path: Path) -> None:
     lake = Lake.create(tmp_path / "lake")
     for number, at in enumerate((-900, -1200, -1000)):

@@ -66,7 +66,9 @@ def test_scores_are_the_librarys_to_the_last_bit(num_leaves: int) -> None:
     masks = LeafMasks.of(booster)
     assert masks is not None
     assert masks.leaves.shape == (30, num_leaves)
-    asked = np.concatenate([features, some(ROWS_TOGETHER + 1, 7, seed=1)])  # the last block is not full
+    extreme = np.array([np.inf, -np.inf, -0.0, np.finfo(np.float32).max, 1e-40], np.float32)
+    odd = np.where(np.arange(35).reshape(5, 7) % 3 == 0, extreme[:, None], some(5, 7, seed=2))
+    asked = np.concatenate([features, odd, some(ROWS_TOGETHER + 1, 7, seed=1)])  # the last block is not full
     learnt = booster.predict(asked, num_threads=1)
     np.testing.assert_array_equal(masks.predict(asked), learnt)
     np.testing.assert_array_equal(masks.predict(np.asfortranarray(asked)), learnt)

@@ -175,6 +175,23 @@ def test_exposures_are_dropped_and_counted_when_writing_fails_or_waits(tmp_path:
     assert f"{EXPOSURES_DROPPED.name} 3.0" in exposition.text().decode()
 
 
+def test_lines_of_exposures_are_json_whatever_ids_hold(tmp_path: Path) -> None:
+    exposition = Exposition(SERVING_METRICS)
+    ids = ["plain", 'x",', '","', "\\", "ö\u2028\x00", "%b", "last"]
+    chances = (1.0, None, 0.25)
+    tracks = [{"track_id": name, "propensity": chances[place % 3]} for place, name in enumerate(ids)]
+    exposures = Exposures(FileSink(tmp_path / "log", exposition), 10, exposition)
+    exposures.log('u"%s', {"slate_id": 's"%d', "surface": "home", "tracks": tracks})
+    exposures.log("u", {"slate_id": "empty", "surface": "home", "tracks": []})
+    exposures.close()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_bytes().split(b"\n") if line]
+    assert [(line["track_id"], line["propensity"], line["position"]) for line in lines] == [
+        (track["track_id"], track["propensity"], place) for place, track in enumerate(tracks)
+    ]
+    assert {(line["user_id"], line["slate_id"]) for line in lines} == {('u"%s', 's"%d')}
+    assert [line["event_id"] for line in lines] == [f's"%d-{place}' for place in range(len(ids))]
+
+
 def test_an_own_fault_tells_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(gateway: Gateway) -> None:
         def broken(*_: object) -> None:

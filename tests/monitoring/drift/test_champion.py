@@ -1,6 +1,7 @@
 """What is made of a champion's figures: histograms, spreads and vectors of planted listeners."""
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_series_hold_resampled_days_and_then_those_since() -> None:
     assert ndcg.counts[:28].tolist() == [pytest.approx([40, 8])] * 28
     assert ndcg.counts[28:].tolist() == [[0, 0], pytest.approx([40, 4])]
     assert found[SCORES].counts[:28].sum(axis=1).tolist() == [400] * 28
+
+
+def test_a_day_may_have_other_listeners_as_it_is_than_as_it_would_have_been() -> None:
+    day = seen(0)
+    few = replace(day, ndcg=day.ndcg[:10])
+    found = {each.measure.name: each for each in _series([few, few], [few], 28, 7)}
+    assert found[NDCG.name].counts[:28].tolist() == [pytest.approx([10, 2])] * 28
+    assert found[SCORES].counts[:28].sum(axis=1).tolist() == [400] * 28  # of all forty
+    assert found[LEVEL.name].counts[:28, 0].tolist() == [40] * 28
 
 
 def test_the_radio_has_series_of_its_own_moments() -> None:
