@@ -24,7 +24,14 @@ PATIENT = chosen("budget_ms=60000", "hedge_ms=60000")  # a busy machine must not
 
 def write(path: Path, address: str) -> None:
     told = experiment(address).model_dump(mode="json", by_alias=True)
-    path.write_text(yaml.safe_dump(told), "utf-8")
+    put(path, yaml.safe_dump(told))
+
+
+def put(path: Path, text: str) -> None:
+    """Put text into a file at once, as rollouts do: half of it would be a change of its own to who follows it."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
 
 
 def changes(gateway: Gateway, result: str) -> str:
@@ -61,7 +68,7 @@ def test_a_changed_manifest_counts_without_a_restart_and_a_bad_one_changes_nothi
             return await shown_to(gateway, user) == ("of c", "b", None)
 
         await until(has_moved)
-        manifest.write_text(manifest.read_text("utf-8").replace("kind: Experiment", "kind: Guess"), "utf-8")
+        put(manifest, manifest.read_text("utf-8").replace("kind: Experiment", "kind: Guess"))
 
         async def is_refused() -> bool:
             return not await is_well(gateway)
