@@ -1,6 +1,7 @@
 """What computes the lake's transformations, which are ibis expressions that know no engine; DuckDB here, Spark beside it."""
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -34,6 +35,17 @@ class Engine(Protocol):
         Args:
             files: Of one Delta table (`Lake.files`) or of the caller's own; older ones may lack columns that were added since.
             schema: Their columns.
+        """
+
+    def view(self, about: str, expression: ir.Table) -> ir.Table:
+        """Return an expression under a name, still to be computed; equal ones get it once.
+
+        What reads it is composed and compiled alike whatever days and files it asks for, so that a process which has refreshed a
+        lake before need not do either again.
+
+        Args:
+            about: How the name begins; the second expression about the same has another name, and so on.
+            expression: What it stands for.
         """
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
@@ -77,7 +89,8 @@ class DuckDbEngine:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}
         self._tables: dict[tuple[str, ...], ir.Table] = {}
-        self._num_empty = self._num_laid_out = 0
+        self._views: dict[ops.Relation, ir.Table] = {}
+        self._num_about: Counter[str] = Counter()
 
     def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
         """See `Engine.table`."""
@@ -85,23 +98,42 @@ class DuckDbEngine:
             return self._empty(schema)
         paths = tuple(map(str, files))
         if paths not in self._tables:  # files never change
-            self._tables[paths] = self._view(self._connection.read_parquet(paths, union_by_name=True))
+            self._tables[paths] = self._read(paths)
         return self._tables[paths]
 
-    def _view(self, rows: ir.Table) -> ir.Table:
-        """Return a view whose timestamps are UTC without a zone.
+    def _read(self, paths: Sequence[str]) -> ir.Table:
+        """Return a view of files whose timestamps are UTC without a zone.
 
         DuckDB asks a calendar for each value that has one, at forty times the cost. The view is written by hand, since ibis
         takes longer for it, and expressions stay short.
         """
-        name, schema = f"crossfade_{len(self._tables)}", rows.schema()
-        zoned = [each for each, kind in schema.items() if _is_zoned(kind)]
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        source = f"read_parquet([{listed}], union_by_name = true)"
+        told = self._connection.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        kinds = {name: DuckDBType.from_string(kind) for name, kind, *_ in told}
+        zoned = [each for each, kind in kinds.items() if _is_zoned(kind)]
         moments = ", ".join(f'make_timestamp(epoch_us("{each}")) AS "{each}"' for each in zoned)
-        listed = f"* REPLACE ({moments})" if zoned else "*"
-        self._connection.raw_sql(f'CREATE TEMP VIEW "{name}" AS SELECT {listed} FROM "{rows.get_name()}"')
-        kinds = {each: dt.timestamp if each in zoned else kind for each, kind in schema.items()}
-        view: ir.Table = ops.DatabaseTable(name, ibis.schema(kinds), self._connection).to_expr()
+        columns = f"* REPLACE ({moments})" if zoned else "*"
+        return self._named("files", f"SELECT {columns} FROM {source}", kinds)
+
+    def view(self, about: str, expression: ir.Table) -> ir.Table:
+        """See `Engine.view`."""
+        rows = expression.op()
+        if rows not in self._views:
+            self._views[rows] = self._named(about, self._sql(expression), expression.schema())
+        return self._views[rows]
+
+    def _named(self, about: str, sql: str, kinds: Mapping[str, dt.DataType]) -> ir.Table:
+        """Make a view; by hand, as `_made` does."""
+        name = self._new_name(about)
+        self._connection.raw_sql(f'CREATE TEMP VIEW "{name}" AS {sql}')
+        schema = {each: dt.timestamp if kind.is_timestamp() else kind for each, kind in kinds.items()}
+        view: ir.Table = ops.DatabaseTable(name, ibis.schema(schema), self._connection).to_expr()
         return view
+
+    def _new_name(self, about: str) -> str:
+        self._num_about[about] += 1
+        return f"{about}_{self._num_about[about]}"
 
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
@@ -147,8 +179,7 @@ class DuckDbEngine:
             return pa.RecordBatchReader.from_batches(schema, self._streamed(rows, schema))
         # What comes from several sides of a union, DuckDB 1.5 may stream no further: each side waits for the reader, and the
         # reader for all of them (duckdb/duckdb#22215). An order is one side, and so is a table.
-        self._num_laid_out += 1
-        name = f"laid_out_{self._num_laid_out}"
+        name = self._new_name("laid_out")
         return pa.RecordBatchReader.from_batches(schema, self._streamed(self.kept(name, rows), schema, name))
 
     def _streamed(self, rows: ir.Table, schema: pa.Schema, name: str = "") -> Iterator[pa.RecordBatch]:
@@ -172,8 +203,7 @@ class DuckDbEngine:
         lake.overwrite(layer, name, self.batches(expression, schema), about)
 
     def _empty(self, schema: pa.Schema) -> ir.Table:
-        self._num_empty += 1
-        return self._made(f"empty_{self._num_empty}", ibis.schema(schema))
+        return self._made(self._new_name("empty"), ibis.schema(schema))
 
     def _sql(self, expression: ir.Table) -> str:
         if expression.op().find(ops.InMemoryTable):

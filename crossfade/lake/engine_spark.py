@@ -69,6 +69,10 @@ class SparkEngine:
             )
         return self._tables[key]
 
+    def view(self, about: str, expression: ir.Table) -> ir.Table:
+        """See `Engine.view`; composing is little of what Spark takes."""
+        return expression
+
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """See `Engine.kept`."""
         if name not in self._kept:

@@ -76,18 +76,19 @@ class Making:
             return self._read(name, [])
         mixed = set(files_of_days(table, time, [(day, day) for day in days]))
         whole = [file for file in live_files(table) if file not in mixed]
-        return self._read(name, whole).union(outside(self._read(name, sorted(mixed)), days, time))
+        rest = outside(self._read(name, sorted(mixed)), days, time)
+        return self._view(name, self._read(name, whole).union(rest))
 
     def later(self, name: str, first: date, time: str) -> ir.Table:
         """Return the rows of a table whose time is of a day or of later ones, of bronze with users under their own ids."""
         table = self._delta(name)
         rows = self._read(name, [] if table is None else files_of_days(table, time, [(first, date.max)]))
-        return rows.filter(rows[time] >= midnight(first))
+        return self._view(name, rows.filter(rows[time] >= midnight(first)))
 
     def earliest(self, name: str, time: str) -> ir.Table:
         """Return rows of a table of which one has its least time, of bronze with users under their own ids."""
         table = self._delta(name)
-        return self._read(name, [] if table is None else earliest_files(table, time))
+        return self._view(name, self._read(name, [] if table is None else earliest_files(table, time)))
 
     def named(self, name: str, rows: ir.Table, days: Days | None = None) -> ir.Table:
         """Return rows of a table as silver knows them: those of bronze enter under pseudonyms.
@@ -153,7 +154,7 @@ class Making:
     def own_fresh(self, name: str) -> ir.Table | None:
         """Return the same with users under their own ids."""
         files = added_files(self.lake, name, self.since[name])
-        return None if files is None else self._read(name, files)
+        return None if files is None else self._view(name, self._read(name, files))
 
     def _delta(self, name: str, version: int | None = None) -> DeltaTable | None:
         layer, _, short = name.partition("/")
@@ -161,9 +162,14 @@ class Making:
 
     def _rows(self, name: str, table: DeltaTable | None, days: Days | None) -> ir.Table:
         if table is None or days is None:
-            return self._read(name, [] if table is None else live_files(table))
+            return self._view(name, self._read(name, [] if table is None else live_files(table)))
         time = time_of(name)
-        return within(self._read(name, files_of_days(table, time, [(day, day) for day in days])), days, time)
+        rows = self._read(name, files_of_days(table, time, [(day, day) for day in days]))
+        return self._view(name, within(rows, days, time))
+
+    def _view(self, name: str, rows: ir.Table) -> ir.Table:
+        """Return rows of a table by a name that tells neither files nor days (see `Engine.view`)."""
+        return self.session.view(name.replace("/", "_"), rows)
 
     def _read(self, name: str, files: Sequence[Path]) -> ir.Table:
         return complete(self.session.table(files, schema_of(name)), schema_of(name))
@@ -206,7 +212,10 @@ class Making:
     def kept(self, name: str, expression: ir.Table) -> ir.Table:
         """Return `Engine.kept`, apart for what is new since different versions of the events."""
         since = self.since.get(EVENTS_TABLE)
-        return self.session.kept(name if since is None else f"{name}_since_{since}", expression)
+        known: list[int | None] = self.known.setdefault(("versions", None), [])
+        if since not in known:
+            known.append(since)
+        return self.session.kept(f"{name}_{known.index(since)}", expression)
 
     def is_as_of(self, name: str, source: str) -> bool:
         """Return whether a table was last made from that version of a source from which this one was."""

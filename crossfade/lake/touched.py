@@ -40,7 +40,7 @@ def _found_touched(making: Making) -> Touched | None:
     days, first = making.new_days()
     if first is not None:
         since = making.later(EVENTS_TABLE, first.date(), c.IMPORTED_AT)
-        since = since.filter(since[c.IMPORTED_AT] > instant(first))
+        since = making.session.view("since", since.filter(since[c.IMPORTED_AT] > instant(first)))
         shared = repeats.repeats(making, days, "touched").semi_join(fresh, c.EVENT_ID)
         others = making.days(shared.select(c.DAY).union(with_day(since).select(c.DAY)))
         older = making.own(EVENTS_TABLE, others).semi_join(shared, c.EVENT_ID)
