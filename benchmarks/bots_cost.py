@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.harness import Bar, Options, Result
 from benchmarks.lake.world import lake_of
 from crossfade.lake.build import refresh
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.lake.making import Making
 from crossfade.lake.touched import dropped

@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.drift.days import Days
 from benchmarks.drift.planting import KINDS
 from benchmarks.harness import Bar, Options, Result
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.schema.settings import Settings, default_settings
 from crossfade.twin.spec import TwinSpec
 from monitoring.drift.thresholds import DAYS_PER_MONTH

@@ -11,15 +11,15 @@ from typing import Any, Final
 import ibis.expr.types as ir
 
 from crossfade.lake import bot_steps, gold_steps, silver, silver_steps
-from crossfade.lake.changes import REPLACED, note
+from crossfade.lake.changes import note
 from crossfade.lake.counting import TableCounts, counts
-from crossfade.lake.days import as_note, predicate
 from crossfade.lake.engine import Engine
 from crossfade.lake.engines import chosen_engine
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.lake.making import INPUTS, MADE_FROM, Making, Update, schema_of
 from crossfade.lake.own_ids import PEOPLE
 from crossfade.lake.pseudonyms import Pseudonyms
+from crossfade.lake.replacing import replace_all, replace_days
 from crossfade.lake.still import StillLake
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
@@ -206,7 +206,8 @@ def refresh(lake: Lake, settings: Settings, progress: Callable[[str], None] = la
         key = _user_key(lake) if settings.privacy.pseudonymise else None
         people = _people(key, lake, engine, scratch) if key else None
         making = Making(lake, engine, settings, people)
-        done = {step.target: _built(step, making, progress) for step in STEPS}
+        with lake.writing_behind():
+            done = {step.target: _built(step, making, progress) for step in STEPS}
         tables = tuple(counts(name, lake, engine) for name in TABLES)
     written = tuple(target for target, how in done.items() if how)
     updated = tuple(target for target, how in done.items() if how == _UPDATED)
@@ -257,20 +258,15 @@ def _built(step: _Step, blank: Making, progress: Callable[[str], None]) -> str:
     found = step.update(making) if since and is_large else None
     if isinstance(found, Update):
         if found.days:
-            _replace(step, making, found)
+            replace_days(making, step.target, found, step.time or c.DAY)
         return _UPDATED if found.days else ""
     rows = step.make(whole) if found is None else found
     rows = rows.order_by(step.time) if step.time else rows
+    if found is not None:
+        replace_all(making, step.target, rows)
+        return _UPDATED
     making.session.overwrite(lake, step.target, rows, schema_of(step.target), making.notes)
-    return _REBUILT if found is None else _UPDATED
-
-
-def _replace(step: _Step, making: Making, update: Update) -> None:
-    layer, _, name = step.target.partition("/")
-    time = step.time or c.DAY
-    where = predicate(update.days, time, is_date=time == c.DAY)
-    rows = making.session.batches(update.rows.order_by(time), schema_of(step.target))
-    making.lake.replace(layer, name, rows, where, making.notes | {REPLACED: as_note(update.days)})
+    return _REBUILT
 
 
 def _comparable(known: dict[str, Any], now: dict[str, Any]) -> dict[str, int | None]:

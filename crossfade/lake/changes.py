@@ -40,10 +40,17 @@ def added_files(lake: Lake, table: str, since: int | None) -> list[Path] | None:
     return files if all(file.exists() for file in files) else None
 
 
-def replaced_days(lake: Lake, table: str, since: int | None) -> Days | None:
-    """Return the days of a table that were replaced after a version; None where it was written whole or the log is gone."""
+def replaced_days(lake: Lake, table: str, since: int | None, until: int | None = None) -> Days | None:
+    """Return the days of a table that were replaced after a version; None where it was written whole or the log is gone.
+
+    Args:
+        lake: See `added_files`.
+        table: "layer/name".
+        since: The version; None stands for before the first.
+        until: The last version that counts; None stands for the newest.
+    """
     days: set[Any] = set()
-    for actions in _commits(lake, table, since):
+    for actions in _commits(lake, table, since, until):
         if actions is None:
             return None
         about: _Action = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
@@ -61,10 +68,12 @@ def note(lake: Lake, table: str, key: str) -> str | None:
     return next((str(commit[key]) for commit in commits if key in commit), None)
 
 
-def _commits(lake: Lake, table: str, since: int | None) -> Iterator[list[_Action] | None]:
-    """Yield the actions of each commit after a version; None where there is none of them left."""
+def _commits(
+    lake: Lake, table: str, since: int | None, until: int | None = None
+) -> Iterator[list[_Action] | None]:
+    """Yield the actions of each commit after a version, up to another or the newest; None where there is none of them left."""
     layer, _, name = table.partition("/")
-    newest = lake.version(layer, name)
+    newest = lake.version(layer, name) if until is None else until
     if newest is None:
         return
     for version in range(-1 if since is None else since, newest):

@@ -47,6 +47,8 @@ STARTED: Final = {
 class SparkEngine:
     """One Spark session."""
 
+    has_aside = False  # Spark itself writes several files at once
+
     def __init__(self, session: SparkSession, scratch: Path) -> None:
         self._spark = session.newSession()  # settings and views of its own, on the same executors
         for key, value in SESSION.items():
@@ -69,7 +71,7 @@ class SparkEngine:
             )
         return self._tables[key]
 
-    def view(self, about: str, expression: ir.Table) -> ir.Table:
+    def view(self, about: str, expression: ir.Table) -> ir.Table:  # noqa: ARG002 (the contract's)
         """See `Engine.view`; composing is little of what Spark takes."""
         return expression
 
@@ -100,6 +102,13 @@ class SparkEngine:
         files = self._written(expression, schema)
         found = ds.dataset([str(file) for file in files], schema=schema).to_batches(batch_size=BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(schema, found)
+
+    def aside(
+        self, name: str, expression: ir.Table, schema: pa.Schema
+    ) -> tuple[ir.Table, pa.RecordBatchReader]:
+        """See `Engine.aside`."""
+        kept = self.kept(name, expression)
+        return kept, self.batches(kept, schema)
 
     def overwrite(
         self,

@@ -3,7 +3,8 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from crossfade.lake.engine import Engine, engine
+from crossfade.lake.engine import Engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.schema.lake_settings import LakeSettings
 
 

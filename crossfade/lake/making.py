@@ -15,10 +15,11 @@ from crossfade.lake import layout
 from crossfade.lake.changes import added_files, note, replaced_days
 from crossfade.lake.days import UNTIMED, Days, day_of, midnight, outside, with_day, within
 from crossfade.lake.engine import Engine
-from crossfade.lake.lake import BRONZE, SILVER, Lake
+from crossfade.lake.lake import BRONZE, SILVER
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.pseudonyms import Pseudonyms
-from crossfade.lake.typed import complete
+from crossfade.lake.still import Behind, StillLake
+from crossfade.lake.typed import complete, typed
 from crossfade.lake.versions import days_of_files, earliest_files, files_of_days, live_files
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
@@ -53,7 +54,7 @@ class Making:
         known: What `once` found out, for all tables of one refresh.
     """
 
-    lake: Lake
+    lake: StillLake
     session: Engine
     settings: Settings
     people: Pseudonyms | None = None
@@ -67,11 +68,25 @@ class Making:
 
     def own(self, name: str, days: Days | None = None) -> ir.Table:
         """Return the same, of bronze with users under their own ids."""
+        if behind := self.lake.behind(name):
+            return self._at_hand(name, behind, days)
         return self._rows(name, self._delta(name), days)
+
+    def _at_hand(self, name: str, behind: Behind, days: Days | None) -> ir.Table:
+        """Return rows of a table that is perhaps not yet written: of replaced days what is kept, of others what was there."""
+        rows, time = typed(behind.rows, schema_of(name)), time_of(name)
+        if behind.days is not None and (days is None or not days <= behind.days):
+            rows = rows.union(self._beside(name, behind.before, behind.days))
+        return self._view(name, rows if days is None else within(rows, days, time))
 
     def beside(self, name: str, days: Days) -> ir.Table:
         """Return the rows of a table's other days; of files without any of the given ones, no row is asked for its day."""
-        table, time = self._delta(name), time_of(name)
+        behind = self.lake.behind(name)
+        is_known = behind and behind.days == days
+        return self._beside(name, behind.before if behind and is_known else self._delta(name), days)
+
+    def _beside(self, name: str, table: DeltaTable | None, days: Days) -> ir.Table:
+        time = time_of(name)
         if table is None:
             return self._read(name, [])
         mixed = set(files_of_days(table, time, [(day, day) for day in days]))
@@ -149,7 +164,8 @@ class Making:
     def fresh(self, name: str) -> ir.Table | None:
         """Return the rows that were appended since this table was last made; None where rows were removed, too."""
         rows = self.own_fresh(name)
-        return None if rows is None else self.named(name, rows)
+        is_none = added_files(self.lake, name, self.since[name]) == []  # then nobody need be named
+        return rows if rows is None or is_none else self.named(name, rows)
 
     def own_fresh(self, name: str) -> ir.Table | None:
         """Return the same with users under their own ids."""
@@ -176,7 +192,11 @@ class Making:
 
     def replaced(self, name: str) -> Days | None:
         """Return the days that were replaced since this table was last made; None where all may have been."""
-        return replaced_days(self.lake, name, self.since[name])
+        behind = self.lake.behind(name)
+        if behind is None:
+            return replaced_days(self.lake, name, self.since[name])
+        earlier = replaced_days(self.lake, name, self.since[name], until=behind.before.version())
+        return None if earlier is None or behind.days is None else earlier | behind.days
 
     def is_unchanged(self, name: str) -> bool:
         """Return whether a table has the rows that it had when this one was last made, perhaps in other files."""
@@ -186,7 +206,7 @@ class Making:
             return True
         if layer == BRONZE:
             return added_files(self.lake, name, since) == []
-        return replaced_days(self.lake, name, since) == frozenset()
+        return self.replaced(name) == frozenset()
 
     def days(self, rows: ir.Table) -> Days:
         """Return the distinct days of rows, by their `timestamp` or, if they have it, their `day`."""

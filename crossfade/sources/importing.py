@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.lake.lake import Lake
 from crossfade.schema.errors import InputError
 from crossfade.schema.settings import Settings

@@ -8,7 +8,7 @@ import ibis
 import pyarrow as pa
 
 from crossfade.lake import activity, bot_intruders, bots
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.lake.layout import BOT_LISTS_SCHEMA
 from crossfade.schema import columns as c
 from crossfade.schema.settings import Settings, default_settings

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crossfade.lake.engine import DuckDbEngine, engine
+from crossfade.lake.engine_duckdb import DuckDbEngine, engine
 
 SCHEMA = pa.schema([("number", pa.int64())])
 

@@ -16,7 +16,7 @@ from benchmarks.weekly.kills import digests
 from crossfade.cli.main import main
 from crossfade.lake import bot_intruders, bot_rules, bots
 from crossfade.lake.build import STEPS, refresh
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.lake.lake import BRONZE, SILVER, Lake
 from crossfade.lake.layout import BOTS
 from crossfade.quality.validate import validate

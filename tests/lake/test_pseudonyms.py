@@ -10,7 +10,7 @@ import pytest
 
 from crossfade.lake import build
 from crossfade.lake.build import refresh
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.lake.lake import BRONZE, GOLD, SILVER, Lake
 from crossfade.lake.layout import BOT_LISTS, BOT_LISTS_SCHEMA
 from crossfade.lake.own_ids import bronze_users, own_ids

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.schema import columns as c
 from crossfade.sources import landing
 from crossfade.sources.staging import ORDINAL, TIMESTAMP_US

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pyarrow.parquet as pq
 import pytest
 
-from crossfade.lake.engine import DuckDbEngine, engine
+from crossfade.lake.engine_duckdb import DuckDbEngine, engine
 from crossfade.lake.layout import SILVER_SCHEMAS
 from crossfade.schema import columns as c
 from crossfade.schema.settings import default_settings

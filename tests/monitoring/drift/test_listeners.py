@@ -4,7 +4,7 @@ from hashlib import md5
 from pathlib import Path
 
 from crossfade.lake.days import with_day
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.schema import columns as c
 from monitoring.drift.listeners import sampled, with_cohort
 from monitoring.drift.measures import COHORT

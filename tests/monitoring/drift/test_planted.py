@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.drift.days import Days
 from benchmarks.drift.planting import KINDS
-from crossfade.lake.engine import engine
+from crossfade.lake.engine_duckdb import engine
 from crossfade.schema.settings import load_settings
 from crossfade.twin.spec import TwinSpec
 
