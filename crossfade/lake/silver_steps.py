@@ -9,12 +9,12 @@ import ibis.expr.types as ir
 from crossfade.lake import arrivals, reopened, silver
 from crossfade.lake.bot_steps import BOTS_TABLE
 from crossfade.lake.changes import note
-from crossfade.lake.days import with_day
+from crossfade.lake.days import Days, with_day
 from crossfade.lake.layout import SILVER_SCHEMAS
 from crossfade.lake.making import EVENTS_TABLE, SILVER_EVENTS, Making, Update
 from crossfade.lake.open_sessions import days_of, stretches_of
 from crossfade.lake.reopened import CELL
-from crossfade.lake.touched import dropped, repeated, touched_by
+from crossfade.lake.touched import Touched, dropped, repeated, rows_of, touched_by
 from crossfade.lake.typed import typed
 from crossfade.schema import columns as c
 
@@ -50,16 +50,25 @@ def events_update(making: Making) -> Update | None:
     days = making.days(written)
     if not making.are_few(days, SILVER_EVENTS):
         return None
-    read = days_of(making, stretches, days)
-    own_stretches, own_cells = making.owned(stretches, read), making.owned(cells, read)
-    own = reopened.rows_of_stretches(making.own(EVENTS_TABLE, read), own_stretches, own_cells)
-    rows = making.kept("open_rows", making.named(EVENTS_TABLE, own, read))
-    repeats = repeated(making, rows, read, "open_rows")
+    rows, repeats = _open_rows(making, touched, stretches, cells, days_of(making, stretches, days))
     clean = with_day(_clean(making, rows, repeats, _telling(making, rows))).semi_join(written, CELL)
     old = with_day(making.table(SILVER_EVENTS, days))
     making.notes[DROPPED] = str(_num_dropped(making, rows, repeats, old, written))
     schema = SILVER_SCHEMAS["events"]
     return Update(days, typed(old.anti_join(written, CELL), schema).union(typed(clean, schema)))
+
+
+def _open_rows(
+    making: Making, touched: Touched, stretches: ir.Table, cells: ir.Table, days: Days
+) -> tuple[ir.Table, ir.Table]:
+    """Return the rows of stretches and of untimed cells, and which of them are repeats; those of touched cells are at hand."""
+    own_stretches, own_cells = making.owned(stretches, days), making.owned(cells, days)
+    bronze = making.own(EVENTS_TABLE, days)
+    own = with_day(reopened.rows_of_stretches(bronze, own_stretches, own_cells))
+    own = own.anti_join(touched.own_cells, CELL).select(bronze.columns)
+    others = making.kept("open_rows", making.named(EVENTS_TABLE, own, days))
+    rows, repeats = rows_of(making, touched)
+    return rows.union(others), repeats.union(repeated(making, others, days, "open_rows"))
 
 
 def _telling(making: Making, rows: ir.Table) -> ir.Table:

@@ -56,11 +56,20 @@ def plays_of(making: Making, touched: Touched) -> ir.Table:
 
 def _found_plays(making: Making, touched: Touched) -> ir.Table:
     """Return the plays of touched cells, each once."""
+    rows, repeats = rows_of(making, touched)
+    return making.kept("touched_plays", activity.plays(rows.anti_join(repeats, silver.ROW)))
+
+
+def rows_of(making: Making, touched: Touched) -> tuple[ir.Table, ir.Table]:
+    """Return the rows of touched cells, with users as silver names them, and what `repeated` returns of them; found once."""
+    return making.once("touched_rows", lambda: _found_rows(making, touched))
+
+
+def _found_rows(making: Making, touched: Touched) -> tuple[ir.Table, ir.Table]:
     bronze = making.own(EVENTS_TABLE, touched.days)
     own = with_day(bronze).semi_join(touched.own_cells, CELL).select(bronze.columns)
     rows = making.kept("touched_rows", making.named(EVENTS_TABLE, own, touched.days))
-    once = rows.anti_join(repeated(making, rows, touched.days, "touched_rows"), silver.ROW)
-    return making.kept("touched_plays", activity.plays(once))
+    return rows, repeated(making, rows, touched.days, "touched_rows")
 
 
 def repeated(making: Making, rows: ir.Table, days: Days, name: str) -> ir.Table:
