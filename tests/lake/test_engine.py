@@ -89,5 +89,5 @@ def test_another_day_is_compiled_by_its_own_views_alone(
         monkeypatch.setattr(Backend, "compile", noting)
         assert "gold/interactions" in refresh(lake, settings).written
     assert compiled
-    own = ('"files_', '"empty_', "MAKE_TIMESTAMP")  # what tells files or days
+    own = ('"files_', '"empty_', "MAKE_DATE", "MAKE_TIMESTAMP")  # what tells files or days
     assert [sql for sql in compiled if not any(each in sql for each in own)] == []
