@@ -13,6 +13,7 @@ from crossfade.lake.build import refresh
 from crossfade.lake.engine_duckdb import engine
 from crossfade.lake.lake import BRONZE, Lake
 from crossfade.lake.making import Making
+from crossfade.lake.still import StillLake
 from crossfade.lake.touched import dropped
 from crossfade.schema.settings import Settings, default_settings
 
@@ -64,7 +65,7 @@ def _repeats(lake: Lake, settings: Settings) -> Taken:
     """Look for repeated events alone."""
     with lake.writing() as scratch, engine(scratch, settings.lake.memory_gib) as session:
         started, cpu = time.perf_counter(), time.process_time()
-        dropped(Making(lake, session, settings))
+        dropped(Making(StillLake(lake.path), session, settings))
         return Taken(time.perf_counter() - started, time.process_time() - cpu)
 
 
