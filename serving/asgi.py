@@ -98,15 +98,21 @@ class Guard:
 
 async def respond(send: Send, status: int, body: object, *, close: bool = False) -> None:
     """Send one JSON answer; `close` ends the connection, whose body was not read."""
-    headers = [(b"content-type", JSON)] + ([(b"connection", b"close")] if close else [])
+    text = orjson.dumps(body)
+    headers = [(b"content-length", b"%d" % len(text)), (b"content-type", JSON)]
+    headers += [(b"connection", b"close")] if close else []
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+    await send({"type": "http.response.body", "body": text})
+
+
+def is_json(content_type: bytes) -> bool:
+    """Return whether a header says JSON, with or without a charset: JSON is UTF-8."""
+    return content_type.partition(b";")[0].strip().lower() == JSON
 
 
 def _plain_json(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Return the header, without a charset where it says JSON: JSON is UTF-8."""
-    is_json = name == b"content-type" and value.partition(b";")[0].strip().lower() == JSON
-    return name, JSON if is_json else value
+    """Return the header, without a charset where it says JSON."""
+    return name, JSON if name == b"content-type" and is_json(value) else value
 
 
 def _declared_length(scope: Scope) -> int:
