@@ -1,7 +1,7 @@
 """Keeps the threads of a service that take turns on one core, and on another one when somebody else works there.
 
-Python lets one thread run at a time. Where threads that take turns are spread over cores, each finds caches that know nothing of what
-the other one wrote, and has another core woken for it: answering a radio request takes a quarter more processor time so.
+Python lets one thread run at a time. Where threads that take turns are spread over cores, each finds caches that know nothing of
+what the other one wrote, and has another core woken for it (docs/decisions/0048).
 
 Linux only; elsewhere, and where there is one core, nothing happens.
 """
@@ -32,7 +32,11 @@ _core: _Core | None = None
 def keep() -> None:
     """Keep the calling thread, and all that it starts from now on, on one core; threads that are there already stay free."""
     global _core
-    if hasattr(os, "sched_setaffinity") and (allowed := frozenset(os.sched_getaffinity(0))) and len(allowed) > 1:
+    if (
+        hasattr(os, "sched_setaffinity")
+        and (allowed := frozenset(os.sched_getaffinity(0)))
+        and len(allowed) > 1
+    ):
         core = random.choice(sorted(allowed))
         with suppress(OSError):
             os.sched_setaffinity(0, {core})
