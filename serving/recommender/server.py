@@ -32,9 +32,10 @@ from crossfade.schema.exposition import Exposition
 from crossfade.schema.serving_settings import ServingSettings
 from serving import one_core
 from serving.asgi import Guard
+from serving.direct import Shortcut
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
-from serving.recommender.plain import PlainPredict, Shortcut
+from serving.recommender.plain import plain_predict, shortcut
 from serving.recommender.rpc import handler_of
 from serving.recommender.wire import sentence
 from serving.rpc import path_of
@@ -156,7 +157,7 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
         app.add_middleware(Guard, **limits)
         app.add_api_route("/v1/bundle", self._bundle, methods=["GET"])
         app.router.routes.insert(0, fastapi.routing.APIRoute("/metrics", self._metrics, methods=["GET"]))
-        return Shortcut(app, Guard(PlainPredict(model, STATUS), **limits), f"/v1/models/{model.name}:predict")
+        return shortcut(app, Guard(plain_predict(model, STATUS), **limits), model.name)
 
     async def _bundle(self) -> dict[str, Any]:
         return self._holder.as_json()
