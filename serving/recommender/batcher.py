@@ -14,7 +14,7 @@ from serving.recommender.wire import Asked
 
 # While a batch is answered the event loop does nothing, for so long at most: what it does meanwhile takes three times as long as
 # between two batches, since both threads wait for the interpreter and find the caches with the other one.
-REST_SECONDS: Final = 0.02
+REST_SECONDS: Final = 0.05
 # Of the event loop, between two batches: answers are written, what came meanwhile is received, read and asked for.
 TURNS: Final = 4
 
@@ -87,12 +87,15 @@ class Batcher:
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a batch; who has waited too long is answered by the stand-in and not taken."""
         batch: list[_Waiting] = []
-        now = time.monotonic()
-        while self._waiting and len(batch) < self._settings.batch_requests:
+        now, size = time.monotonic(), 0
+        while self._waiting and size < self._settings.batch_requests:
             waiting = self._waiting.popleft()
             self._recorder.record(QUEUE_SECONDS, now - waiting.since)
             if now - waiting.since <= self._settings.patience_ms / 1000:
                 batch.append(waiting)
+                size += (
+                    1 + waiting.asked.explain
+                )  # reasons take ten times as long, and the whole batch waits for them
             elif not waiting.future.done():
                 waiting.future.set_result(self._stand_in(waiting.asked))
         if batch:
