@@ -93,9 +93,8 @@ class Batcher:
             self._recorder.record(QUEUE_SECONDS, now - waiting.since)
             if now - waiting.since <= self._settings.patience_ms / 1000:
                 batch.append(waiting)
-                size += (
-                    1 + waiting.asked.explain
-                )  # reasons take ten times as long, and the whole batch waits for them
+                # Reasons take ten times as long, and the whole batch waits for them.
+                size += 1 + waiting.asked.explain
             elif not waiting.future.done():
                 waiting.future.set_result(self._stand_in(waiting.asked))
         if batch:
