@@ -1,7 +1,7 @@
 """What both servers put around their routes: limits, counts, and errors as one sentence."""
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -14,6 +14,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON: Final = b"application/json"
@@ -61,7 +62,8 @@ class Guard:
             await send(message)
 
         try:
-            scope = {**scope, "headers": [_plain_json(*header) for header in scope["headers"]]}
+            if any(name == b"content-type" for name, _ in scope["headers"]):
+                scope = {**scope, "headers": [_plain_json(*header) for header in scope["headers"]]}
             if _declared_length(scope) > self._max_bytes:
                 await self._refuse(noting)
             else:
@@ -93,20 +95,26 @@ class Guard:
         text = (
             f"The body is larger than {self._max_bytes // KIB} KiB; send a shorter session or fewer requests."
         )
-        await respond(send, 413, {"error": text}, close=True)
+        # Closed, since the body was not read.
+        await respond(send, 413, {"error": text}, headers=((b"connection", b"close"),))
 
 
-async def respond(send: Send, status: int, body: object, *, close: bool = False) -> None:
-    """Send one JSON answer; `close` ends the connection, whose body was not read."""
-    headers = [(b"content-type", JSON)] + ([(b"connection", b"close")] if close else [])
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+async def respond(send: Send, status: int, body: object, *, headers: Headers = ()) -> None:
+    """Send one JSON answer."""
+    text = orjson.dumps(body)
+    known = ((b"content-length", b"%d" % len(text)), (b"content-type", JSON))
+    await send({"type": "http.response.start", "status": status, "headers": [*known, *headers]})
+    await send({"type": "http.response.body", "body": text})
+
+
+def is_json(content_type: bytes) -> bool:
+    """Return whether a header says JSON, with or without a charset: JSON is UTF-8."""
+    return content_type.partition(b";")[0].strip().lower() == JSON
 
 
 def _plain_json(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Return the header, without a charset where it says JSON: JSON is UTF-8."""
-    is_json = name == b"content-type" and value.partition(b";")[0].strip().lower() == JSON
-    return name, JSON if is_json else value
+    """Return the header, without a charset where it says JSON."""
+    return name, JSON if name == b"content-type" and is_json(value) else value
 
 
 def _declared_length(scope: Scope) -> int:

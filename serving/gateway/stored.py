@@ -97,7 +97,7 @@ def tracks_of(slate: StoredSlate) -> list[dict[str, Any]]:
         slate.track_ids,
         _rounded(slate.scores),
         slate.sources,
-        _rounded(slate.propensities),
+        _rounded_few(slate.propensities),
         slate.reasons,
     )
     return [
@@ -110,6 +110,13 @@ def tracks_of(slate: StoredSlate) -> list[dict[str, Any]]:
         }
         for track, score, source, propensity, reason in zip(*columns, strict=True)
     ]
+
+
+def _rounded_few(values: npt.NDArray[np.float32]) -> list[float]:
+    """Round values of which most are the same, as the propensities of a slate that explores little or nowhere."""
+    told = values.tolist()
+    rounded = {value: round(value, DECIMALS) for value in set(told)}
+    return [rounded[value] for value in told]
 
 
 def _rounded(values: npt.NDArray[np.float32]) -> list[float]:

@@ -12,7 +12,7 @@ from crossfade.schema.errors import CrossfadeError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from crossfade.schema.settings import load_settings
-from serving import tracing
+from serving import one_core, tracing
 from serving.ports import require_free
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server = RecommenderServer(address, holder, settings, exposition)
         model = RecommenderModel(holder, settings, exposition)
         settle()
+        one_core.keep()
         server.start(model)
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -4,13 +4,19 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from crossfade.schema.metrics import BATCH_REQUESTS, QUEUE_SECONDS, Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from serving.recommender.wire import Asked
+
+# While a batch is answered the event loop does nothing, for so long at most: what it does meanwhile takes three times as long as
+# between two batches, since both threads wait for the interpreter and find the caches with the other one.
+REST_SECONDS: Final = 0.05
+# Of the event loop, between two batches: answers are written, what came meanwhile is received, read and asked for.
+TURNS: Final = 4
 
 Slate = dict[str, Any]
 # Returns for each request its slate, or the error that its client has to mend.
@@ -28,7 +34,7 @@ class _Waiting:
 class Batcher:
     """Batches by itself: an idle worker takes a request alone and at once, a busy one finds several waiting.
 
-    Belongs to one event loop.
+    Belongs to one event loop, which takes turns with the worker.
 
     Args:
         answer_all: Answers n requests, called in the worker thread; must not raise.
@@ -62,9 +68,7 @@ class Batcher:
 
     async def _work(self) -> None:
         while batch := self._next_batch():
-            slates = await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._answer_all, [waiting.asked for waiting in batch]
-            )
+            slates = await self._answered([waiting.asked for waiting in batch])
             for waiting, slate in zip(batch, slates, strict=True):
                 if waiting.future.done():  # its client is gone
                     continue
@@ -72,16 +76,25 @@ class Batcher:
                     waiting.future.set_exception(slate)
                 else:
                     waiting.future.set_result(slate)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+
+    async def _answered(self, asked: Sequence[Asked]) -> list[Slate | Exception]:
+        answering = self._pool.submit(self._answer_all, asked)
+        wait([answering], REST_SECONDS)
+        return answering.result() if answering.done() else await asyncio.wrap_future(answering)
 
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a batch; who has waited too long is answered by the stand-in and not taken."""
         batch: list[_Waiting] = []
-        now = time.monotonic()
-        while self._waiting and len(batch) < self._settings.batch_requests:
+        now, size = time.monotonic(), 0
+        while self._waiting and size < self._settings.batch_requests:
             waiting = self._waiting.popleft()
             self._recorder.record(QUEUE_SECONDS, now - waiting.since)
             if now - waiting.since <= self._settings.patience_ms / 1000:
                 batch.append(waiting)
+                # Reasons take ten times as long, and the whole batch waits for them.
+                size += 1 + waiting.asked.explain
             elif not waiting.future.done():
                 waiting.future.set_result(self._stand_in(waiting.asked))
         if batch:

@@ -15,6 +15,7 @@ from crossfade.schema.errors import InputError
 from crossfade.schema.metrics import Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
+from serving import one_core
 from serving.recommender.answering import Answering
 from serving.recommender.batcher import Batcher, Slate
 from serving.recommender.held import Holder
@@ -41,7 +42,7 @@ class RecommenderModel(Model):  # type: ignore[misc]
         self._answering = Answering(holder, recorder)
         self._batcher = Batcher(self._answering.all, self._answering.stand_in, settings, recorder)
         self._replies = Replies(settings)
-        self._explaining = ThreadPoolExecutor(1, "why")
+        self._explaining = ThreadPoolExecutor(1, "why", one_core.free)
         self.ready = True
 
     async def predict(

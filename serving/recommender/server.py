@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,10 +30,12 @@ from starlette.responses import JSONResponse, Response
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.serving_settings import ServingSettings
+from serving import one_core
 from serving.asgi import Guard
+from serving.direct import Shortcut
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
-from serving.recommender.plain import PlainPredict
+from serving.recommender.plain import plain_predict, shortcut
 from serving.recommender.rpc import handler_of
 from serving.recommender.wire import sentence
 from serving.rpc import path_of
@@ -129,6 +132,8 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
 
     async def _run(self, rest: "_Rest", model: RecommenderModel) -> None:
         """Run both servers; uvicorn takes SIGTERM and ends first, then gRPC drains."""
+        # To load a bundle is long work, beside the one that answers.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=one_core.free))
         grpc = _grpc_server(self, handler_of(model, self._exposition))
         await grpc.start()
         watch = asyncio.create_task(self._watch())
@@ -143,18 +148,16 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
         while True:
             await asyncio.sleep(self._settings.watch_seconds)
             await asyncio.to_thread(self._holder.refresh)
+            one_core.look()
 
-    def guarded(self, app: fastapi.FastAPI, model: RecommenderModel) -> None:
-        """Put limits, counts and our own routes around KServe's app."""
-        app.add_middleware(
-            Guard,
-            max_body_kib=self._settings.max_body_kib,
-            recorder=self._exposition,
-            route_of=route_of,
-        )
+    def guarded(self, app: fastapi.FastAPI, model: RecommenderModel) -> Shortcut:
+        """Put limits, counts, our own routes and the short way to predictions around KServe's app."""
+        limits: dict[str, Any] = {"max_body_kib": self._settings.max_body_kib, "recorder": self._exposition}
+        limits["route_of"] = route_of
+        app.add_middleware(Guard, **limits)
         app.add_api_route("/v1/bundle", self._bundle, methods=["GET"])
         app.router.routes.insert(0, fastapi.routing.APIRoute("/metrics", self._metrics, methods=["GET"]))
-        app.router.routes.insert(0, PlainPredict(model))
+        return shortcut(app, Guard(plain_predict(model, STATUS), **limits), model.name)
 
     async def _bundle(self) -> dict[str, Any]:
         return self._holder.as_json()
@@ -178,7 +181,7 @@ class _Rest(RESTServer):  # type: ignore[misc]
         self.config.host, self.config.access_log = server._address.host, False
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
-        self._owner.guarded(app, self._model)
+        self.config.app = self._owner.guarded(app, self._model)
 
     def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
         for kind, status in STATUS.items():

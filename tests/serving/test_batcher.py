@@ -69,6 +69,19 @@ def test_an_idle_worker_takes_one_and_a_busy_one_finds_the_rest_waiting() -> Non
     assert worker.batches == [["a", "b", "c"], ["d", "e"]]
 
 
+def test_a_request_with_reasons_takes_the_room_of_two() -> None:
+    async def run() -> list[list[str | None]]:
+        worker = Worker()
+        batcher = Batcher(worker, stand_in, chosen("batch_requests=4"), Unrecorded())
+        told = [replace(asked(name), explain=name in "bc") for name in "abcde"]
+        tasks = [asyncio.create_task(batcher.ask(each)) for each in told]
+        worker.go.set()
+        await asyncio.gather(*tasks)
+        return worker.batches
+
+    assert asyncio.run(run()) == [["a", "b", "c"], ["d", "e"]]
+
+
 def test_an_error_is_its_own_request_s_only() -> None:
     worker = Worker()
     first, wrong, last = asyncio.run(gathered(worker, chosen(), "a wrong b"))

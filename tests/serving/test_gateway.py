@@ -175,9 +175,12 @@ def test_exposures_are_dropped_and_counted_when_writing_fails_or_waits(tmp_path:
     assert f"{EXPOSURES_DROPPED.name} 3.0" in exposition.text().decode()
 
 
-def test_lines_of_exposures_are_json_whatever_ids_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ids",
+    [["plain", 'x",', '","', "\\", "ö\u2028\x00", "%b", "last"], ["plain", "a,b", ",", "ö", "%b", "[]", ""]],
+)
+def test_lines_of_exposures_are_json_whatever_ids_hold(tmp_path: Path, ids: list[str]) -> None:
     exposition = Exposition(SERVING_METRICS)
-    ids = ["plain", 'x",', '","', "\\", "ö\u2028\x00", "%b", "last"]
     chances = (1.0, None, 0.25)
     tracks = [{"track_id": name, "propensity": chances[place % 3]} for place, name in enumerate(ids)]
     exposures = Exposures(FileSink(tmp_path / "log", exposition), 10, exposition)
