@@ -10,6 +10,7 @@ class ServingSettings(Section):
     max_requests: Count
     max_body_kib: Count
     batch_requests: Count
+    one_core: bool
     queue_requests: Count
     patience_ms: Count
     budget_ms: Count

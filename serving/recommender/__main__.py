@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server = RecommenderServer(address, holder, settings, exposition)
         model = RecommenderModel(holder, settings, exposition)
         settle()
-        one_core.keep()
+        if settings.one_core:
+            one_core.keep()
         server.start(model)
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
