@@ -78,9 +78,9 @@ def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
     keys = np.full((weights.shape[0], k), NO_KEY, np.int64)
     if weights.nnz and k:
         entries = np.concatenate([[0], np.cumsum(lengths_at(matrix.indptr, weights.indices))])
-        most = int(np.diff(entries[weights.indptr]).max())
+        most = int(np.diff(entries[weights.indptr]).max()) + 1
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        scratch = (found, cleared(matrix.shape[1]), np.empty(BUCKETS, np.int32))
+        scratch = (found, cleared(matrix.shape[1]).view(np.float32), np.empty(BUCKETS, np.int32))
         ours = (weights.indptr, weights.indices, weights.data)
         theirs = (matrix.indptr, matrix.indices, matrix.data)
         _top_of_product(ours, theirs, scratch, keys)
@@ -106,9 +106,9 @@ def _top_of_rows(matrix, keys, counts):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _top_of_product(ours, theirs, scratch, keys):  # type: ignore[no-untyped-def]
-    found, places, counts = scratch
+    found, totals, counts = scratch
     for i in range(len(ours[0]) - 1):
-        count = multiply_row(ours, theirs, i, found, places, 0)
+        count = multiply_row(ours, theirs, i, found, totals, 0)
         keep_best(found[0][:count], found[1][:count], counts, keys[i])
 
 
