@@ -23,7 +23,9 @@ def fetch(typing_context, array, row, byte):  # type: ignore[no-untyped-def]  # 
         held = make_array(kinds[0])(context, builder, arguments[0])
         step = cgutils.unpack_tuple(builder, held.strides)[0]
         place = context.cast(builder, arguments[1], kinds[1], types.intp)
-        offset = builder.add(builder.mul(place, step), context.cast(builder, arguments[2], kinds[2], types.intp))
+        offset = builder.add(
+            builder.mul(place, step), context.cast(builder, arguments[2], kinds[2], types.intp)
+        )
         address = cgutils.pointer_add(builder, held.data, offset, cgutils.voidptr_t)
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])

@@ -15,7 +15,7 @@ from crossfade.features.interactions import Floats, Int64s, Queries
 from crossfade.features.pairs import Pairs, find
 from crossfade.retrieval.contract import Scores, Telling
 from crossfade.retrieval.sparse import Matrix
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import SparseRows, fetch_rows
 from crossfade.retrieval.telling import above_nothing, note_places, noted_place, table_for
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -186,6 +186,7 @@ def _cut(recent, links, wanted, kept):  # type: ignore[no-untyped-def]
         note_places(rows[query], table)
         for entry in range(recent[0][query], recent[0][query + 1]):
             track = recent[1][entry]
+            fetch_rows(links, recent[1], entry, recent[0][query + 1])
             for link in range(links[0][track], links[0][track + 1]):
                 if noted_place(links[1][link], rows[query], table) >= 0:
                     columns[count], values[count] = links[1][link], links[2][link]

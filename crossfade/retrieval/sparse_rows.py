@@ -13,9 +13,11 @@ import numpy.typing as npt
 import scipy.sparse
 
 from crossfade.features.interactions import Int64s
+from crossfade.features.prefetching import fetch
 from crossfade.schema.ids import Rows
 
 Floats = npt.NDArray[np.float32]
+ROWS_AHEAD: Final = 4
 _OF_THREAD: Final = threading.local()
 
 
@@ -162,6 +164,17 @@ def _multiply(ours, theirs, found, totals):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def fetch_rows(matrix, rows, entry, stop):  # type: ignore[no-untyped-def]
+    """Ask memory for the beginnings of the matrix' rows that stand some entries behind an entry, as far as `stop`."""
+    if entry + 2 * ROWS_AHEAD < stop:
+        fetch(matrix[0], rows[entry + 2 * ROWS_AHEAD], 0)
+    if entry + ROWS_AHEAD < stop:
+        start = matrix[0][rows[entry + ROWS_AHEAD]]
+        fetch(matrix[1], start, 0)
+        fetch(matrix[2], start, 0)
+
+
+@numba.njit(cache=True, nogil=True)
 def multiply_row(ours, theirs, row, found, totals, first):  # type: ignore[no-untyped-def]
     """Fill found (columns, sums) from `first` on with one row of a product; returns one past its last entry.
 
@@ -175,6 +188,7 @@ def multiply_row(ours, theirs, row, found, totals, first):  # type: ignore[no-un
         weight, middle = ours[2][entry], ours[1][entry]
         if weight == 0.0:
             continue
+        fetch_rows(theirs, ours[1], entry, stop)
         for link in range(theirs[0][middle], theirs[0][middle + 1]):
             totals[theirs[1][link]] += weight * theirs[2][link]
     for entry in range(start, stop):
