@@ -20,8 +20,8 @@ from crossfade.retrieval.telling import above_nothing, note_places, noted_place,
 from crossfade.schema.ids import NO_ROW, Rows
 
 if TYPE_CHECKING:
-    from crossfade.retrieval.user_tower import Attended
     from crossfade.retrieval.sources import Sources
+    from crossfade.retrieval.user_tower import Attended
 
 
 @runtime_checkable

@@ -15,12 +15,11 @@ import scipy.sparse
 
 from crossfade.features.interactions import Floats
 from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.list_totals import ROUNDING, add_lists, clear_broad, is_strong, read_totals
 from crossfade.retrieval.sparse import (
-    BUCKET_BITS,
     BUCKETS,
     NO_KEY,
     Matrix,
-    border_of,
     keep_best,
     sorted_ranking,
 )
@@ -31,9 +30,6 @@ from crossfade.schema.ids import NO_ROW, Rows
 WEAK_SHARE: Final = 0.15
 # What may still be among the best is looked at again, which costs about as much as reading the strong lists.
 WORTH_IT: Final = 1.5
-# Sums of single floats in another order differ by less.
-ROUNDING: Final = 1e-5
-SMALLEST: Final = np.finfo(np.float32).smallest_subnormal
 
 
 @dataclass(frozen=True)
@@ -134,18 +130,18 @@ def _top(ours, lists, narrow, rules, scratch, answers):  # type: ignore[no-untyp
         if not _is_worth_it(ours, lists[0], span, rules, least):
             least = np.float32(0)
         spare = _most_of_weak(ours, span, rules, least)
-        _add_lists(ours, lists, span, (rules, least), totals)
+        add_lists(ours, lists, span, (rules, least), totals)
         found = (totals[0], columns, sums)
-        count, floor = _read_totals(ours, lists, (span, rules, least), (counts, keys.shape[1], spare), found)
+        count, floor = read_totals(ours, lists, (span, rules, least), (counts, keys.shape[1], spare), found)
         if 0 < spare < floor:
             rule = span, (rules, least), totals[1], floor
             count = _add_weak(ours, narrow, rule, of_lists, (columns, sums, count))
-        _clear_broad(ours, lists, span, rules, totals[1])
+        clear_broad(ours, lists, span, rules, totals[1])
         if spare > 0 and spare >= floor:
-            _add_lists(ours, lists, span, (rules, np.float32(0)), totals)
+            add_lists(ours, lists, span, (rules, np.float32(0)), totals)
             whole = (span, rules, np.float32(0))
-            count, _ = _read_totals(ours, lists, whole, (counts, keys.shape[1], np.float32(0)), found)
-            _clear_broad(ours, lists, span, rules, totals[1])
+            count, _ = read_totals(ours, lists, whole, (counts, keys.shape[1], np.float32(0)), found)
+            clear_broad(ours, lists, span, rules, totals[1])
         for place in range(count):
             columns[place] = listed[columns[place]]
         keep_best(columns[:count], sums[:count], counts, keys[query])
@@ -160,18 +156,12 @@ def _highest(ours, first, last, firsts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_strong(ours, entry, firsts, num_broad, least):  # type: ignore[no-untyped-def]
-    row = ours[1][entry]
-    return row < num_broad or ours[2][entry] * firsts[row] >= least
-
-
-@numba.njit(cache=True, nogil=True)
 def _is_worth_it(ours, offsets, span, rules, least):  # type: ignore[no-untyped-def]
     """Tell whether the weak lists are so much longer than the strong ones that leaving them out pays."""
     strong, weak = 0, 0
     for entry in range(span[0], span[1]):
         size = offsets[ours[1][entry] + 1] - offsets[ours[1][entry]]
-        if _is_strong(ours, entry, rules[0], rules[1], least):
+        if is_strong(ours, entry, rules[0], rules[1], least):
             strong += size
         else:
             weak += size
@@ -184,92 +174,12 @@ def _most_of_weak(ours, span, rules, least):  # type: ignore[no-untyped-def]
     firsts, num_broad, largest = rules
     largest[:] = 0
     for entry in range(span[0], span[1]):
-        if not _is_strong(ours, entry, firsts, num_broad, least):
+        if not is_strong(ours, entry, firsts, num_broad, least):
             value = ours[2][entry] * firsts[ours[1][entry]]
             for place in range(len(largest)):
                 if value > largest[place]:
                     largest[place], value = value, largest[place]
     return largest.sum() * np.float32(1 + ROUNDING)
-
-
-@numba.njit(cache=True, nogil=True)
-def _add_lists(ours, lists, span, rule, totals):  # type: ignore[no-untyped-def]
-    """Add the strong lists to totals [2, num_listed], of which the second row is of the broad ones alone.
-
-    No entry is asked whether its track came before: lists are added to the totals of all and then read from there.
-    """
-    (firsts, num_broad, _), least = rule
-    for entry in range(span[0], span[1]):
-        row, weight = ours[1][entry], ours[2][entry]
-        if _is_strong(ours, entry, firsts, num_broad, least):
-            for link in range(lists[0][row], lists[0][row + 1]):
-                column = lists[1][link]
-                totals[0, column] += weight * lists[2][link]
-                if row < num_broad:
-                    totals[1, column] = totals[0, column]
-
-
-@numba.njit(cache=True, nogil=True)
-def _read_totals(ours, lists, rule, wanted, scratch):  # type: ignore[no-untyped-def]
-    """Read what the strong lists add up to, and clear totals [num_listed].
-
-    The heads of the lists tell what the k-th best surely reaches, so that most of the rest is passed over.
-
-    Returns:
-        How many columns and sums there are that may be among the best k, and what the k-th surely reaches.
-    """
-    (counts, k, spare), (_, columns, sums) = wanted, scratch
-    count = _read_part(ours, lists, rule, (0, k, 0, SMALLEST), scratch)
-    floor = _floor(sums[:count], counts, k)
-    least = max(floor - spare, SMALLEST)
-    count = _survivors((columns, sums), count, least)
-    return _read_part(ours, lists, rule, (k, lists[0][-1], count, least), scratch), floor
-
-
-@numba.njit(cache=True, nogil=True)
-def _read_part(ours, lists, rule, part, scratch):  # type: ignore[no-untyped-def]
-    """Read places start:stop of each strong list, and clear them; returns how many reach the least with those before."""
-    (span, (firsts, num_broad, _), least), (totals, columns, sums) = rule, scratch
-    start, stop, count, least_sum = part
-    for entry in range(span[0], span[1]):
-        row = ours[1][entry]
-        if _is_strong(ours, entry, firsts, num_broad, least):
-            first = lists[0][row]
-            for link in range(first + start, min(first + stop, lists[0][row + 1])):
-                column = lists[1][link]
-                total = totals[column]
-                totals[column] = 0  # so that a later list finds nothing
-                columns[count], sums[count] = column, total
-                count += total >= least_sum
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _clear_broad(ours, lists, span, rules, totals):  # type: ignore[no-untyped-def]
-    for entry in range(span[0], span[1]):
-        row = ours[1][entry]
-        if row < rules[1]:
-            for link in range(lists[0][row], lists[0][row + 1]):
-                totals[lists[1][link]] = 0
-
-
-@numba.njit(cache=True, nogil=True)
-def _floor(sums, counts, k):  # type: ignore[no-untyped-def]
-    """Return what the k-th largest of sums surely reaches, 0 where there are fewer."""
-    border, _ = border_of(sums, sums.view(np.int32), counts, k)
-    bits = np.array([border << BUCKET_BITS if border >= 0 else 0], np.int32)
-    return bits.view(np.float32)[0] * np.float32(1 - ROUNDING)
-
-
-@numba.njit(cache=True, nogil=True)
-def _survivors(found, count, least):  # type: ignore[no-untyped-def]
-    """Keep columns whose sums reach the least; returns how many."""
-    columns, sums = found
-    kept = 0
-    for place in range(count):
-        columns[kept], sums[kept] = columns[place], sums[place]
-        kept += sums[place] >= least
-    return kept
 
 
 @numba.njit(cache=True, nogil=True)
@@ -284,7 +194,7 @@ def _add_weak(ours, narrow, rule, scratch, found):  # type: ignore[no-untyped-de
     for entry in range(span[0], span[1]):
         row = ours[1][entry]
         entries[row] = entry - span[0] + 1
-        weak[row] = 0 if _is_strong(ours, entry, firsts, num_broad, least) else ours[2][entry]
+        weak[row] = 0 if is_strong(ours, entry, firsts, num_broad, least) else ours[2][entry]
     for place in range(count):
         column, more = columns[place], np.float32(0)
         for slot in range(narrow[0].shape[1]):
