@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats, Queries
+from crossfade.features.prefetching import AHEAD, fetch, fetch_row
 from crossfade.features.tallies import artist_tallies, plays_log
 from crossfade.features.vectors import TrackVectors, component, readable, width
 from crossfade.schema.ids import Rows
@@ -22,6 +23,7 @@ ARTIST_TALLIES: Final = (
     "user_artist_days_since_last",
     "user_artist_in_last_session",
 )
+TOGETHER: Final = 4  # vectors of a session that are compared in one go
 LAST_OF_SESSION: Final = 20  # tracks of the last session that a candidate is compared with
 
 
@@ -50,11 +52,12 @@ def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Colu
     NaN where the track has no genres or the history has none.
     """
     liked = queries.positives
-    session = liked.last_sessions
-    return {
-        "user_genre_affinity": _genre_cosine(liked, rows, catalogue),
-        "session_genre_affinity": _genre_cosine(session, rows, catalogue),
-    }
+    session, num_genres = liked.last_sessions, len(catalogue.genres)
+    cosines = np.full((2, *rows.shape), np.nan, np.float32)
+    histories = tuple((each.offsets, each.track_rows) for each in (liked, session))
+    scratch = (np.zeros((2, num_genres)), np.empty(num_genres, np.int32))
+    _genre_cosines(histories, (rows, catalogue.genre_rows), scratch, cosines)
+    return {"user_genre_affinity": cosines[0], "session_genre_affinity": cosines[1]}
 
 
 def typicality(genres: Rows) -> npt.NDArray[np.float64]:
@@ -62,51 +65,73 @@ def typicality(genres: Rows) -> npt.NDArray[np.float64]:
     return np.where(genres >= 0, 1 / (1 + np.arange(genres.shape[-1])), 0.0)
 
 
-def _genre_cosine(liked: Queries, rows: Rows, catalogue: Catalogue) -> Floats:
-    """Compare genre profiles of histories with the genres of candidates [n, c]."""
-    num_genres, cosines = len(catalogue.genres), np.full(rows.shape, np.nan, np.float32)
-    scratch = (np.zeros(num_genres), np.empty(num_genres, np.int32))
-    _genre_cosines((liked.offsets, liked.track_rows), (rows, catalogue.genre_rows), scratch, cosines)
-    return cosines
-
-
 @numba.njit(cache=True, nogil=True)
 def _genre_cosines(histories, tracks, scratch, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [n, c] of tracks' genres with histories' where both have a length; genres weigh as in `typicality`.
+    """Fill cosines [2, n, c] of tracks' genres with two histories' where both have a length; they weigh as in `typicality`.
 
-    Scratch is the mass of genres [num_genres], 0 before and after, and room for those that have any.
+    Scratch is the mass of genres [2, num_genres], 0 before and after, and room for those that have any.
     """
-    (offsets, played), (rows, genre_rows), (mass, heard) = histories, tracks, scratch
+    (rows, genre_rows), (mass, heard) = tracks, scratch
+    weights, norms = np.empty(genre_rows.shape[1]), np.empty(2)
+    for i in range(len(weights)):
+        weights[i] = 1.0 / (1 + i)
     for query in range(len(rows)):
-        count, squares = 0, 0.0
-        for entry in range(offsets[query], offsets[query + 1]):
-            for i in range(genre_rows.shape[1]):
-                genre = genre_rows[played[entry], i]
-                if genre >= 0:
-                    if mass[genre] == 0.0:
-                        heard[count] = genre
-                        count += 1
-                    mass[genre] += 1.0 / (1 + i)
-        for place in range(count):
-            squares += mass[heard[place]] * mass[heard[place]]
-        _compare_genres(rows[query], genre_rows, (mass, np.sqrt(squares)), cosines[query])
-        for place in range(count):
-            mass[heard[place]] = 0.0
+        norms[0] = _add_genres(histories[0], query, (genre_rows, weights), (mass[0], heard))
+        norms[1] = _add_genres(histories[1], query, (genre_rows, weights), (mass[1], heard))
+        _compare_genres(rows[query], (genre_rows, weights), (mass, norms), cosines[:, query])
+        _clear_genres(histories[0], query, genre_rows, mass)
 
 
 @numba.njit(cache=True, nogil=True)
-def _compare_genres(tracks, genre_rows, profile, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [c] of tracks' genres with a profile (mass of genres, length) where both have a length."""
-    mass, norm = profile
-    for track in range(len(tracks) if norm > 0 else 0):
-        product, squares = 0.0, 0.0
+def _add_genres(history, query, genres, scratch):  # type: ignore[no-untyped-def]
+    """Add a history's genres to their mass [num_genres]; returns the length of the sum."""
+    (offsets, played), (genre_rows, weights), (mass, heard) = history, genres, scratch
+    count, squares = 0, 0.0
+    for entry in range(offsets[query], offsets[query + 1]):
+        if entry + AHEAD < len(played):
+            fetch(genre_rows, played[entry + AHEAD], 0)
         for i in range(genre_rows.shape[1]):
-            genre, weight = genre_rows[tracks[track], i], 1.0 / (1 + i)
+            genre = genre_rows[played[entry], i]
+            if genre >= 0:
+                if mass[genre] == 0.0:
+                    heard[count] = genre
+                    count += 1
+                mass[genre] += weights[i]
+    for place in range(count):
+        squares += mass[heard[place]] * mass[heard[place]]
+    return np.sqrt(squares)
+
+
+@numba.njit(cache=True, nogil=True)
+def _clear_genres(history, query, genre_rows, mass):  # type: ignore[no-untyped-def]
+    """Set the mass [2, num_genres] of all genres of a history, of which the other is a part, to 0."""
+    for entry in range(history[0][query], history[0][query + 1]):
+        for i in range(genre_rows.shape[1]):
+            genre = genre_rows[history[1][entry], i]
+            if genre >= 0:
+                mass[0, genre] = 0.0
+                mass[1, genre] = 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _compare_genres(tracks, genres, profiles, cosines):  # type: ignore[no-untyped-def]
+    """Fill cosines [2, c] of tracks' genres with profiles (mass of genres [2, ...], lengths [2]) where both have a length."""
+    (genre_rows, weights), (mass, norms) = genres, profiles
+    for track in range(len(tracks)):
+        if track + AHEAD < len(tracks):
+            fetch(genre_rows, tracks[track + AHEAD], 0)
+        products, squares = (0.0, 0.0), 0.0
+        for i in range(genre_rows.shape[1]):
+            genre, weight = genre_rows[tracks[track], i], weights[i]
             if genre >= 0:
                 squares += weight * weight
-                product += mass[genre] * weight
+                products = products[0] + mass[0, genre] * weight, products[1] + mass[1, genre] * weight
         if squares > 0:
-            cosines[track] = product / (norm * np.sqrt(squares))
+            length = np.sqrt(squares)
+            if norms[0] > 0:
+                cosines[0, track] = products[0] / (norms[0] * length)
+            if norms[1] > 0:
+                cosines[1, track] = products[1] / (norms[1] * length)
 
 
 def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors) -> Columns:
@@ -151,30 +176,47 @@ def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-
 
     Histories are padded rows [n, h]; the largest of none is NaN.
     """
-    means, histories_rows = histories
+    (means, histories_rows), dim = histories, width(track_vectors)
+    played = np.empty((histories_rows.shape[1] + TOGETHER - 1, dim), np.float32)
     for query in range(len(rows)):
-        played = _vectors_of(track_vectors, histories_rows[query][histories_rows[query] >= 0])
+        count, mean = _gather(track_vectors, histories_rows[query], played), means[query]
         for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch_row(track_vectors, rows[query, place + AHEAD], 4 * dim)
             row, product = rows[query, place], np.float32(0)
-            for i in range(width(track_vectors)):
-                product += component(track_vectors, row, i) * means[query, i]
+            for i in range(dim):
+                product += component(track_vectors, row, i) * mean[i]
             found[0, query, place] = product
-            best = np.float32(-np.inf) if len(played) else np.float32(np.nan)
-            for other in range(len(played)):
-                cosine = np.float32(0)
-                for i in range(width(track_vectors)):
-                    cosine += component(track_vectors, row, i) * played[other, i]
-                best = max(best, cosine)
+            best = np.float32(-np.inf) if count else np.float32(np.nan)
+            for other in range(0, count, TOGETHER):
+                best = max(best, _largest(track_vectors, row, played[other : other + TOGETHER]))
             found[1, query, place] = best
 
 
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _largest(track_vectors, row, played):  # type: ignore[no-untyped-def]
+    """Return the largest cosine of a track with four vectors [4, dim]."""
+    first, second, third, fourth = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for i in range(played.shape[1]):
+        value = component(track_vectors, row, i)
+        first += value * played[0, i]
+        second += value * played[1, i]
+        third += value * played[2, i]
+        fourth += value * played[3, i]
+    return max(max(first, second), max(third, fourth))
+
+
 @numba.njit(cache=True, nogil=True)
-def _vectors_of(track_vectors, rows):  # type: ignore[no-untyped-def]
-    found = np.empty((len(rows), width(track_vectors)), np.float32)
-    for place in range(len(rows)):
-        for i in range(found.shape[1]):
-            found[place, i] = component(track_vectors, rows[place], i)
-    return found
+def _gather(track_vectors, rows, found):  # type: ignore[no-untyped-def]
+    """Read the vectors of rows [h], -1 left out, and repeat the last to make their number one of fours; returns how many."""
+    count = 0
+    for row in rows:
+        for i in range(found.shape[1] if row >= 0 else 0):
+            found[count, i] = component(track_vectors, row, i)
+        count += row >= 0
+    for more in range(count, count + TOGETHER - 1 if count else 0):
+        found[more] = found[count - 1]
+    return count
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ import numpy as np
 from crossfade.features.catalogue import UNKNOWN_DAY
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s
 from crossfade.features.pairs import Pairs, find
+from crossfade.features.prefetching import AHEAD, fetch
 from crossfade.schema.ids import Rows
 
 NEVER: Final = -1  # seconds of what nobody has heard yet
@@ -35,6 +36,8 @@ def of_rows(table: Floats, rows: Rows) -> Floats:
 def _of_rows(table, rows, found):  # type: ignore[no-untyped-def]
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch(table, rows[query, place + AHEAD], 0)
             row = rows[query, place]
             for column in range(table.shape[1]):
                 found[column, query, place] = table[row, column] if row >= 0 else np.float32(np.nan)
@@ -62,6 +65,9 @@ def _ages_of(rows, moments, today, found):  # type: ignore[no-untyped-def]
     released, first = moments
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch(released, rows[query, place + AHEAD], 0)
+                fetch(first, rows[query, place + AHEAD], 0)
             track = rows[query, place]
             day, seconds = released[track], first[track]
             found[0, query, place] = np.nan if day == UNKNOWN_DAY else np.floor(today[query]) - day
@@ -89,6 +95,9 @@ def _shares_of(rows, owners, listens, found):  # type: ignore[no-untyped-def]
     of_tracks, of_artists = listens
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch(of_tracks, rows[query, place + AHEAD], 0)
+                fetch(of_artists, owners[query, place + AHEAD], 0)
             artist = owners[query, place]
             if artist >= 0:
                 found[query, place] = of_tracks[rows[query, place]] / max(of_artists[artist], np.float32(1))
@@ -154,6 +163,11 @@ def _of_countries(rows, by_track, countries, plays, found):  # type: ignore[no-u
     for query in range(rows.shape[0]):
         country, share = countries[0][query], countries[1][query]
         for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                later = rows[query, place + AHEAD]
+                fetch(of_entries, offsets[later], 0)
+                fetch(listens, offsets[later], 0)
+                fetch(all_listens, later, 0)
             track, there = rows[query, place], np.float32(0)
             for entry in range(offsets[track], offsets[track + 1]):
                 if of_entries[entry] == country:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import LONG_AGO, UNAVAILABLE, UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Int64s, Queries
+from crossfade.features.prefetching import AHEAD, fetch
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.requests import Requests
 from crossfade.retrieval.telling import note_places, noted_place, table_for
@@ -73,27 +74,47 @@ class Exclusions:
 
     @cached_property
     def _excluded(self) -> tuple[Int64s, Rows]:
-        """Offsets [n + 1] int64 and, for each request, its excluded tracks, sorted."""
-        keys = np.unique(np.concatenate([*self._pairs.values()])).astype(np.int64)
-        owners, tracks = np.divmod(keys, max(len(self.catalogue), 1))
+        """Offsets [n + 1] int64 and, for each request, its excluded tracks; some may stand there twice."""
+        # Who must hear nothing again need not be asked what they disliked of it.
+        pairs = [self._heard, *self._asked.values()] if self._hears_no_more else [*self._pairs.values()]
+        keys = np.concatenate(pairs)
+        owners = keys // max(len(self.catalogue), 1)
         counts = np.bincount(owners, minlength=len(self.requests))
-        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), tracks.astype(np.int32)
+        tracks = (keys - owners * len(self.catalogue)).astype(np.int32)
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return offsets, tracks[np.argsort(owners, kind="stable")]
+
+    @property
+    def _hears_no_more(self) -> bool:
+        return self.policy.exclude_heard == "all"
 
     @cached_property
     def _pairs(self) -> dict[str, Int64s]:
         """Excluded pairs as request * num_tracks + track, by cause."""
-        requests, queries, width = self.requests, self.requests.queries, len(self.catalogue)
-        owners = np.repeat(np.arange(len(queries)), np.diff(requests.excluded_offsets))
-        seeded = np.flatnonzero(requests.seed_rows >= 0)
-        played = queries.owners * width + queries.track_rows
+        queries, played = self.requests.queries, self._played
         disliked = _disliked(played, queries) if self.policy.exclude_disliked else played[:0]
+        recent = played[queries.places_from_end < self.policy.repeat_after_tracks]
+        return {**self._asked, "heard": self._heard, "just played": recent, "disliked": disliked}
+
+    @cached_property
+    def _asked(self) -> dict[str, Int64s]:
+        """Of these what requests themselves exclude."""
+        requests, width = self.requests, len(self.catalogue)
+        owners = np.repeat(np.arange(len(requests)), np.diff(requests.excluded_offsets))
+        seeded = np.flatnonzero(requests.seed_rows >= 0)
         return {
             "excluded by the request": owners * width + requests.excluded_rows,
             "the request's seed": seeded * width + requests.seed_rows[seeded],
-            "heard": played[_counts_as_heard(queries, self.policy)],
-            "just played": played[queries.places_from_end < self.policy.repeat_after_tracks],
-            "disliked": disliked,
         }
+
+    @property
+    def _heard(self) -> Int64s:
+        return self._played[_counts_as_heard(self.requests.queries, self.policy)]
+
+    @property
+    def _played(self) -> Int64s:
+        queries = self.requests.queries
+        return np.asarray(queries.owners * len(self.catalogue) + queries.track_rows)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -110,6 +131,8 @@ def _mask(rows, excluded, states, rules, masked):  # type: ignore[no-untyped-def
         may_be_explicit, today = rules[0][request], rules[1][request]
         earliest = today - rules[2] if rules[2] > 0 else np.int64(LONG_AGO) - 1
         for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch(states, rows[request, place + AHEAD], 0)
             track = rows[request, place]
             if track < 0 or states[track] == UNAVAILABLE or (states[track] & 1 and not may_be_explicit):
                 continue

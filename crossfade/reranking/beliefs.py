@@ -55,24 +55,25 @@ def rank_probability(cumulative, winner, rank):  # type: ignore[no-untyped-def]
         winner: Which posterior.
         rank: From 0.
     """
-    total, before = 0.0, 0.0
-    above = np.empty(rank + 1)
-    for cell in range(CELLS):
-        mass = cumulative[winner, cell] - before
-        before = cumulative[winner, cell]
-        if mass <= 0.0:
+    above, wins = np.zeros((rank + 1, CELLS)), np.empty(CELLS)
+    above[0] = 1.0
+    for other in range(len(cumulative)):
+        if other == winner:
             continue
-        above[:] = 0.0
-        above[0] = 1.0
-        for other in range(len(cumulative)):
-            if other != winner:
-                wins = 1.0 - cumulative[other, cell]
-                if other < winner:  # of equal draws the earlier is first
-                    wins = 1.0 - (cumulative[other, cell - 1] if cell else 0.0)
-                for number in range(rank, 0, -1):
-                    above[number] = above[number] * (1.0 - wins) + above[number - 1] * wins
-                above[0] *= 1.0 - wins
-        total += mass * above[rank]
+        # Of equal draws the earlier is first.
+        wins[0] = 1.0 if other < winner else 1.0 - cumulative[other, 0]
+        for cell in range(1, CELLS):
+            wins[cell] = 1.0 - (cumulative[other, cell - 1] if other < winner else cumulative[other, cell])
+        for number in range(rank, 0, -1):
+            for cell in range(CELLS):
+                lost, won = above[number, cell] * (1.0 - wins[cell]), above[number - 1, cell] * wins[cell]
+                above[number, cell] = lost + won
+        for cell in range(CELLS):
+            above[0, cell] *= 1.0 - wins[cell]
+    total, before = 0.0, 0.0
+    for cell in range(CELLS):
+        total += (cumulative[winner, cell] - before) * above[rank, cell]
+        before = cumulative[winner, cell]
     return total
 
 

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.features.prefetching import AHEAD, fetch, fetch_row
 from crossfade.features.vectors import component, width
 from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
 from crossfade.schema.ids import Rows
@@ -18,6 +19,8 @@ from crossfade.schema.ids import Rows
 # Smooths the slate's genre mix with the listener's, so that a genre not yet in the slate costs much but not
 # infinitely (Steck 2018 uses the same value).
 SMOOTHING: Final = 0.01
+FIRST: Final = 32  # candidates whose vectors are asked of memory beforehand; some fifty are compared
+TOGETHER: Final = 4  # chosen vectors that a track is compared with in one go
 ANY_SHARE: Final = (0.0, 1.0)
 
 
@@ -105,6 +108,8 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
             num_genres += 1
         ordered = order[query][: np.sum(rows[query] >= 0)]
         known = rows[query][ordered]
+        for place in range(min(len(known), FIRST)):
+            fetch_row(tracks.vectors, known[place], 4 * width(tracks.vectors))
         base = _base(scores[query][ordered], tracks.popularity[known], weights)
         local = _local_genres(known, tracks.genre_rows, local_genre)
         ranked = _Ranked(known, base, local, kinds[query][ordered])
@@ -132,6 +137,8 @@ def _base(scores, popularity, weights):  # type: ignore[no-untyped-def]
 def _local_genres(rows, genre_rows, local_genre):  # type: ignore[no-untyped-def]
     found = np.full((len(rows), 1 + genre_rows.shape[1]), -1, np.int32)
     for i in range(len(rows)):
+        if i + AHEAD < len(rows):
+            fetch(genre_rows, rows[i + AHEAD], 0)
         num_genres = 0
         for j in range(genre_rows.shape[1]):
             genre = genre_rows[rows[i], j]
@@ -157,9 +164,11 @@ def _select_one(ranked, tracks, shares, rules, k):  # type: ignore[no-untyped-de
     mass, gains, most = np.zeros(len(shares)), np.zeros((0, 0)), 0.0
     places, chosen = np.empty(k, np.int32), np.empty(k, np.int32)
     calibrated = weights.calibration > 0 and len(shares) > 0
+    most_genres = max(ranked.genres[:, 0].max(), 1) if num_tracks else 1
+    vectors = np.zeros((k + TOGETHER, width(tracks.vectors)), np.float32)
     for slot in range(min(k, num_tracks)):
         if calibrated:
-            gains = weights.calibration * _genre_gains(shares, mass, slot + 1, ranked.genres.shape[1] - 1)
+            gains = weights.calibration * _genre_gains(shares, mass, slot + 1, most_genres)
             most = _most(gains)
         best, best_place = -np.inf, -1
         for i in range(num_tracks):
@@ -176,7 +185,7 @@ def _select_one(ranked, tracks, shares, rules, k):  # type: ignore[no-untyped-de
             if gone[i]:
                 continue
             if weights.diversity > 0:
-                since = chosen[seen[i] : slot]
+                since = vectors[seen[i] : slot + TOGETHER]
                 similarity[i] = max(similarity[i], _likeness(ranked.rows[i], since, tracks.vectors))
                 seen[i] = slot
             if fixed - weights.diversity * similarity[i] > best:
@@ -184,6 +193,8 @@ def _select_one(ranked, tracks, shares, rules, k):  # type: ignore[no-untyped-de
         if best_place < 0:
             return places[:slot]
         places[slot], chosen[slot], gone[best_place] = best_place, ranked.rows[best_place], True
+        for i in range(vectors.shape[1]):
+            vectors[slot, i] = component(tracks.vectors, ranked.rows[best_place], i)
         _add_genres(mass, ranked.genres[best_place])
         count_kinds(ranked.kinds[best_place], counts)
     return places[: min(k, num_tracks)]
@@ -238,11 +249,15 @@ def _add_genres(mass, genres):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _likeness(track, chosen, vectors):  # type: ignore[no-untyped-def]
-    """Return the track's largest cosine to the chosen tracks, at least 0."""
+    """Return the track's largest cosine with chosen vectors [m + 4, dim], at least 0; the last four are zeros."""
     likeness = np.float32(0)
-    for other in chosen:
-        cosine = np.float32(0)
-        for i in range(width(vectors)):
-            cosine += component(vectors, track, i) * component(vectors, other, i)
-        likeness = max(likeness, cosine)
+    for other in range(0, len(chosen) - TOGETHER, TOGETHER):
+        first, second, third, fourth = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for i in range(chosen.shape[1]):
+            value = component(vectors, track, i)
+            first += value * chosen[other, i]
+            second += value * chosen[other + 1, i]
+            third += value * chosen[other + 2, i]
+            fourth += value * chosen[other + 3, i]
+        likeness = max(likeness, max(max(first, second), max(third, fourth)))
     return likeness

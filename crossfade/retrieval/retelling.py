@@ -15,12 +15,13 @@ from crossfade.features.interactions import Floats, Int64s, Queries
 from crossfade.features.pairs import Pairs, find
 from crossfade.retrieval.contract import Scores, Telling
 from crossfade.retrieval.sparse import Matrix
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import SparseRows, fetch_rows
 from crossfade.retrieval.telling import above_nothing, note_places, noted_place, table_for
 from crossfade.schema.ids import NO_ROW, Rows
 
 if TYPE_CHECKING:
     from crossfade.retrieval.sources import Sources
+    from crossfade.retrieval.user_tower import Attended
 
 
 @runtime_checkable
@@ -31,6 +32,19 @@ class Linking(Telling, Protocol):
 
     def recent(self, queries: Queries) -> SparseRows:
         """Return what tracks of histories weigh, sparse [n, num_tracks]."""
+        ...
+
+
+@runtime_checkable
+class Attending(Telling, Protocol):
+    """A source that pools histories by attention, which says the same of a track in every part of a history."""
+
+    def attended(self, queries: Queries) -> "Attended":
+        """Return what attention says of the histories of n queries."""
+        ...
+
+    def said_of_parts(self, attended: "Attended", owners: Int64s, queries: Queries, rows: Rows) -> Scores:
+        """Return what `said` says of tracks [m, w] of m queries, whose histories are parts of those of owners [m]."""
         ...
 
 
@@ -116,22 +130,27 @@ class Retelling:
         sources: The fitted retrievers.
         names: Who is asked, num_sources of them.
         links: Of the sources that are `Linking`, by name.
+        attended: Of those that are `Attending`.
     """
 
     sources: "Sources"
     names: Sequence[str]
     links: Mapping[str, Links]
+    attended: Mapping[str, "Attended"]
 
     @classmethod
     def of(cls, sources: "Sources", names: Sequence[str], queries: Queries, rows: Rows) -> Self:
         """Prepare to be asked about tracks [n, k] int32 (-1 padded, no track twice in a query) of n queries."""
-        linking = {name: sources.retrievers[name] for name in names if name in sources.retrievers}
+        asked = {name: sources.retrievers[name] for name in names if name in sources.retrievers}
         links = {
             name: Links.of(source.recent(queries), source.neighbours_, rows)
-            for name, source in linking.items()
+            for name, source in asked.items()
             if isinstance(source, Linking)
         }
-        return cls(sources, names, links)
+        attended = {
+            name: source.attended(queries) for name, source in asked.items() if isinstance(source, Attending)
+        }
+        return cls(sources, names, links, attended)
 
     def said(self, owners: Int64s, queries: Queries, rows: Rows) -> Floats:
         """Score some of the tracks; as `Sources.said` does.
@@ -150,6 +169,10 @@ class Retelling:
             if name in self.links:
                 recent = cast("Linking", source).recent(queries)
                 told[..., place] = self.links[name].at(owners, recent, rows)
+            elif name in self.attended:
+                told[..., place] = cast("Attending", source).said_of_parts(
+                    self.attended[name], owners, queries, rows
+                )
             elif source is not None:
                 told[..., place] = cast("Telling", source).said(queries, rows)
         return told
@@ -163,6 +186,7 @@ def _cut(recent, links, wanted, kept):  # type: ignore[no-untyped-def]
         note_places(rows[query], table)
         for entry in range(recent[0][query], recent[0][query + 1]):
             track = recent[1][entry]
+            fetch_rows(links, recent[1], entry, recent[0][query + 1])
             for link in range(links[0][track], links[0][track + 1]):
                 if noted_place(links[1][link], rows[query], table) >= 0:
                     columns[count], values[count] = links[1][link], links[2][link]

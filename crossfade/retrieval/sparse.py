@@ -27,6 +27,7 @@ ABOUT: Final = "about.json"
 # all of them, turned to fall, before the column make one key of an entry, which sorts many times faster than two numbers.
 BUCKET_BITS: Final = 19
 BUCKETS: Final = 1 << (31 - BUCKET_BITS)
+FINER_BITS: Final = 7  # the next 12 make finer buckets
 MOST_BITS: Final = (1 << 31) - 1
 NO_KEY: Final = np.iinfo(np.int64).max
 NO_SCORE: Final = int(np.float32(-np.inf).view(np.int32))
@@ -77,9 +78,9 @@ def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
     keys = np.full((weights.shape[0], k), NO_KEY, np.int64)
     if weights.nnz and k:
         entries = np.concatenate([[0], np.cumsum(lengths_at(matrix.indptr, weights.indices))])
-        most = int(np.diff(entries[weights.indptr]).max())
+        most = int(np.diff(entries[weights.indptr]).max()) + 1
         found = np.empty(most, np.int32), np.empty(most, np.float32)
-        scratch = (found, cleared(matrix.shape[1]), np.empty(BUCKETS, np.int32))
+        scratch = (found, cleared(matrix.shape[1]).view(np.float32), np.empty(BUCKETS, np.int32))
         ours = (weights.indptr, weights.indices, weights.data)
         theirs = (matrix.indptr, matrix.indices, matrix.data)
         _top_of_product(ours, theirs, scratch, keys)
@@ -105,9 +106,9 @@ def _top_of_rows(matrix, keys, counts):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _top_of_product(ours, theirs, scratch, keys):  # type: ignore[no-untyped-def]
-    found, places, counts = scratch
+    found, totals, counts = scratch
     for i in range(len(ours[0]) - 1):
-        count = multiply_row(ours, theirs, i, found, places, 0)
+        count = multiply_row(ours, theirs, i, found, totals, 0)
         keep_best(found[0][:count], found[1][:count], counts, keys[i])
 
 
@@ -115,20 +116,22 @@ def _top_of_product(ours, theirs, scratch, keys):  # type: ignore[no-untyped-def
 def keep_best(columns, values, counts, keys):  # type: ignore[no-untyped-def]
     """Fill keys [k] with those of the best positive values, in no order; of equal ones the lower columns.
 
-    Values fall into buckets by their leading bits; those of the buckets that surely fit are taken, and of the bucket at
-    the border the best by a heap.
+    Values fall into buckets by their leading bits, and those of the bucket at the border into finer ones; those of the
+    buckets that surely fit are taken, and of the finer bucket at the border the best by a heap.
     """
     k, bits = len(keys), values.view(np.int32)
     border, above = -1, 0
     if len(values) > k:
         border, above = border_of(values, bits, counts, k)
+        if border >= 0:
+            border, above = _finer_border(bits, counts, (border, above), k)
     taken, size, worst = 0, 0, keys[above:]
     for place in range(len(values)):
-        bucket = bits[place] >> BUCKET_BITS
-        if values[place] <= 0 or bucket < border:
+        finer = bits[place] >> FINER_BITS
+        if values[place] <= 0 or finer < border:
             continue
         key = (np.int64(MOST_BITS - bits[place]) << 31) | columns[place]
-        if bucket > border:
+        if finer > border:
             keys[taken] = key
             taken += 1
         elif len(worst):
@@ -147,6 +150,20 @@ def border_of(values, bits, counts, k):  # type: ignore[no-untyped-def]
         above += counts[border]
         border -= 1
     return border, above
+
+
+@numba.njit(cache=True, nogil=True)
+def _finer_border(bits, counts, border, k):  # type: ignore[no-untyped-def]
+    """Return the same as `border_of`, of the finer buckets within its bucket."""
+    (bucket, above), finer = border, len(counts) - 1
+    counts[:] = 0
+    for place in range(len(bits)):
+        if bits[place] >> BUCKET_BITS == bucket:
+            counts[(bits[place] >> FINER_BITS) & (BUCKETS - 1)] += 1
+    while finer > 0 and above + counts[finer] <= k:
+        above += counts[finer]
+        finer -= 1
+    return (bucket << (BUCKET_BITS - FINER_BITS)) + finer, above
 
 
 @numba.njit(cache=True, nogil=True)

@@ -13,9 +13,11 @@ import numpy.typing as npt
 import scipy.sparse
 
 from crossfade.features.interactions import Int64s
+from crossfade.features.prefetching import fetch
 from crossfade.schema.ids import Rows
 
 Floats = npt.NDArray[np.float32]
+ROWS_AHEAD: Final = 4
 _OF_THREAD: Final = threading.local()
 
 
@@ -79,11 +81,11 @@ class SparseRows:
         return cls(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], width)
 
     def __matmul__(self, other: Any) -> "SparseRows":
-        """Return the product with a sparse matrix [width, w], scipy's CSR or another of these."""
-        most = int(lengths_at(other.indptr, self.indices).sum())
+        """Return the product with a sparse matrix [width, w], scipy's CSR or another of these; only sums above 0 are kept."""
+        most = int(lengths_at(other.indptr, self.indices).sum()) + 1
         found = np.empty(most, np.int32), np.empty(most, np.float32)
         ours, theirs = (self.indptr, self.indices, self.data), (other.indptr, other.indices, other.data)
-        indptr = _multiply(ours, theirs, found, cleared(other.shape[1]))
+        indptr = _multiply(ours, theirs, found, cleared(other.shape[1]).view(np.float32))
         return SparseRows(indptr, found[0][: indptr[-1]], found[1][: indptr[-1]], other.shape[1])
 
     def __add__(self, other: "SparseRows") -> "SparseRows":
@@ -153,33 +155,50 @@ def _add(ours, theirs, found, places):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _multiply(ours, theirs, found, places):  # type: ignore[no-untyped-def]
-    """Fill found (columns, sums) with a product's rows; places [w] int32 as in `_sum`."""
+def _multiply(ours, theirs, found, totals):  # type: ignore[no-untyped-def]
+    """Fill found (columns, sums) with a product's rows; totals [w] float32 as in `multiply_row`."""
     indptr = np.zeros(len(ours[0]), np.int64)
     for row in range(len(ours[0]) - 1):
-        indptr[row + 1] = multiply_row(ours, theirs, row, found, places, indptr[row])
+        indptr[row + 1] = multiply_row(ours, theirs, row, found, totals, indptr[row])
     return indptr
 
 
 @numba.njit(cache=True, nogil=True)
-def multiply_row(ours, theirs, row, found, places, first):  # type: ignore[no-untyped-def]
+def fetch_rows(matrix, rows, entry, stop):  # type: ignore[no-untyped-def]
+    """Ask memory for the beginnings of the matrix' rows that stand some entries behind an entry, as far as `stop`."""
+    if entry + 2 * ROWS_AHEAD < stop:
+        fetch(matrix[0], rows[entry + 2 * ROWS_AHEAD], 0)
+    if entry + ROWS_AHEAD < stop:
+        start = matrix[0][rows[entry + ROWS_AHEAD]]
+        fetch(matrix[1], start, 0)
+        fetch(matrix[2], start, 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def multiply_row(ours, theirs, row, found, totals, first):  # type: ignore[no-untyped-def]
     """Fill found (columns, sums) from `first` on with one row of a product; returns one past its last entry.
 
-    Matrices are (offsets, columns, values); places [w] int32 as in `_sum`.
+    Matrices are (offsets, columns, values); sums that are not above 0 are left out. Totals [w] float32 is all 0 before, and
+    after: no entry is asked whether its column came before, all are added up and then read where they stand, where only the
+    first one finds something. `found` has room for one entry more than there are.
     """
     indices, data = found
-    count = first
-    for entry in range(ours[0][row], ours[0][row + 1]):
+    count, start, stop = first, ours[0][row], ours[0][row + 1]
+    for entry in range(start, stop):
+        weight, middle = ours[2][entry], ours[1][entry]
+        if weight == 0.0:
+            continue
+        fetch_rows(theirs, ours[1], entry, stop)
+        for link in range(theirs[0][middle], theirs[0][middle + 1]):
+            totals[theirs[1][link]] += weight * theirs[2][link]
+    for entry in range(start, stop):
         weight, middle = ours[2][entry], ours[1][entry]
         if weight == 0.0:
             continue
         for link in range(theirs[0][middle], theirs[0][middle + 1]):
             column = theirs[1][link]
-            if places[column] == 0:
-                indices[count], data[count] = column, 0.0
-                count += 1
-                places[column] = count
-            data[places[column] - 1] += weight * theirs[2][link]
-    for place in range(first, count):
-        places[indices[place]] = 0
+            total = totals[column]
+            totals[column] = 0
+            indices[count], data[count] = column, total
+            count += total > 0
     return count

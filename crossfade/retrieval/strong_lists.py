@@ -11,26 +11,25 @@ from typing import Final, Self
 
 import numba
 import numpy as np
+import scipy.sparse
 
 from crossfade.features.interactions import Floats
 from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.list_totals import ROUNDING, add_lists, clear_broad, is_strong, read_totals
 from crossfade.retrieval.sparse import (
-    BUCKET_BITS,
     BUCKETS,
     NO_KEY,
     Matrix,
-    border_of,
     keep_best,
     sorted_ranking,
 )
-from crossfade.retrieval.sparse_rows import SparseRows, multiply_row
+from crossfade.retrieval.sparse_rows import SparseRows, cleared
+from crossfade.schema.ids import NO_ROW, Rows
 
 # A list whose best track gets less than this share of the most that any list gives is weak.
 WEAK_SHARE: Final = 0.15
 # What may still be among the best is looked at again, which costs about as much as reading the strong lists.
 WORTH_IT: Final = 1.5
-# Sums of single floats in another order differ by less.
-ROUNDING: Final = 1e-5
 
 
 @dataclass(frozen=True)
@@ -38,29 +37,36 @@ class RankedLists:
     """Lists of tracks, each with the best first.
 
     Args:
-        lists: Sparse [num_lists, num_tracks] float32, positive.
-        of_tracks: The lists behind the broad ones by track: sparse [num_tracks, num_lists - num_broad].
+        lists: Sparse [num_lists, num_listed] float32, positive; its columns are places among the listed tracks.
+        narrow: The lists behind the broad ones by listed track: lists [num_listed, w] int32, padded with -1, and the track's
+            values in them [num_listed, w] float32.
+        listed: [num_listed] int32 the tracks that stand in a list. Those of a narrow list stand together, in its order, so
+            that adding it up goes through memory from one to the next.
         firsts: [num_lists] float32, the first value of each list; 0 for an empty one.
         num_broad: So many first lists are always read; a track may stand in any number of them.
         most_narrow: In so many of the others a track stands at most.
     """
 
     lists: Matrix
-    of_tracks: Matrix
+    narrow: tuple[Rows, Floats]
+    listed: Rows
     firsts: Floats
     num_broad: int
     most_narrow: int
 
     @classmethod
     def of(cls, lists: Matrix, num_broad: int, most_narrow: int) -> Self:
-        """Prepare lists; arguments as in the class."""
+        """Prepare lists, sparse [num_lists, num_tracks]; other arguments as in the class."""
         firsts = np.zeros(lists.shape[0], np.float32)
         is_filled = np.diff(lists.indptr) > 0
         firsts[is_filled] = lists.data[lists.indptr[:-1][is_filled]]
-        return cls(lists, lists[num_broad:].T.tocsr(), firsts, num_broad, most_narrow)
+        listed, columns = _by_list(lists.indices, int(lists.indptr[num_broad]))
+        parts = (lists.data, columns, lists.indptr)
+        closer = scipy.sparse.csr_matrix(parts, (lists.shape[0], len(listed)))
+        return cls(closer, _narrow_lists(closer, num_broad), listed, firsts, num_broad, most_narrow)
 
     def top(self, weights: SparseRows, k: int) -> Ranking:
-        """Return `top_of_product(weights, lists, k)`.
+        """Return `top_of_product(weights, lists, k)`, its columns the tracks.
 
         Args:
             weights: Sparse [n, num_lists] float32, above 0; in each row the broad lists come first.
@@ -69,41 +75,75 @@ class RankedLists:
         keys = np.full((weights.shape[0], k), NO_KEY, np.int64)
         if weights.nnz and k:
             sizes = np.diff(self.lists.indptr)[weights.indices]
-            most = int(np.diff(np.concatenate([[0], np.cumsum(sizes)])[weights.indptr]).max())
-            found = np.empty(most, np.int32), np.empty(most, np.float32), np.empty(most, np.float32)
-            scratch = (found, np.zeros(self.lists.shape[1], np.int32), np.empty(BUCKETS, np.int32))
-            narrow = np.empty(self.most_narrow, np.int32), np.empty(self.most_narrow, np.float32)
+            most = int(np.diff(np.concatenate([[0], np.cumsum(sizes)])[weights.indptr]).max()) + 1
+            found = np.empty(most, np.int32), np.empty(most, np.float32)
+            totals = cleared(2 * len(self.listed)).view(np.float32).reshape(2, -1)
+            lists, width = len(self.firsts) + 1, self.narrow[0].shape[1]
+            few = np.empty(width, np.int32), np.empty(width, np.float32)
+            of_lists = np.zeros(lists, np.int32), np.zeros(lists, np.float32), few
             _top(
                 (weights.indptr, weights.indices, weights.data),
                 (self.lists.indptr, self.lists.indices, self.lists.data),
-                (self.of_tracks.indptr, self.of_tracks.indices, self.of_tracks.data),
+                self.narrow,
                 (self.firsts, self.num_broad, np.empty(self.most_narrow, np.float32)),
-                (*scratch, np.zeros(self.lists.shape[0], np.int32), narrow),
-                keys,
+                (found, totals, np.empty(BUCKETS, np.int32), of_lists),
+                (self.listed, keys),
             )
         return sorted_ranking(keys)
 
 
+def _narrow_lists(lists: Matrix, num_broad: int) -> tuple[Rows, Floats]:
+    """Return `RankedLists.narrow` of lists [num_lists, num_listed]."""
+    of_listed = lists[num_broad:].T.tocsr()
+    counts = np.diff(of_listed.indptr)
+    slots = np.arange(counts.max(initial=1))
+    there = slots < counts[:, None]
+    found, values = np.full(there.shape, NO_ROW, np.int32), np.zeros(there.shape, np.float32)
+    found[there], values[there] = of_listed.indices + num_broad, of_listed.data
+    return found, values
+
+
+def _by_list(tracks: Rows, num_broad: int) -> tuple[Rows, Rows]:
+    """Return the distinct ones of tracks [m] int32 and each one's place among them, by where they first stand.
+
+    The first `num_broad` entries count as the last.
+    """
+    order = np.concatenate([tracks[num_broad:], tracks[:num_broad]])
+    distinct, firsts, inverse = np.unique(order, return_index=True, return_inverse=True)
+    places = np.argsort(firsts)
+    ranks = np.empty(len(places), np.int32)
+    ranks[places] = np.arange(len(places), dtype=np.int32)
+    columns = ranks[inverse]
+    return distinct[places], np.concatenate(
+        [columns[len(order) - num_broad :], columns[: len(order) - num_broad]]
+    )
+
+
 @numba.njit(cache=True, nogil=True)
-def _top(ours, lists, of_tracks, rules, scratch, keys):  # type: ignore[no-untyped-def]
-    """Fill keys [n, k]; scratch holds found columns, sums and those of broad lists, places, counts of buckets, and more."""
-    (columns, sums, broad), places, counts, entries, narrow = scratch
+def _top(ours, lists, narrow, rules, scratch, answers):  # type: ignore[no-untyped-def]
+    """Fill keys [n, k] of answers; scratch holds found columns and sums, totals of all, counts of buckets, and more."""
+    (columns, sums), totals, counts, of_lists = scratch
+    listed, keys = answers
     for query in range(len(ours[0]) - 1):
-        first, last = ours[0][query], ours[0][query + 1]
-        least = WEAK_SHARE * _highest(ours, first, last, rules[0])
-        if not _is_worth_it(ours, lists[0], (first, last), rules, least):
-            count = multiply_row(ours, lists, query, (columns, sums), places, 0)
-            keep_best(columns[:count], sums[:count], counts, keys[query])
-            continue
-        spare = _most_of_weak(ours, (first, last), rules, least)
-        count = _add_strong(ours, lists, (first, last), (rules, least), ((columns, sums, broad), places))
-        floor = _floor(sums[:count], counts, keys.shape[1])
-        if spare < floor:
-            count = _survivors((columns, sums, broad), count, floor - spare)
-            kept = columns[:count], sums[:count], broad[:count]
-            _sum_anew((ours[1], ours[2]), of_tracks, (first, last, rules[1]), (entries, narrow), kept)
-        else:
-            count = multiply_row(ours, lists, query, (columns, sums), places, 0)
+        span = ours[0][query], ours[0][query + 1]
+        least = WEAK_SHARE * _highest(ours, span[0], span[1], rules[0])
+        if not _is_worth_it(ours, lists[0], span, rules, least):
+            least = np.float32(0)
+        spare = _most_of_weak(ours, span, rules, least)
+        add_lists(ours, lists, span, (rules, least), totals)
+        found = (totals[0], columns, sums)
+        count, floor = read_totals(ours, lists, (span, rules, least), (counts, keys.shape[1], spare), found)
+        if 0 < spare < floor:
+            rule = span, (rules, least), totals[1], floor
+            count = _add_weak(ours, narrow, rule, of_lists, (columns, sums, count))
+        clear_broad(ours, lists, span, rules, totals[1])
+        if spare > 0 and spare >= floor:
+            add_lists(ours, lists, span, (rules, np.float32(0)), totals)
+            whole = (span, rules, np.float32(0))
+            count, _ = read_totals(ours, lists, whole, (counts, keys.shape[1], np.float32(0)), found)
+            clear_broad(ours, lists, span, rules, totals[1])
+        for place in range(count):
+            columns[place] = listed[columns[place]]
         keep_best(columns[:count], sums[:count], counts, keys[query])
 
 
@@ -116,18 +156,12 @@ def _highest(ours, first, last, firsts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_strong(ours, entry, firsts, num_broad, least):  # type: ignore[no-untyped-def]
-    row = ours[1][entry]
-    return row < num_broad or ours[2][entry] * firsts[row] >= least
-
-
-@numba.njit(cache=True, nogil=True)
 def _is_worth_it(ours, offsets, span, rules, least):  # type: ignore[no-untyped-def]
     """Tell whether the weak lists are so much longer than the strong ones that leaving them out pays."""
     strong, weak = 0, 0
     for entry in range(span[0], span[1]):
         size = offsets[ours[1][entry] + 1] - offsets[ours[1][entry]]
-        if _is_strong(ours, entry, rules[0], rules[1], least):
+        if is_strong(ours, entry, rules[0], rules[1], least):
             strong += size
         else:
             weak += size
@@ -140,7 +174,7 @@ def _most_of_weak(ours, span, rules, least):  # type: ignore[no-untyped-def]
     firsts, num_broad, largest = rules
     largest[:] = 0
     for entry in range(span[0], span[1]):
-        if not _is_strong(ours, entry, firsts, num_broad, least):
+        if not is_strong(ours, entry, firsts, num_broad, least):
             value = ours[2][entry] * firsts[ours[1][entry]]
             for place in range(len(largest)):
                 if value > largest[place]:
@@ -149,72 +183,47 @@ def _most_of_weak(ours, span, rules, least):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_strong(ours, lists, span, rule, scratch):  # type: ignore[no-untyped-def]
-    """Sum the strong lists, and the broad ones alone; places [num_tracks] is all 0 before and after. Returns how many."""
-    ((firsts, num_broad, _), least), ((columns, sums, broad), places), count = rule, scratch, 0
+def _add_weak(ours, narrow, rule, scratch, found):  # type: ignore[no-untyped-def]
+    """Keep the columns that reach the floor with what weak lists give them, their sums in the order of the query's entries.
+
+    Scratch is entries and weak weights [num_lists + 1], 0 before and after, and room for the narrow lists of one track
+    (entry and value). Returns how many are kept.
+    """
+    (span, ((firsts, num_broad, _), least), of_broad, floor), (entries, weak, few) = rule, scratch
+    (columns, sums, count), kept = found, 0
     for entry in range(span[0], span[1]):
-        if not _is_strong(ours, entry, firsts, num_broad, least):
+        row = ours[1][entry]
+        entries[row] = entry - span[0] + 1
+        weak[row] = 0 if is_strong(ours, entry, firsts, num_broad, least) else ours[2][entry]
+    for place in range(count):
+        column, more = columns[place], np.float32(0)
+        for slot in range(narrow[0].shape[1]):
+            more += weak[narrow[0][column, slot]] * narrow[1][column, slot]
+        if sums[place] + more < floor:
             continue
-        row, weight = ours[1][entry], ours[2][entry]
-        for link in range(lists[0][row], lists[0][row + 1]):
-            column = lists[1][link]
-            if places[column] == 0:
-                columns[count], sums[count], broad[count] = column, 0.0, 0.0
-                count += 1
-                places[column] = count
-            place = places[column] - 1
-            sums[place] += weight * lists[2][link]
-            if row < num_broad:
-                broad[place] = sums[place]
-    for place in range(count):
-        places[columns[place]] = 0
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _floor(sums, counts, k):  # type: ignore[no-untyped-def]
-    """Return what the k-th largest of sums surely reaches, 0 where there are fewer."""
-    border, _ = border_of(sums, sums.view(np.int32), counts, k)
-    bits = np.array([border << BUCKET_BITS if border >= 0 else 0], np.int32)
-    return bits.view(np.float32)[0] * np.float32(1 - ROUNDING)
-
-
-@numba.njit(cache=True, nogil=True)
-def _survivors(found, count, least):  # type: ignore[no-untyped-def]
-    """Keep columns whose sums reach the least, with what broad lists gave them; returns how many."""
-    columns, sums, broad = found
-    kept = 0
-    for place in range(count):
-        if sums[place] >= least:
-            columns[kept], broad[kept] = columns[place], broad[place]
-            kept += 1
+        columns[kept], sums[kept] = column, sums[place]
+        if more > 0:
+            sums[kept] = of_broad[column]
+            for slot in range(_in_order((narrow[0][column], narrow[1][column]), entries, few)):
+                sums[kept] += ours[2][span[0] + few[0][slot] - 1] * few[1][slot]
+        kept += 1
+    for entry in range(span[0], span[1]):
+        entries[ours[1][entry]] = 0
+        weak[ours[1][entry]] = 0
     return kept
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum_anew(ours, of_tracks, span, scratch, found):  # type: ignore[no-untyped-def]
-    """Fill sums: the broad lists' and then the narrow ones', in the order of the query's entries.
-
-    Scratch is entries [num_lists], 0 before and after, and the narrow lists of one track (entry and value of each).
-    """
-    (rows, weights), (first, last, num_broad), (columns, sums, broad) = ours, span, found
-    entries, (order, values) = scratch
-    for entry in range(first, last):
-        entries[rows[entry]] = entry - first + 1
-    for place in range(len(columns)):
-        column, count = columns[place], 0
-        for link in range(of_tracks[0][column], of_tracks[0][column + 1]):
-            entry = entries[num_broad + of_tracks[1][link]]
-            if entry > 0:
-                slot = count
-                while slot > 0 and order[slot - 1] > entry:
-                    order[slot], values[slot] = order[slot - 1], values[slot - 1]
-                    slot -= 1
-                order[slot], values[slot] = entry, of_tracks[2][link]
-                count += 1
-        total = broad[place]
-        for slot in range(count):
-            total += weights[first + order[slot] - 1] * values[slot]
-        sums[place] = total
-    for entry in range(first, last):
-        entries[rows[entry]] = 0
+def _in_order(links, entries, few):  # type: ignore[no-untyped-def]
+    """Sort the lists of one track that a query weighs into few (entries, values), by the query's entries."""
+    (lists, values), (order, chosen), count = links, few, 0
+    for link in range(len(lists)):
+        entry = entries[lists[link]]
+        if entry > 0:
+            slot = count
+            while slot > 0 and order[slot - 1] > entry:
+                order[slot], chosen[slot] = order[slot - 1], chosen[slot - 1]
+                slot -= 1
+            order[slot], chosen[slot] = entry, values[link]
+            count += 1
+    return count

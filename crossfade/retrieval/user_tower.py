@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.interactions import Floats, Queries
+from crossfade.features.interactions import Floats, Int64s, Queries
+from crossfade.features.pairs import Pairs, find
 from crossfade.features.traits import unknown
 from crossfade.features.vectors import TrackVectors, component, readable
 from crossfade.retrieval.histories import Histories
 from crossfade.schema.ids import NO_ROW, Rows
 
 HEADS: Final = 4
+TOGETHER: Final = 4  # vectors that are added up in one go
 USER_WEIGHTS: Final = ("attention", "decays", "repeats", "places", "mixing", "countries", "traits", "users")
 
 
@@ -63,17 +65,56 @@ def user_vectors(weights: Mapping[str, Floats], track_vectors: TrackVectors, inp
     return unit(unscaled_user_vectors(weights, track_vectors, inputs))
 
 
+@dataclass(frozen=True)
+class Attended:
+    """What the tower's attention says of the tracks in n histories, for parts of which vectors are wanted again and again.
+
+    Args:
+        pairs: p pairs of a query and a track of its history.
+        products: [p, heads] float32.
+    """
+
+    pairs: Pairs
+    products: Floats
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Floats], track_vectors: TrackVectors, queries: Queries) -> Self:
+        """Multiply the positives of n queries with the attention; arguments as in `user_vectors`."""
+        liked = queries.positives
+        pairs = Pairs.of(liked.owners, liked.track_rows, len(track_vectors))
+        attention = np.ascontiguousarray(weights["attention"].T, np.float32)
+        products = np.empty((len(pairs.keys), len(attention)), np.float32)
+        _attend(readable(track_vectors), pairs.keys % max(pairs.width, 1), attention, products)
+        return cls(pairs, products)
+
+
 def unscaled_user_vectors(
-    weights: Mapping[str, Floats], track_vectors: TrackVectors, inputs: UserInputs
+    weights: Mapping[str, Floats],
+    track_vectors: TrackVectors,
+    inputs: UserInputs,
+    part_of: tuple[Attended, Int64s] | None = None,
 ) -> Floats:
-    """Return what `user_vectors` scales to unit length [n, dim] float32; its length says how much speaks for a direction."""
+    """Return what `user_vectors` scales to unit length [n, dim] float32; its length says how much speaks for a direction.
+
+    Args:
+        weights: As in `user_vectors`.
+        track_vectors: As there.
+        inputs: Of n queries.
+        part_of: Where histories are parts of others: what attention says of those, and the query [n] that each is part of.
+    """
     histories = inputs.histories
     ages = np.log1p(np.maximum(histories.ages, 0))
     plays = np.log(np.maximum(histories.plays, 1).astype(np.float32))
     read = tuple(np.ascontiguousarray(weights[name], np.float32) for name in ("decays", "repeats", "places"))
     attention = np.ascontiguousarray(weights["attention"].T, np.float32)
     pooled = np.zeros((len(histories.rows), *attention.shape), np.float32)
-    _pool(readable(track_vectors), (histories.rows, ages, plays), (attention, *read), pooled)
+    if part_of is None:
+        _pool(readable(track_vectors), (histories.rows, ages, plays), (attention, *read), pooled)
+    else:
+        attended, owners = part_of
+        known = (attended.pairs.table, attended.pairs.keys, attended.pairs.width, attended.products)
+        parts = (np.argsort(owners, kind="stable"), owners, histories.rows, ages, plays)
+        _pool_parts(readable(track_vectors), known, parts, read, pooled)
     mixed = (
         pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][inputs.country_rows + 1]
     )
@@ -118,6 +159,69 @@ def _pool(vectors, histories, weights, pooled):  # type: ignore[no-untyped-def]
                 share = logits[entry, head] / total
                 for i in range(dim):
                     pooled[query, head, i] += share * together[entry, i]
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _attend(vectors, rows, attention, products):  # type: ignore[no-untyped-def]
+    """Fill products [p, heads] of the vectors of rows [p] with attention [heads, dim]."""
+    for entry in range(len(rows)):
+        for head in range(len(attention)):
+            product = np.float32(0)
+            for i in range(attention.shape[1]):
+                product += component(vectors, rows[entry], i) * attention[head, i]
+            products[entry, head] = product
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _pool_parts(vectors, known, parts, weights, pooled):  # type: ignore[no-untyped-def]
+    """Fill pooled [n, heads, dim] as `_pool` does, owner by owner: a history's vectors stay in the nearest cache."""
+    (table, keys, num_tracks, products), (order, owners, rows, ages, plays) = known, parts
+    (decays, repeats, places), (_, num_heads, dim) = weights, pooled.shape
+    shares = np.empty((num_heads, rows.shape[1] + TOGETHER), np.float32)
+    together = np.zeros((rows.shape[1] + TOGETHER, dim), np.float32)
+    for query in order:
+        length = 0
+        while length < rows.shape[1] and rows[query, length] >= 0:
+            pair = find(owners[query] * num_tracks + rows[query, length], table, keys)
+            for head in range(num_heads):
+                moved = places[length, head] - decays[head] * ages[query, length]
+                logit = products[pair, head] + moved + repeats[head] * plays[query, length]
+                shares[head, length] = logit
+            length += 1
+        for head in range(num_heads):
+            _soften(shares[head, :length])
+        shares[:, length:] = 0
+        for entry in range(length):
+            row = rows[query, entry]
+            for i in range(dim):
+                together[entry, i] = component(vectors, row, i)
+        for head in range(num_heads):
+            _add_weighed(together, shares[head], length, pooled[query, head])
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def _add_weighed(vectors, shares, length, total):  # type: ignore[no-untyped-def]
+    """Add the first vectors [l, dim] by shares [l] to a total [dim], in their order; shares behind them are 0."""
+    for first in range(0, length, TOGETHER):
+        shares_now = shares[first], shares[first + 1], shares[first + 2], shares[first + 3]
+        for i in range(len(total)):
+            value = total[i] + shares_now[0] * vectors[first, i]
+            value += shares_now[1] * vectors[first + 1, i]
+            value += shares_now[2] * vectors[first + 2, i]
+            total[i] = value + shares_now[3] * vectors[first + 3, i]
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _soften(logits):  # type: ignore[no-untyped-def]
+    """Turn logits [l] into the shares of a softmax."""
+    highest, total = np.float32(-np.inf), np.float32(0)
+    for entry in range(len(logits)):
+        highest = max(highest, logits[entry])
+    for entry in range(len(logits)):
+        logits[entry] = np.exp(logits[entry] - highest)
+        total += logits[entry]
+    for entry in range(len(logits)):
+        logits[entry] /= total
 
 
 def _rows_or_zeros(table: Floats, rows: Rows) -> Floats:

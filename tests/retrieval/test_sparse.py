@@ -98,3 +98,19 @@ def test_top_of_a_product_is_that_of_its_rows() -> None:
         np.testing.assert_array_equal(found, expected)
     nothing = SparseRows.summed(np.zeros(4, np.int64), columns[:0], values[:0], 30)
     assert (top_of_product(nothing, lists, 2)[0] == -1).all()
+
+
+def test_near_values_share_buckets_and_are_told_apart_nevertheless() -> None:
+    """Values of one bucket fall into finer ones, and equal ones stay: the lower columns are first."""
+    random = np.random.default_rng(3)
+    values = np.concatenate([1 + random.random(3000) * 1e-3, np.full(500, 1.0005), [0.0, -1.0]]).astype(
+        np.float32
+    )
+    random.shuffle(values)
+    matrix = scipy.sparse.csr_matrix(values[None])
+    # The oracle: all sorted by falling value, then by column.
+    expected = np.lexsort((np.arange(len(values)), -values))
+    for k in (1, 700, 1600, 1700, 3400):
+        rows, scores = top_of_rows(matrix, k)
+        np.testing.assert_array_equal(rows[0], expected[:k])
+        np.testing.assert_array_equal(scores[0], values[expected[:k]])
