@@ -171,8 +171,8 @@ def turned(before: ir.Table, now: ir.Table) -> ir.Table:
     Returns:
         user_id, track_id, change; each user and track once.
     """
-    old, new = (_listens(acts).select(*_PAIR).distinct() for acts in (before, now))
-    come, gone = new.difference(old), old.difference(new)
+    old, new = (_listens(acts).select(*_PAIR) for acts in (before, now))
+    come, gone = new.difference(old), old.difference(new)  # each pair once
     return come.mutate(change=ibis.literal(1)).union(gone.mutate(change=ibis.literal(-1)))
 
 

@@ -39,7 +39,7 @@ def _same_ids(making: Making, days: Days, name: str) -> ir.Table:
 
 
 def _repeats(making: Making, days: Days, name: str) -> ir.Table:
-    ids = making.own(EVENTS_TABLE, days).select(c.EVENT_ID).distinct()
+    ids = making.own(EVENTS_TABLE, days).select(c.EVENT_ID)
     everywhere = making.own(EVENTS_TABLE).select(c.EVENT_ID, c.TIMESTAMP)
     there = making.kept(f"{name}_ids", everywhere.semi_join(ids, c.EVENT_ID))
     numbers = there.group_by(c.EVENT_ID).agg(n=ibis._.count())
