@@ -46,7 +46,8 @@ def keep() -> None:
 def free() -> None:
     """Let the calling thread run anywhere: it has long work that nobody waits for."""
     if _core is not None:
-        os.sched_setaffinity(0, _core.allowed)
+        with suppress(OSError):  # others have taken all these cores away
+            os.sched_setaffinity(0, _core.allowed)
 
 
 def look() -> None:
@@ -61,10 +62,11 @@ def look() -> None:
     share = (waited - _core.waited) / max(now - _core.looked, 1e-3)
     _core.waited, _core.looked = waited, now
     if share > MOST_DELAY and random.random() < 0.5:
-        _core.number = random.choice(sorted(_core.allowed - {_core.number}))
+        other = random.choice(sorted(_core.allowed - {_core.number}))
         for thread in threads:
-            with suppress(OSError):  # it has ended
-                os.sched_setaffinity(thread, {_core.number})
+            with suppress(OSError):  # it has ended, or that core is no longer ours
+                os.sched_setaffinity(thread, {other})
+                _core.number = other
 
 
 def _kept(core: int) -> list[int]:

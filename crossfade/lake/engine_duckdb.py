@@ -3,7 +3,7 @@
 import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -83,13 +83,19 @@ class DuckDbEngine:
         if name not in self._kept:
             table = self._made(name, expression.schema())
             insert = f'INSERT INTO "{name}" {self._sql(expression)}'
-            if not isinstance(expression.op(), ops.Sort):  # nobody asks for an order, which costs a tenth
-                insert = (
-                    f"SET preserve_insertion_order = false; {insert}; SET preserve_insertion_order = true"
-                )
-            self._connection.raw_sql(insert)
+            with self._in_any_order() if not isinstance(expression.op(), ops.Sort) else nullcontext():
+                self._connection.raw_sql(insert)
             self._kept[name] = table
         return self._kept[name]
+
+    @contextmanager
+    def _in_any_order(self) -> Iterator[None]:
+        """Let DuckDB keep rows as they come, which costs a tenth less, where nobody asks for an order."""
+        self._connection.raw_sql("SET preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            self._connection.raw_sql("SET preserve_insertion_order = true")
 
     def _made(self, name: str, schema: ibis.Schema) -> ir.Table:
         """Make an empty table; by hand, since ibis asks DuckDB for what it has just told it.

@@ -74,10 +74,13 @@ class Making:
 
     def _at_hand(self, name: str, behind: Behind, days: Days | None) -> ir.Table:
         """Return rows of a table that is perhaps not yet written: of replaced days what is kept, of others what was there."""
-        rows, time = typed(behind.rows, schema_of(name)), time_of(name)
-        if behind.days is not None and (days is None or not days <= behind.days):
-            rows = rows.union(self._beside(name, behind.before, behind.days))
-        return self._view(name, rows if days is None else within(rows, days, time))
+        kept = typed(behind.rows, schema_of(name))
+        if behind.days is None:
+            return self._view(name, kept if days is None else within(kept, days, time_of(name)))
+        if days is None:
+            return self._view(name, kept.union(self._beside(name, behind.before, behind.days)))
+        rows, others = within(kept, days, time_of(name)), days - behind.days
+        return self._view(name, rows.union(self._rows(name, behind.before, others)) if others else rows)
 
     def beside(self, name: str, days: Days) -> ir.Table:
         """Return the rows of a table's other days; of files without any of the given ones, no row is asked for its day."""

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from crossfade.lake.days import Days
 from crossfade.lake.lake import BRONZE, QUARANTINE, Lake
+from crossfade.schema.errors import IntegrityError
 
 STREAMED: Final = (BRONZE, QUARANTINE)
 
@@ -109,7 +110,14 @@ class StillLake(Lake):
         def ordered() -> None:
             for other in earlier:  # done by now; this one must not be there without one that failed
                 other.written.result()
-            write(Lake(self.path))
+            lake = Lake(self.path)
+            write(lake)
+            if (
+                lake.version(layer, name) != before.version() + 1
+            ):  # other tables name it as what they are made from
+                raise IntegrityError(
+                    f"{table} in the lake at {self.path} was written by somebody else meanwhile; refresh it again."
+                )
 
         self._opened[layer, name, before.version()] = self._opened.pop((layer, name, None))
         self._behind[table] = Behind(days, rows, before, self._writer.submit(ordered))
