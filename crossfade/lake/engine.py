@@ -17,8 +17,6 @@ Keep = Callable[[str, ir.Table], ir.Table]  # see `Engine.kept`
 class Engine(Protocol):
     """One session of an engine. All engines give the same rows for the same expression and files."""
 
-    has_aside: bool
-
     def table(self, files: Sequence[Path], schema: pa.Schema) -> ir.Table:
         """Return Parquet files as one expression, read lazily; without files it has no rows.
 
@@ -57,10 +55,10 @@ class Engine(Protocol):
 
     def aside(
         self, name: str, expression: ir.Table, schema: pa.Schema
-    ) -> tuple[ir.Table, pa.RecordBatchReader]:
-        """Compute an expression as `kept` does, and return with it a stream of its rows, in its order.
+    ) -> tuple[ir.Table, pa.RecordBatchReader] | None:
+        """Compute an expression as `kept` does, and return with it a stream of its rows, in its order, for another thread.
 
-        Another thread may read the stream while this one goes on. Asked for only where `has_aside` says so.
+        None, and nothing is computed, where nothing is gained by a thread that writes while this one goes on.
         """
 
     def overwrite(

@@ -26,8 +26,6 @@ FEW_GIB: Final = 2.0
 class DuckDbEngine:
     """One DuckDB session: one machine, spilling to disk."""
 
-    has_aside = True
-
     def __init__(self, connection: ibis.BaseBackend) -> None:
         self._connection = connection
         self._kept: dict[str, ir.Table] = {}

@@ -47,8 +47,6 @@ STARTED: Final = {
 class SparkEngine:
     """One Spark session."""
 
-    has_aside = False  # Spark itself writes several files at once
-
     def __init__(self, session: SparkSession, scratch: Path) -> None:
         self._spark = session.newSession()  # settings and views of its own, on the same executors
         for key, value in SESSION.items():
@@ -103,12 +101,8 @@ class SparkEngine:
         found = ds.dataset([str(file) for file in files], schema=schema).to_batches(batch_size=BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(schema, found)
 
-    def aside(
-        self, name: str, expression: ir.Table, schema: pa.Schema
-    ) -> tuple[ir.Table, pa.RecordBatchReader]:
-        """See `Engine.aside`."""
-        kept = self.kept(name, expression)
-        return kept, self.batches(kept, schema)
+    def aside(self, name: str, expression: ir.Table, schema: pa.Schema) -> None:
+        """See `Engine.aside`: Spark itself writes several files at once."""
 
     def overwrite(
         self,

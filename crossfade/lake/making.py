@@ -166,13 +166,20 @@ class Making:
 
     def fresh(self, name: str) -> ir.Table | None:
         """Return the rows that were appended since this table was last made; None where rows were removed, too."""
-        rows = self.own_fresh(name)
-        is_none = added_files(self.lake, name, self.since[name]) == []  # then nobody need be named
-        return rows if rows is None or is_none else self.named(name, rows)
+        files = self._added(name)
+        rows = self._of_files(name, files)
+        return (
+            self.named(name, rows) if files and rows is not None else rows
+        )  # of no rows, nobody need be named
 
     def own_fresh(self, name: str) -> ir.Table | None:
         """Return the same with users under their own ids."""
-        files = added_files(self.lake, name, self.since[name])
+        return self._of_files(name, self._added(name))
+
+    def _added(self, name: str) -> list[Path] | None:
+        return added_files(self.lake, name, self.since[name])
+
+    def _of_files(self, name: str, files: Sequence[Path] | None) -> ir.Table | None:
         return None if files is None else self._view(name, self._read(name, files))
 
     def _delta(self, name: str, version: int | None = None) -> DeltaTable | None:
@@ -208,7 +215,7 @@ class Making:
         if since == self.lake.version(layer, short):
             return True
         if layer == BRONZE:
-            return added_files(self.lake, name, since) == []
+            return self._added(name) == []
         return self.replaced(name) == frozenset()
 
     def days(self, rows: ir.Table) -> Days:

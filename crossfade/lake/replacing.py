@@ -26,8 +26,9 @@ def replace_days(making: Making, table: str, update: Update, time: str) -> None:
     rows = update.rows.order_by(time)
     where = predicate(update.days, time, is_date=time == c.DAY)
     about = making.notes | {REPLACED: as_note(update.days)}
-    if session.has_aside and len(update.days) <= DAYS_BEHIND:
-        kept, aside = session.aside(f"{layer}_{name}_written", rows, schema)
+    is_few = len(update.days) <= DAYS_BEHIND
+    if is_few and (found := session.aside(f"{layer}_{name}_written", rows, schema)):
+        kept, aside = found
         making.lake.write_behind(
             table, update.days, kept, lambda lake: lake.replace(layer, name, aside, where, about)
         )
@@ -39,8 +40,8 @@ def replace_all(making: Making, table: str, rows: ir.Table) -> None:
     """Replace all rows of a table that an update had to name, in one commit; arguments as in `replace_days`."""
     layer, _, name = table.partition("/")
     schema, session = schema_of(table), making.session
-    if session.has_aside:
-        kept, aside = session.aside(f"{layer}_{name}_written", rows, schema)
+    if found := session.aside(f"{layer}_{name}_written", rows, schema):
+        kept, aside = found
         making.lake.write_behind(
             table, None, kept, lambda lake: lake.overwrite(layer, name, aside, making.notes)
         )
