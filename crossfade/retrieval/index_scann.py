@@ -117,7 +117,8 @@ class ScannIndex:
             "backend": "scann",
             "num_tracks": self.num_tracks,
             "leaves": self.leaves,
-            "reordering": self.reordering,
+            "reordered": self.reordering,
+            "reordering": math.ceil(self.reordering),  # what releases read that know whole numbers only
             "recall": self.recall_,
         }
         (directory / "index.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
@@ -126,8 +127,8 @@ class ScannIndex:
     def load(cls, directory: Path, about: dict[str, Any]) -> "ScannIndex":
         """Read what `save` wrote; `about` is the parsed `index.json`."""
         searcher = _scann().load_searcher(str(directory), assets_backcompat_shim=False)
-        learnt = {name: about[name] for name in ("num_tracks", "leaves", "reordering", "recall")}
-        return cls(searcher, **learnt)
+        learnt = {name: about[name] for name in ("num_tracks", "leaves", "recall")}
+        return cls(searcher, reordering=about.get("reordered", about["reordering"]), **learnt)
 
 
 def recall_against(truth: Rows, found: Rows) -> float:
