@@ -36,6 +36,9 @@ def chosen(*assignments: str) -> ServingSettings:
     return load_settings(None, [f"serving.{each}" for each in assignments]).serving
 
 
+PATIENT = chosen("budget_ms=60000", "hedge_ms=60000")  # a busy machine must not turn answers into fallbacks
+
+
 class Gateway:
     """A gateway in this process, over ASGI."""
 
@@ -119,7 +122,7 @@ def in_loop(
     experiments: Sequence[Experiment] | Path = (),
 ) -> None:
     async def run() -> None:
-        gateway = Gateway(workspace, url, settings or chosen(), store, experiments)
+        gateway = Gateway(workspace, url, settings or PATIENT, store, experiments)
         try:
             await test(gateway)
         finally:

@@ -19,8 +19,6 @@ from serving.gateway.manifests import Manifests
 from tests.serving.gateways import Gateway, chosen, in_loop, service
 from tests.serving.test_variants import NOWHERE, TREATED, answering, experiment, shown_to
 
-PATIENT = chosen("budget_ms=60000", "hedge_ms=60000")  # a busy machine must not turn answers into fallbacks
-
 
 def write(path: Path, address: str) -> None:
     told = experiment(address).model_dump(mode="json", by_alias=True)
@@ -94,7 +92,7 @@ def test_a_changed_manifest_counts_without_a_restart_and_a_bad_one_changes_nothi
         service(answering("c")) as second,
     ):
         write(manifest, first)
-        in_loop(workspace, test, url=control, experiments=tmp_path, settings=PATIENT)
+        in_loop(workspace, test, url=control, experiments=tmp_path)
 
 
 def test_requests_in_flight_end_with_the_service_that_they_began_with(
@@ -125,7 +123,7 @@ def test_requests_in_flight_end_with_the_service_that_they_began_with(
 
     with service(answering("control")) as control, service(slowly) as treatment:
         write(tmp_path / "louder.yaml", treatment)
-        in_loop(workspace, test, url=control, experiments=tmp_path, settings=PATIENT)
+        in_loop(workspace, test, url=control, experiments=tmp_path)
 
 
 def test_services_whose_address_stays_keep_their_connections(tmp_path: Path) -> None:

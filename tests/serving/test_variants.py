@@ -121,7 +121,7 @@ def test_a_slow_variant_costs_its_users_the_budget_at_most(workspace: Workspace)
         released.set()
 
     with service(answering("control")) as control, service(slowly) as treatment:
-        settings = chosen("budget_ms=80", "hedge_ms=400")
+        settings = chosen("budget_ms=1500", "hedge_ms=60000")
         in_loop(workspace, test, url=control, experiments=[experiment(treatment)], settings=settings)
 
 
