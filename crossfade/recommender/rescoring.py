@@ -30,7 +30,7 @@ from crossfade.schema.tables import Surface
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 
-BATCH_CLAIMS: Final = 1024  # scored together; bounds memory
+BATCH_CLAIMS: Final = 8192  # scored together; bounds memory
 
 
 class Scores(Protocol):
@@ -108,7 +108,7 @@ def falls(rescoring: Rescoring, slates: Slates) -> Bools:
     starts = np.cumsum(counts) - counts
     by_size = np.argsort(counts, kind="stable")  # claims of like width are scored together
     for start in range(0, len(claims), BATCH_CLAIMS):
-        chosen = by_size[start : start + BATCH_CLAIMS]
+        chosen = np.sort(by_size[start : start + BATCH_CLAIMS])
         slots = np.arange(counts[chosen].max())
         there = slots < counts[chosen][:, None]
         at = entries[np.where(there, starts[chosen][:, None] + slots, 0)]
