@@ -140,27 +140,37 @@ class Queries:
         counts = np.diff(self.offsets)[places]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         entries = np.repeat(self.offsets[:-1][places] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return self.asking(places).with_entries(offsets, *(column[entries] for column in self._entries))
+
+    def asking(self, places: npt.NDArray[np.integer]) -> "Queries":
+        """Return who asks, and when, at places [b], in that order, without any history."""
+        none = np.zeros(len(places) + 1, np.int64), *(column[:0] for column in self._entries)
         return Queries(
             self.user_rows[places],
             self.as_of[places],
             self.country_rows[places],
             self.explicit_allowed[places],
-            offsets,
-            self.track_rows[entries],
-            self.seconds[entries],
-            self.strengths[entries],
-            self.sessions[entries],
+            *none,
             None if self.traits is None else self.traits[places],
             None if self.followed is None else self.followed[places],
         )
+
+    @property
+    def _entries(self) -> tuple[Rows, Int64s, Floats, Rows]:
+        return self.track_rows, self.seconds, self.strengths, self.sessions
+
+    def with_entries(
+        self, offsets: Int64s, track_rows: Rows, seconds: Int64s, strengths: Floats, sessions: Rows
+    ) -> "Queries":
+        """Return the same queries with other histories, given as in the class."""
+        entries = {"track_rows": track_rows, "seconds": seconds, "strengths": strengths, "sessions": sessions}
+        return replace(self, offsets=offsets, **entries)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":
         """Return the same queries with only the history entries selected by a [m] bool mask."""
         if mask.all():
             return self
-        columns = (self.track_rows, self.seconds, self.strengths, self.sessions)
-        names = ("offsets", "track_rows", "seconds", "strengths", "sessions")
-        return replace(self, **dict(zip(names, cut(self.offsets, columns, mask), strict=True)))
+        return self.with_entries(*cut(self.offsets, self._entries, mask))
 
     @cached_property
     def positives(self) -> "Queries":

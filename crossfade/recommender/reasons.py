@@ -14,7 +14,7 @@ from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.wording import ReasonKind
-from crossfade.schema.ids import NO_ROW
+from crossfade.schema.ids import NO_ROW, Rows
 
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
@@ -67,6 +67,15 @@ class Claims:
         """Return the number of pieces."""
         return len(self.requests)
 
+    @property
+    def slots(self) -> Rows:
+        """[m, w] int32 places of its slate that rest on each claim, w at most; padded with -1."""
+        filled = self.places[self.places >= 0]
+        counts = np.bincount(filled, minlength=len(self))
+        found = np.full((len(self), counts.max(initial=0)), NO_ROW, np.int32)
+        _read_slots(self.places, found, np.zeros(len(self), np.int64))
+        return found
+
     @classmethod
     def of(cls, slates: Slates) -> "Claims":
         """Collect what slates claim."""
@@ -80,6 +89,17 @@ class Claims:
         places[claiming] = inverse.ravel()
         owners, rows = distinct >> 32, (distinct & ((1 << 32) - 1)) - 1
         return cls(owners // len(ReasonKind), owners % len(ReasonKind), rows, places)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_slots(places, found, counts):  # type: ignore[no-untyped-def]
+    """Fill found [m, w] from the claims of places [n, k]; counts [m] is 0 before."""
+    for query in range(len(places)):
+        for slot in range(places.shape[1]):
+            claim = places[query, slot]
+            if claim >= 0:
+                found[claim, counts[claim]] = slot
+                counts[claim] += 1
 
 
 def verified(recommender: Recommends, requests: Requests, slates: Slates) -> Slates:
@@ -148,45 +168,55 @@ def _recommended_without(
     recommender: Recommends, requests: Requests, claims: Claims, chosen: Int64s
 ) -> Slates:
     """Recommend once for each of the chosen claims, without its evidence; slates [len(chosen), k]."""
-    asked = requests.take(claims.requests[chosen])
-    reduced, muted = without_evidence(asked, claims, chosen, recommender.catalogue)
-    return recommender.choose(reduced, recommender.exclusions(asked), muted_popular=muted)
+    reduced, muted = without_evidence(requests, claims, chosen, recommender.catalogue)
+    excluded = recommender.exclusions(requests.take(claims.requests[chosen]))
+    return recommender.choose(reduced, excluded, muted_popular=muted)
 
 
 def without_evidence(
-    asked: Requests, claims: Claims, chosen: Int64s, catalogue: Catalogue
+    requests: Requests, claims: Claims, chosen: Int64s, catalogue: Catalogue
 ) -> tuple[Requests, Bools]:
     """Take the evidence of claims away.
 
     Args:
-        asked: [m] the request of each chosen claim.
-        claims: Of which some are chosen.
+        requests: n requests.
+        claims: Of these, of which some are chosen.
         chosen: [m] int64 places among the claims.
         catalogue: The tracks.
 
     Returns:
-        The m requests without the evidence in their histories and countries, and [m] bool, those that are to go without
-        all that is known of popularity.
+        The requests of the m claims without the evidence in their histories and countries, and [m] bool, those that are to go
+        without all that is known of popularity.
     """
-    kinds, rows = claims.kinds[chosen], claims.rows[chosen]
-    queries = asked.queries
-    kept = np.ones(len(queries.track_rows), np.bool_)
-    _leave_out((queries.offsets, queries.track_rows), (kinds, rows), catalogue.artist_rows, kept)
+    owners, kinds, rows = claims.requests[chosen], claims.kinds[chosen], claims.rows[chosen]
+    whole = requests.queries
+    most = int(np.diff(whole.offsets)[owners].sum())
+    columns = (whole.track_rows, whole.seconds, whole.strengths, whole.sessions)
+    kept = tuple(np.empty(most, column.dtype) for column in columns)
+    offsets = np.zeros(len(owners) + 1, np.int64)
+    _leave_out((whole.offsets, columns), (owners, kinds, rows), catalogue.artist_rows, (offsets, kept))
     is_popular, is_everywhere = kinds == ReasonKind.POPULAR, rows == NO_ROW
-    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), queries.country_rows)
-    reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(kept))
-    return reduced, is_popular & is_everywhere
+    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), whole.country_rows[owners])
+    histories = (column[: offsets[-1]] for column in kept)
+    queries = replace(whole.asking(owners), country_rows=countries).with_entries(offsets, *histories)
+    return requests.with_histories(owners, queries), is_popular & is_everywhere
 
 
 @numba.njit(cache=True, nogil=True)
 def _leave_out(histories, claims, artist_rows, kept):  # type: ignore[no-untyped-def]
-    """Set kept [entries] to false for the listens that a claim (kinds [m], rows [m]) rests on."""
-    (offsets, tracks), (kinds, rows) = histories, claims
-    for claim in range(len(kinds)):
-        for entry in range(offsets[claim], offsets[claim + 1]):
-            if kinds[claim] == LISTENED:
-                kept[entry] = tracks[entry] != rows[claim]
-            elif kinds[claim] == BY_AN_ARTIST:
-                kept[entry] = artist_rows[tracks[entry]] != rows[claim]
-            elif kinds[claim] == HISTORY:
-                kept[entry] = False
+    """Fill kept offsets and columns with the histories of claims (owners, kinds, rows [m]), less what a claim rests on."""
+    (starts, columns), (owners, kinds, rows), (offsets, found), count = histories, claims, kept, 0
+    for claim in range(len(owners)):
+        kind, row = kinds[claim], rows[claim]
+        for entry in range(starts[owners[claim]], starts[owners[claim] + 1]):
+            track = columns[0][entry]
+            is_evidence = (
+                kind == HISTORY
+                or (kind == LISTENED and track == row)
+                or (kind == BY_AN_ARTIST and artist_rows[track] == row)
+            )
+            if not is_evidence:
+                found[0][count], found[1][count] = track, columns[1][entry]
+                found[2][count], found[3][count] = columns[2][entry], columns[3][entry]
+                count += 1
+        offsets[claim + 1] = count

@@ -4,7 +4,7 @@
 stay as they stood: only the tracks that rest on the evidence are asked of the sources and scored again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -14,7 +14,6 @@ import numpy.typing as npt
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.ranking.contract import Ranker
-from crossfade.recommender.muting import without_source
 from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import Claims, with_true_reasons, without_evidence
 from crossfade.recommender.requests import Requests
@@ -30,7 +29,9 @@ from crossfade.schema.tables import Surface
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 
-BATCH_CLAIMS: Final = 8192  # scored together; bounds memory
+BATCH_ENTRIES: Final = (
+    1 << 18
+)  # of histories, some 50 bytes each, that are cut and scored together; bounds memory
 
 
 class Scores(Protocol):
@@ -102,36 +103,29 @@ def falls(rescoring: Rescoring, slates: Slates) -> Bools:
         lies behind a rival that it was ahead of; or where no source that returned it does so any more.
     """
     claims, holds = Claims.of(slates), np.zeros(slates.rows.shape, np.bool_)
-    queries, places = np.nonzero(claims.places >= 0)
-    of_entries = claims.places[queries, places]
-    entries, counts = np.argsort(of_entries, kind="stable"), np.bincount(of_entries, minlength=len(claims))
-    starts = np.cumsum(counts) - counts
-    by_size = np.argsort(counts, kind="stable")  # claims of like width are scored together
-    for start in range(0, len(claims), BATCH_CLAIMS):
-        chosen = np.sort(by_size[start : start + BATCH_CLAIMS])
-        slots = np.arange(counts[chosen].max())
-        there = slots < counts[chosen][:, None]
-        at = entries[np.where(there, starts[chosen][:, None] + slots, 0)]
-        stood = np.where(there, rescoring.standing.places[queries[at], places[at]], np.int32(NO_ROW))
-        fallen = _fallen_without(rescoring, claims, chosen, stood)
-        holds[queries[at][there], places[at][there]] = fallen[there]
+    slots = claims.slots
+    lengths = np.cumsum(np.diff(rescoring.requests.queries.offsets)[claims.requests])
+    first = 0
+    while first < len(claims):
+        most = BATCH_ENTRIES + (lengths[first - 1] if first else 0)
+        last = max(int(np.searchsorted(lengths, most, side="right")), first + 1)
+        chosen = np.arange(first, last)
+        fallen = _fallen_without(rescoring, claims, chosen, slots[chosen])
+        at, slot = np.nonzero(fallen)
+        holds[claims.requests[chosen[at]], slots[chosen[at], slot]] = True
+        first = last
     return holds
 
 
-def _fallen_without(rescoring: Rescoring, claims: Claims, chosen: Int64s, places: Rows) -> Bools:
-    """Score the candidates at places [m, w] of each chosen claim without its evidence, and tell which fall."""
+def _fallen_without(rescoring: Rescoring, claims: Claims, chosen: Int64s, slots: Rows) -> Bools:
+    """Score the tracks at slots [m, w] of each chosen claim's slate without its evidence, and tell which fall."""
     recommender, standing = rescoring.recommender, rescoring.standing
-    claimed = Claimed(claims.requests[chosen], claims.kinds[chosen], claims.rows[chosen], places)
-    at, stood = claimed.owners[:, None], standing.ranked.candidates
-    rows = np.where(places >= 0, stood.rows[at, places], np.int32(NO_ROW))
-    asked = rescoring.requests.take(claimed.owners)
-    reduced, muted = without_evidence(asked, claims, chosen, recommender.catalogue)
-    said = rescoring.sources.said(claimed.owners, reduced.taste, rows)
-    told = Candidates(rows, said, standing.ranks(claimed, said))
-    told = without_source(told, muted, rescoring.sources.names.index(c.POPULAR))
-    # What no source of the ranker's returned was brought by another one, which goes on to bring it.
-    is_brought = np.isnan(stood.ranks[at, places]).all(axis=2)
-    told = replace(told, rows=np.where(is_brought, rows, told.rows))
+    owners = claims.requests[chosen]
+    places = np.where(slots >= 0, standing.places[owners[:, None], slots], np.int32(NO_ROW))
+    claimed = Claimed(owners, claims.kinds[chosen], claims.rows[chosen], places)
+    reduced, muted = without_evidence(rescoring.requests, claims, chosen, recommender.catalogue)
+    said = rescoring.sources.said(owners, reduced.taste, slots)
+    told = standing.told(claimed, said, muted, rescoring.sources.names.index(c.POPULAR))
     scores = recommender.score(reduced, told, muted_popular=muted).scores
     return standing.fallen(claimed, scores, _ties(recommender))
 
