@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.cutting import cut
+from crossfade.features.cutting import cut, mark_last_sessions, read_last
 from crossfade.schema.ids import Rows
 
 SECONDS_PER_DAY: Final = 86_400
@@ -190,7 +190,9 @@ class Queries:
     @cached_property
     def in_last_session(self) -> npt.NDArray[np.bool_]:
         """[m] bool: history entries of the same session as the query's last entry."""
-        return np.asarray(self.sessions == self.sessions[self.offsets[1:][self.owners] - 1])
+        marks = np.empty(len(self.sessions), np.bool_)
+        mark_last_sessions(self.offsets, self.sessions, marks)
+        return marks
 
     def last_tracks(self, length: int) -> Rows:
         """Return [n, length] int32: each query's last history tracks, most recent first, padded with -1."""
@@ -201,8 +203,6 @@ class Queries:
         return self._last(self.seconds, length, np.int64(0))
 
     def _last(self, column: npt.NDArray[Number], length: int, padding: Number) -> npt.NDArray[Number]:
-        places = self.offsets[1:, None] - 1 - np.arange(length)[None, :]
-        valid = places >= self.offsets[:-1, None]
-        if not len(column):
-            return np.full((len(self), length), padding)
-        return np.where(valid, column[np.where(valid, places, 0)], padding)
+        found = np.full((len(self), length), padding)
+        read_last(self.offsets, column, found)
+        return found

@@ -3,6 +3,7 @@
 Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
 """
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -10,7 +11,7 @@ from crossfade.features.affinities import artist_affinities, genre_affinities, v
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.lookups import ages_of, of_rows, shares_of
+from crossfade.features.lookups import ages_of, of_rows, owners_of, shares_of
 from crossfade.features.session_features import session_features
 from crossfade.features.statistics import ARTIST_COLUMNS, TRACK_COLUMNS, Statistics
 from crossfade.features.user_statistics import UserStatistics
@@ -45,25 +46,26 @@ def ranking_features(
         return the track, a release day that is unknown, times without timestamps, rates and likenesses of an empty
         history. Counts of an empty history are 0. All features of a padded candidate are NaN.
     """
-    rows = np.maximum(candidates.rows, 0)
+    rows = candidates.rows
     if not len(catalogue) or not rows.size:
         return np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     has_time = bool(statistics.has_time[0])
+    owners = owners_of(rows, (catalogue.artist_rows, catalogue.album_rows))
     told = {
         **_of_sources(candidates, task),
-        **_of_tracks(queries, rows, catalogue, statistics),
+        **_of_tracks(queries, (rows, owners[0]), catalogue, statistics),
         **_of_users(queries, catalogue, statistics),
-        **artist_affinities(queries, rows, catalogue, has_time=has_time),
+        **artist_affinities(queries, (owners[0], owners[1]), catalogue, has_time=has_time),
         **genre_affinities(queries, rows, catalogue),
         **vector_affinities(queries, rows, track_vectors),
     }
     if task is NEXT_TRACK:
-        told |= session_features(queries, rows, catalogue, track_vectors, has_time=has_time)
+        told |= session_features(queries, np.maximum(rows, 0), catalogue, track_vectors, has_time=has_time)
     # The values of a feature stand together: so they are written, and so symmetric trees read them.
     features = np.empty((len(task.features), *rows.shape), np.float32)
     for place, name in enumerate(task.features):
         features[place] = told[name]
-    padded = candidates.rows < 0
+    padded = rows < 0
     if padded.any():
         features[:, padded] = np.nan
     return np.moveaxis(features, 0, -1)
@@ -71,16 +73,30 @@ def ranking_features(
 
 def _of_sources(candidates: Candidates, task: Task) -> Columns:
     """Return scores and ranks [n, c] of each source, and how many returned the track."""
-    columns: Columns = {"num_sources": (~np.isnan(candidates.ranks)).sum(axis=2).astype(np.float32)}
-    for place, name in enumerate(task.sources):
-        columns[f"{name}_score"] = candidates.scores[..., place]
-        columns[f"{name}_rank"] = candidates.ranks[..., place]
-    return columns
+    found = np.empty((2 * len(task.sources) + 1, *candidates.rows.shape), np.float32)
+    _split(candidates.scores, candidates.ranks, found)
+    names = (f"{name}_{what}" for what in ("score", "rank") for name in task.sources)
+    return dict(zip((*names, "num_sources"), found, strict=True))
 
 
-def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
-    """Return what is known of each candidate [n, c] and its artist, from everybody's listens."""
-    artists = catalogue.artist_rows[rows]
+@numba.njit(cache=True, nogil=True)
+def _split(scores, ranks, found):  # type: ignore[no-untyped-def]
+    """Fill found [2 * sources + 1, n, c] with the scores, then the ranks, of each source, and how many gave one."""
+    for query in range(scores.shape[0]):
+        for place in range(scores.shape[1]):
+            count, num_sources = np.float32(0), scores.shape[2]
+            for source in range(num_sources):
+                found[source, query, place] = scores[query, place, source]
+                found[num_sources + source, query, place] = ranks[query, place, source]
+                count += not np.isnan(ranks[query, place, source])
+            found[2 * num_sources, query, place] = count
+
+
+def _of_tracks(
+    queries: Queries, tracks: tuple[Rows, Rows], catalogue: Catalogue, statistics: Statistics
+) -> Columns:
+    """Return what is known of each candidate [n, c] and its artist [n, c], from everybody's listens."""
+    rows, artists = tracks
     moments = (catalogue.release_days, statistics.track_first_seconds)
     ages = ages_of(rows, moments, queries.as_of)
     return {
