@@ -82,14 +82,17 @@ def _of_sources(candidates: Candidates, task: Task) -> Columns:
 @numba.njit(cache=True, nogil=True)
 def _split(scores, ranks, found):  # type: ignore[no-untyped-def]
     """Fill found [2 * sources + 1, n, c] with the scores, then the ranks, of each source, and how many gave one."""
+    num_sources = scores.shape[2]
     for query in range(scores.shape[0]):
-        for place in range(scores.shape[1]):
-            count, num_sources = np.float32(0), scores.shape[2]
-            for source in range(num_sources):
+        counts = found[2 * num_sources, query]
+        counts[:] = 0
+        for source in range(num_sources):
+            for place in range(scores.shape[1]):
                 found[source, query, place] = scores[query, place, source]
-                found[num_sources + source, query, place] = ranks[query, place, source]
-                count += not np.isnan(ranks[query, place, source])
-            found[2 * num_sources, query, place] = count
+            for place in range(scores.shape[1]):
+                rank = ranks[query, place, source]
+                found[num_sources + source, query, place] = rank
+                counts[place] += np.float32(rank == rank)  # NaN is not
 
 
 def _of_tracks(

@@ -1,6 +1,6 @@
 """Whether reasons are true: the evidence is taken away, and the track must fall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -18,7 +18,10 @@ from crossfade.schema.ids import NO_ROW, Rows
 
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
+Pieces = tuple[Int64s, Int64s, Int64s]
+Judge = Callable[[Sequence[Slates]], list[Bools]]
 
+ALL: Final = slice(None)
 BATCH_CLAIMS: Final = 512  # taken away together; bounds memory
 
 # Both kinds rest on the listens of one artist.
@@ -67,6 +70,10 @@ class Claims:
         """Return the number of pieces."""
         return len(self.requests)
 
+    def pieces(self, chosen: Int64s | slice = ALL) -> Pieces:
+        """Return the requests, kinds and rows of some pieces."""
+        return self.requests[chosen], self.kinds[chosen], self.rows[chosen]
+
     @property
     def slots(self) -> Rows:
         """[m, w] int32 places of its slate that rest on each claim, w at most; padded with -1."""
@@ -104,10 +111,10 @@ def _read_slots(places, found, counts):  # type: ignore[no-untyped-def]
 
 def verified(recommender: Recommends, requests: Requests, slates: Slates) -> Slates:
     """Return the slates with true reasons only, as `verify` judges; about ten times the cost of the slates themselves."""
-    return with_true_reasons(requests, slates, partial(verify, recommender, requests))
+    return with_true_reasons(requests, slates, partial(_verify_in_turn, recommender, requests))
 
 
-def with_true_reasons(requests: Requests, slates: Slates, judge: Callable[[Slates], Bools]) -> Slates:
+def with_true_reasons(requests: Requests, slates: Slates, judge: Judge) -> Slates:
     """Return the slates with true reasons only.
 
     A reason that does not hold gives way to a broader one, the whole history, then popularity; where none holds,
@@ -116,21 +123,43 @@ def with_true_reasons(requests: Requests, slates: Slates, judge: Callable[[Slate
     Args:
         requests: n requests.
         slates: Their n slates with likely reasons.
-        judge: Tells of slates which reasons hold, [n, k] bool; a place without a reason does not.
+        judge: Tells of slates of the same tracks which reasons hold, [n, k] bool each; a place without a reason does not, nor
+            one where a reason of earlier slates does.
     """
     kinds, rows = slates.reason_kinds, slates.reason_rows
-    holds = judge(slates)
+    (holds,) = judge([slates])
     has_history = (np.diff(requests.queries.positives.offsets) > 0)[:, None]
-    for kind in (ReasonKind.SIMILAR_LISTENERS, ReasonKind.POPULAR):
-        kinds, rows = np.where(holds, kinds, np.int8(kind)), np.where(holds, rows, np.int32(NO_ROW))
-        is_open = ~holds & (slates.rows >= 0) & (has_history | (kind == ReasonKind.POPULAR))
-        tried = np.where(is_open, kinds, np.int8(ReasonKind.NONE))
-        holds = holds | judge(replace(slates, reason_kinds=tried, reason_rows=rows))
+    is_open = ~holds & (slates.rows >= 0)
+    nowhere = np.full(rows.shape, NO_ROW, np.int32)
+    broader = [
+        replace(
+            slates, reason_kinds=np.where(tried, np.int8(kind), np.int8(ReasonKind.NONE)), reason_rows=nowhere
+        )
+        for kind, tried in (
+            (ReasonKind.SIMILAR_LISTENERS, is_open & has_history),
+            (ReasonKind.POPULAR, is_open),
+        )
+    ]
+    for tried, found in zip(broader, judge(broader), strict=True):
+        kinds, rows = np.where(found, tried.reason_kinds, kinds), np.where(found, tried.reason_rows, rows)
+        holds = holds | found
     return replace(
         slates,
         reason_kinds=np.where(holds, kinds, np.int8(ReasonKind.NONE)),
         reason_rows=np.where(holds, rows, np.int32(NO_ROW)),
     )
+
+
+def _verify_in_turn(
+    recommender: Recommends, requests: Requests, alternatives: Sequence[Slates]
+) -> list[Bools]:
+    """Judge the reasons of some slates of the same tracks by `verify`, as `with_true_reasons` asks."""
+    found: list[Bools] = []
+    for slates in alternatives:
+        is_held = np.any(found, axis=0) if found else np.zeros(slates.rows.shape, np.bool_)
+        kinds = np.where(is_held, np.int8(ReasonKind.NONE), slates.reason_kinds)
+        found.append(verify(recommender, requests, replace(slates, reason_kinds=kinds)))
+    return found
 
 
 def verify(recommender: Recommends, requests: Requests, slates: Slates) -> Bools:
@@ -168,27 +197,24 @@ def _recommended_without(
     recommender: Recommends, requests: Requests, claims: Claims, chosen: Int64s
 ) -> Slates:
     """Recommend once for each of the chosen claims, without its evidence; slates [len(chosen), k]."""
-    reduced, muted = without_evidence(requests, claims, chosen, recommender.catalogue)
+    reduced, muted = without_evidence(requests, claims.pieces(chosen), recommender.catalogue)
     excluded = recommender.exclusions(requests.take(claims.requests[chosen]))
     return recommender.choose(reduced, excluded, muted_popular=muted)
 
 
-def without_evidence(
-    requests: Requests, claims: Claims, chosen: Int64s, catalogue: Catalogue
-) -> tuple[Requests, Bools]:
-    """Take the evidence of claims away.
+def without_evidence(requests: Requests, pieces: Pieces, catalogue: Catalogue) -> tuple[Requests, Bools]:
+    """Take evidence away, piece by piece.
 
     Args:
         requests: n requests.
-        claims: Of these, of which some are chosen.
-        chosen: [m] int64 places among the claims.
+        pieces: m of them, the request, `ReasonKind` and row of each.
         catalogue: The tracks.
 
     Returns:
-        The requests of the m claims without the evidence in their histories and countries, and [m] bool, those that are to go
+        The requests of the m pieces without them in their histories and countries, and [m] bool, those that are to go
         without all that is known of popularity.
     """
-    owners, kinds, rows = claims.requests[chosen], claims.kinds[chosen], claims.rows[chosen]
+    owners, kinds, rows = pieces
     whole = requests.queries
     most = int(np.diff(whole.offsets)[owners].sum())
     columns = (whole.track_rows, whole.seconds, whole.strengths, whole.sessions)

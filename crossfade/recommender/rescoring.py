@@ -4,6 +4,7 @@
 stay as they stood: only the tracks that rest on the evidence are asked of the sources and scored again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
@@ -13,9 +14,10 @@ import numpy.typing as npt
 
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import Floats
 from crossfade.ranking.contract import Ranker
 from crossfade.recommender.ranked import Ranked
-from crossfade.recommender.reasons import Claims, with_true_reasons, without_evidence
+from crossfade.recommender.reasons import Claims, Pieces, with_true_reasons, without_evidence
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.standing import Claimed, Standing, Ties
@@ -91,43 +93,71 @@ def rescored(
     return with_true_reasons(requests, slates, partial(falls, rescoring))
 
 
-def falls(rescoring: Rescoring, slates: Slates) -> Bools:
+def falls(rescoring: Rescoring, alternatives: Sequence[Slates]) -> list[Bools]:
     """Take each reason's evidence away from the tracks that rest on it, and see whether they fall.
 
     Args:
         rescoring: Of slates of the same tracks.
-        slates: n slates with reasons.
+        alternatives: Slates with reasons, n each. A place of later ones is asked where no earlier reason holds; all are
+            scored together.
 
     Returns:
-        [n, k] bool, true where the place has a reason and its track, scored without the evidence, has a lower score and
-        lies behind a rival that it was ahead of; or where no source that returned it does so any more.
+        [n, k] bool of each, true where the place has a reason and its track, scored without the evidence, has a lower score
+        and lies behind a rival that it was ahead of; or where no source that returned it does so any more.
     """
-    claims, holds = Claims.of(slates), np.zeros(slates.rows.shape, np.bool_)
-    slots = claims.slots
-    lengths = np.cumsum(np.diff(rescoring.requests.queries.offsets)[claims.requests])
+    claims = [Claims.of(slates) for slates in alternatives]
+    pieces = tuple(map(np.concatenate, zip(*(each.pieces() for each in claims), strict=True)))
+    slots = [each.slots for each in claims]
+    scores = _scores_without(rescoring, pieces, _stacked(slots))
+    holds, found, first = np.zeros(rescoring.standing.places.shape, np.bool_), [], 0
+    for own in slots:
+        owners, kinds, rows = (column[first : first + len(own)] for column in pieces)
+        is_asked = (own >= 0) & ~holds[owners[:, None], own]
+        claimed = Claimed(owners, kinds, rows, _places(rescoring, owners, np.where(is_asked, own, NO_ROW)))
+        own_scores = scores[first : first + len(own), : own.shape[1]]
+        fallen = rescoring.standing.fallen(claimed, own_scores, _ties(rescoring.recommender))
+        at, slot = np.nonzero(fallen)
+        found.append(np.zeros(holds.shape, np.bool_))
+        found[-1][owners[at], own[at, slot]] = True
+        holds |= found[-1]
+        first += len(own)
+    return found
+
+
+def _stacked(parts: Sequence[Rows]) -> Rows:
+    """Return [sum of m, w] of parts [m, w] of different widths, padded with -1."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate(
+        [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=NO_ROW) for part in parts]
+    )
+
+
+def _places(rescoring: Rescoring, owners: Int64s, slots: Rows) -> Rows:
+    """Return where the tracks at slots [m, w] of owners' slates stand among the candidates, -1 where padded."""
+    return np.where(slots >= 0, rescoring.standing.places[owners[:, None], slots], np.int32(NO_ROW))
+
+
+def _scores_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats:
+    """Score the tracks at slots [m, w] of each piece's slate without it, [m, w] float32; -inf where no source brings them."""
+    scores = np.full(slots.shape, -np.inf, np.float32)
+    lengths = np.cumsum(np.diff(rescoring.requests.queries.offsets)[pieces[0]])
     first = 0
-    while first < len(claims):
+    while first < len(slots):
         most = BATCH_ENTRIES + (lengths[first - 1] if first else 0)
         last = max(int(np.searchsorted(lengths, most, side="right")), first + 1)
-        chosen = np.arange(first, last)
-        fallen = _fallen_without(rescoring, claims, chosen, slots[chosen])
-        at, slot = np.nonzero(fallen)
-        holds[claims.requests[chosen[at]], slots[chosen[at], slot]] = True
+        batch = tuple(column[first:last] for column in pieces)
+        scores[first:last] = _batch_without(rescoring, batch, slots[first:last])
         first = last
-    return holds
+    return scores
 
 
-def _fallen_without(rescoring: Rescoring, claims: Claims, chosen: Int64s, slots: Rows) -> Bools:
-    """Score the tracks at slots [m, w] of each chosen claim's slate without its evidence, and tell which fall."""
-    recommender, standing = rescoring.recommender, rescoring.standing
-    owners = claims.requests[chosen]
-    places = np.where(slots >= 0, standing.places[owners[:, None], slots], np.int32(NO_ROW))
-    claimed = Claimed(owners, claims.kinds[chosen], claims.rows[chosen], places)
-    reduced, muted = without_evidence(rescoring.requests, claims, chosen, recommender.catalogue)
+def _batch_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats:
+    recommender, standing, owners = rescoring.recommender, rescoring.standing, pieces[0]
+    claimed = Claimed(*pieces, _places(rescoring, owners, slots))
+    reduced, muted = without_evidence(rescoring.requests, pieces, recommender.catalogue)
     said = rescoring.sources.said(owners, reduced.taste, slots)
     told = standing.told(claimed, said, muted, rescoring.sources.names.index(c.POPULAR))
-    scores = recommender.score(reduced, told, muted_popular=muted).scores
-    return standing.fallen(claimed, scores, _ties(recommender))
+    return recommender.score(reduced, told, muted_popular=muted).scores
 
 
 def _ties(recommender: Scores) -> Ties:

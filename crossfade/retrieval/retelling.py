@@ -6,7 +6,7 @@ they are cut once to the tracks that are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard, cast
 
 import numba
 import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from crossfade.retrieval.user_tower import Attended
 
 
-@runtime_checkable
 class Linking(Telling, Protocol):
     """A source whose scores are what the recent tracks of a history weigh, times the sparse `neighbours_` of each."""
 
@@ -35,7 +34,6 @@ class Linking(Telling, Protocol):
         ...
 
 
-@runtime_checkable
 class Attending(Telling, Protocol):
     """A source that pools histories by attention, which says the same of a track in every part of a history."""
 
@@ -46,6 +44,15 @@ class Attending(Telling, Protocol):
     def said_of_parts(self, attended: "Attended", owners: Int64s, queries: Queries, rows: Rows) -> Scores:
         """Return what `said` says of tracks [m, w] of m queries, whose histories are parts of those of owners [m]."""
         ...
+
+
+# Asked by name, since asking whether an object keeps to a protocol takes longer than a request's history.
+def _links(source: Any) -> TypeGuard[Linking]:
+    return hasattr(source, "recent")
+
+
+def _attends(source: Any) -> TypeGuard[Attending]:
+    return hasattr(source, "attended")
 
 
 @dataclass(frozen=True)
@@ -147,11 +154,9 @@ class Retelling:
         links = {
             name: Links.of(source.recent(queries), source.neighbours_, rows)
             for name, source in asked.items()
-            if isinstance(source, Linking)
+            if _links(source)
         }
-        attended = {
-            name: source.attended(queries) for name, source in asked.items() if isinstance(source, Attending)
-        }
+        attended = {name: source.attended(queries) for name, source in asked.items() if _attends(source)}
         return cls(sources, names, rows, links, attended)
 
     def said(self, owners: Int64s, queries: Queries, places: Rows) -> Floats:
