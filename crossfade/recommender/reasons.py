@@ -24,8 +24,10 @@ Judge = Callable[[Sequence[Slates]], list[Bools]]
 ALL: Final = slice(None)
 BATCH_CLAIMS: Final = 512  # taken away together; bounds memory
 
-# Both kinds rest on the listens of one artist.
-BY_ARTIST: Final = (ReasonKind.ARTIST, ReasonKind.NEW_RELEASE)
+# Of each kind the one that it is judged as: a new release rests on the listens of its artist, too.
+AS_CLAIMED: Final = np.array(
+    [ReasonKind.ARTIST if kind == ReasonKind.NEW_RELEASE else kind for kind in ReasonKind], np.int64
+)
 # As kernels read them.
 LISTENED, BY_AN_ARTIST = int(ReasonKind.LISTENED_TRACK), int(ReasonKind.ARTIST)
 HISTORY: Final = int(ReasonKind.SIMILAR_LISTENERS)
@@ -87,7 +89,7 @@ class Claims:
     def of(cls, slates: Slates) -> "Claims":
         """Collect what slates claim."""
         claiming = slates.reason_kinds != ReasonKind.NONE
-        kinds = np.where(np.isin(slates.reason_kinds, BY_ARTIST), ReasonKind.ARTIST, slates.reason_kinds)
+        kinds = AS_CLAIMED[slates.reason_kinds]
         # One whole number a claim, which sorts many times faster than three columns; no row is -1, and comes first.
         owners = np.nonzero(claiming)[0] * len(ReasonKind) + kinds[claiming]
         keys = (owners << 32) + slates.reason_rows[claiming] + 1

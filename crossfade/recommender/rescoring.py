@@ -126,10 +126,12 @@ def falls(rescoring: Rescoring, alternatives: Sequence[Slates]) -> list[Bools]:
 
 def _stacked(parts: Sequence[Rows]) -> Rows:
     """Return [sum of m, w] of parts [m, w] of different widths, padded with -1."""
-    width = max(part.shape[1] for part in parts)
-    return np.concatenate(
-        [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=NO_ROW) for part in parts]
-    )
+    shape = sum(map(len, parts)), max(part.shape[1] for part in parts)
+    stacked, first = np.full(shape, NO_ROW, np.int32), 0
+    for part in parts:
+        stacked[first : first + len(part), : part.shape[1]] = part
+        first += len(part)
+    return stacked
 
 
 def _places(rescoring: Rescoring, owners: Int64s, slots: Rows) -> Rows:

@@ -125,10 +125,10 @@ def _find(candidates, rows, places):  # type: ignore[no-untyped-def]
     """Fill places [n, k] with those of rows [n, k] among candidates [n, c]."""
     for query in range(rows.shape[0]):
         for slot in range(rows.shape[1]):
-            for place in range(candidates.shape[1] if rows[query, slot] >= 0 else 0):
-                if candidates[query, place] == rows[query, slot]:
-                    places[query, slot] = place
-                    break
+            row, found = rows[query, slot], np.int32(NO_ROW)
+            for place in range(candidates.shape[1] if row >= 0 else 0):
+                found = max(found, np.int32(place) if candidates[query, place] == row else np.int32(NO_ROW))
+            places[query, slot] = found
 
 
 @numba.njit(cache=True, nogil=True)
