@@ -41,7 +41,7 @@ def test_listens_that_never_were_are_no_reason(
     jazz = int(recommender.catalogue.tracks.rows(["j00"])[0])
     artist = int(recommender.catalogue.artist_rows[jazz])
     for kind, row in ((ReasonKind.LISTENED_TRACK, jazz), (ReasonKind.ARTIST, artist)):
-        holds = falls(rescoring, reasoned(slates, kind, row))
+        (holds,) = falls(rescoring, [reasoned(slates, kind, row)])
         assert not holds[rockers].any()
         assert holds[~rockers].any()
 
@@ -59,7 +59,7 @@ def test_what_holds_alone_mostly_holds_in_the_whole_and_both_outcomes_come(
     recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
 ) -> None:
     requests, ranked, slates = asked
-    likely = falls(rescoring_of(recommender, requests, ranked, slates), slates)
+    (likely,) = falls(rescoring_of(recommender, requests, ranked, slates), [slates])
     assert likely.any()
     assert not likely[slates.rows >= 0].all()
     asked = recommender.retelling(requests, slates)
