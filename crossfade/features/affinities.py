@@ -1,5 +1,6 @@
 """How near each candidate is to a query's own history: by artist, album, genre and vector."""
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numba
@@ -14,6 +15,7 @@ from crossfade.features.vectors import TrackVectors, component, readable, width
 from crossfade.schema.ids import Rows
 
 Columns = dict[str, npt.NDArray[np.floating]]
+Room = Callable[[Sequence[str]], Floats]  # of features by their names, [m, n, c] float32 to write to
 
 LAST_POSITIVES: Final = 20  # whose mean vector stands for the user
 ARTIST_TALLIES: Final = (
@@ -23,12 +25,14 @@ ARTIST_TALLIES: Final = (
     "user_artist_days_since_last",
     "user_artist_in_last_session",
 )
+GENRE_COSINES: Final = ("user_genre_affinity", "session_genre_affinity")
+VECTOR_COSINES: Final = ("user_track_vector_cosine", "session_track_vector_cosine")
 TOGETHER: Final = 4  # vectors of a session that are compared in one go
 LAST_OF_SESSION: Final = 20  # tracks of the last session that a candidate is compared with
 
 
 def artist_affinities(
-    queries: Queries, of_candidates: tuple[Rows, Rows], catalogue: Catalogue, *, has_time: bool
+    queries: Queries, of_candidates: tuple[Rows, Rows], catalogue: Catalogue, room: Room, *, has_time: bool
 ) -> Columns:
     """Return what n queries did with the artist and album of each candidate.
 
@@ -36,30 +40,32 @@ def artist_affinities(
         queries: n queries.
         of_candidates: Artists and albums [n, c] int32, -1 unknown.
         catalogue: The tracks.
+        room: Where columns are written.
         has_time: Whether times mean something.
 
     Returns:
         Feature -> [n, c]: 0 for artists and albums that are new to the user or unknown, NaN for times of them.
     """
     artists, albums = of_candidates
-    found = artist_tallies(queries, catalogue.artist_rows[queries.track_rows], artists, has_time=has_time)
-    liked = queries.positives
+    liked, played = queries.positives, catalogue.artist_rows[queries.track_rows]
+    found = artist_tallies(queries, played, artists, room(ARTIST_TALLIES), has_time=has_time)
     of_albums = plays_log(liked, catalogue.album_rows[liked.track_rows], albums)
     return {**dict(zip(ARTIST_TALLIES, found, strict=True)), "user_album_listens_log": of_albums}
 
 
-def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
+def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, room: Room) -> Columns:
     """Return the cosine of each candidate's genres [n, c] with those of all, and of the last session's, positives.
 
     NaN where the track has no genres, or is padding, or the history has none.
     """
     liked = queries.positives
     session, num_genres = liked.last_sessions, len(catalogue.genres)
-    cosines = np.full((2, *rows.shape), np.nan, np.float32)
+    cosines = room(GENRE_COSINES)
+    cosines[:] = np.nan
     histories = tuple((each.offsets, each.track_rows) for each in (liked, session))
     scratch = (np.zeros((2, num_genres)), np.empty((2, num_genres), np.int32))
     _genre_cosines(histories, (rows, catalogue.genre_rows), scratch, cosines)
-    return {"user_genre_affinity": cosines[0], "session_genre_affinity": cosines[1]}
+    return dict(zip(GENRE_COSINES, cosines, strict=True))
 
 
 def typicality(genres: Rows) -> npt.NDArray[np.float64]:
@@ -130,7 +136,7 @@ def _compare_genres(tracks, genres, profiles, cosines):  # type: ignore[no-untyp
                 cosines[1, track] = products[1] / (norms[1] * length)
 
 
-def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors) -> Columns:
+def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors, room: Room) -> Columns:
     """Return the cosine of each candidate's vector with those of the history, NaN for an empty history, or where padded.
 
     The user's is with the mean of the last 20 positives; the session's is the largest with one of the last session's
@@ -142,9 +148,9 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     means = sums / np.where(lengths > 0, lengths, np.nan)
     last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
-    found = np.empty((2, *rows.shape), np.float32)
+    found = room(VECTOR_COSINES)
     _cosines(vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
-    return {"user_track_vector_cosine": found[0], "session_track_vector_cosine": found[1]}
+    return dict(zip(VECTOR_COSINES, found, strict=True))
 
 
 def products(track_vectors: TrackVectors, rows: Rows, vectors: Floats) -> Floats:

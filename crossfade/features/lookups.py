@@ -17,17 +17,17 @@ from crossfade.schema.ids import NO_ROW, Rows
 NEVER: Final = -1  # seconds of what nobody has heard yet
 
 
-def of_rows(table: Floats, rows: Rows) -> Floats:
+def of_rows(table: Floats, rows: Rows, found: Floats) -> Floats:
     """Read the columns of a table at rows.
 
     Args:
         table: [num_rows, m] float32.
         rows: [n, c] int32 rows of it; -1 has nothing.
+        found: [m, n, c] float32 to write to.
 
     Returns:
-        [m, n, c] float32, NaN where the row is -1.
+        `found`, NaN where the row is -1.
     """
-    found = np.empty((table.shape[1], *rows.shape), np.float32)
     _of_rows(table, rows, found)
     return found
 

@@ -3,11 +3,19 @@
 Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
 """
 
+from collections.abc import Sequence
+from functools import partial
+
 import numba
 import numpy as np
-import numpy.typing as npt
 
-from crossfade.features.affinities import artist_affinities, genre_affinities, vector_affinities
+from crossfade.features.affinities import (
+    Columns,
+    Room,
+    artist_affinities,
+    genre_affinities,
+    vector_affinities,
+)
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
@@ -18,8 +26,6 @@ from crossfade.features.user_statistics import UserStatistics
 from crossfade.features.vectors import TrackVectors
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
-
-Columns = dict[str, npt.NDArray[np.floating]]
 
 
 def ranking_features(
@@ -51,32 +57,42 @@ def ranking_features(
         return np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     has_time = bool(statistics.has_time[0])
     owners = owners_of(rows, (catalogue.artist_rows, catalogue.album_rows))
+    # The values of a feature stand together: so they are written, and so symmetric trees read them.
+    features = np.empty((len(task.features), *rows.shape), np.float32)
+    room = partial(_room, features, task)
     told = {
-        **_of_sources(candidates, task),
-        **_of_tracks(queries, (rows, owners[0]), catalogue, statistics),
+        **_of_sources(candidates, task, room),
+        **_of_tracks(queries, (rows, owners[0]), catalogue, statistics, room),
         **_of_users(queries, catalogue, statistics),
-        **artist_affinities(queries, (owners[0], owners[1]), catalogue, has_time=has_time),
-        **genre_affinities(queries, rows, catalogue),
-        **vector_affinities(queries, rows, track_vectors),
+        **artist_affinities(queries, (owners[0], owners[1]), catalogue, room, has_time=has_time),
+        **genre_affinities(queries, rows, catalogue, room),
+        **vector_affinities(queries, rows, track_vectors, room),
     }
     if task is NEXT_TRACK:
         told |= session_features(queries, np.maximum(rows, 0), catalogue, track_vectors, has_time=has_time)
-    # The values of a feature stand together: so they are written, and so symmetric trees read them.
-    features = np.empty((len(task.features), *rows.shape), np.float32)
     for place, name in enumerate(task.features):
-        features[place] = told[name]
+        if told[name].base is not features:  # not yet where it is read
+            features[place] = told[name]
     padded = rows < 0
     if padded.any():
         features[:, padded] = np.nan
     return np.moveaxis(features, 0, -1)
 
 
-def _of_sources(candidates: Candidates, task: Task) -> Columns:
+def _room(features: Floats, task: Task, names: Sequence[str]) -> Floats:
+    """Return the columns of some features among all [num_features, n, c], or new ones where they do not stand together."""
+    first = task.features.index(names[0])
+    if task.features[first : first + len(names)] == tuple(names):
+        return features[first : first + len(names)]
+    return np.empty((len(names), *features.shape[1:]), np.float32)
+
+
+def _of_sources(candidates: Candidates, task: Task, room: Room) -> Columns:
     """Return scores and ranks [n, c] of each source, and how many returned the track."""
-    found = np.empty((2 * len(task.sources) + 1, *candidates.rows.shape), np.float32)
+    names = (*(f"{name}_{what}" for what in ("score", "rank") for name in task.sources), "num_sources")
+    found = room(names)
     _split(candidates.scores, candidates.ranks, found)
-    names = (f"{name}_{what}" for what in ("score", "rank") for name in task.sources)
-    return dict(zip((*names, "num_sources"), found, strict=True))
+    return dict(zip(names, found, strict=True))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -96,15 +112,17 @@ def _split(scores, ranks, found):  # type: ignore[no-untyped-def]
 
 
 def _of_tracks(
-    queries: Queries, tracks: tuple[Rows, Rows], catalogue: Catalogue, statistics: Statistics
+    queries: Queries, tracks: tuple[Rows, Rows], catalogue: Catalogue, statistics: Statistics, room: Room
 ) -> Columns:
     """Return what is known of each candidate [n, c] and its artist [n, c], from everybody's listens."""
     rows, artists = tracks
     moments = (catalogue.release_days, statistics.track_first_seconds)
     ages = ages_of(rows, moments, queries.as_of)
     return {
-        **dict(zip(TRACK_COLUMNS, of_rows(statistics.of_tracks, rows), strict=True)),
-        **dict(zip(ARTIST_COLUMNS, of_rows(statistics.of_artists, artists), strict=True)),
+        **dict(zip(TRACK_COLUMNS, of_rows(statistics.of_tracks, rows, room(TRACK_COLUMNS)), strict=True)),
+        **dict(
+            zip(ARTIST_COLUMNS, of_rows(statistics.of_artists, artists, room(ARTIST_COLUMNS)), strict=True)
+        ),
         "track_age_days": ages[0],
         "track_days_since_first": ages[1],
         "track_country_share": statistics.country_share(queries.country_rows, rows),

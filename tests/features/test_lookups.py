@@ -13,7 +13,9 @@ ROWS = RANDOM.integers(-1, 7, (3, 5)).astype(np.int32)
 def test_columns_of_a_table_are_gathered() -> None:
     table = RANDOM.random((7, 4), np.float32)
     expected = np.where(ROWS >= 0, table.T[:, ROWS], np.nan)
-    np.testing.assert_array_equal(of_rows(table, ROWS), expected)
+    np.testing.assert_array_equal(
+        of_rows(table, ROWS, np.empty((table.shape[1], *ROWS.shape), np.float32)), expected
+    )
 
 
 def test_values_of_pairs_are_those_of_the_querys_own_pairs() -> None:

@@ -31,8 +31,12 @@ def queries() -> Queries:
     )
 
 
+def room() -> np.ndarray:
+    return np.empty((5, *WANTED.shape), np.float32)
+
+
 def test_tallies_of_artists_are_those_of_their_entries(queries: Queries) -> None:
-    found = artist_tallies(queries, OF_ENTRIES, WANTED, has_time=True)
+    found = artist_tallies(queries, OF_ENTRIES, WANTED, room(), has_time=True)
     for query, history in enumerate(HISTORIES):
         strengths, listens = queries.strengths[history], (queries.strengths[history] > 0).sum()
         for place, artist in enumerate(WANTED[query]):
@@ -46,7 +50,7 @@ def test_tallies_of_artists_are_those_of_their_entries(queries: Queries) -> None
 
 
 def test_without_times_nobody_knows_since_when(queries: Queries) -> None:
-    assert np.isnan(artist_tallies(queries, OF_ENTRIES, WANTED, has_time=False)[3]).all()
+    assert np.isnan(artist_tallies(queries, OF_ENTRIES, WANTED, room(), has_time=False)[3]).all()
 
 
 def test_plays_of_albums_are_counted(queries: Queries) -> None:
