@@ -249,7 +249,7 @@ def shapes_of(evidence, query, genres, genre_rows):  # type: ignore[no-untyped-d
     """Return [genres, 2] the Beta posteriors' parameters."""
     shapes, acts = np.empty((len(genres), 2)), _acts_of(evidence, query, genre_rows)
     for i in range(len(genres)):
-        plays, skips = float(acts[0, genres[i]]), float(acts[1, genres[i]])
+        plays, skips = np.float64(acts[0, genres[i]]), np.float64(acts[1, genres[i]])
         scale = min(1.0, MOST_EVIDENCE / max(plays + skips, 1.0))
         rate = evidence.rates[genres[i]]
         shapes[i, 0] = evidence.prior_plays * rate + scale * plays
