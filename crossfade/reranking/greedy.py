@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.prefetching import fetch, fetch_row
+from crossfade.features.prefetching import AHEAD, fetch, fetch_row
 from crossfade.features.vectors import component, width
 from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
 from crossfade.schema.ids import Rows
@@ -20,7 +20,7 @@ from crossfade.schema.ids import Rows
 # infinitely (Steck 2018 uses the same value).
 SMOOTHING: Final = 0.01
 TOGETHER_READ: Final = 32  # candidates that are read at once; of five hundred some hundred are ever looked at
-ROUNDING: Final = 1e-9  # relative, of a bound; far more than sums of logarithms differ by
+ROUNDING: Final = 1e-9  # of a bound; far more than sums of logarithms differ by
 TOGETHER: Final = 4  # chosen vectors that a track is compared with in one go
 ANY_SHARE: Final = (0.0, 1.0)
 
@@ -73,11 +73,13 @@ class _Read(NamedTuple):
     Args:
         relevance: [c] float64, spread to 0..1 and weighed.
         base: [c] float64, the fixed part of the gain: relevance less popularity.
+        at_most: [c] float64, no gain will be above it: what it was when it was last looked at, infinite before.
         genres: [c, 1 + g] int32, the number of genres, then the genres' places in the profile, -1 elsewhere.
     """
 
     relevance: npt.NDArray[np.float64]
     base: npt.NDArray[np.float64]
+    at_most: npt.NDArray[np.float64]
     genres: Rows
 
 
@@ -134,16 +136,17 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
 
 @numba.njit(cache=True, nogil=True)
 def _read_more(ranked, tracks, local_genre, weights, read, ready):  # type: ignore[no-untyped-def]
-    """Read the next candidates of those ranked and ask memory for their vectors; returns how many are read then."""
+    """Read the next candidates of those ranked, and ask memory for the vectors of the first; returns how many are read then."""
     rows, scores, ordered, _ = ranked
     lowest = float(scores[ordered[-1]])
     spread = float(scores[ordered[0]]) - lowest
     stop = min(ready + TOGETHER_READ, len(ordered))
-    for i in range(ready, stop):
-        fetch(tracks.genre_rows, rows[ordered[i]], 0)
-        fetch(tracks.popularity, rows[ordered[i]], 0)
+    for i in range(ready, stop if ready == 0 else ready):
         fetch_row(tracks.vectors, rows[ordered[i]], 4 * width(tracks.vectors))
     for i in range(ready, stop):
+        if i + AHEAD < len(ordered):
+            fetch(tracks.genre_rows, rows[ordered[i + AHEAD]], 0)
+            fetch(tracks.popularity, rows[ordered[i + AHEAD]], 0)
         track = rows[ordered[i]]
         relevance = (scores[ordered[i]] - lowest) / spread if spread > 0 else 1.0
         read.relevance[i] = (1 - weights.diversity) * relevance
@@ -161,8 +164,8 @@ def _read_more(ranked, tracks, local_genre, weights, read, ready):  # type: igno
 def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-untyped-def]
     """Choose greedily for one listener; candidates stand best first, so ties go to the earlier.
 
-    Similarity to the slate only grows, so a stale one bounds a track's gain from above, and most tracks are
-    passed over without a product of vectors (lazy evaluation, Minoux 1978).
+    Similarity to the slate only grows and what genres add only falls, so a stale gain bounds a track's gain from above, and
+    most tracks are passed over without a product of vectors or a look at their genres (lazy evaluation, Minoux 1978).
     """
     (rows, _, ordered, kinds), (weights, limits), num_tracks = ranked, rules, len(ranked[2])
     read, ready = _nothing_read(num_tracks, tracks), 0
@@ -180,11 +183,12 @@ def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-unty
                 ready = _read_more(ranked, tracks, profile[0], weights, read, ready)
             if read.relevance[i] + most <= best:
                 break
-            if gone[i] or read.base[i] - weights.diversity * similarity[i] + most <= best:
+            if gone[i] or min(read.at_most[i], read.base[i] + most) <= best:
                 continue
             fixed, track, of_kinds = read.base[i], rows[ordered[i]], kinds[ordered[i]]
             if calibrated:
                 fixed += _genre_gain(read.genres[i], mix, slot + 1, weights.calibration)
+            read.at_most[i] = fixed - weights.diversity * similarity[i] + ROUNDING
             if fixed - weights.diversity * similarity[i] <= best:
                 continue
             gone[i] = is_of_full_kind(of_kinds, counts, limits) or is_capped(
@@ -196,6 +200,7 @@ def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-unty
                 since = vectors[seen[i] : slot + TOGETHER]
                 similarity[i] = max(similarity[i], _likeness(track, since, tracks.vectors))
                 seen[i] = slot
+                read.at_most[i] = fixed - weights.diversity * similarity[i] + ROUNDING
             if fixed - weights.diversity * similarity[i] > best:
                 best, best_place = fixed - weights.diversity * similarity[i], i
         if best_place < 0:
@@ -211,7 +216,7 @@ def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-unty
 @numba.njit(cache=True, nogil=True)
 def _nothing_read(num_tracks, tracks):  # type: ignore[no-untyped-def]
     genres = np.empty((num_tracks, 1 + tracks.genre_rows.shape[1]), np.int32)
-    return _Read(np.empty(num_tracks), np.empty(num_tracks), genres)
+    return _Read(np.empty(num_tracks), np.empty(num_tracks), np.full(num_tracks, np.inf), genres)
 
 
 @numba.njit(cache=True, nogil=True)
