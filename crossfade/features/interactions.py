@@ -144,13 +144,16 @@ class Queries:
 
     def asking(self, places: npt.NDArray[np.integer]) -> "Queries":
         """Return who asks, and when, at places [b], in that order, without any history."""
-        none = np.zeros(len(places) + 1, np.int64), *(column[:0] for column in self._entries)
         return Queries(
             self.user_rows[places],
             self.as_of[places],
             self.country_rows[places],
             self.explicit_allowed[places],
-            *none,
+            np.zeros(len(places) + 1, np.int64),
+            self.track_rows[:0],
+            self.seconds[:0],
+            self.strengths[:0],
+            self.sessions[:0],
             None if self.traits is None else self.traits[places],
             None if self.followed is None else self.followed[places],
         )
@@ -163,8 +166,14 @@ class Queries:
         self, offsets: Int64s, track_rows: Rows, seconds: Int64s, strengths: Floats, sessions: Rows
     ) -> "Queries":
         """Return the same queries with other histories, given as in the class."""
-        entries = {"track_rows": track_rows, "seconds": seconds, "strengths": strengths, "sessions": sessions}
-        return replace(self, offsets=offsets, **entries)
+        return replace(
+            self,
+            offsets=offsets,
+            track_rows=track_rows,
+            seconds=seconds,
+            strengths=strengths,
+            sessions=sessions,
+        )
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":
         """Return the same queries with only the history entries selected by a [m] bool mask."""

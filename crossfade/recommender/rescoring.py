@@ -106,19 +106,20 @@ def falls(rescoring: Rescoring, alternatives: Sequence[Slates]) -> list[Bools]:
         and lies behind a rival that it was ahead of; or where no source that returned it does so any more.
     """
     claims = [Claims.of(slates) for slates in alternatives]
-    pieces = tuple(map(np.concatenate, zip(*(each.pieces() for each in claims), strict=True)))
+    owners, kinds, rows = map(np.concatenate, zip(*(each.pieces() for each in claims), strict=True))
     slots = [each.slots for each in claims]
-    scores = _scores_without(rescoring, pieces, _stacked(slots))
+    scores = _scores_without(rescoring, (owners, kinds, rows), _stacked(slots))
     holds, found, first = np.zeros(rescoring.standing.places.shape, np.bool_), [], 0
     for own in slots:
-        owners, kinds, rows = (column[first : first + len(own)] for column in pieces)
-        is_asked = (own >= 0) & ~holds[owners[:, None], own]
-        claimed = Claimed(owners, kinds, rows, _places(rescoring, owners, np.where(is_asked, own, NO_ROW)))
-        own_scores = scores[first : first + len(own), : own.shape[1]]
-        fallen = rescoring.standing.fallen(claimed, own_scores, _ties(rescoring.recommender))
+        part = slice(first, first + len(own))
+        is_asked = (own >= 0) & ~holds[owners[part, None], own]
+        places = _places(rescoring, owners[part], np.where(is_asked, own, NO_ROW))
+        claimed = Claimed(owners[part], kinds[part], rows[part], places)
+        ties = _ties(rescoring.recommender)
+        fallen = rescoring.standing.fallen(claimed, np.ascontiguousarray(scores[part, : own.shape[1]]), ties)
         at, slot = np.nonzero(fallen)
         found.append(np.zeros(holds.shape, np.bool_))
-        found[-1][owners[at], own[at, slot]] = True
+        found[-1][owners[part][at], own[at, slot]] = True
         holds |= found[-1]
         first += len(own)
     return found
@@ -147,7 +148,7 @@ def _scores_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats
     while first < len(slots):
         most = BATCH_ENTRIES + (lengths[first - 1] if first else 0)
         last = max(int(np.searchsorted(lengths, most, side="right")), first + 1)
-        batch = tuple(column[first:last] for column in pieces)
+        batch = (pieces[0][first:last], pieces[1][first:last], pieces[2][first:last])
         scores[first:last] = _batch_without(rescoring, batch, slots[first:last])
         first = last
     return scores
