@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.cassandra_server import KEYSPACE, LOOPBACK, artefacts, free_ports, listening, made_keyspace
+from benchmarks.cassandra_server import KEYSPACE, LOOPBACK, artefacts, listening, made_keyspace
 from benchmarks.harness import Bar, Options, Result
 from crossfade.schema.errors import CrossfadeError, NotFoundError
 from crossfade.store.cassandra_store import CassandraStore
 from crossfade.store.contract import SLATES, Generation
+from serving.ports import free_ports
 
 SURFACE: Final = "discover_weekly"
 LENGTH: Final = 30
@@ -44,7 +45,7 @@ def run(options: Options) -> Result:
 
 
 def _measured(jars: Path, directory: Path, num_reads: int) -> dict[str, float]:
-    port, storage = free_ports()
+    port, storage = free_ports(LOOPBACK, 2)
     url = f"cassandra://{LOOPBACK}:{port}/{KEYSPACE}"
     store = CassandraStore(url, timeout_ms=TIMEOUT_MS)
     with listening(jars, directory, port, storage) as process:

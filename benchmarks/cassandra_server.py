@@ -14,6 +14,7 @@ from cassandra.policies import RoundRobinPolicy
 from cassandra.query import tuple_factory
 
 from benchmarks.maven import fetched
+from serving.ports import free_ports
 
 VERSION: Final = "5.0.6"
 LOOPBACK: Final = "127.0.0.1"
@@ -108,7 +109,7 @@ def artefacts() -> tuple[Path | None, str]:
 @contextmanager
 def running(jars: Path, directory: Path) -> Iterator[CassandraServer]:
     """Run a server for the block; the directory keeps its data."""
-    port, storage = free_ports()
+    port, storage = free_ports(LOOPBACK, 2)
     with listening(jars, directory, port, storage):
         made_keyspace(port)
         with connected(port) as session:
@@ -179,11 +180,3 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise TimeoutError(f"Cassandra does not listen on port {port}; its exit code: {process.poll()}")
-
-
-def free_ports() -> tuple[int, int]:
-    """Return two ports that nobody listens on now: a server's own, and that of its peers."""
-    with socket.socket() as first, socket.socket() as second:
-        for each in (first, second):
-            each.bind((LOOPBACK, 0))
-        return int(first.getsockname()[1]), int(second.getsockname()[1])

@@ -1,6 +1,5 @@
 """A Kafka broker on loopback: Apache Kafka from its Maven artefacts, or the small one that is built into librdkafka."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.maven import fetched
+from serving.ports import free_ports
 
 APACHE: Final = "apache-kafka"
 BUILT_IN: Final = "librdkafka"
@@ -58,7 +58,7 @@ def artefacts() -> tuple[Path | None, str]:
 @contextmanager
 def apache_kafka(jars: Path, directory: Path) -> Iterator[Broker]:
     """Run Apache Kafka (KRaft, one node) until the end of the block."""
-    port, controller = _free_ports(2)
+    port, controller = free_ports("127.0.0.1", 2)
     properties = directory / "server.properties"
     properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory), "utf-8")
     java = ["java", *HEAP, "-cp", f"{jars}/*"]
@@ -82,16 +82,6 @@ def built_in() -> Iterator[Broker]:
     (broker,) = host.list_topics(timeout=10).brokers.values()
     yield Broker(BUILT_IN, f"{broker.host}:{broker.port}")
     host.flush(1)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from serving.ports import free_port
 
 HOST: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).parent.parent
@@ -26,13 +27,6 @@ def why_not() -> str | None:
     """Return why no server can run here, None if they can."""
     missing = [name for name in NEEDED if shutil.which(name) is None]
     return f"{', '.join(missing)} not installed; run: make system" if missing else None
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, is_there: Callable[[], object], seconds: float = WAIT_SECONDS) -> float:
@@ -89,7 +83,7 @@ def process(command: Sequence[str], directory: Path, ready: str, home: Path | No
 @contextmanager
 def receiver(directory: Path, workspace: Path, lake: Path, assignments: Sequence[str]) -> Iterator[int]:
     """Run `python -m monitoring.receiver` from the source checkout, and yield its port."""
-    port = free_port()
+    port = free_port(HOST)
     (directory / "receiver-token").write_text(TOKEN, "utf-8")
     changes = [part for each in assignments for part in ("--set", each)]
     command = [
@@ -103,7 +97,7 @@ def receiver(directory: Path, workspace: Path, lake: Path, assignments: Sequence
 @contextmanager
 def exporter(directory: Path, workspace: Path, lake: Path) -> Iterator[int]:
     """Run `python -m monitoring.exporter` from the source checkout, and yield its port."""
-    port = free_port()
+    port = free_port(HOST)
     command = [
         sys.executable, "-m", "monitoring.exporter", "--workspace", str(workspace), "--lake", str(lake),
         "--port", str(port),
@@ -115,7 +109,7 @@ def exporter(directory: Path, workspace: Path, lake: Path) -> Iterator[int]:
 @contextmanager
 def alertmanager(directory: Path, receiver_port: int) -> Iterator[str]:
     """Run Alertmanager with our configuration, only faster; yield its address."""
-    port = free_port()
+    port = free_port(HOST)
     text = (ROOT / "monitoring" / "alertmanager.yaml").read_text("utf-8")
     text = re.sub(
         r"(group_wait|group_interval): \S+", r"\1: 1s", text.replace(":8090/", f":{receiver_port}/")
@@ -133,7 +127,7 @@ def alertmanager(directory: Path, receiver_port: int) -> Iterator[str]:
 @contextmanager
 def prometheus(directory: Path, ports: dict[int, int]) -> Iterator[str]:
     """Run Prometheus with our configuration and rules, only faster, on other ports (usual -> ours); yield its address."""
-    port = free_port()
+    port = free_port(HOST)
     text = (ROOT / "monitoring" / "prometheus.yaml").read_text("utf-8")
     for usual, ours in ports.items():
         text = text.replace(f":{usual}", f":{ours}")

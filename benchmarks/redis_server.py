@@ -1,7 +1,6 @@
 """A real redis-server on loopback, for benchmarks and tests of what keeps things there."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import redis
+
+from serving.ports import free_port
 
 LOOPBACK: Final = "127.0.0.1"
 START_SECONDS: Final = 10
@@ -28,9 +29,7 @@ class RedisServer:
     """
 
     def __init__(self, directory: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port(LOOPBACK)
         self.directory = directory
         self.url = f"redis://{LOOPBACK}:{self.port}/0"
 

@@ -27,8 +27,10 @@ from crossfade.schema.settings import IndexSettings
 BRUTE_FORCE_TRACKS: Final = 60_000
 # A tree has 2 * sqrt(n) leaves. Each way to search it looks into a share of the leaves and lets quantised
 # products choose this many times k, which exact products then order; a wider way is taken only if recall asks
-# for it.
-SEARCHES: Final = ((0.02, 2), (0.04, 3), (0.08, 4), (0.16, 6), (0.32, 8), (0.64, 12))
+# for it. Each exact product is a read from somewhere in memory, so they are what a search mostly costs, and finer codes,
+# which choose nearly as exact products would, are worth their bytes (docs/decisions/0053).
+SEARCHES: Final = ((0.02, 1.2), (0.02, 1.5), (0.04, 1.5), (0.08, 2), (0.16, 3), (0.32, 4), (0.64, 6))
+NUMBERS_A_CODE: Final = 1  # of a vector, that four bits stand for
 ANISOTROPY: Final = 0.2
 TRAINING_SAMPLE: Final = 250_000
 # A width is taken when the recall of the queries that choose lies so many standard errors above the floor, so that other
@@ -50,7 +52,7 @@ class ScannIndex:
     """
 
     def __init__(
-        self, searcher: Any, *, num_tracks: int, leaves: int, reordering: int, recall: float = 0.0
+        self, searcher: Any, *, num_tracks: int, leaves: int, reordering: float, recall: float = 0.0
     ) -> None:
         self.searcher = searcher
         self.num_tracks = num_tracks
@@ -99,7 +101,7 @@ class ScannIndex:
             return padded(np.empty((len(vectors), 0), np.int32), np.empty((len(vectors), 0), np.float32), k)
         wanted = {"final_num_neighbors": width}
         if self.leaves:
-            reordered = min(self.reordering * width, self.num_tracks)
+            reordered = min(math.ceil(self.reordering * width), self.num_tracks)
             wanted |= {"leaves_to_search": self.leaves, "pre_reorder_num_neighbors": reordered}
         parallel = len(vectors) >= PARALLEL_QUERIES and may_spread()
         ask = self.searcher.search_batched_parallel if parallel else self.searcher.search_batched
@@ -115,7 +117,8 @@ class ScannIndex:
             "backend": "scann",
             "num_tracks": self.num_tracks,
             "leaves": self.leaves,
-            "reordering": self.reordering,
+            "reordered": self.reordering,
+            "reordering": math.ceil(self.reordering),  # what releases read that know whole numbers only
             "recall": self.recall_,
         }
         (directory / "index.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
@@ -124,8 +127,8 @@ class ScannIndex:
     def load(cls, directory: Path, about: dict[str, Any]) -> "ScannIndex":
         """Read what `save` wrote; `about` is the parsed `index.json`."""
         searcher = _scann().load_searcher(str(directory), assets_backcompat_shim=False)
-        learnt = {name: about[name] for name in ("num_tracks", "leaves", "reordering", "recall")}
-        return cls(searcher, **learnt)
+        learnt = {name: about[name] for name in ("num_tracks", "leaves", "recall")}
+        return cls(searcher, reordering=about.get("reordered", about["reordering"]), **learnt)
 
 
 def recall_against(truth: Rows, found: Rows) -> float:
@@ -169,8 +172,8 @@ def _searcher(vectors: TrackVectors, depth: int, num_leaves: int, stored_as: str
     kinds = import_module("scann.scann_ops.py.scann_builder").ReorderType
     return (
         builder.tree(num_leaves, math.ceil(num_leaves * leaf_share), training_sample_size=sample)
-        .score_ah(2, anisotropic_quantization_threshold=ANISOTROPY)
-        .reorder(reordering * depth, quantize=kinds[stored_as.upper()])
+        .score_ah(NUMBERS_A_CODE, anisotropic_quantization_threshold=ANISOTROPY)
+        .reorder(math.ceil(reordering * depth), quantize=kinds[stored_as.upper()])
         .build()
     )
 

@@ -83,7 +83,7 @@ class Popular:
     def _ranked_lists(self) -> RankedLists:
         """`lists_`, of which those of genres are narrow: a listener's history touches many and lives in a few."""
         num_broad = self.lists_.shape[0] - self.num_genres_
-        return RankedLists.of(self.lists_, num_broad, self.genre_rows_.shape[1])
+        return RankedLists.of(self.lists_, num_broad)
 
     def _weights(self, queries: Queries) -> SparseRows:
         """Return how much each list counts, sparse [n, num_lists]."""

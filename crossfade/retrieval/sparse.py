@@ -82,7 +82,8 @@ def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
         found = np.empty(most, np.int32), np.empty(most, np.float32)
         scratch = (found, cleared(matrix.shape[1]).view(np.float32), np.empty(BUCKETS, np.int32))
         ours = (weights.indptr, weights.indices, weights.data)
-        theirs = (matrix.indptr, matrix.indices, matrix.data)
+        # Numba asks of a signed index whether it counts from the end.
+        theirs = (matrix.indptr, matrix.indices.view(np.uint32), matrix.data)
         _top_of_product(ours, theirs, scratch, keys)
     return sorted_ranking(keys)
 

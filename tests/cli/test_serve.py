@@ -11,7 +11,7 @@ from crossfade.cli.main import main
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError
 from serving.gateway.__main__ import parser as gateway_parser
-from serving.ports import free_port
+from serving.ports import free_ports
 from serving.recommender.__main__ import parser as recommender_parser
 
 
@@ -41,7 +41,7 @@ def test_options_of_the_gateway_reach_it(commands: dict[str, Sequence[str]], tmp
     for file in (given["home"], given["kafka_config"]):
         file.touch()
     options = [part for key, value in given.items() for part in (f"--{key.replace('_', '-')}", str(value))]
-    port = free_port("127.0.0.1")
+    port = free_ports("127.0.0.1", 3)[0]
     arguments = ["--workspace", str(tmp_path), "--port", str(port), "--set", "serving.retry_ms=7", *options]
     assert main(["serve", *arguments, "--brokers", "b:9", "--topic", "shown", "--store", "redis://r/1"]) == 1
     gateway = gateway_parser().parse_args(commands["gateway"])
@@ -54,7 +54,7 @@ def test_options_of_the_gateway_reach_it(commands: dict[str, Sequence[str]], tmp
 
 def test_what_is_not_given_keeps_its_default(commands: dict[str, Sequence[str]], tmp_path: Path) -> None:
     Workspace.create(tmp_path)
-    assert main(["serve", "--workspace", str(tmp_path), "--port", str(free_port("127.0.0.1"))]) == 1
+    assert main(["serve", "--workspace", str(tmp_path), "--port", str(free_ports("127.0.0.1", 3)[0])]) == 1
     gateway = gateway_parser().parse_args(commands["gateway"])
     assert (gateway.experiments, gateway.home, gateway.brokers, gateway.topic, gateway.store) == (
         None, None, None, "exposures", "",

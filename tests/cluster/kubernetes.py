@@ -14,7 +14,8 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
-from benchmarks.monitoring_servers import HOST, free_port, process, wait_for
+from benchmarks.monitoring_servers import HOST, process, wait_for
+from serving.ports import free_port
 from tests.cluster import binaries
 from tests.manifests.rendering import Object
 
@@ -101,7 +102,7 @@ def running(directory: Path) -> Iterator[Kubernetes]:
     """Run etcd and an API server for the block, their data and output in a directory."""
     with ExitStack() as stack:
         etcd = stack.enter_context(_etcd(directory))
-        port = free_port()
+        port = free_port(HOST)
         url, authority = f"https://{HOST}:{port}", directory / "pki" / "apiserver.crt"
         command = [str(binaries.directory() / "kube-apiserver"), *_options(directory, etcd, port)]
         stack.enter_context(process(command, directory, f"{etcd}/health"))
@@ -111,7 +112,7 @@ def running(directory: Path) -> Iterator[Kubernetes]:
 
 @contextmanager
 def _etcd(directory: Path) -> Iterator[str]:
-    client, peer = (f"http://{HOST}:{free_port()}" for _ in range(2))
+    client, peer = (f"http://{HOST}:{free_port(HOST)}" for _ in range(2))
     command = [
         "etcd", f"--data-dir={directory / 'etcd'}", f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.monitoring_servers import HOST, asked, free_port, process, wait_for
+from benchmarks.monitoring_servers import HOST, asked, process, wait_for
 from crossfade.experiments.alarms import Prometheus
+from serving.ports import free_port
 from tests.experiments.rollouts import Place, RecordingRegistry
 
 RULES = """
@@ -36,7 +37,7 @@ def place(tmp_path: Path) -> Place:
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     if shutil.which("prometheus") is None:
         pytest.skip("needs the Debian package prometheus: make system")
-    home, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    home, port = tmp_path_factory.mktemp("prometheus"), free_port(HOST)
     (home / "prometheus.yml").write_text(RULES.replace("PORT", str(port)), "utf-8")
     url = f"http://{HOST}:{port}"
     options = ("config.file=prometheus.yml", "storage.tsdb.path=tsdb", f"web.listen-address={HOST}:{port}")

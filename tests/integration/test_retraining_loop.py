@@ -28,7 +28,6 @@ from benchmarks.monitoring_servers import (
     answers,
     asked,
     firing,
-    free_port,
     prometheus,
     wait_for,
     why_not,
@@ -50,6 +49,7 @@ from monitoring.exporter.state import State
 from monitoring.receiver.app import app_of
 from monitoring.receiver.ledger import JOURNAL, Ledger
 from monitoring.receiver.worker import Worker
+from serving.ports import free_port
 from tests.experiments.rollouts import HOLD, Place
 from tests.experiments.test_decision import seen
 from tests.monitoring.drift import lakes
@@ -65,6 +65,7 @@ from pathlib import Path
 from crossfade.lake.lake import Lake
 from crossfade.recommender.workspace import Workspace
 from tests.monitoring.drift.lakes import promote
+from serving.ports import free_port
 promote(Workspace.open(Path(sys.argv[1])), Lake.open(Path(sys.argv[2])), trigger=sys.argv[3])
 """
 
@@ -74,7 +75,7 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 @contextmanager
 def receiver(workspace: Workspace, command: Callable[[str], Sequence[str]]) -> Iterator[int]:
     """Run the receiver in a thread; yield its port."""
-    port, exposition = free_port(), Exposition(RECEIVER_METRICS)
+    port, exposition = free_port(HOST), Exposition(RECEIVER_METRICS)
     ledger = Ledger(workspace.retraining, SETTINGS)
     app = app_of(
         ledger,

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from crossfade.store.redis_rows import connected
 from crossfade.store.redis_store import RedisStore
 from monitoring.exporter.__main__ import main
 from monitoring.exporter.state import State, newest_event
+from serving.ports import free_port
 from tests.monitoring.planted import CHECKED, FEATURES_AS_OF, plant, write
 from tests.quality.lakes import NOW, good_tables, lake_of
 from tests.redis_server import running_redis
@@ -166,9 +166,7 @@ def test_generations_of_another_store_are_shown_and_one_that_is_away_hides_no_ot
 
 
 def test_a_scrape_sees_what_changed_since_the_last(state: State) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port("127.0.0.1")
     places = ["--workspace", str(state.workspace.path), "--port", str(port)]
     process = subprocess.Popen([sys.executable, "-m", "monitoring.exporter", *places], env=os.environ)
     try:

@@ -16,6 +16,7 @@ from crossfade.recommender.registry import Registry
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import CrossfadeError, MissingExtraError, NotFoundError
 from crossfade.schema.settings import TrackingSettings
+from serving.ports import free_port
 
 DIGESTS = ("a" * 64, "b" * 64)
 
@@ -142,9 +143,7 @@ def test_without_mlflow(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> 
 def server(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real tracking server that keeps its own artifacts, on a free loopback port."""
     place = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port("127.0.0.1")
     command = [
         sys.executable,
         "-m",

@@ -112,8 +112,16 @@ def test_large_catalogue_gets_a_tree_that_reaches_the_floor(
     assert measured >= 0.9
     index.save(tmp_path)
     loaded = load_index(tmp_path, vectors)
-    assert json.loads((tmp_path / "index.json").read_text())["recall"] == index.recall_
+    about = json.loads((tmp_path / "index.json").read_text())
+    assert about["recall"] == index.recall_
     np.testing.assert_array_equal(loaded.search(queries, 50)[0], index.search(queries, 50)[0])
+    assert isinstance(about["reordering"], int)  # as releases before 1.2 times k knew it
+    del about["reordered"]
+    (tmp_path / "index.json").write_text(json.dumps(about))
+    older = load_index(tmp_path, vectors)
+    assert isinstance(older, ScannIndex)
+    assert older.reordering == about["reordering"]
+    assert older.search(queries, 50)[0].shape == (300, 50)
 
 
 @needs_scann

@@ -52,7 +52,7 @@ def test_the_answer_is_that_of_the_product(k: int) -> None:
     lists = lists_of(random)
     few_strong = [[0.4, 0.01, 0.3, *[0.004] * 25], [0.01] * 30, [0.5], [], [0.9, *[0.0001] * 30]]
     weights = weights_of(random, few_strong * 4)
-    found = RankedLists.of(lists, NUM_BROAD, 2).top(weights, k)
+    found = RankedLists.of(lists, NUM_BROAD).top(weights, k)
     expected = top_of_product(weights, lists, k)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -67,14 +67,15 @@ def test_weak_lists_are_not_read() -> None:
     damaged = lists.copy()
     for row in weak:
         damaged.data[damaged.indptr[row] + 1 : damaged.indptr[row + 1]] = np.nan
-    ranked = RankedLists.of(damaged, NUM_BROAD, 2)
-    sound = replace(ranked, narrow=RankedLists.of(lists, NUM_BROAD, 2).narrow)
+    ranked = RankedLists.of(damaged, NUM_BROAD)
+    whole = RankedLists.of(lists, NUM_BROAD)
+    sound = replace(ranked, narrow=whole.narrow, beside=whole.beside)
     np.testing.assert_array_equal(sound.top(weights, 50)[0], top_of_product(weights, lists, 50)[0])
 
 
 def test_nothing_to_weigh() -> None:
     lists = lists_of(np.random.default_rng(2))
     nobody = SparseRows(np.zeros(3, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32), lists.shape[0])
-    rows, scores = RankedLists.of(lists, NUM_BROAD, 2).top(nobody, 4)
+    rows, scores = RankedLists.of(lists, NUM_BROAD).top(nobody, 4)
     assert (rows == -1).all()
     assert np.isneginf(scores).all()

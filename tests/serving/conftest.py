@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from crossfade.recommender.workspace import Workspace
-from serving.ports import free_port
+from serving.ports import free_ports
 from tests.serving import places
 
 SERVE = "import sys; from crossfade.cli.main import main; sys.exit(main(['serve', *sys.argv[1:]]))"
@@ -35,7 +35,7 @@ def workspace(planted_world: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def served(workspace: Workspace) -> Iterator[Served]:
-    port = free_port_of_three()
+    port = free_ports(LOOPBACK, 3)[0]
     output = workspace.path / "serve.log"
     # A busy machine must not turn answers into fallbacks; those have tests of their own.
     chosen = ("watch_seconds=0.2", "patience_ms=60000", "budget_ms=60000")
@@ -52,19 +52,3 @@ def served(workspace: Workspace) -> Iterator[Served]:
         )
         assert process.poll() is None, output.read_text("utf-8")
         yield Served(workspace, process, output, gateway, recommender, port + 2)
-
-
-def free_port_of_three() -> int:
-    """Return a port that is free together with the two after it."""
-    from crossfade.schema.errors import InputError
-    from serving.ports import require_free
-
-    for _ in range(50):
-        port = free_port(LOOPBACK)
-        try:
-            for number in range(port, port + 3):
-                require_free(LOOPBACK, number)
-        except InputError:
-            continue
-        return port
-    raise AssertionError("no three free ports in a row")

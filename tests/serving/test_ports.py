@@ -1,0 +1,39 @@
+"""Ports that tests and benchmarks begin servers at, and the refusal of one that is taken."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from crossfade.schema.errors import InputError
+from serving import ports
+from serving.ports import free_ports, require_free
+
+HOST = "127.0.0.1"
+LENT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+@pytest.mark.skipif(not LENT.exists(), reason="only Linux tells the ports that it lends")
+def test_no_outgoing_connection_can_take_a_free_port() -> None:
+    lowest, highest = map(int, LENT.read_text("ascii").split())
+    found = [port for _ in range(50) for port in free_ports(HOST, 3)]
+    assert not [port for port in found if lowest <= port <= highest]
+
+
+def test_ports_in_a_row_leave_out_one_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = free_ports(HOST, 4)[0]
+    starts = iter(each - (ports.LENT_FROM - ports.OWN_PORTS) for each in (first, first + 1))
+    monkeypatch.setattr(ports.secrets, "randbelow", lambda *_: next(starts))
+    with socket.socket() as taken:
+        taken.bind((HOST, first))
+        taken.listen()
+        assert free_ports(HOST, 3) == range(first + 1, first + 4)
+
+
+def test_a_taken_port_is_refused_by_name() -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"Port {port} of {HOST} cannot be used"):
+            require_free(HOST, port)
