@@ -1,5 +1,6 @@
 """How near each candidate is to a query's own history: by artist, album, genre and vector."""
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numba
@@ -14,6 +15,7 @@ from crossfade.features.vectors import TrackVectors, component, readable, width
 from crossfade.schema.ids import Rows
 
 Columns = dict[str, npt.NDArray[np.floating]]
+Room = Callable[[Sequence[str]], Floats]  # of features by their names, [m, n, c] float32 to write to
 
 LAST_POSITIVES: Final = 20  # whose mean vector stands for the user
 ARTIST_TALLIES: Final = (
@@ -23,41 +25,47 @@ ARTIST_TALLIES: Final = (
     "user_artist_days_since_last",
     "user_artist_in_last_session",
 )
+GENRE_COSINES: Final = ("user_genre_affinity", "session_genre_affinity")
+VECTOR_COSINES: Final = ("user_track_vector_cosine", "session_track_vector_cosine")
 TOGETHER: Final = 4  # vectors of a session that are compared in one go
 LAST_OF_SESSION: Final = 20  # tracks of the last session that a candidate is compared with
 
 
-def artist_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, *, has_time: bool) -> Columns:
+def artist_affinities(
+    queries: Queries, of_candidates: tuple[Rows, Rows], catalogue: Catalogue, room: Room, *, has_time: bool
+) -> Columns:
     """Return what n queries did with the artist and album of each candidate.
 
     Args:
         queries: n queries.
-        rows: [n, c] int32 tracks, no padding.
+        of_candidates: Artists and albums [n, c] int32, -1 unknown.
         catalogue: The tracks.
+        room: Where columns are written.
         has_time: Whether times mean something.
 
     Returns:
         Feature -> [n, c]: 0 for artists and albums that are new to the user or unknown, NaN for times of them.
     """
-    artists = catalogue.artist_rows
-    found = artist_tallies(queries, artists[queries.track_rows], artists[rows], has_time=has_time)
-    liked, albums = queries.positives, catalogue.album_rows
-    of_albums = plays_log(liked, albums[liked.track_rows], albums[rows])
+    artists, albums = of_candidates
+    liked, played = queries.positives, catalogue.artist_rows[queries.track_rows]
+    found = artist_tallies(queries, played, artists, room(ARTIST_TALLIES), has_time=has_time)
+    of_albums = plays_log(liked, catalogue.album_rows[liked.track_rows], albums)
     return {**dict(zip(ARTIST_TALLIES, found, strict=True)), "user_album_listens_log": of_albums}
 
 
-def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue) -> Columns:
+def genre_affinities(queries: Queries, rows: Rows, catalogue: Catalogue, room: Room) -> Columns:
     """Return the cosine of each candidate's genres [n, c] with those of all, and of the last session's, positives.
 
-    NaN where the track has no genres or the history has none.
+    NaN where the track has no genres, or is padding, or the history has none.
     """
     liked = queries.positives
     session, num_genres = liked.last_sessions, len(catalogue.genres)
-    cosines = np.full((2, *rows.shape), np.nan, np.float32)
+    cosines = room(GENRE_COSINES)
+    cosines[:] = np.nan
     histories = tuple((each.offsets, each.track_rows) for each in (liked, session))
-    scratch = (np.zeros((2, num_genres)), np.empty(num_genres, np.int32))
+    scratch = (np.zeros((2, num_genres)), np.empty((2, num_genres), np.int32))
     _genre_cosines(histories, (rows, catalogue.genre_rows), scratch, cosines)
-    return {"user_genre_affinity": cosines[0], "session_genre_affinity": cosines[1]}
+    return dict(zip(GENRE_COSINES, cosines, strict=True))
 
 
 def typicality(genres: Rows) -> npt.NDArray[np.float64]:
@@ -69,22 +77,25 @@ def typicality(genres: Rows) -> npt.NDArray[np.float64]:
 def _genre_cosines(histories, tracks, scratch, cosines):  # type: ignore[no-untyped-def]
     """Fill cosines [2, n, c] of tracks' genres with two histories' where both have a length; they weigh as in `typicality`.
 
-    Scratch is the mass of genres [2, num_genres], 0 before and after, and room for those that have any.
+    Scratch is the mass of genres [2, num_genres], 0 before and after, and room for those that have any [2, num_genres].
     """
     (rows, genre_rows), (mass, heard) = tracks, scratch
     weights, norms = np.empty(genre_rows.shape[1]), np.empty(2)
     for i in range(len(weights)):
         weights[i] = 1.0 / (1 + i)
     for query in range(len(rows)):
-        norms[0] = _add_genres(histories[0], query, (genre_rows, weights), (mass[0], heard))
-        norms[1] = _add_genres(histories[1], query, (genre_rows, weights), (mass[1], heard))
+        norms[0], of_all = _add_genres(histories[0], query, (genre_rows, weights), (mass[0], heard[0]))
+        norms[1], of_session = _add_genres(histories[1], query, (genre_rows, weights), (mass[1], heard[1]))
         _compare_genres(rows[query], (genre_rows, weights), (mass, norms), cosines[:, query])
-        _clear_genres(histories[0], query, genre_rows, mass)
+        for place in range(of_all):
+            mass[0, heard[0, place]] = 0.0
+        for place in range(of_session):
+            mass[1, heard[1, place]] = 0.0
 
 
 @numba.njit(cache=True, nogil=True)
 def _add_genres(history, query, genres, scratch):  # type: ignore[no-untyped-def]
-    """Add a history's genres to their mass [num_genres]; returns the length of the sum."""
+    """Add a history's genres to their mass [num_genres]; returns the length of the sum, and how many genres were heard."""
     (offsets, played), (genre_rows, weights), (mass, heard) = history, genres, scratch
     count, squares = 0, 0.0
     for entry in range(offsets[query], offsets[query + 1]):
@@ -99,18 +110,7 @@ def _add_genres(history, query, genres, scratch):  # type: ignore[no-untyped-def
                 mass[genre] += weights[i]
     for place in range(count):
         squares += mass[heard[place]] * mass[heard[place]]
-    return np.sqrt(squares)
-
-
-@numba.njit(cache=True, nogil=True)
-def _clear_genres(history, query, genre_rows, mass):  # type: ignore[no-untyped-def]
-    """Set the mass [2, num_genres] of all genres of a history, of which the other is a part, to 0."""
-    for entry in range(history[0][query], history[0][query + 1]):
-        for i in range(genre_rows.shape[1]):
-            genre = genre_rows[history[1][entry], i]
-            if genre >= 0:
-                mass[0, genre] = 0.0
-                mass[1, genre] = 0.0
+    return np.sqrt(squares), count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -120,6 +120,8 @@ def _compare_genres(tracks, genres, profiles, cosines):  # type: ignore[no-untyp
     for track in range(len(tracks)):
         if track + AHEAD < len(tracks):
             fetch(genre_rows, tracks[track + AHEAD], 0)
+        if tracks[track] < 0:
+            continue
         products, squares = (0.0, 0.0), 0.0
         for i in range(genre_rows.shape[1]):
             genre, weight = genre_rows[tracks[track], i], weights[i]
@@ -134,8 +136,8 @@ def _compare_genres(tracks, genres, profiles, cosines):  # type: ignore[no-untyp
                 cosines[1, track] = products[1] / (norms[1] * length)
 
 
-def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors) -> Columns:
-    """Return the cosine of each candidate's vector with those of the history, NaN for an empty history.
+def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors, room: Room) -> Columns:
+    """Return the cosine of each candidate's vector with those of the history, NaN for an empty history, or where padded.
 
     The user's is with the mean of the last 20 positives; the session's is the largest with one of the last session's
     last 20 positives.
@@ -146,9 +148,9 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     means = sums / np.where(lengths > 0, lengths, np.nan)
     last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
-    found = np.empty((2, *rows.shape), np.float32)
+    found = room(VECTOR_COSINES)
     _cosines(vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
-    return {"user_track_vector_cosine": found[0], "session_track_vector_cosine": found[1]}
+    return dict(zip(VECTOR_COSINES, found, strict=True))
 
 
 def products(track_vectors: TrackVectors, rows: Rows, vectors: Floats) -> Floats:
@@ -184,6 +186,9 @@ def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-
             if place + AHEAD < rows.shape[1]:
                 fetch_row(track_vectors, rows[query, place + AHEAD], 4 * dim)
             row, product = rows[query, place], np.float32(0)
+            if row < 0:
+                found[0, query, place] = found[1, query, place] = np.nan
+                continue
             for i in range(dim):
                 product += component(track_vectors, row, i) * mean[i]
             found[0, query, place] = product

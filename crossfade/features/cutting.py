@@ -41,3 +41,20 @@ def _cut(offsets, columns, mask, found):  # type: ignore[no-untyped-def]
                 strengths[count], sessions[count] = columns[2][entry], columns[3][entry]
                 count += 1
         new_offsets[query + 1] = count
+
+
+@numba.njit(cache=True, nogil=True)
+def mark_last_sessions(offsets, sessions, marks):  # type: ignore[no-untyped-def]
+    """Fill marks [m] bool: entries of the same session as the last one of their history."""
+    for query in range(len(offsets) - 1):
+        for entry in range(offsets[query], offsets[query + 1]):
+            marks[entry] = sessions[entry] == sessions[offsets[query + 1] - 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def read_last(offsets, column, found):  # type: ignore[no-untyped-def]
+    """Fill found [n, length] with the last entries of histories, most recent first, as far as there are so many."""
+    for query in range(len(found)):
+        last = offsets[query + 1] - 1
+        for place in range(min(found.shape[1], offsets[query + 1] - offsets[query])):
+            found[query, place] = column[last - place]

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.cutting import cut
+from crossfade.features.cutting import cut, mark_last_sessions, read_last
 from crossfade.schema.ids import Rows
 
 SECONDS_PER_DAY: Final = 86_400
@@ -140,27 +140,46 @@ class Queries:
         counts = np.diff(self.offsets)[places]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         entries = np.repeat(self.offsets[:-1][places] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return self.asking(places).with_entries(offsets, *(column[entries] for column in self._entries))
+
+    def asking(self, places: npt.NDArray[np.integer]) -> "Queries":
+        """Return who asks, and when, at places [b], in that order, without any history."""
         return Queries(
             self.user_rows[places],
             self.as_of[places],
             self.country_rows[places],
             self.explicit_allowed[places],
-            offsets,
-            self.track_rows[entries],
-            self.seconds[entries],
-            self.strengths[entries],
-            self.sessions[entries],
+            np.zeros(len(places) + 1, np.int64),
+            self.track_rows[:0],
+            self.seconds[:0],
+            self.strengths[:0],
+            self.sessions[:0],
             None if self.traits is None else self.traits[places],
             None if self.followed is None else self.followed[places],
+        )
+
+    @property
+    def _entries(self) -> tuple[Rows, Int64s, Floats, Rows]:
+        return self.track_rows, self.seconds, self.strengths, self.sessions
+
+    def with_entries(
+        self, offsets: Int64s, track_rows: Rows, seconds: Int64s, strengths: Floats, sessions: Rows
+    ) -> "Queries":
+        """Return the same queries with other histories, given as in the class."""
+        return replace(
+            self,
+            offsets=offsets,
+            track_rows=track_rows,
+            seconds=seconds,
+            strengths=strengths,
+            sessions=sessions,
         )
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Queries":
         """Return the same queries with only the history entries selected by a [m] bool mask."""
         if mask.all():
             return self
-        columns = (self.track_rows, self.seconds, self.strengths, self.sessions)
-        names = ("offsets", "track_rows", "seconds", "strengths", "sessions")
-        return replace(self, **dict(zip(names, cut(self.offsets, columns, mask), strict=True)))
+        return self.with_entries(*cut(self.offsets, self._entries, mask))
 
     @cached_property
     def positives(self) -> "Queries":
@@ -180,7 +199,9 @@ class Queries:
     @cached_property
     def in_last_session(self) -> npt.NDArray[np.bool_]:
         """[m] bool: history entries of the same session as the query's last entry."""
-        return np.asarray(self.sessions == self.sessions[self.offsets[1:][self.owners] - 1])
+        marks = np.empty(len(self.sessions), np.bool_)
+        mark_last_sessions(self.offsets, self.sessions, marks)
+        return marks
 
     def last_tracks(self, length: int) -> Rows:
         """Return [n, length] int32: each query's last history tracks, most recent first, padded with -1."""
@@ -191,8 +212,6 @@ class Queries:
         return self._last(self.seconds, length, np.int64(0))
 
     def _last(self, column: npt.NDArray[Number], length: int, padding: Number) -> npt.NDArray[Number]:
-        places = self.offsets[1:, None] - 1 - np.arange(length)[None, :]
-        valid = places >= self.offsets[:-1, None]
-        if not len(column):
-            return np.full((len(self), length), padding)
-        return np.where(valid, column[np.where(valid, places, 0)], padding)
+        found = np.full((len(self), length), padding)
+        read_last(self.offsets, column, found)
+        return found

@@ -12,22 +12,22 @@ from crossfade.features.catalogue import UNKNOWN_DAY
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s
 from crossfade.features.pairs import Pairs, find
 from crossfade.features.prefetching import AHEAD, fetch
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 NEVER: Final = -1  # seconds of what nobody has heard yet
 
 
-def of_rows(table: Floats, rows: Rows) -> Floats:
+def of_rows(table: Floats, rows: Rows, found: Floats) -> Floats:
     """Read the columns of a table at rows.
 
     Args:
         table: [num_rows, m] float32.
         rows: [n, c] int32 rows of it; -1 has nothing.
+        found: [m, n, c] float32 to write to.
 
     Returns:
-        [m, n, c] float32, NaN where the row is -1.
+        `found`, NaN where the row is -1.
     """
-    found = np.empty((table.shape[1], *rows.shape), np.float32)
     _of_rows(table, rows, found)
     return found
 
@@ -43,17 +43,46 @@ def _of_rows(table, rows, found):  # type: ignore[no-untyped-def]
                 found[column, query, place] = table[row, column] if row >= 0 else np.float32(np.nan)
 
 
+def owners_of(rows: Rows, columns: tuple[Rows, Rows]) -> Rows:
+    """Read the artist and the album, say, of tracks.
+
+    Args:
+        rows: [n, c] int32 tracks, -1 padded.
+        columns: Two columns over all tracks [num_tracks] int32.
+
+    Returns:
+        [2, n, c] int32, -1 where padded.
+    """
+    found = np.empty((2, *rows.shape), np.int32)
+    _owners_of(rows, columns, found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _owners_of(rows, columns, found):  # type: ignore[no-untyped-def]
+    first, second = columns
+    for query in range(rows.shape[0]):
+        for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch(first, rows[query, place + AHEAD], 0)
+                fetch(second, rows[query, place + AHEAD], 0)
+            row = rows[query, place]
+            found[0, query, place] = first[row] if row >= 0 else NO_ROW
+            found[1, query, place] = second[row] if row >= 0 else NO_ROW
+
+
 def ages_of(rows: Rows, moments: tuple[Rows, Int64s], as_of: Int64s) -> Floats:
     """Tell how old tracks are, in days.
 
     Args:
-        rows: [n, c] int32 tracks.
+        rows: [n, c] int32 tracks, -1 padded.
         moments: Of each track: day of its release [num_tracks] int32, `UNKNOWN_DAY` where unknown, and UTC seconds of its
             first listen [num_tracks] int64, `NEVER` without one.
         as_of: [n] int64 UTC seconds.
 
     Returns:
-        [2, n, c] float32: whole days since the release, and days since the first listen; NaN where it is not known.
+        [2, n, c] float32: whole days since the release, and days since the first listen; NaN where it is not known,
+        or padded.
     """
     found = np.empty((2, *rows.shape), np.float32)
     _ages_of(rows, moments, as_of / SECONDS_PER_DAY, found)
@@ -69,6 +98,9 @@ def _ages_of(rows, moments, today, found):  # type: ignore[no-untyped-def]
                 fetch(released, rows[query, place + AHEAD], 0)
                 fetch(first, rows[query, place + AHEAD], 0)
             track = rows[query, place]
+            if track < 0:
+                found[0, query, place] = found[1, query, place] = np.nan
+                continue
             day, seconds = released[track], first[track]
             found[0, query, place] = np.nan if day == UNKNOWN_DAY else np.floor(today[query]) - day
             found[1, query, place] = np.nan if seconds == NEVER else today[query] - seconds / SECONDS_PER_DAY
@@ -143,13 +175,13 @@ def of_countries(
     """Read how much of each candidate's audience is in its query's country.
 
     Args:
-        rows: [n, c] int32 tracks.
+        rows: [n, c] int32 tracks, -1 padded.
         by_track: Offsets [num_tracks + 1], and the countries [p] and listens [p] of each track's entries.
         countries: The queries' rows [n] int32, -1 unknown, and their share of all listens [n] float32, NaN unknown.
         plays: All listens of each track [num_tracks] float32, and how many the country's share of all counts as.
 
     Returns:
-        [n, c] float32.
+        [n, c] float32, NaN where padded.
     """
     found = np.empty(rows.shape, np.float32)
     _of_countries(rows, by_track, countries, (plays[0], np.float32(plays[1])), found)
@@ -163,12 +195,17 @@ def _of_countries(rows, by_track, countries, plays, found):  # type: ignore[no-u
     for query in range(rows.shape[0]):
         country, share = countries[0][query], countries[1][query]
         for place in range(rows.shape[1]):
+            if place + 2 * AHEAD < rows.shape[1]:
+                fetch(offsets, rows[query, place + 2 * AHEAD], 0)
             if place + AHEAD < rows.shape[1]:
                 later = rows[query, place + AHEAD]
                 fetch(of_entries, offsets[later], 0)
                 fetch(listens, offsets[later], 0)
                 fetch(all_listens, later, 0)
             track, there = rows[query, place], np.float32(0)
+            if track < 0:
+                found[query, place] = np.nan
+                continue
             for entry in range(offsets[track], offsets[track + 1]):
                 if of_entries[entry] == country:
                     there = listens[entry]

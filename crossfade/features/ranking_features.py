@@ -3,22 +3,29 @@
 Nothing here reads what happened after `queries.as_of` (histories end before it) or after `statistics.as_of`.
 """
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
+from functools import partial
 
-from crossfade.features.affinities import artist_affinities, genre_affinities, vector_affinities
+import numba
+import numpy as np
+
+from crossfade.features.affinities import (
+    Columns,
+    Room,
+    artist_affinities,
+    genre_affinities,
+    vector_affinities,
+)
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
-from crossfade.features.lookups import ages_of, of_rows, shares_of
+from crossfade.features.lookups import ages_of, of_rows, owners_of, shares_of
 from crossfade.features.session_features import session_features
 from crossfade.features.statistics import ARTIST_COLUMNS, TRACK_COLUMNS, Statistics
 from crossfade.features.user_statistics import UserStatistics
 from crossfade.features.vectors import TrackVectors
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
-
-Columns = dict[str, npt.NDArray[np.floating]]
 
 
 def ranking_features(
@@ -45,47 +52,77 @@ def ranking_features(
         return the track, a release day that is unknown, times without timestamps, rates and likenesses of an empty
         history. Counts of an empty history are 0. All features of a padded candidate are NaN.
     """
-    rows = np.maximum(candidates.rows, 0)
+    rows = candidates.rows
     if not len(catalogue) or not rows.size:
         return np.full((*rows.shape, len(task.features)), np.nan, np.float32)
     has_time = bool(statistics.has_time[0])
-    told = {
-        **_of_sources(candidates, task),
-        **_of_tracks(queries, rows, catalogue, statistics),
-        **_of_users(queries, catalogue, statistics),
-        **artist_affinities(queries, rows, catalogue, has_time=has_time),
-        **genre_affinities(queries, rows, catalogue),
-        **vector_affinities(queries, rows, track_vectors),
-    }
-    if task is NEXT_TRACK:
-        told |= session_features(queries, rows, catalogue, track_vectors, has_time=has_time)
+    owners = owners_of(rows, (catalogue.artist_rows, catalogue.album_rows))
     # The values of a feature stand together: so they are written, and so symmetric trees read them.
     features = np.empty((len(task.features), *rows.shape), np.float32)
+    room = partial(_room, features, task)
+    told = {
+        **_of_sources(candidates, task, room),
+        **_of_tracks(queries, (rows, owners[0]), catalogue, statistics, room),
+        **_of_users(queries, catalogue, statistics),
+        **artist_affinities(queries, (owners[0], owners[1]), catalogue, room, has_time=has_time),
+        **genre_affinities(queries, rows, catalogue, room),
+        **vector_affinities(queries, rows, track_vectors, room),
+    }
+    if task is NEXT_TRACK:
+        told |= session_features(queries, np.maximum(rows, 0), catalogue, track_vectors, has_time=has_time)
     for place, name in enumerate(task.features):
-        features[place] = told[name]
-    padded = candidates.rows < 0
+        if told[name].base is not features:  # not yet where it is read
+            features[place] = told[name]
+    padded = rows < 0
     if padded.any():
         features[:, padded] = np.nan
     return np.moveaxis(features, 0, -1)
 
 
-def _of_sources(candidates: Candidates, task: Task) -> Columns:
+def _room(features: Floats, task: Task, names: Sequence[str]) -> Floats:
+    """Return the columns of some features among all [num_features, n, c], or new ones where they do not stand together."""
+    first = task.features.index(names[0])
+    if task.features[first : first + len(names)] == tuple(names):
+        return features[first : first + len(names)]
+    return np.empty((len(names), *features.shape[1:]), np.float32)
+
+
+def _of_sources(candidates: Candidates, task: Task, room: Room) -> Columns:
     """Return scores and ranks [n, c] of each source, and how many returned the track."""
-    columns: Columns = {"num_sources": (~np.isnan(candidates.ranks)).sum(axis=2).astype(np.float32)}
-    for place, name in enumerate(task.sources):
-        columns[f"{name}_score"] = candidates.scores[..., place]
-        columns[f"{name}_rank"] = candidates.ranks[..., place]
-    return columns
+    names = (*(f"{name}_{what}" for what in ("score", "rank") for name in task.sources), "num_sources")
+    found = room(names)
+    _split(candidates.scores, candidates.ranks, found)
+    return dict(zip(names, found, strict=True))
 
 
-def _of_tracks(queries: Queries, rows: Rows, catalogue: Catalogue, statistics: Statistics) -> Columns:
-    """Return what is known of each candidate [n, c] and its artist, from everybody's listens."""
-    artists = catalogue.artist_rows[rows]
+@numba.njit(cache=True, nogil=True)
+def _split(scores, ranks, found):  # type: ignore[no-untyped-def]
+    """Fill found [2 * sources + 1, n, c] with the scores, then the ranks, of each source, and how many gave one."""
+    num_sources = scores.shape[2]
+    for query in range(scores.shape[0]):
+        counts = found[2 * num_sources, query]
+        counts[:] = 0
+        for source in range(num_sources):
+            for place in range(scores.shape[1]):
+                found[source, query, place] = scores[query, place, source]
+            for place in range(scores.shape[1]):
+                rank = ranks[query, place, source]
+                found[num_sources + source, query, place] = rank
+                counts[place] += np.float32(rank == rank)  # NaN is not
+
+
+def _of_tracks(
+    queries: Queries, tracks: tuple[Rows, Rows], catalogue: Catalogue, statistics: Statistics, room: Room
+) -> Columns:
+    """Return what is known of each candidate [n, c] and its artist [n, c], from everybody's listens."""
+    rows, artists = tracks
     moments = (catalogue.release_days, statistics.track_first_seconds)
     ages = ages_of(rows, moments, queries.as_of)
     return {
-        **dict(zip(TRACK_COLUMNS, of_rows(statistics.of_tracks, rows), strict=True)),
-        **dict(zip(ARTIST_COLUMNS, of_rows(statistics.of_artists, artists), strict=True)),
+        **dict(zip(TRACK_COLUMNS, of_rows(statistics.of_tracks, rows, room(TRACK_COLUMNS)), strict=True)),
+        **dict(
+            zip(ARTIST_COLUMNS, of_rows(statistics.of_artists, artists, room(ARTIST_COLUMNS)), strict=True)
+        ),
         "track_age_days": ages[0],
         "track_days_since_first": ages[1],
         "track_country_share": statistics.country_share(queries.country_rows, rows),

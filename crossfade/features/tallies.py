@@ -15,20 +15,22 @@ from crossfade.schema.ids import Rows
 SPACIOUS: Final = 4  # places of the table for each entry of the longest history, a power of two in all
 
 
-def artist_tallies(queries: Queries, of_entries: Rows, of_candidates: Rows, *, has_time: bool) -> Floats:
+def artist_tallies(
+    queries: Queries, of_entries: Rows, of_candidates: Rows, found: Floats, *, has_time: bool
+) -> Floats:
     """Tell what each query did with the artist of each candidate.
 
     Args:
         queries: n queries with m entries.
         of_entries: [m] int32 artists, -1 unknown.
         of_candidates: [n, c] int32 artists, -1 unknown.
+        found: [5, n, c] float32 to write to.
         has_time: Whether times mean something.
 
     Returns:
-        [5, n, c] float32: log(1 + positive plays), summed strength, share of all positive plays, days since the last entry
+        `found`: log(1 + positive plays), summed strength, share of all positive plays, days since the last entry
         (NaN without any, or without times), and whether the last session has an entry; 0 for artists that are new.
     """
-    found = np.zeros((5, *of_candidates.shape), np.float32)
     table, longest = _table_for(queries)
     histories = (queries.offsets, of_entries, queries.strengths, queries.seconds, queries.sessions)
     tallies = np.empty((longest, 4)), np.empty(longest, np.int32)
@@ -82,7 +84,8 @@ def _tally(histories, as_of, candidates, scratch, found):  # type: ignore[no-unt
         for place in range(wanted.shape[1]):
             known = table[_slot(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
             if known < 0:
-                found[3, query, place] = np.nan
+                found[0, query, place] = found[1, query, place] = found[2, query, place] = 0
+                found[3, query, place], found[4, query, place] = np.nan, 0
                 continue
             tally = tallies[known]
             found[0, query, place] = logs[int(tally[0])]

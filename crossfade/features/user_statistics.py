@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Int64s, Queries
 from crossfade.features.lookups import NEVER
-from crossfade.features.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,27 @@ class UserStatistics:
     @classmethod
     def of(cls, queries: Queries, catalogue: Catalogue) -> "UserStatistics":
         """Count the histories of n queries."""
-        liked, plays = queries.positives, np.diff(queries.offsets)
-        artists = catalogue.artist_rows[liked.track_rows] + np.int32(1)
-        distinct = Pairs.of(liked.owners, artists, len(catalogue.artists) + 1)
-        return cls(
-            np.diff(liked.offsets),
-            plays,
-            np.bincount(queries.owners, np.maximum(-queries.strengths, 0), len(queries)).astype(np.float64),
-            np.bincount(distinct.owners, minlength=len(queries)),
-            np.where(plays > 0, queries.last_seconds(1)[:, 0], NEVER),
-        )
+        listens, artists = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
+        skips, last = np.zeros(len(queries)), np.full(len(queries), NEVER, np.int64)
+        histories = (queries.offsets, queries.track_rows, queries.seconds, queries.strengths)
+        is_known = np.zeros(len(catalogue.artists) + 1, np.bool_)
+        _count(histories, (catalogue.artist_rows, is_known), (listens, skips, artists, last))
+        return cls(listens, np.diff(queries.offsets), skips, artists, last)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(histories, artists, counts):  # type: ignore[no-untyped-def]
+    """Fill counts [n] of listens, skips, artists and last seconds; `is_known` of an artist, or of none, is false before."""
+    (offsets, tracks, seconds, strengths), (artist_rows, is_known) = histories, artists
+    listens, skips, distinct, last = counts
+    for query in range(len(offsets) - 1):
+        for entry in range(offsets[query], offsets[query + 1]):
+            skips[query] += max(-strengths[entry], np.float32(0))
+            if strengths[entry] > 0:
+                listens[query] += 1
+                artist = artist_rows[tracks[entry]] + 1
+                distinct[query] += not is_known[artist]
+                is_known[artist] = True
+            last[query] = seconds[entry]
+        for entry in range(offsets[query], offsets[query + 1]):
+            is_known[artist_rows[tracks[entry]] + 1] = False

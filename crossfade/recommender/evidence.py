@@ -112,5 +112,5 @@ def _tied_listens(liked: Queries, rows: Rows, sources: Sources, links: Links | N
     recent = history_matrix(liked, liked.track_rows, weights, knn.neighbours_.shape[0])
     if links is None:
         links = Links.of(recent, knn.neighbours_, rows)
-    found, strongest, total = links.strongest(recent, rows)
+    found, strongest, total = links.strongest(recent)
     return np.where(strongest >= MIN_SHARE * total, found, NO_ROW)

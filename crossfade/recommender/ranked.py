@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -56,12 +57,23 @@ def _chosen(values: npt.NDArray[Kind], places: Rows, padding: Kind) -> npt.NDArr
 
 def _sources(ranks: Floats, places: Rows) -> npt.NDArray[np.int8]:
     """Return who ranked the candidates at places [n, k] best, by their ranks [n, c, num_sources]."""
-    if not ranks.shape[1]:
-        return np.full(places.shape, NO_ROW, np.int8)
-    said = _at(ranks, places)
-    best = np.where(np.isnan(said), np.inf, said).argmin(axis=2)
-    found = np.where(np.isnan(said).all(axis=2), c.SLATE_SOURCES.index(c.RELEASES), best)
-    return np.where(places >= 0, found, NO_ROW).astype(np.int8)
+    found = np.full(places.shape, NO_ROW, np.int8)
+    _name_sources(ranks, places, np.int8(c.SLATE_SOURCES.index(c.RELEASES)), found)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _name_sources(ranks, places, nobody, found):  # type: ignore[no-untyped-def]
+    """Fill found [n, k] with the first of the sources that rank a candidate best; `nobody` where none does."""
+    for query in range(len(places)):
+        for slot in range(places.shape[1] if ranks.shape[1] else 0):
+            place = places[query, slot]
+            if place < 0:
+                continue
+            found[query, slot], best = nobody, np.float32(np.inf)
+            for source in range(ranks.shape[2]):
+                if ranks[query, place, source] < best:
+                    found[query, slot], best = source, ranks[query, place, source]
 
 
 def _at(values: npt.NDArray[Kind], places: Rows) -> npt.NDArray[Kind]:

@@ -1,6 +1,6 @@
 """Whether reasons are true: the evidence is taken away, and the track must fall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -14,15 +14,20 @@ from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.wording import ReasonKind
-from crossfade.schema.ids import NO_ROW
+from crossfade.schema.ids import NO_ROW, Rows
 
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
+Pieces = tuple[Int64s, Int64s, Int64s]
+Judge = Callable[[Sequence[Slates]], list[Bools]]
 
+ALL: Final = slice(None)
 BATCH_CLAIMS: Final = 512  # taken away together; bounds memory
 
-# Both kinds rest on the listens of one artist.
-BY_ARTIST: Final = (ReasonKind.ARTIST, ReasonKind.NEW_RELEASE)
+# Of each kind the one that it is judged as: a new release rests on the listens of its artist, too.
+AS_CLAIMED: Final = np.array(
+    [ReasonKind.ARTIST if kind == ReasonKind.NEW_RELEASE else kind for kind in ReasonKind], np.int64
+)
 # As kernels read them.
 LISTENED, BY_AN_ARTIST = int(ReasonKind.LISTENED_TRACK), int(ReasonKind.ARTIST)
 HISTORY: Final = int(ReasonKind.SIMILAR_LISTENERS)
@@ -67,11 +72,24 @@ class Claims:
         """Return the number of pieces."""
         return len(self.requests)
 
+    def pieces(self, chosen: Int64s | slice = ALL) -> Pieces:
+        """Return the requests, kinds and rows of some pieces."""
+        return self.requests[chosen], self.kinds[chosen], self.rows[chosen]
+
+    @property
+    def slots(self) -> Rows:
+        """[m, w] int32 places of its slate that rest on each claim, w at most; padded with -1."""
+        filled = self.places[self.places >= 0]
+        counts = np.bincount(filled, minlength=len(self))
+        found = np.full((len(self), counts.max(initial=0)), NO_ROW, np.int32)
+        _read_slots(self.places, found, np.zeros(len(self), np.int64))
+        return found
+
     @classmethod
     def of(cls, slates: Slates) -> "Claims":
         """Collect what slates claim."""
         claiming = slates.reason_kinds != ReasonKind.NONE
-        kinds = np.where(np.isin(slates.reason_kinds, BY_ARTIST), ReasonKind.ARTIST, slates.reason_kinds)
+        kinds = AS_CLAIMED[slates.reason_kinds]
         # One whole number a claim, which sorts many times faster than three columns; no row is -1, and comes first.
         owners = np.nonzero(claiming)[0] * len(ReasonKind) + kinds[claiming]
         keys = (owners << 32) + slates.reason_rows[claiming] + 1
@@ -82,12 +100,23 @@ class Claims:
         return cls(owners // len(ReasonKind), owners % len(ReasonKind), rows, places)
 
 
+@numba.njit(cache=True, nogil=True)
+def _read_slots(places, found, counts):  # type: ignore[no-untyped-def]
+    """Fill found [m, w] from the claims of places [n, k]; counts [m] is 0 before."""
+    for query in range(len(places)):
+        for slot in range(places.shape[1]):
+            claim = places[query, slot]
+            if claim >= 0:
+                found[claim, counts[claim]] = slot
+                counts[claim] += 1
+
+
 def verified(recommender: Recommends, requests: Requests, slates: Slates) -> Slates:
     """Return the slates with true reasons only, as `verify` judges; about ten times the cost of the slates themselves."""
-    return with_true_reasons(requests, slates, partial(verify, recommender, requests))
+    return with_true_reasons(requests, slates, partial(_verify_in_turn, recommender, requests))
 
 
-def with_true_reasons(requests: Requests, slates: Slates, judge: Callable[[Slates], Bools]) -> Slates:
+def with_true_reasons(requests: Requests, slates: Slates, judge: Judge) -> Slates:
     """Return the slates with true reasons only.
 
     A reason that does not hold gives way to a broader one, the whole history, then popularity; where none holds,
@@ -96,21 +125,43 @@ def with_true_reasons(requests: Requests, slates: Slates, judge: Callable[[Slate
     Args:
         requests: n requests.
         slates: Their n slates with likely reasons.
-        judge: Tells of slates which reasons hold, [n, k] bool; a place without a reason does not.
+        judge: Tells of slates of the same tracks which reasons hold, [n, k] bool each; a place without a reason does not, nor
+            one where a reason of earlier slates does.
     """
     kinds, rows = slates.reason_kinds, slates.reason_rows
-    holds = judge(slates)
+    (holds,) = judge([slates])
     has_history = (np.diff(requests.queries.positives.offsets) > 0)[:, None]
-    for kind in (ReasonKind.SIMILAR_LISTENERS, ReasonKind.POPULAR):
-        kinds, rows = np.where(holds, kinds, np.int8(kind)), np.where(holds, rows, np.int32(NO_ROW))
-        is_open = ~holds & (slates.rows >= 0) & (has_history | (kind == ReasonKind.POPULAR))
-        tried = np.where(is_open, kinds, np.int8(ReasonKind.NONE))
-        holds = holds | judge(replace(slates, reason_kinds=tried, reason_rows=rows))
+    is_open = ~holds & (slates.rows >= 0)
+    nowhere = np.full(rows.shape, NO_ROW, np.int32)
+    broader = [
+        replace(
+            slates, reason_kinds=np.where(tried, np.int8(kind), np.int8(ReasonKind.NONE)), reason_rows=nowhere
+        )
+        for kind, tried in (
+            (ReasonKind.SIMILAR_LISTENERS, is_open & has_history),
+            (ReasonKind.POPULAR, is_open),
+        )
+    ]
+    for tried, found in zip(broader, judge(broader), strict=True):
+        kinds, rows = np.where(found, tried.reason_kinds, kinds), np.where(found, tried.reason_rows, rows)
+        holds = holds | found
     return replace(
         slates,
         reason_kinds=np.where(holds, kinds, np.int8(ReasonKind.NONE)),
         reason_rows=np.where(holds, rows, np.int32(NO_ROW)),
     )
+
+
+def _verify_in_turn(
+    recommender: Recommends, requests: Requests, alternatives: Sequence[Slates]
+) -> list[Bools]:
+    """Judge the reasons of some slates of the same tracks by `verify`, as `with_true_reasons` asks."""
+    found: list[Bools] = []
+    for slates in alternatives:
+        is_held = np.any(found, axis=0) if found else np.zeros(slates.rows.shape, np.bool_)
+        kinds = np.where(is_held, np.int8(ReasonKind.NONE), slates.reason_kinds)
+        found.append(verify(recommender, requests, replace(slates, reason_kinds=kinds)))
+    return found
 
 
 def verify(recommender: Recommends, requests: Requests, slates: Slates) -> Bools:
@@ -148,45 +199,52 @@ def _recommended_without(
     recommender: Recommends, requests: Requests, claims: Claims, chosen: Int64s
 ) -> Slates:
     """Recommend once for each of the chosen claims, without its evidence; slates [len(chosen), k]."""
-    asked = requests.take(claims.requests[chosen])
-    reduced, muted = without_evidence(asked, claims, chosen, recommender.catalogue)
-    return recommender.choose(reduced, recommender.exclusions(asked), muted_popular=muted)
+    reduced, muted = without_evidence(requests, claims.pieces(chosen), recommender.catalogue)
+    excluded = recommender.exclusions(requests.take(claims.requests[chosen]))
+    return recommender.choose(reduced, excluded, muted_popular=muted)
 
 
-def without_evidence(
-    asked: Requests, claims: Claims, chosen: Int64s, catalogue: Catalogue
-) -> tuple[Requests, Bools]:
-    """Take the evidence of claims away.
+def without_evidence(requests: Requests, pieces: Pieces, catalogue: Catalogue) -> tuple[Requests, Bools]:
+    """Take evidence away, piece by piece.
 
     Args:
-        asked: [m] the request of each chosen claim.
-        claims: Of which some are chosen.
-        chosen: [m] int64 places among the claims.
+        requests: n requests.
+        pieces: m of them, the request, `ReasonKind` and row of each.
         catalogue: The tracks.
 
     Returns:
-        The m requests without the evidence in their histories and countries, and [m] bool, those that are to go without
-        all that is known of popularity.
+        The requests of the m pieces without them in their histories and countries, and [m] bool, those that are to go
+        without all that is known of popularity.
     """
-    kinds, rows = claims.kinds[chosen], claims.rows[chosen]
-    queries = asked.queries
-    kept = np.ones(len(queries.track_rows), np.bool_)
-    _leave_out((queries.offsets, queries.track_rows), (kinds, rows), catalogue.artist_rows, kept)
+    owners, kinds, rows = pieces
+    whole = requests.queries
+    most = int(np.diff(whole.offsets)[owners].sum())
+    columns = (whole.track_rows, whole.seconds, whole.strengths, whole.sessions)
+    kept = tuple(np.empty(most, column.dtype) for column in columns)
+    offsets = np.zeros(len(owners) + 1, np.int64)
+    _leave_out((whole.offsets, columns), (owners, kinds, rows), catalogue.artist_rows, (offsets, kept))
     is_popular, is_everywhere = kinds == ReasonKind.POPULAR, rows == NO_ROW
-    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), queries.country_rows)
-    reduced = replace(asked, queries=replace(queries, country_rows=countries).keep(kept))
-    return reduced, is_popular & is_everywhere
+    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), whole.country_rows[owners])
+    histories = (column[: offsets[-1]] for column in kept)
+    queries = replace(whole.asking(owners), country_rows=countries).with_entries(offsets, *histories)
+    return requests.with_histories(owners, queries), is_popular & is_everywhere
 
 
 @numba.njit(cache=True, nogil=True)
 def _leave_out(histories, claims, artist_rows, kept):  # type: ignore[no-untyped-def]
-    """Set kept [entries] to false for the listens that a claim (kinds [m], rows [m]) rests on."""
-    (offsets, tracks), (kinds, rows) = histories, claims
-    for claim in range(len(kinds)):
-        for entry in range(offsets[claim], offsets[claim + 1]):
-            if kinds[claim] == LISTENED:
-                kept[entry] = tracks[entry] != rows[claim]
-            elif kinds[claim] == BY_AN_ARTIST:
-                kept[entry] = artist_rows[tracks[entry]] != rows[claim]
-            elif kinds[claim] == HISTORY:
-                kept[entry] = False
+    """Fill kept offsets and columns with the histories of claims (owners, kinds, rows [m]), less what a claim rests on."""
+    (starts, columns), (owners, kinds, rows), (offsets, found), count = histories, claims, kept, 0
+    for claim in range(len(owners)):
+        kind, row = kinds[claim], rows[claim]
+        for entry in range(starts[owners[claim]], starts[owners[claim] + 1]):
+            track = columns[0][entry]
+            is_evidence = (
+                kind == HISTORY
+                or (kind == LISTENED and track == row)
+                or (kind == BY_AN_ARTIST and artist_rows[track] == row)
+            )
+            if not is_evidence:
+                found[0][count], found[1][count] = track, columns[1][entry]
+                found[2][count], found[3][count] = columns[2][entry], columns[3][entry]
+                count += 1
+        offsets[claim + 1] = count

@@ -88,6 +88,10 @@ class Requests:
 
     def take(self, places: npt.NDArray[np.integer]) -> "Requests":
         """Return the requests at places [m], in that order; a place may come often."""
+        return self.with_histories(places, self.queries.take(places))
+
+    def with_histories(self, places: npt.NDArray[np.integer], queries: Queries) -> "Requests":
+        """Return the requests at places [m], as `take`, with m queries in place of their own."""
         counts = np.diff(self.excluded_offsets)[places]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         entries = np.repeat(self.excluded_offsets[:-1][places] - offsets[:-1], counts) + np.arange(
@@ -95,7 +99,7 @@ class Requests:
         )
         return replace(
             self,
-            queries=self.queries.take(places),
+            queries=queries,
             seed_rows=self.seed_rows[places],
             excluded_offsets=offsets,
             excluded_rows=self.excluded_rows[entries],

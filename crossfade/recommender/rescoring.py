@@ -4,7 +4,8 @@
 stay as they stood: only the tracks that rest on the evidence are asked of the sources and scored again.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -13,10 +14,10 @@ import numpy.typing as npt
 
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import Floats
 from crossfade.ranking.contract import Ranker
-from crossfade.recommender.muting import without_source
 from crossfade.recommender.ranked import Ranked
-from crossfade.recommender.reasons import Claims, with_true_reasons, without_evidence
+from crossfade.recommender.reasons import Claims, Pieces, with_true_reasons, without_evidence
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.standing import Claimed, Standing, Ties
@@ -30,7 +31,9 @@ from crossfade.schema.tables import Surface
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 
-BATCH_CLAIMS: Final = 1024  # scored together; bounds memory
+BATCH_ENTRIES: Final = (
+    1 << 18
+)  # of histories, some 50 bytes each, that are cut and scored together; bounds memory
 
 
 class Scores(Protocol):
@@ -90,50 +93,74 @@ def rescored(
     return with_true_reasons(requests, slates, partial(falls, rescoring))
 
 
-def falls(rescoring: Rescoring, slates: Slates) -> Bools:
+def falls(rescoring: Rescoring, alternatives: Sequence[Slates]) -> list[Bools]:
     """Take each reason's evidence away from the tracks that rest on it, and see whether they fall.
 
     Args:
         rescoring: Of slates of the same tracks.
-        slates: n slates with reasons.
+        alternatives: Slates with reasons, n each. A place of later ones is asked where no earlier reason holds; all are
+            scored together.
 
     Returns:
-        [n, k] bool, true where the place has a reason and its track, scored without the evidence, has a lower score and
-        lies behind a rival that it was ahead of; or where no source that returned it does so any more.
+        [n, k] bool of each, true where the place has a reason and its track, scored without the evidence, has a lower score
+        and lies behind a rival that it was ahead of; or where no source that returned it does so any more.
     """
-    claims, holds = Claims.of(slates), np.zeros(slates.rows.shape, np.bool_)
-    queries, places = np.nonzero(claims.places >= 0)
-    of_entries = claims.places[queries, places]
-    entries, counts = np.argsort(of_entries, kind="stable"), np.bincount(of_entries, minlength=len(claims))
-    starts = np.cumsum(counts) - counts
-    by_size = np.argsort(counts, kind="stable")  # claims of like width are scored together
-    for start in range(0, len(claims), BATCH_CLAIMS):
-        chosen = by_size[start : start + BATCH_CLAIMS]
-        slots = np.arange(counts[chosen].max())
-        there = slots < counts[chosen][:, None]
-        at = entries[np.where(there, starts[chosen][:, None] + slots, 0)]
-        stood = np.where(there, rescoring.standing.places[queries[at], places[at]], np.int32(NO_ROW))
-        fallen = _fallen_without(rescoring, claims, chosen, stood)
-        holds[queries[at][there], places[at][there]] = fallen[there]
-    return holds
+    claims = [Claims.of(slates) for slates in alternatives]
+    owners, kinds, rows = map(np.concatenate, zip(*(each.pieces() for each in claims), strict=True))
+    slots = [each.slots for each in claims]
+    scores = _scores_without(rescoring, (owners, kinds, rows), _stacked(slots))
+    holds, found, first = np.zeros(rescoring.standing.places.shape, np.bool_), [], 0
+    for own in slots:
+        part = slice(first, first + len(own))
+        is_asked = (own >= 0) & ~holds[owners[part, None], own]
+        places = _places(rescoring, owners[part], np.where(is_asked, own, NO_ROW))
+        claimed = Claimed(owners[part], kinds[part], rows[part], places)
+        ties = _ties(rescoring.recommender)
+        fallen = rescoring.standing.fallen(claimed, np.ascontiguousarray(scores[part, : own.shape[1]]), ties)
+        at, slot = np.nonzero(fallen)
+        found.append(np.zeros(holds.shape, np.bool_))
+        found[-1][owners[part][at], own[at, slot]] = True
+        holds |= found[-1]
+        first += len(own)
+    return found
 
 
-def _fallen_without(rescoring: Rescoring, claims: Claims, chosen: Int64s, places: Rows) -> Bools:
-    """Score the candidates at places [m, w] of each chosen claim without its evidence, and tell which fall."""
-    recommender, standing = rescoring.recommender, rescoring.standing
-    claimed = Claimed(claims.requests[chosen], claims.kinds[chosen], claims.rows[chosen], places)
-    at, stood = claimed.owners[:, None], standing.ranked.candidates
-    rows = np.where(places >= 0, stood.rows[at, places], np.int32(NO_ROW))
-    asked = rescoring.requests.take(claimed.owners)
-    reduced, muted = without_evidence(asked, claims, chosen, recommender.catalogue)
-    said = rescoring.sources.said(claimed.owners, reduced.taste, rows)
-    told = Candidates(rows, said, standing.ranks(claimed, said))
-    told = without_source(told, muted, rescoring.sources.names.index(c.POPULAR))
-    # What no source of the ranker's returned was brought by another one, which goes on to bring it.
-    is_brought = np.isnan(stood.ranks[at, places]).all(axis=2)
-    told = replace(told, rows=np.where(is_brought, rows, told.rows))
-    scores = recommender.score(reduced, told, muted_popular=muted).scores
-    return standing.fallen(claimed, scores, _ties(recommender))
+def _stacked(parts: Sequence[Rows]) -> Rows:
+    """Return [sum of m, w] of parts [m, w] of different widths, padded with -1."""
+    shape = sum(map(len, parts)), max(part.shape[1] for part in parts)
+    stacked, first = np.full(shape, NO_ROW, np.int32), 0
+    for part in parts:
+        stacked[first : first + len(part), : part.shape[1]] = part
+        first += len(part)
+    return stacked
+
+
+def _places(rescoring: Rescoring, owners: Int64s, slots: Rows) -> Rows:
+    """Return where the tracks at slots [m, w] of owners' slates stand among the candidates, -1 where padded."""
+    return np.where(slots >= 0, rescoring.standing.places[owners[:, None], slots], np.int32(NO_ROW))
+
+
+def _scores_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats:
+    """Score the tracks at slots [m, w] of each piece's slate without it, [m, w] float32; -inf where no source brings them."""
+    scores = np.full(slots.shape, -np.inf, np.float32)
+    lengths = np.cumsum(np.diff(rescoring.requests.queries.offsets)[pieces[0]])
+    first = 0
+    while first < len(slots):
+        most = BATCH_ENTRIES + (lengths[first - 1] if first else 0)
+        last = max(int(np.searchsorted(lengths, most, side="right")), first + 1)
+        batch = (pieces[0][first:last], pieces[1][first:last], pieces[2][first:last])
+        scores[first:last] = _batch_without(rescoring, batch, slots[first:last])
+        first = last
+    return scores
+
+
+def _batch_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats:
+    recommender, standing, owners = rescoring.recommender, rescoring.standing, pieces[0]
+    claimed = Claimed(*pieces, _places(rescoring, owners, slots))
+    reduced, muted = without_evidence(rescoring.requests, pieces, recommender.catalogue)
+    said = rescoring.sources.said(owners, reduced.taste, slots)
+    told = standing.told(claimed, said, muted, rescoring.sources.names.index(c.POPULAR))
+    return recommender.score(reduced, told, muted_popular=muted).scores
 
 
 def _ties(recommender: Scores) -> Ties:

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.features.candidates import Candidates
 from crossfade.features.interactions import Floats
 from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.slates import Slates
@@ -51,22 +52,26 @@ class Standing:
         _find(candidates.rows, slates.rows, places)
         return cls(ranked, places, said)
 
-    def ranks(self, claimed: "Claimed", said: Floats) -> Floats:
-        """Return the ranks that claimed tracks have by what sources say of them now.
+    def told(self, claimed: "Claimed", said: Floats, muted: Bools, source: int) -> Candidates:
+        """Return claimed tracks with the ranks that they have by what sources say of them now.
+
+        What no source returns any more is padding; what none returned before was brought by another one that is not asked
+        here, which goes on to bring it.
 
         Args:
             claimed: m claims of w tracks.
             said: [m, w, num_sources] float32; as it was where it is the same again, and NaN below all that stood, in
                 place.
-
-        Returns:
-            [m, w, num_sources] float32, NaN where the source does not return the track any more.
+            muted: [m] bool, claims that go without what one source says.
+            source: That one.
         """
         candidates = self.ranked.candidates
-        ranks = np.full(said.shape, np.nan, np.float32)
+        ranks, rows = np.full(said.shape, np.nan, np.float32), np.full(claimed.places.shape, NO_ROW, np.int32)
         stood = (candidates.scores, candidates.ranks, self.said)
         _rank(stood, claimed.owners, (claimed.places, said), ranks)
-        return ranks
+        claims = (claimed.owners, claimed.places, muted, source)
+        _leave((candidates.rows, candidates.ranks), claims, (rows, said, ranks))
+        return Candidates(rows, said, ranks)
 
     def fallen(self, claimed: "Claimed", scores: Floats, ties: Ties) -> Bools:
         """Tell which claimed tracks lie, by their scores now [m, w], behind a rival whom they were ahead of.
@@ -120,10 +125,10 @@ def _find(candidates, rows, places):  # type: ignore[no-untyped-def]
     """Fill places [n, k] with those of rows [n, k] among candidates [n, c]."""
     for query in range(rows.shape[0]):
         for slot in range(rows.shape[1]):
-            for place in range(candidates.shape[1] if rows[query, slot] >= 0 else 0):
-                if candidates[query, place] == rows[query, slot]:
-                    places[query, slot] = place
-                    break
+            row, found = rows[query, slot], np.int32(NO_ROW)
+            for place in range(candidates.shape[1] if row >= 0 else 0):
+                found = max(found, np.int32(place) if candidates[query, place] == row else np.int32(NO_ROW))
+            places[query, slot] = found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -145,6 +150,25 @@ def _rank(stood, owners, now, ranks):  # type: ignore[no-untyped-def]
                     ranks[claim, slot, source] = rank
                 else:
                     said[claim, slot, source] = np.nan
+
+
+@numba.njit(cache=True, nogil=True)
+def _leave(candidates, claims, now):  # type: ignore[no-untyped-def]
+    """Fill rows [m, w] with the tracks that are still brought, and silence a source for claims that are muted."""
+    (stood, stood_ranks), (owners, places, muted, silent), (rows, said, ranks) = candidates, claims, now
+    for claim in range(len(places)):
+        for slot in range(places.shape[1]):
+            place = places[claim, slot]
+            if place < 0:
+                continue
+            if muted[claim]:
+                said[claim, slot, silent] = ranks[claim, slot, silent] = np.nan
+            was_told, is_told = False, False
+            for source in range(ranks.shape[2]):
+                was_told |= not np.isnan(stood_ranks[owners[claim], place, source])
+                is_told |= not np.isnan(ranks[claim, slot, source])
+            if is_told or not was_told:
+                rows[claim, slot] = stood[owners[claim], place]
 
 
 @numba.njit(cache=True, nogil=True)

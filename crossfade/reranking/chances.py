@@ -74,7 +74,7 @@ def chances(
     whole.rows[:, :, 0], whole.chances[:, :, 0] = certain, certain >= 0
     turns = exploration.explores(queries.as_of)
     if exploration.places and rows.size and rules["tracks"].num_genres and turns.any():
-        evidence = Evidence.of(queries, rules["tracks"], rules["rates"], exploration.prior_plays)
+        evidence = Evidence.of(queries, rules["rates"], exploration.prior_plays)
         ordered = (rows, best_first(*scored), known_kinds(rows, rules.get("kinds")))
         for query in np.flatnonzero(turns).tolist():
             _explored(query, whole, chosen, ordered, (evidence, exploration, rules))
@@ -96,7 +96,8 @@ def _explored(
     if len(rivals) < len(places):
         return
     # What is drawn does not matter here, only from what.
-    cells, _ = order_of_draws(np.uint64(0), genres, shapes_of(evidence, query, genres))
+    shapes = shapes_of(evidence, query, genres, rules["tracks"].genre_rows)
+    cells, _ = order_of_draws(np.uint64(0), genres, shapes)
     free = [place for place in range(k) if place not in places]
     told[query], found[query] = 0.0, NO_ROW
     found[query, free, 0], told[query, free, 0] = rows[query][kept], 1.0

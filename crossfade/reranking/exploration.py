@@ -15,12 +15,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.interactions import Floats, Interactions, Queries
+from crossfade.features.interactions import Floats, Int64s, Interactions, Queries
 from crossfade.reranking.beliefs import order_of_draws, rank_probability
 from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
 from crossfade.reranking.greedy import RerankWeights, TrackColumns
 from crossfade.reranking.rerank import Kinds, best_first, known_kinds, typed
-from crossfade.retrieval.sparse import history_matrix
 from crossfade.schema.ids import Rows
 
 Doubles = npt.NDArray[np.float64]
@@ -76,32 +75,26 @@ class Exploration:
 
 
 class Evidence(NamedTuple):
-    """What n listeners did in genres: rows of sparse matrices [n, num_genres] as (offsets, genres, counts).
+    """What n listeners did, as far as it tells of genres; query i owns entries offsets[i]:offsets[i + 1].
 
     Args:
-        plays: Positive plays; a track's play is shared evenly by its genres.
-        skips: Early skips, by how early they were.
+        offsets: [n + 1] int64.
+        tracks: [m] int32.
+        strengths: [m] float32: above 0 is a play of so much (at most 1), below 0 an early skip of as much.
         rates: [num_genres] float64, everybody's share of plays among plays and skips.
         prior_plays: As in `Exploration`.
     """
 
-    plays: tuple[Rows, Rows, Floats]
-    skips: tuple[Rows, Rows, Floats]
+    offsets: Int64s
+    tracks: Rows
+    strengths: Floats
     rates: Doubles
     prior_plays: float
 
     @classmethod
-    def of(cls, queries: Queries, tracks: TrackColumns, rates: Doubles, prior_plays: float) -> "Evidence":
-        """Count what histories hold."""
-        genres = tracks.genre_rows[queries.track_rows]
-        parts = 1 / np.maximum((genres >= 0).sum(axis=1, keepdims=True), 1)
-
-        def counted(strengths: npt.NDArray[np.floating]) -> tuple[Rows, Rows, Floats]:
-            weights = np.broadcast_to(np.clip(strengths, 0, 1)[:, None] * parts, genres.shape)
-            matrix = history_matrix(queries, genres, weights, tracks.num_genres)
-            return matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data
-
-        return cls(counted(queries.strengths), counted(-queries.strengths), rates, float(prior_plays))
+    def of(cls, queries: Queries, rates: Doubles, prior_plays: float) -> "Evidence":
+        """Read histories."""
+        return cls(queries.offsets, queries.track_rows, queries.strengths, rates, float(prior_plays))
 
 
 def genre_rates(acts: Interactions, genre_rows: Rows, num_genres: int) -> Doubles:
@@ -163,7 +156,7 @@ def explore(
     if not exploration.places or not rows.size or not tracks.num_genres or not turns.any():
         return chosen, propensities
     explored = chosen.copy()
-    evidence = Evidence.of(queries, tracks, rates, exploration.prior_plays)
+    evidence = Evidence.of(queries, rates, exploration.prior_plays)
     places = np.array(exploration.affordable, np.int64)
     ordered = (rows, best_first(rows, scores) if order is None else order, known_kinds(rows, kinds))
     moments = exploration.moments(queries.as_of)
@@ -210,7 +203,7 @@ def _explore(ordered, slates, listeners, policy):  # type: ignore[no-untyped-def
         rivals, genres = find_rivals((rows[query], order[query], kinds[query]), kept, tracks, weights, limits)
         if len(rivals) < len(places):
             continue
-        shapes = shapes_of(evidence, query, genres)
+        shapes = shapes_of(evidence, query, genres, tracks.genre_rows)
         cells, winners = order_of_draws(keys[query], genres, shapes)
         next_kept, drawn = 0, 0
         for place in range(chosen.shape[1]):
@@ -252,12 +245,11 @@ def find_rivals(candidates, kept, tracks, weights, limits):  # type: ignore[no-u
 
 
 @numba.njit(cache=True, nogil=True)
-def shapes_of(evidence, query, genres):  # type: ignore[no-untyped-def]
+def shapes_of(evidence, query, genres, genre_rows):  # type: ignore[no-untyped-def]
     """Return [genres, 2] the Beta posteriors' parameters."""
-    shapes = np.empty((len(genres), 2))
+    shapes, acts = np.empty((len(genres), 2)), _acts_of(evidence, query, genre_rows)
     for i in range(len(genres)):
-        plays = _count(evidence.plays, query, genres[i])
-        skips = _count(evidence.skips, query, genres[i])
+        plays, skips = np.float64(acts[0, genres[i]]), np.float64(acts[1, genres[i]])
         scale = min(1.0, MOST_EVIDENCE / max(plays + skips, 1.0))
         rate = evidence.rates[genres[i]]
         shapes[i, 0] = evidence.prior_plays * rate + scale * plays
@@ -266,9 +258,18 @@ def shapes_of(evidence, query, genres):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(matrix, row, column):  # type: ignore[no-untyped-def]
-    offsets, columns, values = matrix
-    for place in range(offsets[row], offsets[row + 1]):
-        if columns[place] == column:
-            return float(values[place])
-    return 0.0
+def _acts_of(evidence, query, genre_rows):  # type: ignore[no-untyped-def]
+    """Return [2, num_genres] float32 a listener's plays and skips of genres; a track's act is shared evenly by its genres."""
+    acts = np.zeros((2, len(evidence.rates)), np.float32)
+    for entry in range(evidence.offsets[query], evidence.offsets[query + 1]):
+        genres, strength, named = genre_rows[evidence.tracks[entry]], evidence.strengths[entry], 0
+        for genre in genres:
+            named += genre >= 0
+        act, part = (
+            (0 if strength > 0 else 1),
+            np.float32(min(abs(strength), np.float32(1)) * (1.0 / max(named, 1))),
+        )
+        for genre in genres:
+            if genre >= 0:
+                acts[act, genre] += part
+    return acts

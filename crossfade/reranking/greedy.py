@@ -19,7 +19,8 @@ from crossfade.schema.ids import Rows
 # Smooths the slate's genre mix with the listener's, so that a genre not yet in the slate costs much but not
 # infinitely (Steck 2018 uses the same value).
 SMOOTHING: Final = 0.01
-FIRST: Final = 32  # candidates whose vectors are asked of memory beforehand; some fifty are compared
+TOGETHER_READ: Final = 32  # candidates that are read at once; of five hundred some hundred are ever looked at
+ROUNDING: Final = 1e-9  # of a bound; far more than sums of logarithms differ by
 TOGETHER: Final = 4  # chosen vectors that a track is compared with in one go
 ANY_SHARE: Final = (0.0, 1.0)
 
@@ -66,20 +67,38 @@ class RerankWeights(NamedTuple):
     small_artists: tuple[float, float] = ANY_SHARE
 
 
-class _Ranked(NamedTuple):
-    """One listener's candidates, best first: rows, fixed part of the gain, genres.
+class _Read(NamedTuple):
+    """What was read of one listener's candidates, best first; as far as the choice has looked.
 
     Args:
-        rows: [c] int32.
-        base: [c] float64.
+        relevance: [c] float64, spread to 0..1 and weighed.
+        base: [c] float64, the fixed part of the gain: relevance less popularity.
+        at_most: [c] float64, no gain will be above it: what it was when it was last looked at, infinite before.
         genres: [c, 1 + g] int32, the number of genres, then the genres' places in the profile, -1 elsewhere.
-        kinds: [c, 2] int8, see `select`.
     """
 
-    rows: Rows
+    relevance: npt.NDArray[np.float64]
     base: npt.NDArray[np.float64]
+    at_most: npt.NDArray[np.float64]
     genres: Rows
-    kinds: npt.NDArray[np.int8]
+
+
+class _Mix(NamedTuple):
+    """How one listener's genres steer the slate so far.
+
+    Args:
+        shares: [genres] of the listener.
+        mass: [genres] of the slate.
+        most: [genres] what a genre can at most give a track, in this slate or in a smaller one.
+        before: [genres] log of the slate's smoothed share, NaN where nobody asked yet.
+        gains: [genres, w] what a genre's part in a track of w + 1 genres adds to a gain, NaN where nobody asked yet.
+    """
+
+    shares: npt.NDArray[np.float64]
+    mass: npt.NDArray[np.float64]
+    most: npt.NDArray[np.float64]
+    before: npt.NDArray[np.float64]
+    gains: npt.NDArray[np.float64]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,136 +126,139 @@ def select(candidates, tracks, profiles, weights, k):  # type: ignore[no-untyped
             local_genre[profile[num_genres]] = num_genres
             num_genres += 1
         ordered = order[query][: np.sum(rows[query] >= 0)]
-        known = rows[query][ordered]
-        for place in range(min(len(known), FIRST)):
-            fetch_row(tracks.vectors, known[place], 4 * width(tracks.vectors))
-        base = _base(scores[query][ordered], tracks.popularity[known], weights)
-        local = _local_genres(known, tracks.genre_rows, local_genre)
-        ranked = _Ranked(known, base, local, kinds[query][ordered])
-        places = _select_one(ranked, tracks, profiles[1][query][:num_genres], (weights, limits), k)
-        for slot in range(len(places)):
-            chosen[query, slot] = ordered[places[slot]]
+        shares = profiles[1][query][:num_genres]
+        ranked = (rows[query], scores[query], ordered, kinds[query])
+        _select_one(ranked, tracks, (local_genre, shares), (weights, limits), chosen[query])
         for place in range(num_genres):
             local_genre[profile[place]] = -1
     return chosen
 
 
 @numba.njit(cache=True, nogil=True)
-def _base(scores, popularity, weights):  # type: ignore[no-untyped-def]
-    """Return what of a gain stays while the slate grows: relevance, spread to 0..1, less popularity."""
-    base = np.zeros(len(scores))
-    if len(scores):
-        lowest, spread = float(scores[-1]), float(scores[0]) - float(scores[-1])
-        for i in range(len(scores)):
-            relevance = (scores[i] - lowest) / spread if spread > 0 else 1.0
-            base[i] = (1 - weights.diversity) * relevance - weights.popularity_penalty * popularity[i]
-    return base
-
-
-@numba.njit(cache=True, nogil=True)
-def _local_genres(rows, genre_rows, local_genre):  # type: ignore[no-untyped-def]
-    found = np.full((len(rows), 1 + genre_rows.shape[1]), -1, np.int32)
-    for i in range(len(rows)):
-        if i + AHEAD < len(rows):
-            fetch(genre_rows, rows[i + AHEAD], 0)
+def _read_more(ranked, tracks, local_genre, weights, read, ready):  # type: ignore[no-untyped-def]
+    """Read the next candidates of those ranked, and ask memory for the vectors of the first; returns how many are read then."""
+    rows, scores, ordered, _ = ranked
+    lowest = float(scores[ordered[-1]])
+    spread = float(scores[ordered[0]]) - lowest
+    stop = min(ready + TOGETHER_READ, len(ordered))
+    for i in range(ready, stop if ready == 0 else ready):
+        fetch_row(tracks.vectors, rows[ordered[i]], 4 * width(tracks.vectors))
+    for i in range(ready, stop):
+        if i + AHEAD < len(ordered):
+            fetch(tracks.genre_rows, rows[ordered[i + AHEAD]], 0)
+            fetch(tracks.popularity, rows[ordered[i + AHEAD]], 0)
+        track = rows[ordered[i]]
+        relevance = (scores[ordered[i]] - lowest) / spread if spread > 0 else 1.0
+        read.relevance[i] = (1 - weights.diversity) * relevance
+        read.base[i] = read.relevance[i] - weights.popularity_penalty * tracks.popularity[track]
         num_genres = 0
-        for j in range(genre_rows.shape[1]):
-            genre = genre_rows[rows[i], j]
-            if genre >= 0:
-                num_genres += 1
-                found[i, 1 + j] = local_genre[genre]
-        found[i, 0] = num_genres
-    return found
+        for j in range(tracks.genre_rows.shape[1]):
+            genre = tracks.genre_rows[track, j]
+            num_genres += genre >= 0
+            read.genres[i, 1 + j] = local_genre[genre] if genre >= 0 else -1
+        read.genres[i, 0] = num_genres
+    return stop
 
 
 @numba.njit(cache=True, nogil=True)
-def _select_one(ranked, tracks, shares, rules, k):  # type: ignore[no-untyped-def]
+def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-untyped-def]
     """Choose greedily for one listener; candidates stand best first, so ties go to the earlier.
 
-    Similarity to the slate only grows, so a stale one bounds a track's gain from above, and most tracks are
-    passed over without a product of vectors (lazy evaluation, Minoux 1978).
+    Similarity to the slate only grows and what genres add only falls, so a stale gain bounds a track's gain from above, and
+    most tracks are passed over without a product of vectors or a look at their genres (lazy evaluation, Minoux 1978).
     """
-    weights, limits = rules
-    counts = np.zeros((2, 2), np.int64)
-    num_tracks, base, best_after = len(ranked.rows), ranked.base, _best_after(ranked.base)
+    (rows, _, ordered, kinds), (weights, limits), num_tracks = ranked, rules, len(ranked[2])
+    read, ready = _nothing_read(num_tracks, tracks), 0
+    mix, most = _mix_of(profile[1], tracks), 0.0
     similarity, seen = np.zeros(num_tracks), np.zeros(num_tracks, np.int32)
-    gone = np.zeros(num_tracks, np.bool_)
-    mass, gains, most = np.zeros(len(shares)), np.zeros((0, 0)), 0.0
-    places, chosen = np.empty(k, np.int32), np.empty(k, np.int32)
-    calibrated = weights.calibration > 0 and len(shares) > 0
-    most_genres = max(ranked.genres[:, 0].max(), 1) if num_tracks else 1
-    vectors = np.zeros((k + TOGETHER, width(tracks.vectors)), np.float32)
-    for slot in range(min(k, num_tracks)):
+    gone, counts = np.zeros(num_tracks, np.bool_), np.zeros((2, 2), np.int64)
+    slate, calibrated = np.empty(len(chosen), np.int32), weights.calibration > 0 and len(profile[1]) > 0
+    vectors = np.zeros((len(chosen) + TOGETHER, width(tracks.vectors)), np.float32)
+    for slot in range(min(len(chosen), num_tracks)):
         if calibrated:
-            gains = weights.calibration * _genre_gains(shares, mass, slot + 1, most_genres)
-            most = _most(gains)
+            most = weights.calibration * _renewed(mix, slot + 1)
         best, best_place = -np.inf, -1
         for i in range(num_tracks):
-            if best_after[i] + most <= best:
+            if i == ready:
+                ready = _read_more(ranked, tracks, profile[0], weights, read, ready)
+            if read.relevance[i] + most <= best:
                 break
-            if gone[i] or base[i] - weights.diversity * similarity[i] + most <= best:
+            if gone[i] or min(read.at_most[i], read.base[i] + most) <= best:
                 continue
-            fixed = base[i] + _genre_gain(ranked.genres[i], gains) if calibrated else base[i]
+            fixed, track, of_kinds = read.base[i], rows[ordered[i]], kinds[ordered[i]]
+            if calibrated:
+                fixed += _genre_gain(read.genres[i], mix, slot + 1, weights.calibration)
+            read.at_most[i] = fixed - weights.diversity * similarity[i] + ROUNDING
             if fixed - weights.diversity * similarity[i] <= best:
                 continue
-            gone[i] = is_of_full_kind(ranked.kinds[i], counts, limits) or is_capped(
-                ranked.rows[i], chosen[:slot], tracks, weights
+            gone[i] = is_of_full_kind(of_kinds, counts, limits) or is_capped(
+                track, slate[:slot], tracks, weights
             )
             if gone[i]:
                 continue
             if weights.diversity > 0:
                 since = vectors[seen[i] : slot + TOGETHER]
-                similarity[i] = max(similarity[i], _likeness(ranked.rows[i], since, tracks.vectors))
+                similarity[i] = max(similarity[i], _likeness(track, since, tracks.vectors))
                 seen[i] = slot
+                read.at_most[i] = fixed - weights.diversity * similarity[i] + ROUNDING
             if fixed - weights.diversity * similarity[i] > best:
                 best, best_place = fixed - weights.diversity * similarity[i], i
         if best_place < 0:
-            return places[:slot]
-        places[slot], chosen[slot], gone[best_place] = best_place, ranked.rows[best_place], True
+            break
+        chosen[slot], gone[best_place] = ordered[best_place], True
+        slate[slot] = rows[chosen[slot]]
         for i in range(vectors.shape[1]):
-            vectors[slot, i] = component(tracks.vectors, ranked.rows[best_place], i)
-        _add_genres(mass, ranked.genres[best_place])
-        count_kinds(ranked.kinds[best_place], counts)
-    return places[: min(k, num_tracks)]
+            vectors[slot, i] = component(tracks.vectors, slate[slot], i)
+        _add_genres(mix.mass, read.genres[best_place])
+        count_kinds(kinds[chosen[slot]], counts)
 
 
 @numba.njit(cache=True, nogil=True)
-def _best_after(base):  # type: ignore[no-untyped-def]
-    best = base.copy()
-    for i in range(len(base) - 2, -1, -1):
-        best[i] = max(base[i], best[i + 1])
-    return best
+def _nothing_read(num_tracks, tracks):  # type: ignore[no-untyped-def]
+    genres = np.empty((num_tracks, 1 + tracks.genre_rows.shape[1]), np.int32)
+    return _Read(np.empty(num_tracks), np.empty(num_tracks), np.full(num_tracks, np.inf), genres)
 
 
 @numba.njit(cache=True, nogil=True)
-def _genre_gains(shares, mass, size, width):  # type: ignore[no-untyped-def]
-    """Return [genres, width]: how far the divergence falls by a genre's part in a track of w + 1 genres."""
-    gains = np.empty((len(shares), width))
-    for genre in range(len(shares)):
-        share = shares[genre]
-        before = math.log((1 - SMOOTHING) * mass[genre] / size + SMOOTHING * share)
-        for w in range(width):
-            mixed = (1 - SMOOTHING) * (mass[genre] + 1.0 / (w + 1)) / size + SMOOTHING * share
-            gains[genre, w] = share * (math.log(mixed) - before)
-    return gains
+def _mix_of(shares, tracks):  # type: ignore[no-untyped-def]
+    gains = np.empty((len(shares), max(tracks.genre_rows.shape[1], 1)))
+    return _Mix(shares, np.zeros(len(shares)), np.full(len(shares), np.inf), np.empty(len(shares)), gains)
 
 
 @numba.njit(cache=True, nogil=True)
-def _most(gains):  # type: ignore[no-untyped-def]
-    """Return the most that calibration can give any track in this step."""
-    most = 0.0
-    for genre in range(gains.shape[0]):
-        for w in range(gains.shape[1]):
-            most = max(most, (w + 1) * gains[genre, w])
-    return most
+def _renewed(mix, size):  # type: ignore[no-untyped-def]
+    """Forget the gains of a smaller slate; returns what calibration can at most give a track in one of so many, unweighed.
+
+    A genre gives most to a track of many genres, all of them wanted like this one, since the logarithm is concave. What it
+    gives only falls as the slate grows, so an old bound that is not above another's is not told anew.
+    """
+    mix.before[:] = np.nan
+    mix.gains[:] = np.nan
+    most, num_genres = 0.0, mix.gains.shape[1]
+    for genre in range(len(mix.shares)):
+        if mix.most[genre] > most:
+            smoothed = (1 - SMOOTHING) * mix.mass[genre] / size + SMOOTHING * mix.shares[genre]
+            more = (1 - SMOOTHING) / (num_genres * size * smoothed)
+            mix.most[genre] = num_genres * mix.shares[genre] * math.log(1.0 + more)
+            most = max(most, mix.most[genre])
+    return most * (1 + ROUNDING)
 
 
 @numba.njit(cache=True, nogil=True)
-def _genre_gain(genres, gains):  # type: ignore[no-untyped-def]
-    total = 0.0
+def _genre_gain(genres, mix, size, calibration):  # type: ignore[no-untyped-def]
+    """Return how far the divergence falls by a track's genres, weighed; each genre's part is told once a slate."""
+    total, w = 0.0, genres[0] - 1
     for j in range(1, len(genres)):
-        if genres[j] >= 0:
-            total += gains[genres[j], genres[0] - 1]
+        genre = genres[j]
+        if genre < 0:
+            continue
+        if np.isnan(mix.gains[genre, w]):
+            share = mix.shares[genre]
+            if np.isnan(mix.before[genre]):
+                mix.before[genre] = math.log((1 - SMOOTHING) * mix.mass[genre] / size + SMOOTHING * share)
+            mixed = (1 - SMOOTHING) * (mix.mass[genre] + 1.0 / (w + 1)) / size + SMOOTHING * share
+            mix.gains[genre, w] = calibration * (share * (math.log(mixed) - mix.before[genre]))
+        total += mix.gains[genre, w]
     return total
 
 

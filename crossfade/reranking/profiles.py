@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Queries
-from crossfade.retrieval.sparse import history_matrix, top_of_rows
+from crossfade.retrieval.sparse import top_of_rows
+from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.schema.ids import NO_ROW, Rows
 
 # Genres beyond a listener's 32 strongest hardly steer a slate of 30; the bound keeps the cost flat.
@@ -41,9 +43,37 @@ class GenreProfiles:
             num_genres: Genre rows are below it.
         """
         liked = queries.positives
-        genres = genre_rows[liked.track_rows]
-        counts = np.maximum((genres >= 0).sum(axis=1, keepdims=True), 1)
-        weights = np.broadcast_to(liked.strengths[:, None] / counts, genres.shape)
-        rows, mass = top_of_rows(history_matrix(liked, genres, weights, num_genres), GENRES_PER_PROFILE)
+        most = len(liked.track_rows) * genre_rows.shape[1]
+        found = np.empty(most, np.int32), np.empty(most, np.float32)
+        histories = (liked.offsets, liked.track_rows, liked.strengths)
+        offsets = _sum_genres(histories, genre_rows, found, cleared(num_genres))
+        sums = SparseRows(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], num_genres)
+        rows, mass = top_of_rows(sums, GENRES_PER_PROFILE)
         shares = np.where(rows >= 0, mass, 0).astype(np.float64)
         return cls(rows, shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_genres(histories, genre_rows, found, places):  # type: ignore[no-untyped-def]
+    """Fill found (genres, sums) of histories (offsets, tracks, strengths); places [num_genres] as in `sparse_rows`."""
+    (offsets, tracks, strengths), (genres, sums) = histories, found
+    new_offsets, count = np.zeros(len(offsets), np.int64), 0
+    for query in range(len(offsets) - 1):
+        first = count
+        for entry in range(offsets[query], offsets[query + 1]):
+            of_track, named = genre_rows[tracks[entry]], 0
+            for genre in of_track:
+                named += genre >= 0
+            part = np.float32(np.float64(strengths[entry]) / max(named, 1))
+            for genre in of_track:
+                if genre < 0:
+                    continue
+                if places[genre] == 0:
+                    genres[count], sums[count] = genre, 0.0
+                    count += 1
+                    places[genre] = count
+                sums[places[genre] - 1] += part
+        for place in range(first, count):
+            places[genres[place]] = 0
+        new_offsets[query + 1] = count
+    return new_offsets

@@ -1,5 +1,8 @@
 """From ranked candidates to slates: diversity, a calibrated genre mix, caps and a pull against popularity."""
 
+from typing import Final
+
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +13,8 @@ from crossfade.schema.ids import Rows
 __all__ = ["ANY_SHARE", "GenreProfiles", "RerankWeights", "TrackColumns", "best_first", "rerank", "typed"]
 
 Kinds = npt.NDArray[np.int8]
+PLACE_BITS: Final = 31  # of a key, below the 32 of a score
+BEYOND: Final = 1 << 32
 
 
 def rerank(
@@ -57,11 +62,39 @@ def rerank(
 def best_first(rows: Rows, scores: npt.NDArray[np.float32]) -> Rows:
     """Return [n, c] int32 places of candidates by falling score, then by row; padded ones (row -1) last."""
     # One number a candidate, which sorts many times faster than two: the score's bits, turned so that they rise as the
-    # score falls, before the row. Adding 0 makes one zero of two.
-    bits = (scores.astype(np.float32) + np.float32(0)).view(np.int32).astype(np.int64)
-    falling = np.where(bits < 0, bits + (1 << 31) + (1 << 31), (1 << 31) - 1 - bits)
-    keys = np.where(rows >= 0, (falling << 31) | rows, np.iinfo(np.int64).max)
-    return np.argsort(keys, axis=1).astype(np.int32)
+    # score falls, before the place. Adding 0 makes one zero of two.
+    bits = (scores.astype(np.float32, copy=False) + np.float32(0)).view(np.int32)
+    keys, order = np.empty(rows.shape, np.int64), np.empty(rows.shape, np.int32)
+    _note(rows, bits, keys)
+    keys.sort(axis=1)
+    _read(keys, rows, order)
+    return order
+
+
+@numba.njit(cache=True, nogil=True)
+def _note(rows, bits, keys):  # type: ignore[no-untyped-def]
+    """Fill keys [n, c] of candidates; one that is padded stands behind every score."""
+    for query in range(len(rows)):
+        for place in range(rows.shape[1]):
+            bit = np.int64(bits[query, place])
+            falling = bit + BEYOND if bit < 0 else (BEYOND >> 1) - 1 - bit
+            keys[query, place] = ((falling if rows[query, place] >= 0 else BEYOND - 1) << PLACE_BITS) | place
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(keys, rows, order):  # type: ignore[no-untyped-def]
+    """Fill order [n, c] with the places of sorted keys; those of one score, which are few, change places by their rows."""
+    for query in range(len(keys)):
+        for slot in range(keys.shape[1]):
+            place, before = keys[query, slot] & ((1 << PLACE_BITS) - 1), slot
+            while (
+                before > 0
+                and keys[query, before - 1] >> PLACE_BITS == keys[query, slot] >> PLACE_BITS
+                and rows[query, order[query, before - 1]] > rows[query, place]
+            ):
+                order[query, before] = order[query, before - 1]
+                before -= 1
+            order[query, before] = place
 
 
 def known_kinds(rows: Rows, kinds: Kinds | None) -> Kinds:

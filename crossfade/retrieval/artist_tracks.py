@@ -33,7 +33,7 @@ from crossfade.retrieval.sparse import (
 from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.retrieval.telling import above_nothing
 from crossfade.schema import columns as c
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 HALF_LIFE_TRACKS: Final = 200.0
 HALF_LIFE_DAYS: Final = 60.0
@@ -165,12 +165,15 @@ def _shares(artist_rows: Rows, listeners: npt.NDArray[np.float64], num_artists: 
 def _say(own, reach, of_tracks, rows, told):  # type: ignore[no-untyped-def]
     """Fill told [n, w]: what own artists pass on to a track's artist, which alone is asked about, times the track's share."""
     for query in range(rows.shape[0]):
+        known, dear = np.int32(NO_ROW), np.float32(0)  # tracks of one artist are often asked about together
         for place in range(rows.shape[1]):
             track = rows[query, place]
             for link in range(
                 of_tracks[0][track] if track >= 0 else 0, of_tracks[0][track + 1] if track >= 0 else 0
             ):
-                dear = _reached(own, reach, query, of_tracks[1][link])
+                if of_tracks[1][link] != known:
+                    known = of_tracks[1][link]
+                    dear = _reached(own, reach, query, known)
                 told[query, place] += dear * of_tracks[2][link]
 
 

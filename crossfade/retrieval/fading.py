@@ -34,8 +34,19 @@ def fading_plays(
     """Return [m] weights of history entries: half as much so many tracks, or so many days, later."""
     if not has_time:
         return np.ones(len(liked.track_rows))
-    days = (liked.as_of[liked.owners] - liked.seconds) / SECONDS_PER_DAY
-    return np.exp2(-(liked.places_from_end / half_life_tracks + days / half_life_days))
+    halvings = np.empty(len(liked.track_rows))
+    _halve((liked.offsets, liked.seconds), liked.as_of, (half_life_tracks, half_life_days), halvings)
+    return np.exp2(halvings, out=halvings)
+
+
+@numba.njit(cache=True, nogil=True)
+def _halve(histories, as_of, half_lives, halvings):  # type: ignore[no-untyped-def]
+    """Fill halvings [m], below 0, of history entries by their place from the end and their age."""
+    (offsets, seconds), (tracks, days) = histories, half_lives
+    for query in range(len(as_of)):
+        for entry in range(offsets[query], offsets[query + 1]):
+            age = (as_of[query] - seconds[entry]) / SECONDS_PER_DAY
+            halvings[entry] = -((offsets[query + 1] - 1 - entry) / tracks + age / days)
 
 
 def recent_likes(queries: Queries, num_tracks: int, *, has_time: bool) -> SparseRows:

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Queries
+from crossfade.retrieval.sparse_rows import cleared
 from crossfade.schema.ids import NO_ROW, Rows
 
 # A history is searched this many times its length for distinct tracks: listeners repeat what they like.
 REACH: Final = 8
+MOST_PLAYS: Final = 255  # that a count tells apart
 Counts = npt.NDArray[np.uint8]
 
 
@@ -74,24 +76,25 @@ def last_distinct(track_rows: Rows, starts: Int64s, ends: Int64s, length: int) -
     """
     places: Rows = np.full((len(starts), length), NO_ROW, np.int32)
     plays: Counts = np.zeros((len(starts), length), np.uint8)
-    _walk_back(np.ascontiguousarray(track_rows), starts, ends, places, plays)
+    seen = cleared(int(track_rows.max(initial=NO_ROW)) + 1)
+    _walk_back(np.ascontiguousarray(track_rows), starts, ends, seen, (places, plays))
     return places, plays
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_back(track_rows: Rows, starts: Int64s, ends: Int64s, places: Rows, plays: Counts) -> None:
-    length = places.shape[1]
+@numba.njit(cache=True, nogil=True)
+def _walk_back(track_rows, starts, ends, seen, found):  # type: ignore[no-untyped-def]
+    """Fill found (places, plays [n, length]); seen [num_tracks], all 0 before and after, is one past a track's place."""
+    places, plays = found
     for i in range(len(starts)):
-        found = 0
-        first = max(starts[i], ends[i] - REACH * length)
+        count, first = 0, max(starts[i], ends[i] - REACH * places.shape[1])
         for place in range(ends[i] - 1, first - 1, -1):
-            j = 0
-            while j < found and track_rows[places[i, j]] != track_rows[place]:
-                j += 1
-            if j == length:
-                break
-            if j == found:
-                places[i, j] = place
-                found += 1
-            if plays[i, j] < 255:
-                plays[i, j] += 1
+            track = track_rows[place]
+            if seen[track] == 0:
+                if count == places.shape[1]:
+                    break
+                places[i, count] = place
+                count += 1
+                seen[track] = count
+            plays[i, seen[track] - 1] += plays[i, seen[track] - 1] < MOST_PLAYS
+        for j in range(count):
+            seen[track_rows[places[i, j]]] = 0

@@ -91,9 +91,10 @@ class Popular:
         most = 2 * len(queries) + len(liked.track_rows) * self.genre_rows_.shape[1]
         found = np.empty(most, np.int32), np.empty(most, np.float32)
         fading = fading_places(liked, HALF_LIFE_TRACKS, has_time=self.has_time_)
+        of_genres = (fading[:, None] / (1 + np.arange(self.genre_rows_.shape[1]))).astype(np.float32)
         histories = (liked.offsets, liked.track_rows, queries.country_rows)
         genres = (self.genre_rows_, num_lists - self.num_genres_)
-        offsets = _weigh(histories, genres, fading, found, cleared(num_lists))
+        offsets = _weigh(histories, genres, of_genres, found, cleared(num_lists))
         return SparseRows(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], num_lists)
 
     def save(self, directory: Path) -> None:
@@ -119,7 +120,8 @@ class Popular:
 def _weigh(histories, genres, fading, found, places):  # type: ignore[no-untyped-def]
     """Fill found (lists, weights): everybody's list, the country's, and those of the genres by their share of the plays.
 
-    A play counts for its track's genres as in `typicality`; places [num_lists] as in `sparse_rows`.
+    A play counts for its track's genres as in `typicality`: fading [longest, g] float32 by its place from the end and by the
+    genre's; places [num_lists] as in `sparse_rows`.
     """
     (offsets, tracks, country_rows), (genre_rows, first_genre), (lists, weights) = histories, genres, found
     new_offsets, count = np.zeros(len(offsets), np.int64), 0
@@ -131,7 +133,7 @@ def _weigh(histories, genres, fading, found, places):  # type: ignore[no-untyped
             count += 1
         first, total = count, 0.0
         for entry in range(offsets[query], offsets[query + 1]):
-            weight = fading[offsets[query + 1] - 1 - entry]
+            from_end = offsets[query + 1] - 1 - entry
             for i in range(genre_rows.shape[1]):
                 genre = genre_rows[tracks[entry], i] + first_genre
                 if genre < first_genre:
@@ -140,7 +142,7 @@ def _weigh(histories, genres, fading, found, places):  # type: ignore[no-untyped
                     lists[count], weights[count] = genre, 0.0
                     count += 1
                     places[genre] = count
-                weights[places[genre] - 1] += np.float32(weight / (1 + i))
+                weights[places[genre] - 1] += fading[from_end, i]
         for place in range(first, count):
             total += weights[place]
             places[lists[place]] = 0

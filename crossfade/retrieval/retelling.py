@@ -6,7 +6,7 @@ they are cut once to the tracks that are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard, cast
 
 import numba
 import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from crossfade.retrieval.user_tower import Attended
 
 
-@runtime_checkable
 class Linking(Telling, Protocol):
     """A source whose scores are what the recent tracks of a history weigh, times the sparse `neighbours_` of each."""
 
@@ -35,7 +34,6 @@ class Linking(Telling, Protocol):
         ...
 
 
-@runtime_checkable
 class Attending(Telling, Protocol):
     """A source that pools histories by attention, which says the same of a track in every part of a history."""
 
@@ -48,6 +46,15 @@ class Attending(Telling, Protocol):
         ...
 
 
+# Asked by name, since asking whether an object keeps to a protocol takes longer than a request's history.
+def _links(source: Any) -> TypeGuard[Linking]:
+    return hasattr(source, "recent")
+
+
+def _attends(source: Any) -> TypeGuard[Attending]:
+    return hasattr(source, "attended")
+
+
 @dataclass(frozen=True)
 class Links:
     """Neighbours of the tracks in n histories, cut to a few tracks of each query.
@@ -55,14 +62,16 @@ class Links:
     Args:
         pairs: Of a query and a track of its history.
         offsets: [p + 1] int64; pair i has links offsets[i]:offsets[i + 1].
-        columns: [m] int32 tracks that were asked about.
+        places: [m] int32 of the track among those that its query was asked about.
         values: [m] float32, in the order of the whole matrix.
+        width: So many tracks are asked of each query at most.
     """
 
     pairs: Pairs
     offsets: Int64s
-    columns: Rows
+    places: Rows
     values: Floats
+    width: int
 
     @classmethod
     def of(cls, recent: SparseRows, neighbours: Matrix, rows: Rows) -> Self:
@@ -78,48 +87,46 @@ class Links:
         kept = np.zeros(recent.nnz + 1, np.int64), np.empty(most, np.int32), np.empty(most, np.float32)
         links = (neighbours.indptr, neighbours.indices, neighbours.data)
         _cut((recent.indptr, recent.indices), links, (rows, table_for(rows.shape[1])), kept)
-        offsets, columns, values = kept
+        offsets, places, values = kept
         pairs = Pairs.of(recent.owners, recent.indices, recent.width)
-        return cls(pairs, offsets, columns, values)
+        return cls(pairs, offsets, places, values, rows.shape[1])
 
-    def at(self, owners: Int64s, recent: SparseRows, rows: Rows) -> Scores:
+    def at(self, owners: Int64s, recent: SparseRows, places: Rows) -> Scores:
         """Read a product with the neighbours at some of the tracks.
 
         Args:
             owners: [m] int64, the query whose history each is a part of.
             recent: What the parts weigh, sparse [m, num_tracks].
-            rows: [m, w] int32 of the owners' tracks, no track twice in a row, -1 padded.
+            places: [m, w] int32 among the owners' tracks, -1 padded.
 
         Returns:
             [m, w] float32 as of `product_at`, to the last bit.
         """
-        told = np.zeros(rows.shape, np.float32)
-        pairs = (self.pairs.table, self.pairs.keys, self.pairs.width)
-        links = (self.offsets, self.columns, self.values)
+        told = np.zeros(places.shape, np.float32)
+        pairs, links = (self.pairs.table, self.pairs.keys, self.pairs.width), self._links
         ours = (owners, recent.indptr, recent.indices, recent.data)
-        _linked_at(ours, pairs, links, (rows, table_for(rows.shape[1])), told)
+        _linked_at(ours, pairs, links, (places, np.empty(self.width, np.float32)), told)
         return above_nothing(told)
 
-    def strongest(self, recent: SparseRows, rows: Rows) -> tuple[Rows, Floats, Floats]:
+    def strongest(self, recent: SparseRows) -> tuple[Rows, Floats, Floats]:
         """Find the track of each history that adds most to the score of each of its query's tracks.
 
         Args:
             recent: What tracks of the n histories weigh, sparse [n, num_tracks].
-            rows: [n, k] int32, the tracks that the links were cut to.
 
         Returns:
             [n, k] int32 those tracks, -1 for none, and [n, k] float32 each: what they add, and the whole score.
         """
-        found = np.full(rows.shape, NO_ROW, np.int32)
-        added, total = np.zeros(rows.shape, np.float32), np.zeros(rows.shape, np.float32)
-        _strongest(
-            (recent.indptr, recent.indices, recent.data),
-            (self.pairs.table, self.pairs.keys, self.pairs.width),
-            (self.offsets, self.columns, self.values),
-            (rows, table_for(rows.shape[1])),
-            (found, added, total),
-        )
+        shape = (recent.shape[0], self.width)
+        found = np.full(shape, NO_ROW, np.int32)
+        added, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        pairs, links = (self.pairs.table, self.pairs.keys, self.pairs.width), self._links
+        _strongest((recent.indptr, recent.indices, recent.data), pairs, links, (found, added, total))
         return found, added, total
+
+    @property
+    def _links(self) -> tuple[Int64s, Rows, Floats]:
+        return self.offsets, self.places, self.values
 
 
 @dataclass(frozen=True)
@@ -129,12 +136,14 @@ class Retelling:
     Args:
         sources: The fitted retrievers.
         names: Who is asked, num_sources of them.
+        rows: [n, k] int32 the tracks, -1 padded.
         links: Of the sources that are `Linking`, by name.
         attended: Of those that are `Attending`.
     """
 
     sources: "Sources"
     names: Sequence[str]
+    rows: Rows
     links: Mapping[str, Links]
     attended: Mapping[str, "Attended"]
 
@@ -145,30 +154,29 @@ class Retelling:
         links = {
             name: Links.of(source.recent(queries), source.neighbours_, rows)
             for name, source in asked.items()
-            if isinstance(source, Linking)
+            if _links(source)
         }
-        attended = {
-            name: source.attended(queries) for name, source in asked.items() if isinstance(source, Attending)
-        }
-        return cls(sources, names, links, attended)
+        attended = {name: source.attended(queries) for name, source in asked.items() if _attends(source)}
+        return cls(sources, names, rows, links, attended)
 
-    def said(self, owners: Int64s, queries: Queries, rows: Rows) -> Floats:
+    def said(self, owners: Int64s, queries: Queries, places: Rows) -> Floats:
         """Score some of the tracks; as `Sources.said` does.
 
         Args:
             owners: [m] int64, the query whose history each of the m queries has a part of.
             queries: m queries.
-            rows: [m, w] int32 of the owners' tracks, no track twice in a query, -1 padded.
+            places: [m, w] int32 among the owners' tracks, -1 padded.
 
         Returns:
             [m, w, num_sources] float32, NaN where a source would never return the track, or was left out.
         """
+        rows = np.where(places >= 0, self.rows[owners[:, None], places], np.int32(NO_ROW))
         told = np.full((*rows.shape, len(self.names)), np.nan, np.float32)
         for place, name in enumerate(self.names):
             source = self.sources.retrievers.get(name)
             if name in self.links:
                 recent = cast("Linking", source).recent(queries)
-                told[..., place] = self.links[name].at(owners, recent, rows)
+                told[..., place] = self.links[name].at(owners, recent, places)
             elif name in self.attended:
                 told[..., place] = cast("Attending", source).said_of_parts(
                     self.attended[name], owners, queries, rows
@@ -180,45 +188,45 @@ class Retelling:
 
 @numba.njit(cache=True, nogil=True)
 def _cut(recent, links, wanted, kept):  # type: ignore[no-untyped-def]
-    """Fill offsets, columns and values with the wanted links of each entry of the histories."""
-    (rows, table), (offsets, columns, values), count = wanted, kept, 0
+    """Fill offsets, places and values with the wanted links of each entry of the histories."""
+    (rows, table), (offsets, places, values), count = wanted, kept, 0
     for query in range(len(rows)):
         note_places(rows[query], table)
         for entry in range(recent[0][query], recent[0][query + 1]):
             track = recent[1][entry]
             fetch_rows(links, recent[1], entry, recent[0][query + 1])
             for link in range(links[0][track], links[0][track + 1]):
-                if noted_place(links[1][link], rows[query], table) >= 0:
-                    columns[count], values[count] = links[1][link], links[2][link]
+                place = noted_place(links[1][link], rows[query], table)
+                if place >= 0:
+                    places[count], values[count] = place, links[2][link]
                     count += 1
             offsets[entry + 1] = count
 
 
 @numba.njit(cache=True, nogil=True)
 def _linked_at(ours, pairs, links, wanted, told):  # type: ignore[no-untyped-def]
-    """Fill told [m, w], adding up in the order of `sparse_rows.multiply_row`."""
-    (owners, offsets, tracks, weights), (rows, table) = ours, wanted
-    for query in range(len(rows)):
-        note_places(rows[query], table)
+    """Fill told [m, w], adding up in the order of `sparse_rows.multiply_row`; totals have room for all of a query's tracks."""
+    (owners, offsets, tracks, weights), (places, totals) = ours, wanted
+    for query in range(len(places)):
+        totals[:] = 0
         for entry in range(offsets[query], offsets[query + 1]):
             pair = find(owners[query] * pairs[2] + tracks[entry], pairs[0], pairs[1])
             for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
-                place = noted_place(links[1][link], rows[query], table)
-                if place >= 0:
-                    told[query, place] += weights[entry] * links[2][link]
+                totals[links[1][link]] += weights[entry] * links[2][link]
+        for slot in range(places.shape[1]):
+            if places[query, slot] >= 0:
+                told[query, slot] = totals[places[query, slot]]
 
 
 @numba.njit(cache=True, nogil=True)
-def _strongest(recent, pairs, links, wanted, told):  # type: ignore[no-untyped-def]
+def _strongest(recent, pairs, links, told):  # type: ignore[no-untyped-def]
     """Fill told [n, k]: the tracks that add most, what they add, and what all add, in the order of the histories."""
-    (offsets, tracks, weights), (rows, table), (found, added, total) = recent, wanted, told
-    for query in range(len(rows)):
-        note_places(rows[query], table)
+    (offsets, tracks, weights), (found, added, total) = recent, told
+    for query in range(len(found)):
         for entry in range(offsets[query], offsets[query + 1]):
             pair = find(np.int64(query) * pairs[2] + tracks[entry], pairs[0], pairs[1])
             for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
-                place = noted_place(links[1][link], rows[query], table)
-                gain = weights[entry] * links[2][link]
+                place, gain = links[1][link], weights[entry] * links[2][link]
                 total[query, place] += gain
                 if gain > added[query, place]:
                     found[query, place], added[query, place] = tracks[entry], gain

@@ -143,10 +143,12 @@ def keep_best(columns, values, counts, keys):  # type: ignore[no-untyped-def]
 def border_of(values, bits, counts, k):  # type: ignore[no-untyped-def]
     """Return the bucket whose positive values do not all fit into k with those above, -1 for none, and how many are above."""
     counts[:] = 0
+    border, above = 0, 0
     for place in range(len(values)):
         if values[place] > 0:
-            counts[bits[place] >> BUCKET_BITS] += 1
-    border, above = len(counts) - 1, 0
+            bucket = bits[place] >> BUCKET_BITS
+            counts[bucket] += 1
+            border = max(border, bucket)
     while border >= 0 and above + counts[border] <= k:
         above += counts[border]
         border -= 1
@@ -156,11 +158,13 @@ def border_of(values, bits, counts, k):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def _finer_border(bits, counts, border, k):  # type: ignore[no-untyped-def]
     """Return the same as `border_of`, of the finer buckets within its bucket."""
-    (bucket, above), finer = border, len(counts) - 1
+    (bucket, above), finer = border, 0
     counts[:] = 0
     for place in range(len(bits)):
         if bits[place] >> BUCKET_BITS == bucket:
-            counts[(bits[place] >> FINER_BITS) & (BUCKETS - 1)] += 1
+            within = (bits[place] >> FINER_BITS) & (BUCKETS - 1)
+            counts[within] += 1
+            finer = max(finer, within)
     while finer > 0 and above + counts[finer] <= k:
         above += counts[finer]
         finer -= 1

@@ -14,7 +14,7 @@ from crossfade.retrieval.sparse import Matrix
 from crossfade.retrieval.sparse_rows import SparseRows
 from crossfade.schema.ids import Rows
 
-FEWEST_SLOTS: Final = 256
+FEWEST_SLOTS: Final = 1024
 SPACIOUS: Final = (
     4  # a table of wanted tracks has so many slots for each, so that most others meet an empty one
 )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from crossfade.features.catalogue import UNKNOWN_DAY
-from crossfade.features.lookups import NEVER, ages_of, of_countries, of_pairs, of_rows, shares_of
+from crossfade.features.lookups import NEVER, ages_of, of_countries, of_pairs, of_rows, owners_of, shares_of
 from crossfade.features.pairs import Pairs, at
 
 RANDOM = np.random.default_rng(3)
@@ -13,7 +13,9 @@ ROWS = RANDOM.integers(-1, 7, (3, 5)).astype(np.int32)
 def test_columns_of_a_table_are_gathered() -> None:
     table = RANDOM.random((7, 4), np.float32)
     expected = np.where(ROWS >= 0, table.T[:, ROWS], np.nan)
-    np.testing.assert_array_equal(of_rows(table, ROWS), expected)
+    np.testing.assert_array_equal(
+        of_rows(table, ROWS, np.empty((table.shape[1], *ROWS.shape), np.float32)), expected
+    )
 
 
 def test_values_of_pairs_are_those_of_the_querys_own_pairs() -> None:
@@ -55,3 +57,17 @@ def test_country_shares_are_drawn_to_the_countrys_share_of_all() -> None:
     # (listens there + 20 x share) / (listens + 20)
     expected = [[13 / 24, 0.5], [6 / 24, 0.25], [np.nan, np.nan]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_owners_are_gathered_and_padding_has_nothing() -> None:
+    random = np.random.default_rng(4)
+    artists, albums = random.integers(-1, 9, (2, 30)).astype(np.int32)
+    rows = random.integers(-1, 30, (3, 20)).astype(np.int32)
+    expected = np.where(rows >= 0, np.stack([artists[rows], albums[rows]]), -1)
+    np.testing.assert_array_equal(owners_of(rows, (artists, albums)), expected)
+    ages = ages_of(rows, (np.full(30, 3, np.int32), np.zeros(30, np.int64)), np.full(3, 86_400 * 5))
+    np.testing.assert_array_equal(np.isnan(ages), np.stack([rows < 0] * 2))
+    by_track = (np.zeros(31, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+    plays = (np.ones(30, np.float32), 20.0)
+    shares = of_countries(rows, by_track, (np.zeros(3, np.int32), np.full(3, 0.5, np.float32)), plays)
+    np.testing.assert_array_equal(np.isnan(shares), rows < 0)

@@ -1,11 +1,16 @@
 """Tallies and cuts of histories, against loops over their entries."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from crossfade.features.cutting import cut
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
+from crossfade.features.lookups import NEVER
 from crossfade.features.tallies import artist_tallies, plays_log
+from crossfade.features.user_statistics import UserStatistics
 
 NUM_QUERIES, NUM_NAMES = 5, 9
 RANDOM = np.random.default_rng(8)
@@ -31,8 +36,12 @@ def queries() -> Queries:
     )
 
 
+def room() -> np.ndarray:
+    return np.empty((5, *WANTED.shape), np.float32)
+
+
 def test_tallies_of_artists_are_those_of_their_entries(queries: Queries) -> None:
-    found = artist_tallies(queries, OF_ENTRIES, WANTED, has_time=True)
+    found = artist_tallies(queries, OF_ENTRIES, WANTED, room(), has_time=True)
     for query, history in enumerate(HISTORIES):
         strengths, listens = queries.strengths[history], (queries.strengths[history] > 0).sum()
         for place, artist in enumerate(WANTED[query]):
@@ -46,7 +55,7 @@ def test_tallies_of_artists_are_those_of_their_entries(queries: Queries) -> None
 
 
 def test_without_times_nobody_knows_since_when(queries: Queries) -> None:
-    assert np.isnan(artist_tallies(queries, OF_ENTRIES, WANTED, has_time=False)[3]).all()
+    assert np.isnan(artist_tallies(queries, OF_ENTRIES, WANTED, room(), has_time=False)[3]).all()
 
 
 def test_plays_of_albums_are_counted(queries: Queries) -> None:
@@ -65,3 +74,26 @@ def test_a_cut_keeps_the_entries_of_its_mask(queries: Queries) -> None:
     for column, found in zip(columns, kept, strict=True):
         np.testing.assert_array_equal(found, column[mask])
         assert found.dtype == column.dtype
+
+
+def test_last_entries_and_last_sessions(queries: Queries) -> None:
+    marks, found = queries.in_last_session, queries.last_tracks(5)
+    for query, history in enumerate(HISTORIES):
+        sessions, tracks = queries.sessions[history], queries.track_rows[history]
+        np.testing.assert_array_equal(marks[history], sessions == sessions[-1] if len(sessions) else [])
+        last = tracks[::-1][:5]
+        assert found[query].tolist() == [*last.tolist(), *[-1] * (5 - len(last))]
+
+
+def test_users_are_counted(queries: Queries) -> None:
+    artists = np.where(np.arange(50) % 7 == 0, -1, np.arange(50) % 6).astype(np.int32)
+    catalogue: Any = SimpleNamespace(artist_rows=artists, artists=range(6))
+    found = UserStatistics.of(queries, catalogue)
+    for query, history in enumerate(HISTORIES):
+        strengths, tracks = queries.strengths[history], queries.track_rows[history]
+        assert found.user_plays[query] == len(tracks)
+        assert found.user_listens[query] == (strengths > 0).sum()
+        assert found.user_skips[query] == np.maximum(-strengths.astype(np.float64), 0).sum()
+        # All unknown artists are one.
+        assert found.user_artists[query] == len(np.unique(artists[tracks[strengths > 0]]))
+        assert found.user_last_seconds[query] == (queries.seconds[history][-1] if len(tracks) else NEVER)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossfade.recommender.reasons import Claims, verified, verify
+from crossfade.recommender.reasons import Claims, verified, verify, without_evidence
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
@@ -146,3 +146,46 @@ def test_each_piece_of_evidence_is_taken_away_once() -> None:
     assert claims.rows.tolist() == [4, 4, 5]
     assert claims.places.tolist() == [[0, 0, -1], [1, 1, 2]]
     assert len(Claims.of(nothing)) == 0
+
+
+def test_evidence_is_left_out_of_histories(recommender: Recommender, asked: tuple[Requests, Slates]) -> None:
+    requests, artists = asked[0], recommender.catalogue.artist_rows
+    whole = requests.queries
+    first, second = (int(whole.track_rows[whole.offsets[owner]]) for owner in (1, 0))
+    pieces = (
+        np.array([1, 0, 1, 2, 2]),
+        np.array(
+            [
+                ReasonKind.LISTENED_TRACK,
+                ReasonKind.ARTIST,
+                ReasonKind.SIMILAR_LISTENERS,
+                ReasonKind.POPULAR,
+                ReasonKind.POPULAR,
+            ]
+        ),
+        np.array([first, artists[second], -1, 0, -1]),
+    )
+    reduced, muted = without_evidence(requests, pieces, recommender.catalogue)
+    assert muted.tolist() == [False, False, False, False, True]
+    assert reduced.queries.country_rows.tolist() == [
+        *whole.country_rows[[1, 0, 1]],
+        -1,
+        whole.country_rows[2],
+    ]
+    kept = [
+        lambda tracks: tracks != first,
+        lambda tracks: artists[tracks] != artists[second],
+        lambda tracks: np.zeros(len(tracks), np.bool_),
+        *[lambda tracks: np.ones(len(tracks), np.bool_)] * 2,
+    ]
+    for piece, owner in enumerate(pieces[0]):
+        before, after = whole.slice(owner, owner + 1), reduced.queries.slice(piece, piece + 1)
+        expected = before.keep(kept[piece](before.track_rows))
+        for name in ("as_of", "track_rows", "seconds", "strengths", "sessions"):
+            np.testing.assert_array_equal(getattr(after, name), getattr(expected, name))
+
+
+def test_claims_name_the_slots_that_rest_on_them() -> None:
+    places = np.array([[1, 0, 1], [-1, 2, 2]])
+    nothing = np.zeros(3, np.int64)
+    assert Claims(nothing, nothing, nothing, places).slots.tolist() == [[1, -1], [0, 2], [1, 2]]

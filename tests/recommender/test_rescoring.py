@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from crossfade.recommender import rescoring as rescoring_module
 from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import verified, verify
 from crossfade.recommender.recommend import Recommender
@@ -41,7 +42,7 @@ def test_listens_that_never_were_are_no_reason(
     jazz = int(recommender.catalogue.tracks.rows(["j00"])[0])
     artist = int(recommender.catalogue.artist_rows[jazz])
     for kind, row in ((ReasonKind.LISTENED_TRACK, jazz), (ReasonKind.ARTIST, artist)):
-        holds = falls(rescoring, reasoned(slates, kind, row))
+        (holds,) = falls(rescoring, [reasoned(slates, kind, row)])
         assert not holds[rockers].any()
         assert holds[~rockers].any()
 
@@ -59,7 +60,7 @@ def test_what_holds_alone_mostly_holds_in_the_whole_and_both_outcomes_come(
     recommender: Recommender, asked: tuple[Requests, Ranked, Slates]
 ) -> None:
     requests, ranked, slates = asked
-    likely = falls(rescoring_of(recommender, requests, ranked, slates), slates)
+    (likely,) = falls(rescoring_of(recommender, requests, ranked, slates), [slates])
     assert likely.any()
     assert not likely[slates.rows >= 0].all()
     asked = recommender.retelling(requests, slates)
@@ -87,3 +88,23 @@ def test_reasons_of_the_radio_are_verified_in_the_whole(recommender: Recommender
     whole = recommender.recommend(replace(requests, verify_reasons=True))
     np.testing.assert_array_equal(alone.reason_kinds, whole.reason_kinds)
     assert recommender.radio_ranker is not None
+
+
+def test_a_later_reason_is_asked_where_no_earlier_one_holds_however_many_are_scored_together(
+    recommender: Recommender, asked: tuple[Requests, Ranked, Slates], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests, ranked, slates = asked
+    rescoring = rescoring_of(recommender, requests, ranked, slates)
+    broader = [reasoned(slates, kind, -1) for kind in (ReasonKind.SIMILAR_LISTENERS, ReasonKind.POPULAR)]
+    together = falls(rescoring, [slates, *broader])
+    is_held = np.zeros(slates.rows.shape, np.bool_)
+    for found, alone in zip(together, [slates, *broader], strict=True):
+        kinds = np.where(is_held, np.int8(ReasonKind.NONE), alone.reason_kinds)
+        (expected,) = falls(rescoring, [replace(alone, reason_kinds=kinds)])
+        np.testing.assert_array_equal(found, expected)
+        is_held |= expected
+    assert together[0].any()
+    assert together[1].any()
+    monkeypatch.setattr(rescoring_module, "BATCH_ENTRIES", 50)
+    for found, again in zip(together, falls(rescoring, [slates, *broader]), strict=True):
+        np.testing.assert_array_equal(found, again)

@@ -39,9 +39,24 @@ def test_a_track_takes_the_rank_among_rivals_that_its_source_gives_it_now() -> N
     # Source 0 said 4, 3, 2, 1 at ranks 0 to 3; source 1 said 8 of track 12 at rank 0 and 4 at rank 3.
     said = np.array([[[2, 8], [1.5, 6], [9, 3], [NAN, NAN], [0.5, NAN]]], np.float32)
     places = np.array([[2, 2, 2, 2, -1]], np.int32)
-    ranks = stood.ranks(claimed(ReasonKind.SIMILAR_LISTENERS, -1, *places[0]), said)
-    np.testing.assert_array_equal(ranks[0], [[2, 0], [3, 3], [0, NAN], [NAN, NAN], [NAN, NAN]])
-    np.testing.assert_array_equal(said[0, :4], [[2, 8], [1.5, 6], [9, NAN], [NAN, NAN]])
+    claims = claimed(ReasonKind.SIMILAR_LISTENERS, -1, *places[0])
+    told = stood.told(claims, said.copy(), np.array([False]), 1)
+    np.testing.assert_array_equal(told.ranks[0], [[2, 0], [3, 3], [0, NAN], [NAN, NAN], [NAN, NAN]])
+    np.testing.assert_array_equal(told.scores[0, :4], [[2, 8], [1.5, 6], [9, NAN], [NAN, NAN]])
+    # What no source returns any more is gone.
+    assert told.rows.tolist() == [[12, 12, 12, -1, -1]]
+    muted = stood.told(claims, said.copy(), np.array([True]), 0)
+    np.testing.assert_array_equal(muted.ranks[0], [[NAN, 0], [NAN, 3], [NAN, NAN], [NAN, NAN], [NAN, NAN]])
+    assert muted.rows.tolist() == [[12, 12, -1, -1, -1]]
+
+
+def test_what_another_source_brought_stays() -> None:
+    stood = standing([0.0] * 4)
+    stood.ranked.candidates.ranks[0, 2] = NAN
+    told = stood.told(
+        claimed(ReasonKind.SIMILAR_LISTENERS, -1, 2), np.full((1, 1, 2), NAN, np.float32), np.array([True]), 0
+    )
+    assert told.rows.tolist() == [[12]]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from crossfade.features.interactions import Queries
 from crossfade.reranking.exploration import (
     MOST_GENRES,
     SECONDS_PER_WEEK,
+    Evidence,
     Exploration,
     explore,
     genre_rates,
     keys,
+    shapes_of,
 )
 from crossfade.reranking.rerank import RerankWeights, TrackColumns
 from tests import builders
@@ -204,3 +206,34 @@ def test_with_a_budget_slates_of_one_week_draw_alike() -> None:
     budget = replace(EXPLORATION, most=8, weeks=4)
     assert (explored(queries, tracks, budget)[0] == explored(later, tracks, budget)[0]).all()
     assert (explored(queries, tracks)[0] != explored(later, tracks)[0]).any()
+
+
+def test_acts_of_a_track_are_shared_by_its_genres_and_a_save_counts_once() -> None:
+    random = np.random.default_rng(6)
+    genres = np.where(random.random((40, 5)) < 0.5, random.integers(0, 8, (40, 5)), -1).astype(np.int32)
+    offsets, tracks = np.array([0, 12, 12, 60]), random.integers(0, 40, 60).astype(np.int32)
+    strengths = random.choice([-0.8, -0.1, 0.0, 1.0, 5.0], 60).astype(np.float32)
+    rates, wanted = random.random(8), np.array([5, 0, 7], np.int32)
+    evidence = Evidence(offsets, tracks, strengths, rates, 4.0)
+    for query in range(3):
+        history = range(offsets[query], offsets[query + 1])
+        expected = []
+        for genre in wanted:
+            plays, skips = (
+                sum(
+                    np.clip(sign * strengths[entry], 0, 1)
+                    * (genres[tracks[entry]] == genre).sum()
+                    / max((genres[tracks[entry]] >= 0).sum(), 1)
+                    for entry in history
+                )
+                for sign in (1, -1)
+            )
+            expected.append([4 * rates[genre] + plays, 4 * (1 - rates[genre]) + skips])
+        np.testing.assert_allclose(shapes_of(evidence, query, wanted, genres), expected, rtol=1e-5)
+
+
+def test_beyond_a_hundred_acts_only_their_proportion_counts() -> None:
+    genres = np.zeros((1, 1), np.int32)
+    strengths = np.repeat(np.array([1, -1], np.float32), [300, 100])
+    evidence = Evidence(np.array([0, 400]), np.zeros(400, np.int32), strengths, np.array([0.5]), 4.0)
+    np.testing.assert_allclose(shapes_of(evidence, 0, np.zeros(1, np.int32), genres), [[2 + 75, 2 + 25]])

@@ -45,3 +45,24 @@ def test_profiles_without_genres_are_those_of_strangers() -> None:
     none = GenreProfiles.none(2)
     assert (none.genre_rows == of_strangers.genre_rows[:, :1]).all()
     assert (none.shares == of_strangers.shares[:, :1]).all()
+
+
+def test_profiles_are_sums_over_histories() -> None:
+    random = np.random.default_rng(2)
+    genres = np.where(random.random((30, 5)) < 0.6, random.integers(0, 9, (30, 5)), -1).astype(np.int32)
+    plays = [
+        (f"u{number % 3}", f"t{random.integers(0, 30):02}", number, float(random.integers(1, 6)))
+        for number in range(80)
+    ]
+    listens = dataset(plays, catalogue([{c.TRACK_ID: f"t{row:02}"} for row in range(30)]))
+    queries = listens.queries(np.array([0, 1, 2, -1], np.int32), listens.split.end)
+    profiles = GenreProfiles.of(queries, genres, 9)
+    for query in range(4):
+        mass = np.zeros(9)
+        for entry in range(queries.offsets[query], queries.offsets[query + 1]):
+            own = genres[queries.track_rows[entry]]
+            np.add.at(mass, own[own >= 0], queries.strengths[entry] / max((own >= 0).sum(), 1))
+        known = profiles.genre_rows[query][profiles.genre_rows[query] >= 0]
+        assert set(known.tolist()) == set(np.flatnonzero(mass).tolist())
+        shares = mass[known] / mass.sum() if mass.any() else mass[known]
+        np.testing.assert_allclose(profiles.shares[query][: len(known)], shares, rtol=1e-6)

@@ -6,7 +6,7 @@ import pytest
 from crossfade.features.interactions import Queries
 from crossfade.retrieval import fading
 from crossfade.retrieval.artist_tracks import RELATED_WEIGHT, ArtistTracks
-from crossfade.retrieval.fading import HALF_LIFE_TRACKS, LAST_SESSION_WEIGHT, recent_likes
+from crossfade.retrieval.fading import HALF_LIFE_TRACKS, LAST_SESSION_WEIGHT, fading_plays, recent_likes
 from crossfade.retrieval.popular import COUNTRY_WEIGHT, GENRE_WEIGHT, GLOBAL_WEIGHT, Popular
 from crossfade.retrieval.popular import HALF_LIFE_TRACKS as HALF_LIFE_OF_GENRES
 from tests import builders
@@ -72,3 +72,12 @@ def test_asking_about_a_few_tracks_is_the_whole_product(queries: Queries) -> Non
     expected = np.take_along_axis(whole, np.maximum(rows, 0), axis=1)
     expected[(rows < 0) | (expected <= 0)] = np.nan
     np.testing.assert_allclose(source.said(queries, rows), expected, rtol=1e-6)
+
+
+def test_plays_fade_by_place_and_by_days(queries: Queries) -> None:
+    days = (queries.as_of[queries.owners] - queries.seconds) / 86_400
+    expected = 0.5 ** (queries.places_from_end / 20.0 + days / 3.0)
+    np.testing.assert_allclose(fading_plays(queries, 20.0, 3.0, has_time=True), expected, rtol=1e-12)
+    by_place = fading_plays(queries, 20.0, np.inf, has_time=True)
+    np.testing.assert_allclose(by_place, 0.5 ** (queries.places_from_end / 20.0), rtol=1e-12)
+    assert (fading_plays(queries, 20.0, 3.0, has_time=False) == 1).all()

@@ -33,9 +33,10 @@ def test_parts_of_histories_are_answered_as_without_the_cut() -> None:
     owners = np.array([2, 0, 0, 4, 3, 1], np.int64)
     parts = QUERIES.take(owners)
     parts = parts.keep(parts.track_rows % 3 > 0)
-    rows = wanted[owners][:, ::-1].copy()
-    rows[:, ::3] = -1
-    told = asked.said(owners, parts, rows)
+    places = np.tile(np.arange(wanted.shape[1], dtype=np.int32)[::-1], (len(owners), 1))
+    places[:, ::3] = -1
+    rows = np.where(places >= 0, wanted[owners[:, None], places], np.int32(-1))
+    told = asked.said(owners, parts, places)
     assert told.shape == (*rows.shape, len(NAMES))
     for place, name in enumerate(NAMES):
         np.testing.assert_array_equal(told[..., place], sources.retrievers[name].said(parts, rows))
@@ -46,7 +47,7 @@ def test_parts_of_histories_are_answered_as_without_the_cut() -> None:
 def test_a_source_that_was_left_out_says_nothing() -> None:
     wanted = np.zeros((len(QUERIES), 1), np.int32)
     asked = Retelling.of(fitted([c.ITEM_KNN]), NAMES, QUERIES, wanted)
-    told = asked.said(np.arange(len(QUERIES)), QUERIES, wanted)
+    told = asked.said(np.arange(len(QUERIES)), QUERIES, wanted)  # the first track, whose place is 0 as well
     assert np.isnan(told[..., 1:]).all()
 
 
@@ -56,9 +57,9 @@ def test_only_links_to_wanted_tracks_are_kept() -> None:
     wanted = np.full((len(QUERIES), 2), -1, np.int32)
     wanted[0] = knn.neighbours_[recent.indices[0]].indices[:2]
     links = Links.of(recent, knn.neighbours_, wanted)
-    assert set(links.columns[: links.offsets[-1]].tolist()) <= set(wanted[0].tolist())
+    assert set(links.places[: links.offsets[-1]].tolist()) == {0, 1}
     assert 0 < links.offsets[-1] < len(knn.neighbours_.indices)
-    owners = np.arange(len(QUERIES))
+    owners, places = np.arange(len(QUERIES)), np.tile(np.array([1, 0], np.int32), (len(QUERIES), 1))
     np.testing.assert_array_equal(
-        links.at(owners, recent, wanted), product_at(recent, knn.neighbours_, wanted)
+        links.at(owners, recent, places), product_at(recent, knn.neighbours_, wanted[:, ::-1])
     )
