@@ -102,6 +102,21 @@ class StoredSlate:
     monday: str = ""
 
 
+@dataclass(frozen=True)
+class PackedSlate:
+    """One user's slate as it is kept, for readers who do not need its columns; `encoding.decode` reads them.
+
+    Args:
+        user_id: Whose slate it is.
+        about: The generation in which it stands.
+        content: As `crossfade/store/encoding.py` has it, not compressed.
+    """
+
+    user_id: str
+    about: Generation
+    content: bytes
+
+
 class SlateReader(Protocol):
     """A view of one generation; it stays whole while other processes activate, roll back and prune."""
 
@@ -112,6 +127,10 @@ class SlateReader(Protocol):
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one."""
+        ...
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
         ...
 
     def __len__(self) -> int:
@@ -157,6 +176,10 @@ class SlateStore(Protocol):
 
     def get(self, surface: str, user: str) -> StoredSlate | None:
         """Return the user's slate of the live generation, None for a user without one."""
+        ...
+
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
         ...
 
     def activate(self, surface: str, generation: str) -> None:

@@ -27,7 +27,7 @@ from crossfade.schema.durable import (
 )
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.schema.tables import Surface
-from crossfade.store.contract import Generation, StoredSlate, shown_surface
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate, shown_surface
 from crossfade.store.current import Current
 from crossfade.store.encoding import key_of
 from crossfade.store.environment import (
@@ -132,6 +132,10 @@ class EmbeddedStore:
             NotFoundError: No generation is live yet.
         """
         return self.reader(surface).get(user)
+
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
+        return self.reader(surface).packed(user)
 
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.

@@ -12,8 +12,8 @@ from zlib import crc32
 import pyarrow as pa
 
 from crossfade.schema.errors import CrossfadeError, IntegrityError, MissingExtraError, NotFoundError
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import decode, key_of, keyed
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.encoding import decode, key_of, keyed, unpack
 from crossfade.store.unchanged import UNCHANGED, Marking
 
 try:
@@ -46,14 +46,18 @@ class RedisReader:
         Raises:
             CrossfadeError: Redis does not answer.
         """
+        return decode(self.packed(user))
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
         key = key_of(user)
         if key is None:
             return None
         with speaking(self.client):
-            return self.decoded(pipelined(self.client, self.asked(key)), user)
+            return self.taken(pipelined(self.client, self.asked(key)), user)
 
     def asked(self, key: bytes) -> list[tuple[Any, ...]]:
-        """Return the commands whose answers `decoded` takes."""
+        """Return the commands whose answers `taken` takes."""
         readers = [self] if self.base is None else [self, self.base]
         return [("HGET", reader.bucket(key), key) for reader in readers]
 
@@ -72,10 +76,10 @@ class RedisReader:
         told = json.loads(self.about)
         return bucket_name(told["token"], crc32(key) % told["buckets"])
 
-    def decoded(self, answers: Sequence[bytes | None], user: str) -> StoredSlate | None:
-        """Unpack what was answered."""
+    def taken(self, answers: Sequence[bytes | None], user: str) -> PackedSlate | None:
+        """Take what was answered as a user's slate."""
         value = answers[0] if answers[0] != UNCHANGED else answers[-1]
-        return decode(value, user, self.generation) if value else None
+        return unpack(value, user, self.generation) if value else None
 
     def __len__(self) -> int:
         """Return the number of slates."""

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from crossfade.schema.errors import NotFoundError
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import key_of
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.encoding import decode, key_of
 from crossfade.store.redis_generation import (
     RedisReader,
     RedisWriter,
@@ -121,6 +121,10 @@ class RedisStore:
             NotFoundError: No generation is live yet.
             CrossfadeError: Redis does not answer.
         """
+        return decode(self.packed(surface, user))
+
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
         key, known = key_of(user), self._readers.get(surface)
         if key is None:
             self.reader(surface)
@@ -133,9 +137,9 @@ class RedisStore:
             with speaking(self.client):
                 live, told, *answers = pipelined(self.client, [*asked, *known.asked(key)])
             if live == known.generation.name.encode() and told == list(about.values()):
-                return known.decoded(answers, user)
+                return known.taken(answers, user)
         fresh = self._readers[surface] = self.reader(surface)
-        return fresh.get(user)
+        return fresh.packed(user)
 
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.

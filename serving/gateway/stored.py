@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crossfade.schema import columns as c
 from crossfade.schema.errors import CrossfadeError, NotFoundError
 from crossfade.schema.user_keys import UserKeys
-from crossfade.store.contract import SlateStore, StoredSlate
+from crossfade.store.contract import PackedSlate, SlateStore, StoredSlate
 from crossfade.store.mondays import Shown
 from serving import tracing
 from serving.gateway.breaker import Breaker
@@ -55,7 +55,7 @@ class Stored:
         """Return whether a name is one under which the store knows somebody, and no client does."""
         return self._keys is not None and self._keys.made(user)
 
-    async def get(self, surface: str, user: str, zone: str = "") -> StoredSlate | None:
+    async def get(self, surface: str, user: str, zone: str = "") -> PackedSlate | None:
         """Return the slate that a user, named by their own id, gets now; None without one.
 
         Args:
@@ -79,14 +79,14 @@ class Stored:
         self._breaker.note(succeeded=True)
         return slate
 
-    async def _read(self, shown: Shown, user: str) -> StoredSlate | None:
+    async def _read(self, shown: Shown, user: str) -> PackedSlate | None:
         if self._pool is None:
             return self._found(shown, user)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, shown, user)
 
-    def _found(self, shown: Shown, user: str) -> StoredSlate | None:
+    def _found(self, shown: Shown, user: str) -> PackedSlate | None:
         for name in self._keys.names(user) if self._keys else [user]:
-            if slate := shown.get(name):
+            if slate := shown.packed(name):
                 return slate
         return None
 
