@@ -111,6 +111,9 @@ class CassandraStore:
         fresh = self._readers[surface] = self.reader(surface)
         return fresh.packed(user)
 
+    def reads(self) -> None:
+        """Return nothing: its driver has threads of its own."""
+
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from crossfade.schema import columns as c
+from crossfade.schema.errors import CrossfadeError
 
 SCORES: Final = "scores"
 PROPENSITIES: Final = "propensities"
@@ -117,6 +118,22 @@ class PackedSlate:
     content: bytes
 
 
+class StaleError(CrossfadeError):
+    """What was live at the last look may not be any more."""
+
+
+class LiveReads(Protocol):
+    """Reads of live slates that an event loop waits for, without a thread."""
+
+    async def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what the store's own `packed` does, or raise a `StaleError`: then that one has to be asked."""
+        ...
+
+    def close(self) -> None:
+        """Close connections."""
+        ...
+
+
 class SlateReader(Protocol):
     """A view of one generation; it stays whole while other processes activate, roll back and prune."""
 
@@ -180,6 +197,10 @@ class SlateStore(Protocol):
 
     def packed(self, surface: str, user: str) -> PackedSlate | None:
         """Return what `get` does, as it is kept."""
+        ...
+
+    def reads(self) -> LiveReads | None:
+        """Return reads for one event loop; None where there are none, and threads have to ask."""
         ...
 
     def activate(self, surface: str, generation: str) -> None:

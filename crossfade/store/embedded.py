@@ -137,6 +137,9 @@ class EmbeddedStore:
         """Return what `get` does, as it is kept."""
         return self.reader(surface).packed(user)
 
+    def reads(self) -> None:
+        """Return nothing: a memory map is read at once."""
+
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.
 
@@ -205,15 +208,7 @@ class EmbeddedStore:
         return self._without(surface, keys, bundles)
 
     def erase_rows(self, surface: str, keys: Collection[bytes]) -> dict[str, int]:
-        """Remove keys from every generation that has one of them, by writing it anew as `erase` does.
-
-        Returns:
-            {generation: rows removed} of those that were written anew.
-
-        Raises:
-            InputError: Another process is writing generations of this surface.
-            CrossfadeError: The disk is full or broken; what is written anew already stays so.
-        """
+        """Remove keys from every generation that has one of them; writes anew, returns and raises as `erase` does."""
         return self._without(surface, keys, {})
 
     def prune(self, surface: str, keep: int) -> list[str]:

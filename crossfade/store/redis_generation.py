@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -63,9 +64,9 @@ class RedisReader:
 
     def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return what stands in this generation itself under keys [n], None where there is nothing."""
-        told, buckets = json.loads(self.about), dict[str, list[bytes]]()
+        buckets = dict[str, list[bytes]]()
         for key in keys:
-            buckets.setdefault(bucket_name(told["token"], crc32(key) % told["buckets"]), []).append(key)
+            buckets.setdefault(self.bucket(key), []).append(key)
         with speaking(self.client):
             answers = pipelined(self.client, [("HMGET", bucket, *held) for bucket, held in buckets.items()])
         found = dict(zip(chain(*buckets.values()), chain(*answers), strict=True))
@@ -73,13 +74,19 @@ class RedisReader:
 
     def bucket(self, key: bytes) -> str:
         """Return the name of the hash that holds a user's slate."""
-        told = json.loads(self.about)
-        return bucket_name(told["token"], crc32(key) % told["buckets"])
+        token, num_buckets = self._place
+        return bucket_name(token, crc32(key) % num_buckets)
 
     def taken(self, answers: Sequence[bytes | None], user: str) -> PackedSlate | None:
         """Take what was answered as a user's slate."""
         value = answers[0] if answers[0] != UNCHANGED else answers[-1]
         return unpack(value, user, self.generation) if value else None
+
+    @cached_property
+    def _place(self) -> tuple[str, int]:
+        """The token of the generation's hashes, and how many they are."""
+        told = json.loads(self.about)
+        return str(told["token"]), int(told["buckets"])
 
     def __len__(self) -> int:
         """Return the number of slates."""

@@ -172,15 +172,15 @@ class Answers:
         """Log the exposure of a published slate and return it under the name that the client knows."""
         generation, playlist = packed.about.name, playlist_id(packed.about.surface, packed.user_id)
         slate_id = blake2b(f"{generation}\0{playlist}".encode(), digest_size=12).hexdigest()
-        about = {c.USER_ID: listener, c.PLAYLIST_ID: playlist, c.SURFACE: str(surface), c.SLATE_ID: slate_id}
-        about |= {"generation": generation, "fallback": None}
+        named = {c.USER_ID: listener, c.PLAYLIST_ID: playlist, c.SURFACE: str(surface), c.SLATE_ID: slate_id}
         plain = Plain.of(packed)
         if plain is None:
             slate = decode(packed)
             tracks: object = [] if slate is None else tracks_of(slate)
         else:
             tracks = Fragment(plain.tracks())
-        return self._shown({**about, "tracks": tracks, **told}, listener, plain)
+        about = {**named, "generation": generation, "fallback": None, "tracks": tracks}
+        return self._shown(about | told, listener, plain)
 
     def _shown(
         self, slate: dict[str, Any], listener: str | None, plain: Plain | None = None

@@ -89,6 +89,7 @@ def app_of(parts: Parts, settings: ServingSettings) -> Shortcut:
         for task in following:
             task.cancel()
         await parts.variants.close()
+        parts.stored.close()
         await asyncio.to_thread(parts.exposures.close)
         await asyncio.to_thread(parts.screens.log.close)
 

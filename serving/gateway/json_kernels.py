@@ -31,7 +31,13 @@ def _pieces(*texts: bytes) -> tuple[Bytes, ...]:
 
 
 _TRACK: Final = _pieces(
-    b'{"track_id":"', b'","score":', b',"source":', b',"propensity":', b',"reason":null}', b',"reason":"', b'"}'
+    b'{"track_id":"',
+    b'","score":',
+    b',"source":',
+    b',"propensity":',
+    b',"reason":null}',
+    b',"reason":"',
+    b'"}',
 )
 _LINE: Final = _pieces(b',"track_id":"', b'","position":', b',"propensity":')
 TRACK_BYTES: Final = 1 + sum(map(len, _TRACK)) + 2 * NUMBER_BYTES
@@ -39,7 +45,7 @@ LINE_BYTES: Final = 2 + sum(map(len, _LINE)) + 3 * NUMBER_BYTES
 
 
 @numba.njit(cache=True)
-def is_plain(content: Any, num_sources: int) -> bool:
+def is_plain(content, num_sources):  # type: ignore[no-untyped-def]
     """Return whether the parts of a slate fit together and can be written as they are."""
     k = content[1] | content[2] << 8
     at = HEADER_BYTES + SLOT_BYTES * k
@@ -64,7 +70,15 @@ def is_plain(content: Any, num_sources: int) -> bool:
 
 
 @numba.njit(cache=True)
-def write_tracks(content: Any, sources: Any, ends: Any, out: Any) -> int:
+def write_tracks(content, sources, ends, out):  # type: ignore[no-untyped-def]
+    """Write the tracks of a slate that is plain as a list of JSON objects, and return its length in bytes.
+
+    Args:
+        content: [n] uint8, the packed slate.
+        sources: uint8, the names of its sources as JSON, one behind the other.
+        ends: [number of sources + 1] int64, where they end, from 0 on.
+        out: uint8, gets it; long enough.
+    """
     k = content[1] | content[2] << 8
     text = reason = HEADER_BYTES + SLOT_BYTES * k
     for track in range(k):
@@ -98,7 +112,15 @@ def write_tracks(content: Any, sources: Any, ends: Any, out: Any) -> int:
 
 
 @numba.njit(cache=True)
-def write_lines(content: Any, start: Any, end: Any, out: Any) -> int:
+def write_lines(content, start, end, out):  # type: ignore[no-untyped-def]
+    """Write a line for each track of a slate that is plain, and return their length in bytes.
+
+    Args:
+        content: [n] uint8, the packed slate.
+        start: uint8, how every line begins, up to the track's place at the end of the event's id.
+        end: uint8, how every line ends, from behind the propensity on.
+        out: uint8, gets it; long enough.
+    """
     k = content[1] | content[2] << 8
     text, at = HEADER_BYTES + SLOT_BYTES * k, 0
     for track in range(k):
@@ -119,14 +141,14 @@ def write_lines(content: Any, start: Any, end: Any, out: Any) -> int:
 
 
 @numba.njit(cache=True)
-def _length(content: Any, k: int, text: int) -> int:
+def _length(content, k, text):  # type: ignore[no-untyped-def]
     """Return the length of a text in bytes: k tracks first, then k reasons."""
     place = HEADER_BYTES + 10 * k + 2 * text
     return content[place] | content[place + 1] << 8
 
 
 @numba.njit(cache=True)
-def _bits(content: Any, number: int) -> int:
+def _bits(content, number):  # type: ignore[no-untyped-def]
     """Return the bits of a float32: k scores first, then k propensities."""
     place, bits = HEADER_BYTES + 4 * number, 0
     for byte in range(4):
@@ -150,13 +172,13 @@ def _copy(typing_context, out, at, source, start, count):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True)
-def _put(source: Any, start: int, end: int, out: Any, at: int) -> int:
+def _put(source, start, end, out, at):  # type: ignore[no-untyped-def]
     _copy(out, at, source, start, end - start)
     return at + end - start
 
 
 @numba.njit(cache=True)
-def _put_whole(number: Any, out: Any, at: int) -> int:
+def _put_whole(number, out, at):  # type: ignore[no-untyped-def]
     """Write a whole number from 0 on."""
     left, end = np.uint32(number), at + 1
     while left >= 10:
@@ -168,7 +190,7 @@ def _put_whole(number: Any, out: Any, at: int) -> int:
 
 
 @numba.njit(cache=True)
-def _put_number(bits: int, out: Any, at: int) -> int:
+def _put_number(bits, out, at):  # type: ignore[no-untyped-def]
     """Write a float32, rounded to six decimals, in the fewest digits.
 
     A float32 times a million is exact in a float64, so that it is rounded as `round` does. What is left has fifteen digits at
