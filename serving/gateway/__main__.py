@@ -25,6 +25,7 @@ from serving.gateway.manifests import Manifests
 from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
+from serving.one_write import OneWrite
 from serving.ports import require_free
 from serving.settling import settle
 
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         host=chosen.host,
         port=chosen.port,
+        http=OneWrite,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.drain_seconds,

@@ -150,7 +150,7 @@ def _length(content, k, text):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _bits(content, number):  # type: ignore[no-untyped-def]
     """Return the bits of a float32: k scores first, then k propensities."""
-    place, bits = HEADER_BYTES + 4 * number, 0
+    place, bits = HEADER_BYTES + 4 * number, np.int64(0)
     for byte in range(4):
         bits |= np.int64(content[place + byte]) << 8 * byte
     return bits
