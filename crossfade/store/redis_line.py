@@ -72,7 +72,7 @@ class _Wire(asyncio.Protocol):
     def __init__(self, seconds: float) -> None:
         self._seconds, self._received = seconds, b""
         self._asked: deque[_Asked] = deque()
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None  # uvloop's is no asyncio.Transport
         self._watch: asyncio.TimerHandle | None = None
 
     @property
@@ -80,11 +80,9 @@ class _Wire(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "TCP has one for both ways"
         self._transport = transport
 
     def ask(self, commands: bytes, number: int) -> "asyncio.Future[list[Answer]]":
-        assert self._transport is not None, "only open ones are asked"
         loop = asyncio.get_running_loop()
         asked = _Asked(loop.create_future(), time.monotonic() + self._seconds, number)
         self._asked.append(asked)
