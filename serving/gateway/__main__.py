@@ -25,7 +25,6 @@ from serving.gateway.manifests import Manifests
 from serving.gateway.screens import screens_of
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
-from serving.one_write import OneWrite
 from serving.ports import require_free
 from serving.settling import settle
 
@@ -130,7 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         host=chosen.host,
         port=chosen.port,
-        http=OneWrite,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.drain_seconds,
