@@ -1,59 +1,32 @@
 """One connection to Redis on an event loop: requests follow each other on it and wait for no answer but their own.
 
 A client with a pool of threads gives a read to another thread and takes it back, which costs four times what the read does; this
-one is read by the loop that answers. It understands what reads of slates need: RESP2, by TCP, with a password and a database.
+one is read by the loop that answers. hiredis writes commands and parses answers: RESP2, by TCP, with a password and a database.
 """
 
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import redis
 from redis.connection import parse_url
 
+from crossfade.schema.errors import MissingExtraError
+
+try:
+    import hiredis
+except ImportError as error:
+    raise MissingExtraError("hiredis", "redis") from error
+
 KNOWN: Final = {"host", "port", "db", "username", "password"}
 AGAIN_SECONDS: Final = 0.001  # a loop that stood still may have the answer at hand, and reads it first
-END: Final = b"\r\n"
-WHOLE: Final = -1  # no answer is whole yet
+PARTIAL: Final = object()  # no answer is whole yet
 
+Command = tuple[Any, ...]  # words: bytes, str as UTF-8, or int
 Answer = Any  # bytes, int, None, a list of them, or an error that Redis answered
-
-
-def command(*words: bytes) -> bytes:
-    """Return a command as Redis reads it."""
-    return b"*%d\r\n" % len(words) + b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
-
-
-def parsed(text: bytes, at: int) -> tuple[Answer, int]:
-    """Return the answer that begins at a place, and the place behind it; -1 for that where it is not whole yet.
-
-    Raises:
-        ValueError: It is no answer.
-    """
-    end = text.find(END, at)
-    if end < 0:
-        return None, WHOLE
-    kind, told, at = text[at : at + 1], text[at + 1 : end], end + 2
-    if kind == b"$":
-        if (length := int(told)) < 0:
-            return None, at
-        stop = at + length
-        return (text[at:stop], stop + 2) if len(text) >= stop + 2 else (None, WHOLE)
-    if kind == b"*":
-        parts: list[Answer] = []
-        for _ in range(int(told)):
-            part, at = parsed(text, at)
-            if at == WHOLE:
-                return None, WHOLE
-            parts.append(part)
-        return parts, at
-    if kind == b"-":
-        return redis.ResponseError(told.decode("utf-8", "replace")), at
-    if kind not in b"+:":
-        raise ValueError(f"an answer begins with {kind!r}")
-    return (told if kind == b"+" else int(told)), at
 
 
 @dataclass
@@ -70,7 +43,8 @@ class _Wire(asyncio.Protocol):
     """A connection that is there, and what is under way on it, oldest first."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._received = seconds, b""
+        self._seconds = seconds
+        self._reader = hiredis.Reader(replyError=redis.ResponseError, notEnoughData=PARTIAL)
         self._asked: deque[_Asked] = deque()
         self._transport: Any = None  # uvloop's is no asyncio.Transport
         self._watch: asyncio.TimerHandle | None = None
@@ -82,27 +56,22 @@ class _Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
 
-    def ask(self, commands: bytes, number: int) -> "asyncio.Future[list[Answer]]":
+    def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Answer]]":
         loop = asyncio.get_running_loop()
-        asked = _Asked(loop.create_future(), time.monotonic() + self._seconds, number)
+        asked = _Asked(loop.create_future(), time.monotonic() + self._seconds, len(commands))
         self._asked.append(asked)
-        self._transport.write(commands)
+        self._transport.write(b"".join(map(hiredis.pack_command, commands)))
         if self._watch is None:  # one timer for all: it looks at the oldest
             self._watch = loop.call_later(self._seconds, self._look)
         return asked.answered
 
     def data_received(self, data: bytes) -> None:
-        text, at = self._received + data, 0
+        self._reader.feed(data)
         try:
-            while at < len(text):
-                answer, behind = parsed(text, at)
-                if behind == WHOLE:
-                    break
-                at = behind
+            while (answer := self._reader.gets()) is not PARTIAL:
                 self._take(answer)
-        except ValueError as error:
+        except hiredis.ProtocolError as error:
             self.end(redis.ConnectionError(f"it does not speak RESP ({error})"))
-        self._received = text[at:]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.end(redis.ConnectionError(f"the connection was lost ({exc or 'closed by Redis'})"))
@@ -119,6 +88,9 @@ class _Wire(asyncio.Protocol):
                 answered.set_exception(error)
 
     def _take(self, answer: Answer) -> None:
+        if not self._asked:  # as when Redis has too many clients
+            self.end(redis.ConnectionError(f"it answered what nobody asked ({answer!r})"))
+            return
         asked = self._asked[0]
         asked.answers.append(answer)
         asked.left -= 1
@@ -151,7 +123,7 @@ class RedisLine:
         greeting: Commands that begin a connection.
     """
 
-    def __init__(self, host: str, port: int, seconds: float, greeting: tuple[bytes, ...]) -> None:
+    def __init__(self, host: str, port: int, seconds: float, greeting: Sequence[Command]) -> None:
         self._host, self._port, self._seconds, self._greeting = host, port, seconds, greeting
         self._wire: _Wire | None = None
         self._connecting: asyncio.Task[_Wire] | None = None
@@ -162,17 +134,17 @@ class RedisLine:
         told = parse_url(url)  # type: ignore[no-untyped-call]
         if not url.startswith("redis://") or not told.keys() <= KNOWN:
             return None
-        greeting = []
+        greeting: list[Command] = []
         if password := told.get("password"):
-            user = [told["username"].encode()] if told.get("username") else []
-            greeting.append(command(b"AUTH", *user, password.encode()))
+            user = [told["username"]] if told.get("username") else []
+            greeting.append(("AUTH", *user, password))
         if database := told.get("db"):
-            greeting.append(command(b"SELECT", b"%d" % database))
+            greeting.append(("SELECT", database))
         host, port = told.get("host", "localhost"), told.get("port", 6379)
-        return cls(host, port, timeout_ms / 1000, tuple(greeting))
+        return cls(host, port, timeout_ms / 1000, greeting)
 
-    async def ask(self, commands: bytes, number: int) -> list[Answer]:
-        """Send commands, and return as many answers.
+    async def ask(self, commands: Sequence[Command]) -> list[Answer]:
+        """Send commands together, and return an answer to each.
 
         Raises:
             redis.RedisError: There is no connection, no answer in time, or an answer is an error.
@@ -180,7 +152,7 @@ class RedisLine:
         wire = self._wire
         if wire is None or not wire.is_open:
             wire = await self._connected()
-        return _well(await wire.ask(commands, number))
+        return _well(await wire.ask(commands))
 
     def close(self) -> None:
         """Close the connection; the next request would make another one."""
@@ -206,7 +178,7 @@ class RedisLine:
             raise redis.ConnectionError(str(error)) from error
         if self._greeting:
             try:
-                _well(await wire.ask(b"".join(self._greeting), len(self._greeting)))
+                _well(await wire.ask(self._greeting))
             except redis.RedisError as error:
                 wire.end(error)
                 raise

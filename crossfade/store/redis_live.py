@@ -8,7 +8,7 @@ from typing import Any
 from crossfade.store.contract import PackedSlate, StaleError
 from crossfade.store.encoding import key_of
 from crossfade.store.redis_generation import RedisReader, speaking
-from crossfade.store.redis_line import RedisLine, command
+from crossfade.store.redis_line import RedisLine
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,6 @@ class Live:
             *self.reader.asked(key),
         ]
 
-    def packed(self, key: bytes) -> bytes:
-        """Return the same commands as Redis reads them."""
-        return self._look + b"".join(
-            [command(name.encode(), bucket.encode(), key) for name, bucket, key in self.reader.asked(key)]
-        )
-
-    @property
-    def num_answers(self) -> int:
-        """Commands that are asked."""
-        return 3 if self.reader.base is None else 4
-
     def taken(self, answers: Sequence[Any], user: str) -> PackedSlate | None:
         """Take what was answered as a user's slate.
 
@@ -60,11 +49,6 @@ class Live:
         """What stands in the hash of generations, by name: of the live one, and of the one that it stands on."""
         readers = (self.reader, self.reader.base)
         return {reader.generation.name: reader.about for reader in readers if reader is not None}
-
-    @cached_property
-    def _look(self) -> bytes:
-        told = [("LINDEX", self.history, "-1"), ("HMGET", self.generations, *self._about)]
-        return b"".join([command(*(word.encode() for word in words)) for words in told])
 
 
 class RedisReads:
@@ -90,7 +74,7 @@ class RedisReads:
         if key is None or live is None:
             raise StaleError(f"Nothing is known yet of what is live of {surface}; look at what is.")
         with speaking(self._client):
-            answers = await self._line.ask(live.packed(key), live.num_answers)
+            answers = await self._line.ask(live.asked(key))
         return live.taken(answers, user)
 
     def close(self) -> None:

@@ -11,42 +11,13 @@ import redis
 from crossfade.schema.errors import CrossfadeError
 from crossfade.store.contract import StaleError
 from crossfade.store.encoding import decode
-from crossfade.store.redis_line import WHOLE, RedisLine, command, parsed
+from crossfade.store.redis_line import RedisLine
 from crossfade.store.redis_live import RedisReads
 from crossfade.store.redis_store import RedisStore
 from tests.redis_server import RedisServer
 from tests.store.slates import SURFACE, generation, publish, slates
 
-ANSWERS = b"$2\r\ng1\r\n*2\r\n$-1\r\n$4\r\na\r\nb\r\n$0\r\n\r\n:-7\r\n+OK\r\n-ERR no\r\n*0\r\n"
-
-
 LOOPS = ("asyncio", "uvloop")  # uvicorn takes the second where it is installed
-
-
-def test_answers_are_read_however_they_arrive() -> None:
-    def read(text: bytes) -> tuple[list[Any], int]:
-        found, at = [], 0
-        while at < len(text):
-            answer, behind = parsed(text, at)
-            if behind == WHOLE:
-                break
-            found.append(answer)
-            at = behind
-        return found, at
-
-    whole, at = read(ANSWERS)
-    assert at == len(ANSWERS)
-    assert [str(each) if isinstance(each, redis.ResponseError) else each for each in whole] == [
-        b"g1", [None, b"a\r\nb"], b"", -7, b"OK", "ERR no", [],
-    ]  # fmt: skip
-    for length in range(len(ANSWERS)):
-        found, at = read(ANSWERS[:length])
-        rest, behind = read(ANSWERS[at:])
-        assert (len(found) + len(rest), at + behind) == (len(whole), len(ANSWERS))
-
-
-def test_commands_are_written_as_redis_reads_them() -> None:
-    assert command(b"HGET", b"a b", b"") == b"*3\r\n$4\r\nHGET\r\n$3\r\na b\r\n$0\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -167,6 +138,59 @@ async def served(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], 
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_answers_are_each_request_s_own_however_they_arrive(loop: str) -> None:
+    said = b"$2\r\ng1\r\n*2\r\n$-1\r\n$4\r\na\r\nb\r\n" + b"$0\r\n\r\n-ERR no\r\n:-7\r\n" + b"*0\r\n+OK\r\n"
+    numbers = (2, 3, 2)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for cut in range(len(said)):
+            for _ in range(sum(numbers)):
+                await reader.readuntil(b"PING\r\n")
+            writer.write(said[:cut])
+            await asyncio.sleep(0.001)
+            writer.write(said[cut:])
+        await reader.read()
+
+    async def run() -> None:
+        server = await served(answer)
+        line = RedisLine("127.0.0.1", server.sockets[0].getsockname()[1], 5, ())
+        for _ in range(len(said)):
+            asked = [line.ask([("PING",)] * number) for number in numbers]
+            first, second, third = await asyncio.gather(*asked, return_exceptions=True)
+            assert first == [b"g1", [None, b"a\r\nb"]]
+            assert isinstance(second, redis.ResponseError)
+            assert "ERR no" in str(second)
+            assert third == [[], b"OK"]
+        line.close()
+        server.close()
+        await server.wait_closed()
+
+    runs(run(), loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_that_nobody_asked_for_is_nobody_s(loop: str) -> None:
+    seen = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"PING\r\n"))
+        writer.write(b":%d\r\n+surplus\r\n" % len(seen))
+        await reader.read()
+
+    async def run() -> None:
+        server = await served(answer)
+        line = RedisLine("127.0.0.1", server.sockets[0].getsockname()[1], 5, ())
+        for number in (1, 2, 3):
+            assert await line.ask([("PING",)]) == [number]
+            await asyncio.sleep(0.01)
+        line.close()
+        server.close()
+        await server.wait_closed()
+
+    runs(run(), loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -189,19 +213,19 @@ def test_what_goes_wrong_is_told_in_time_and_over_with_the_next_connection(
             if said is None:
                 await reader.read()
             return
-        writer.write(b"+PONG\r\n" * 2)
+        writer.write(b"+PONG\r\n")
         await reader.read()
 
     async def run() -> None:
         server = await served(answer)
         line = RedisLine("127.0.0.1", server.sockets[0].getsockname()[1], 0.1, ())
         started = time.monotonic()
-        asked = [asyncio.create_task(line.ask(command(b"PING"), 1)) for _ in range(2)]
+        asked = [asyncio.create_task(line.ask([("PING",)])) for _ in range(2)]
         told = await asyncio.gather(*asked, return_exceptions=True)
         assert any(isinstance(each, redis.RedisError) and words in str(each) for each in told), told
         assert time.monotonic() - started < 0.5
         await asyncio.sleep(0.01)
-        assert await line.ask(command(b"PING"), 1) == [b"PONG"]
+        assert await line.ask([("PING",)]) == [b"PONG"]
         line.close()
         server.close()
         await server.wait_closed()
@@ -215,7 +239,7 @@ def test_a_redis_that_is_away_is_told_of_by_all_who_ask() -> None:
     assert line is not None
 
     async def run() -> None:
-        told = await asyncio.gather(*(line.ask(b"", 1) for _ in range(3)), return_exceptions=True)
+        told = await asyncio.gather(*(line.ask([("PING",)]) for _ in range(3)), return_exceptions=True)
         assert all(isinstance(each, redis.ConnectionError) for each in told)
         assert "secret" not in str(told)
 
