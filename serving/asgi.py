@@ -62,9 +62,10 @@ class Guard:
             await send(message)
 
         try:
-            if any(name == b"content-type" for name, _ in scope["headers"]):
+            headers = dict(scope["headers"])
+            if b"content-type" in headers:
                 scope = {**scope, "headers": [_plain_json(*header) for header in scope["headers"]]}
-            if _declared_length(scope) > self._max_bytes:
+            if b"content-length" in headers and _declared_length(scope) > self._max_bytes:
                 await self._refuse(noting)
             else:
                 await self._app(scope, self._counting(receive), noting)

@@ -12,8 +12,8 @@ import pyarrow as pa
 from crossfade.schema.errors import IntegrityError
 from crossfade.store.cassandra_link import Link, Rows
 from crossfade.store.cassandra_state import Written
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import decode, key_of, keyed
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.encoding import decode, key_of, keyed, unpack
 
 USERS_PER_BUCKET: Final = 1000
 ASKED_TOGETHER: Final = 100  # users of a bucket
@@ -40,16 +40,20 @@ class CassandraReader:
         Raises:
             CrossfadeError: Cassandra does not answer.
         """
+        return decode(self.packed(user))
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
         key = key_of(user)
-        return None if key is None else self.decoded(self.link.all([(GET, self.place(key))])[0], user)
+        return None if key is None else self.taken(self.link.all([(GET, self.place(key))])[0], user)
 
     def place(self, key: bytes) -> tuple[str, int, bytes]:
         """Return where the slate of a user is."""
         return self.written.writing, bucket_of(key, self.written.buckets), key
 
-    def decoded(self, rows: Rows, user: str) -> StoredSlate | None:
-        """Unpack what `GET` found."""
-        return decode(rows[0][0], user, self.generation) if rows else None
+    def taken(self, rows: Rows, user: str) -> PackedSlate | None:
+        """Take what `GET` found as a user's slate."""
+        return unpack(rows[0][0], user, self.generation) if rows else None
 
     def __len__(self) -> int:
         """Return the number of slates."""

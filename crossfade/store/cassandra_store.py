@@ -16,8 +16,8 @@ from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundErro
 from crossfade.store.cassandra_generation import GET, CassandraReader, CassandraWriter, bucket_of
 from crossfade.store.cassandra_link import Command, Link
 from crossfade.store.cassandra_state import Leftover, State
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import key_of
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.encoding import decode, key_of
 
 WRITING_SECONDS: Final = 86_400  # what a killed writer left behind is deleted after a day
 TRIES: Final = 20
@@ -96,6 +96,10 @@ class CassandraStore:
             NotFoundError: No generation is live yet.
             CrossfadeError: Cassandra does not answer.
         """
+        return decode(self.packed(surface, user))
+
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
         key, known = key_of(user), self._readers.get(surface)
         if key is None:
             self.reader(surface)
@@ -103,9 +107,12 @@ class CassandraStore:
         if known is not None:
             live, found = self.link.all([(LIVE, (surface,)), (GET, known.place(key))])
             if live == [(known.written.writing,)]:
-                return known.decoded(found, user)
+                return known.taken(found, user)
         fresh = self._readers[surface] = self.reader(surface)
-        return fresh.get(user)
+        return fresh.packed(user)
+
+    def reads(self) -> None:
+        """Return nothing: its driver has threads of its own."""
 
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.

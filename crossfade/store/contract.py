@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from crossfade.schema import columns as c
+from crossfade.schema.errors import CrossfadeError
 
 SCORES: Final = "scores"
 PROPENSITIES: Final = "propensities"
@@ -102,6 +103,37 @@ class StoredSlate:
     monday: str = ""
 
 
+@dataclass(frozen=True)
+class PackedSlate:
+    """One user's slate as it is kept, for readers who do not need its columns; `encoding.decode` reads them.
+
+    Args:
+        user_id: Whose slate it is.
+        about: The generation in which it stands.
+        content: As `crossfade/store/encoding.py` has it, not compressed.
+    """
+
+    user_id: str
+    about: Generation
+    content: bytes
+
+
+class StaleError(CrossfadeError):
+    """What was live at the last look may not be any more."""
+
+
+class LiveReads(Protocol):
+    """Reads of live slates that an event loop waits for, without a thread."""
+
+    async def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what the store's own `packed` does, or raise a `StaleError`: then that one has to be asked."""
+        ...
+
+    def close(self) -> None:
+        """Close connections."""
+        ...
+
+
 class SlateReader(Protocol):
     """A view of one generation; it stays whole while other processes activate, roll back and prune."""
 
@@ -112,6 +144,10 @@ class SlateReader(Protocol):
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one."""
+        ...
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
         ...
 
     def __len__(self) -> int:
@@ -157,6 +193,14 @@ class SlateStore(Protocol):
 
     def get(self, surface: str, user: str) -> StoredSlate | None:
         """Return the user's slate of the live generation, None for a user without one."""
+        ...
+
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
+        ...
+
+    def reads(self) -> LiveReads | None:
+        """Return reads for one event loop; None where there are none, and threads have to ask."""
         ...
 
     def activate(self, surface: str, generation: str) -> None:

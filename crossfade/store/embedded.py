@@ -27,7 +27,7 @@ from crossfade.schema.durable import (
 )
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.schema.tables import Surface
-from crossfade.store.contract import Generation, StoredSlate, shown_surface
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate, shown_surface
 from crossfade.store.current import Current
 from crossfade.store.encoding import key_of
 from crossfade.store.environment import (
@@ -133,6 +133,13 @@ class EmbeddedStore:
         """
         return self.reader(surface).get(user)
 
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
+        return self.reader(surface).packed(user)
+
+    def reads(self) -> None:
+        """Return nothing: a memory map is read at once."""
+
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.
 
@@ -201,15 +208,7 @@ class EmbeddedStore:
         return self._without(surface, keys, bundles)
 
     def erase_rows(self, surface: str, keys: Collection[bytes]) -> dict[str, int]:
-        """Remove keys from every generation that has one of them, by writing it anew as `erase` does.
-
-        Returns:
-            {generation: rows removed} of those that were written anew.
-
-        Raises:
-            InputError: Another process is writing generations of this surface.
-            CrossfadeError: The disk is full or broken; what is written anew already stays so.
-        """
+        """Remove keys from every generation that has one of them; writes anew, returns and raises as `erase` does."""
         return self._without(surface, keys, {})
 
     def prune(self, surface: str, keep: int) -> list[str]:

@@ -28,6 +28,7 @@ from crossfade.store.contract import (
     SCORES,
     SOURCES,
     Generation,
+    PackedSlate,
     StoredSlate,
     playlist_id,
 )
@@ -92,8 +93,8 @@ def encode(slates: pa.Table, generation: Generation) -> list[bytes]:
     return [zlib.compress(value, FASTEST) for value in packed.to_pylist()]
 
 
-def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
-    """Unpack one value.
+def unpack(value: bytes, user: str, generation: Generation) -> PackedSlate:
+    """Take one value as a slate.
 
     Raises:
         IntegrityError: The value is damaged, or of another version.
@@ -104,26 +105,48 @@ def decode(value: bytes, user: str, generation: Generation) -> StoredSlate:
         raise _damaged(user, generation, str(error)) from error
     if not unpacked or unpacked[0] != VERSION:
         raise _damaged(user, generation, f"its version is not {VERSION}")
-    k = int.from_bytes(unpacked[1:HEADER_BYTES], "little")
-    start, text_start = HEADER_BYTES, HEADER_BYTES + SLOT_BYTES * k
-    scores, propensities = np.frombuffer(unpacked, FLOAT, 2 * k, start).reshape(2, k)
-    sources, kinds = unpacked[start + 8 * k : start + 9 * k], unpacked[start + 9 * k : start + 10 * k]
-    lengths = np.frombuffer(unpacked, LENGTH, 2 * k, start + 10 * k).tolist()
-    ends = list(accumulate(lengths, initial=text_start))
-    texts = _texts(unpacked, ends)
+    return PackedSlate(user, generation, unpacked)
+
+
+def decode(packed: PackedSlate | None) -> StoredSlate | None:
+    """Return a slate with all its columns; None stays None."""
+    if packed is None:
+        return None
+    content, about = packed.content, packed.about
+    k, ends = num_tracks(content), _ends(content)
+    scores, propensities = np.frombuffer(content, FLOAT, 2 * k, HEADER_BYTES).reshape(2, k)
+    sources, kinds = (content[HEADER_BYTES + at * k :][:k] for at in (8, 9))
+    texts = _texts(content, ends)
     return StoredSlate(
-        playlist_id=playlist_id(generation.surface, user),
-        user_id=user,
-        generation=generation.name,
+        playlist_id=playlist_id(about.surface, packed.user_id),
+        user_id=packed.user_id,
+        generation=about.name,
         track_ids=tuple(texts[:k]),
         scores=scores,
         propensities=propensities,
-        sources=tuple(map(generation.sources.__getitem__, sources)),
-        reason_kinds=tuple(map(generation.reason_kinds.__getitem__, kinds)),
+        sources=tuple(map(about.sources.__getitem__, sources)),
+        reason_kinds=tuple(map(about.reason_kinds.__getitem__, kinds)),
         reasons=tuple(texts[k:]),
-        zone=unpacked[ends[-1] :].decode(),
-        monday=generation.monday,
+        zone=content[ends[-1] :].decode(),
+        monday=about.monday,
     )
+
+
+def num_tracks(content: bytes) -> int:
+    """Return how many tracks a slate has."""
+    return int.from_bytes(content[1:HEADER_BYTES], "little")
+
+
+def zone_with(packed: PackedSlate) -> str:
+    """Return the time zone that stands with a slate, empty where none is known."""
+    return packed.content[_ends(packed.content)[-1] :].decode()
+
+
+def _ends(content: bytes) -> list[int]:
+    """Return [2 k + 1] where the texts end, from the beginning of the first on."""
+    k = num_tracks(content)
+    lengths = np.frombuffer(content, LENGTH, 2 * k, HEADER_BYTES + 10 * k)
+    return list(accumulate(lengths.tolist(), initial=HEADER_BYTES + SLOT_BYTES * k))
 
 
 def _texts(unpacked: bytes, ends: list[int]) -> list[str]:

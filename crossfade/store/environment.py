@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from crossfade.schema.durable import replace_file
 from crossfade.schema.errors import IntegrityError
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import decode, key_of, keyed
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.encoding import decode, key_of, keyed, unpack
 from crossfade.store.unchanged import UNCHANGED, Base, Marking
 
 ABOUT: Final = "generation.json"
@@ -171,6 +171,10 @@ class EmbeddedReader:
 
     def get(self, user: str) -> StoredSlate | None:
         """Return the user's slate, None for a user without one."""
+        return decode(self.packed(user))
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept."""
         key = key_of(user)
         if key is None:
             return None
@@ -178,7 +182,7 @@ class EmbeddedReader:
             value = transaction.get(key)
         if value == UNCHANGED and self.base is not None:
             (value,) = self.base.values([key])
-        return None if value is None else decode(value, user, self.generation)
+        return None if value is None else unpack(value, user, self.generation)
 
     def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return what stands in this generation itself under n keys of 1 to 511 bytes, None where there is nothing."""

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.zones import zone_named
-from crossfade.store.contract import SlateStore, StoredSlate
+from crossfade.store.contract import PackedSlate, SlateStore, StoredSlate
+from crossfade.store.encoding import decode, zone_with
 
 
 def monday_of(as_of: int) -> date:
@@ -60,20 +61,26 @@ class Shown:
         Raises:
             NotFoundError: No generation is live yet.
         """
-        live = self.store.get(self.surface, user)
-        if live is None or self._has_begun(live):
+        return decode(self.packed(user))
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
+        live = self.store.packed(self.surface, user)
+        if live is None or self.has_begun(live):
             return live
-        for name in self._before(live.generation):
+        for name in self._before(live.about.name):
             try:
-                slate = self.store.reader(self.surface, name).get(user)
+                slate = self.store.reader(self.surface, name).packed(user)
             except NotFoundError:  # it was pruned a moment ago
                 continue
-            if slate is not None and self._has_begun(slate):
+            if slate is not None and self.has_begun(slate):
                 return slate
         return live
 
-    def _has_begun(self, slate: StoredSlate) -> bool:
-        return not slate.monday or beginning(slate.monday, self.zone or slate.zone) <= self.now
+    def has_begun(self, slate: PackedSlate) -> bool:
+        """Return whether a slate's Monday has begun for the listener; all others are seen at once."""
+        monday = slate.about.monday
+        return not monday or beginning(monday, self.zone or zone_with(slate)) <= self.now
 
     def _before(self, generation: str) -> list[str]:
         """Return the generations that were live before one, the last of them first."""

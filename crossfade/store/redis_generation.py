@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -12,8 +13,8 @@ from zlib import crc32
 import pyarrow as pa
 
 from crossfade.schema.errors import CrossfadeError, IntegrityError, MissingExtraError, NotFoundError
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import decode, key_of, keyed
+from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.encoding import decode, key_of, keyed, unpack
 from crossfade.store.unchanged import UNCHANGED, Marking
 
 try:
@@ -46,22 +47,26 @@ class RedisReader:
         Raises:
             CrossfadeError: Redis does not answer.
         """
+        return decode(self.packed(user))
+
+    def packed(self, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
         key = key_of(user)
         if key is None:
             return None
         with speaking(self.client):
-            return self.decoded(pipelined(self.client, self.asked(key)), user)
+            return self.taken(pipelined(self.client, self.asked(key)), user)
 
     def asked(self, key: bytes) -> list[tuple[Any, ...]]:
-        """Return the commands whose answers `decoded` takes."""
+        """Return the commands whose answers `taken` takes."""
         readers = [self] if self.base is None else [self, self.base]
         return [("HGET", reader.bucket(key), key) for reader in readers]
 
     def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return what stands in this generation itself under keys [n], None where there is nothing."""
-        told, buckets = json.loads(self.about), dict[str, list[bytes]]()
+        buckets = dict[str, list[bytes]]()
         for key in keys:
-            buckets.setdefault(bucket_name(told["token"], crc32(key) % told["buckets"]), []).append(key)
+            buckets.setdefault(self.bucket(key), []).append(key)
         with speaking(self.client):
             answers = pipelined(self.client, [("HMGET", bucket, *held) for bucket, held in buckets.items()])
         found = dict(zip(chain(*buckets.values()), chain(*answers), strict=True))
@@ -69,13 +74,19 @@ class RedisReader:
 
     def bucket(self, key: bytes) -> str:
         """Return the name of the hash that holds a user's slate."""
-        told = json.loads(self.about)
-        return bucket_name(told["token"], crc32(key) % told["buckets"])
+        token, num_buckets = self._place
+        return bucket_name(token, crc32(key) % num_buckets)
 
-    def decoded(self, answers: Sequence[bytes | None], user: str) -> StoredSlate | None:
-        """Unpack what was answered."""
+    def taken(self, answers: Sequence[bytes | None], user: str) -> PackedSlate | None:
+        """Take what was answered as a user's slate."""
         value = answers[0] if answers[0] != UNCHANGED else answers[-1]
-        return decode(value, user, self.generation) if value else None
+        return unpack(value, user, self.generation) if value else None
+
+    @cached_property
+    def _place(self) -> tuple[str, int]:
+        """The token of the generation's hashes, and how many they are."""
+        told = json.loads(self.about)
+        return str(told["token"]), int(told["buckets"])
 
     def __len__(self) -> int:
         """Return the number of slates."""

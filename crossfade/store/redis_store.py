@@ -10,13 +10,13 @@ A hash of a thousand users keeps one expiry and one key for all of them, and has
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from crossfade.schema.errors import NotFoundError
-from crossfade.store.contract import Generation, StoredSlate
-from crossfade.store.encoding import key_of
+from crossfade.store.contract import Generation, PackedSlate, StaleError, StoredSlate
+from crossfade.store.encoding import decode, key_of
 from crossfade.store.redis_generation import (
     RedisReader,
     RedisWriter,
@@ -26,6 +26,8 @@ from crossfade.store.redis_generation import (
     place_of,
     speaking,
 )
+from crossfade.store.redis_line import RedisLine
+from crossfade.store.redis_live import Live, RedisReads
 from crossfade.store.unchanged import Base, Marking, base_is_gone
 
 # Each switch is one script, and so one atomic write.
@@ -60,7 +62,7 @@ class RedisStore:
     expire_seconds: int = 86_400
     timeout_ms: int = 30_000
     client: Any = field(init=False, compare=False, repr=False)
-    _readers: dict[str, RedisReader] = field(default_factory=dict, compare=False, repr=False)
+    _lives: dict[str, Live] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the client; nothing is sent yet."""
@@ -121,21 +123,27 @@ class RedisStore:
             NotFoundError: No generation is live yet.
             CrossfadeError: Redis does not answer.
         """
-        key, known = key_of(user), self._readers.get(surface)
+        return decode(self.packed(surface, user))
+
+    def packed(self, surface: str, user: str) -> PackedSlate | None:
+        """Return what `get` does, as it is kept; raises as it does."""
+        key, known = key_of(user), self._lives.get(surface)
         if key is None:
             self.reader(surface)
             return None
         if known is not None:
-            about = {known.generation.name: known.about}
-            if known.base is not None:
-                about[known.base.generation.name] = known.base.about
-            asked = [("LINDEX", self._history(surface), -1), ("HMGET", self._generations(surface), *about)]
             with speaking(self.client):
-                live, told, *answers = pipelined(self.client, [*asked, *known.asked(key)])
-            if live == known.generation.name.encode() and told == list(about.values()):
-                return known.decoded(answers, user)
-        fresh = self._readers[surface] = self.reader(surface)
-        return fresh.get(user)
+                answers = pipelined(self.client, known.asked(key))
+            with suppress(StaleError):
+                return known.taken(answers, user)
+        fresh = Live(self.reader(surface), self._history(surface), self._generations(surface))
+        self._lives[surface] = fresh
+        return fresh.reader.packed(user)
+
+    def reads(self) -> RedisReads | None:
+        """Return reads for an event loop; None where threads have to read, as with TLS."""
+        line = RedisLine.to(self.url, self.timeout_ms)
+        return None if line is None else RedisReads(line, self._lives.get, self.client)
 
     def activate(self, surface: str, generation: str) -> None:
         """Make a whole generation the live one, by one atomic write.

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
 
+from orjson import Fragment
+
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError
 from crossfade.schema.metrics import FALLBACKS, Recorder
 from crossfade.schema.serving_settings import ServingSettings
 from crossfade.schema.tables import Surface
 from crossfade.schema.zones import zone_named, zone_of
-from crossfade.store.contract import StoredSlate
+from crossfade.store.contract import PackedSlate, playlist_id
+from crossfade.store.encoding import decode
 from serving.gateway.exposures import Exposures
 from serving.gateway.listeners import user_of
 from serving.gateway.online import AwayError, Online
+from serving.gateway.rendering import Plain
 from serving.gateway.stored import Stored, tracks_of
 from serving.gateway.variants import Assigned, Variants
 from serving.popular import PopularSlates
@@ -91,9 +95,9 @@ class Answers:
                 f"time_zone must be one of the tz database, such as Europe/Berlin; got {zone!r}."
             )
         assigned = self._variants.of(surface, listener, country)
-        slate = await self._stored_slate(assigned.stored(surface), listener, zone or zone_of(country))
-        if slate is not None:
-            return self._shown(_published(slate, surface) | assigned.told, listener)
+        packed = await self._stored_slate(assigned.stored(surface), listener, zone or zone_of(country))
+        if packed is not None:
+            return self._published(packed, surface, assigned.told, listener)
         values = {c.USER_ID: user, c.SURFACE: str(surface)} | (
             {} if country is None else {c.COUNTRY: country}
         )
@@ -131,7 +135,7 @@ class Answers:
             return None
         return slate if slate["fallback"] is None else None
 
-    async def _stored_slate(self, surface: str, listener: str, zone: str) -> StoredSlate | None:
+    async def _stored_slate(self, surface: str, listener: str, zone: str) -> PackedSlate | None:
         try:
             return await self._stored.get(surface, listener, zone)
         except AwayError as error:
@@ -145,11 +149,12 @@ class Answers:
         if listener is not None:
             for published in self._published_for(surface, listener, asked.ask.country):
                 found = await self._stored_slate(published, listener, zone_of(asked.ask.country))
-                kept = [] if found is None else tracks_of(found)
+                slate = decode(found)
+                kept = [] if slate is None else tracks_of(slate)
                 tracks = [track for track in kept if track[c.TRACK_ID] not in asked.left_out]
-                if found is not None and tracks:
+                if slate is not None and tracks:
                     self._recorder.record(FALLBACKS, 1, answer=STORED)
-                    return slate_of(asked, found.generation, tracks[:k], STORED)
+                    return slate_of(asked, slate.generation, tracks[:k], STORED)
         self._recorder.record(FALLBACKS, 1, answer=POPULAR)
         tracks = popular.slate(asked.ask.country, k, asked.left_out, asked.ask.genres)
         return slate_of(asked, popular.bundle, tracks, POPULAR)
@@ -161,26 +166,36 @@ class Answers:
         own = {each: self._variants.of(each, listener, country).stored(each) for each in (surface, *weekly)}
         return list(dict.fromkeys(name for each, mine in own.items() for name in (mine, each)))
 
-    def _shown(self, slate: dict[str, Any], listener: str | None) -> dict[str, Any]:
+    def _published(
+        self, packed: PackedSlate, surface: Surface, told: dict[str, str], listener: str
+    ) -> dict[str, Any]:
+        """Log the exposure of a published slate and return it under the name that the client knows."""
+        generation, playlist = packed.about.name, playlist_id(packed.about.surface, packed.user_id)
+        slate_id = blake2b(f"{generation}\0{playlist}".encode(), digest_size=12).hexdigest()
+        named = {c.USER_ID: listener, c.PLAYLIST_ID: playlist, c.SURFACE: str(surface), c.SLATE_ID: slate_id}
+        plain = Plain.of(packed)
+        if plain is None:
+            slate = decode(packed)
+            tracks: object = [] if slate is None else tracks_of(slate)
+        else:
+            tracks = Fragment(plain.tracks())
+        about = {**named, "generation": generation, "fallback": None, "tracks": tracks}
+        return self._shown(about | told, listener, plain)
+
+    def _shown(
+        self, slate: dict[str, Any], listener: str | None, plain: Plain | None = None
+    ) -> dict[str, Any]:
         """Log the exposure and return the slate under the name that the client knows.
 
         Whoever asks under a pseudonym looks into a lake or a bundle: nothing was shown to the person.
+
+        Args:
+            slate: As it is answered.
+            listener: Who asked; None asked for nobody.
+            plain: Its tracks, where it has them as bytes of JSON alone.
         """
         if listener is None:
             return slate
         if not self._stored.is_pseudonym(listener):
-            self._exposures.log(listener, slate)
+            self._exposures.log(listener, slate, plain)
         return {**slate, c.USER_ID: listener}
-
-
-def _published(slate: StoredSlate, surface: Surface) -> dict[str, Any]:
-    told = f"{slate.generation}\0{slate.playlist_id}"
-    return {
-        c.USER_ID: slate.user_id,
-        c.PLAYLIST_ID: slate.playlist_id,
-        c.SURFACE: str(surface),
-        c.SLATE_ID: blake2b(told.encode(), digest_size=12).hexdigest(),
-        "generation": slate.generation,
-        "fallback": None,
-        "tracks": tracks_of(slate),
-    }

@@ -31,6 +31,7 @@ from serving.gateway.manifests import Manifests
 from serving.gateway.online import AwayError
 from serving.gateway.openapi import document
 from serving.gateway.rate import Rates
+from serving.gateway.rendering import warm
 from serving.gateway.screens import Screens
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
@@ -64,7 +65,8 @@ class Parts:
 
 
 def app_of(parts: Parts, settings: ServingSettings) -> Shortcut:
-    """Return the gateway's application."""
+    """Return the gateway's application, which has nothing left to make when requests come."""
+    warm()
     answers = Answers(
         parts.variants,
         parts.stored,
@@ -87,6 +89,7 @@ def app_of(parts: Parts, settings: ServingSettings) -> Shortcut:
         for task in following:
             task.cancel()
         await parts.variants.close()
+        parts.stored.close()
         await asyncio.to_thread(parts.exposures.close)
         await asyncio.to_thread(parts.screens.log.close)
 

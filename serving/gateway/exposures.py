@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ import orjson
 from crossfade.schema import columns as c
 from crossfade.schema.metrics import EXPOSURES, EXPOSURES_DROPPED, Recorder
 from crossfade.schema.tables import EventType
+from serving.gateway.rendering import Plain
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ _TRACK, _POSITION, _PROPENSITY = (name.encode() for name in (c.TRACK_ID, c.POSIT
 class Sink(Protocol):
     """Where events of shown slates go; called in the log's own thread only."""
 
-    def write(self, slates: Sequence[tuple[str, Sequence[bytes]]]) -> None:
-        """Write slates, each the user and a JSON object for each track; tells its recorder what became of them."""
+    def write(self, slates: Sequence[tuple[str, bytes]]) -> None:
+        """Write slates, each the user and a line of JSON for each track; tells its recorder what became of them."""
 
     def close(self) -> None:
         """Finish what is under way."""
@@ -48,14 +49,13 @@ class FileSink:
     def __init__(self, path: Path, recorder: Recorder) -> None:
         self._path, self._recorder = path, recorder
 
-    def write(self, slates: Sequence[tuple[str, Sequence[bytes]]]) -> None:
+    def write(self, slates: Sequence[tuple[str, bytes]]) -> None:
         """Add lines to the file."""
         if not slates:
             return
         try:
             with self._path.open("ab") as file:
-                # Joined without a step of Python's for each line: requests wait for the interpreter meanwhile.
-                file.write(b"".join(b"\n".join((*lines, b"")) for _, lines in slates))
+                file.write(b"".join([lines for _, lines in slates]))
         except OSError:
             logger.exception("%d exposures were lost.", len(slates))
             self._recorder.record(EXPOSURES_DROPPED, len(slates))
@@ -80,17 +80,24 @@ class Exposures:
 
     def __init__(self, sink: Sink, most: int, recorder: Recorder) -> None:
         self._sink, self._recorder = sink, recorder
-        self._waiting: queue.SimpleQueue[tuple[str, list[bytes]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
         self._most = most
         self._thread = threading.Thread(target=self._write_all, name="exposures", daemon=True)
         self._thread.start()
 
-    def log(self, user: str, slate: Mapping[str, Any]) -> None:
-        """Note that a slate was shown; returns at once."""
-        self.put(user, _events(user, slate, datetime.now(UTC)))
+    def log(self, user: str, slate: Mapping[str, Any], plain: Plain | None = None) -> None:
+        """Note that a slate was shown; returns at once.
 
-    def put(self, user: str, lines: list[bytes]) -> None:
-        """Note lines; returns at once.
+        Args:
+            user: Who saw it.
+            slate: As the client gets it.
+            plain: Its tracks, where it has them in no other way.
+        """
+        start, end = _around(user, slate, datetime.now(UTC))
+        self.put(user, plain.lines(start, end) if plain else _lines(slate["tracks"], start, end))
+
+    def put(self, user: str, lines: bytes) -> None:
+        """Note lines of JSON; returns at once.
 
         They are made by the thread that answers. Made in the log's, for many slates one after the other, they cost as much
         and keep requests that come meanwhile waiting for the interpreter.
@@ -114,7 +121,7 @@ class Exposures:
             self._sink.write(list(filter(None, batch)))
         self._sink.close()
 
-    def _batch(self) -> list[tuple[str, list[bytes]] | None]:
+    def _batch(self) -> list[tuple[str, bytes] | None]:
         """Return what waits; nothing after a second without any, so that a sink hears of deliveries."""
         try:
             batch = [self._waiting.get(timeout=IDLE_SECONDS)]
@@ -127,22 +134,23 @@ class Exposures:
         return batch
 
 
-def _events(user: str, slate: Mapping[str, Any], shown: datetime) -> list[bytes]:
-    tracks = slate["tracks"]
-    if not tracks:
-        return []
+def _around(user: str, slate: Mapping[str, Any], shown: datetime) -> tuple[bytes, bytes]:
+    """Return what is the same in every track's event: what stands before its place, and what behind its propensity."""
     about = {c.EVENT_TYPE: str(EventType.EXPOSURE), c.USER_ID: user, c.TIMESTAMP: shown.isoformat()}
     about |= {key: slate[key] for key in (c.SURFACE, c.SLATE_ID, c.EXPERIMENT, c.VARIANT) if key in slate}
     about[c.ORIGIN] = slate.get("generation", slate.get("bundle"))
-    # Composed of pieces, of which all but two are the same for every slate of this length and every track of this slate.
-    start, end = orjson.dumps({c.EVENT_ID: f"{slate[c.SLATE_ID]}-"})[:-2], b"," + orjson.dumps(about)[1:]
+    return orjson.dumps({c.EVENT_ID: f"{slate[c.SLATE_ID]}-"})[:-2], b"," + orjson.dumps(about)[1:]
+
+
+def _lines(tracks: Sequence[Mapping[str, Any]], start: bytes, end: bytes) -> bytes:
+    """Compose lines of pieces, of which all but two are the same for every slate of this length and every track of this slate."""
+    if not tracks:
+        return b""
     names = _quoted([track[c.TRACK_ID] for track in tracks])
     chances = orjson.dumps([track[c.PROPENSITY] for track in tracks])[1:-1].split(b",")
     firsts, thens = _places(len(tracks))
-    pieces = zip(
-        repeat(start, len(tracks)), firsts, names, thens, chances, repeat(end, len(tracks)), strict=True
-    )
-    return list(map(b"".join, pieces))
+    starts, ends = repeat(start, len(tracks)), repeat(end + b"\n", len(tracks))
+    return b"".join(chain.from_iterable(zip(starts, firsts, names, thens, chances, ends, strict=True)))
 
 
 def _quoted(names: list[str]) -> list[bytes]:

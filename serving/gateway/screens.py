@@ -81,7 +81,7 @@ class Screens:
         mix = self._home.mix({str(kind): plays for kind, plays in asked.plays.items()})
         context = context_of(asked.time or now, mix)
         modules = ordered(self._home, self._arms, context, mix, key=slate)
-        self.log.put("", shown_lines(slate, int(now.timestamp()), context.tolist(), modules))
+        self.log.put("", _lines(shown_lines(slate, int(now.timestamp()), context.tolist(), modules)))
         shown = [
             {
                 **each.module.model_dump(mode="json"),
@@ -102,7 +102,7 @@ class Screens:
         if module not in self._names:
             known = ", ".join(sorted(self._names))
             raise InputError(f"module={module!r} is not one of Home's; known: {known}.")
-        self.log.put("", [opened_line(slate, int(time.time()), str(module))])
+        self.log.put("", _lines([opened_line(slate, int(time.time()), str(module))]))
 
     async def follow(self, every_seconds: float) -> None:
         """Look for what was learnt again and again."""
@@ -135,6 +135,10 @@ def screens_of(
     """
     log = Exposures(FileSink(workspace.home_log, recorder), settings.exposure_queue, recorder)
     return Screens(load_home(modules), workspace.home_arms, log)
+
+
+def _lines(lines: list[bytes]) -> bytes:
+    return b"".join([line + b"\n" for line in lines])
 
 
 def _asked(values: object) -> ScreenAsk:

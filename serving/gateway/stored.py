@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from crossfade.schema import columns as c
 from crossfade.schema.errors import CrossfadeError, NotFoundError
 from crossfade.schema.user_keys import UserKeys
-from crossfade.store.contract import SlateStore, StoredSlate
+from crossfade.store.contract import LiveReads, PackedSlate, SlateStore, StaleError, StoredSlate
 from crossfade.store.mondays import Shown
 from serving import tracing
 from serving.gateway.breaker import Breaker
@@ -44,6 +45,7 @@ class Stored:
     ) -> None:
         self._store, self._keys, self._now = store, keys, now
         self._pool = ThreadPoolExecutor(THREADS, "store") if is_remote else None
+        self._reads = store.reads() if is_remote else None
         self._breaker = Breaker(retry_ms)
 
     @property
@@ -55,7 +57,7 @@ class Stored:
         """Return whether a name is one under which the store knows somebody, and no client does."""
         return self._keys is not None and self._keys.made(user)
 
-    async def get(self, surface: str, user: str, zone: str = "") -> StoredSlate | None:
+    async def get(self, surface: str, user: str, zone: str = "") -> PackedSlate | None:
         """Return the slate that a user, named by their own id, gets now; None without one.
 
         Args:
@@ -79,16 +81,42 @@ class Stored:
         self._breaker.note(succeeded=True)
         return slate
 
-    async def _read(self, shown: Shown, user: str) -> StoredSlate | None:
+    def close(self) -> None:
+        """Close connections that belong to the event loop."""
+        if self._reads is not None:
+            self._reads.close()
+
+    async def _read(self, shown: Shown, user: str) -> PackedSlate | None:
         if self._pool is None:
             return self._found(shown, user)
+        if self._reads is not None:
+            with suppress(StaleError):
+                return await self._awaited(self._reads, shown, user)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, shown, user)
 
-    def _found(self, shown: Shown, user: str) -> StoredSlate | None:
-        for name in self._keys.names(user) if self._keys else [user]:
-            if slate := shown.get(name):
+    async def _awaited(self, reads: LiveReads, shown: Shown, user: str) -> PackedSlate | None:
+        """Read what is live, without a thread.
+
+        Raises:
+            StaleError: Another generation may be the listener's.
+        """
+        for name in self._names(user):
+            if packed := await reads.packed(shown.surface, name):
+                if shown.has_begun(packed):
+                    return packed
+                raise StaleError(
+                    f"{packed.about.name} has not begun for the listener; look at those before it."
+                )
+        return None
+
+    def _found(self, shown: Shown, user: str) -> PackedSlate | None:
+        for name in self._names(user):
+            if slate := shown.packed(name):
                 return slate
         return None
+
+    def _names(self, user: str) -> list[str]:
+        return self._keys.names(user) if self._keys else [user]
 
 
 def tracks_of(slate: StoredSlate) -> list[dict[str, Any]]:

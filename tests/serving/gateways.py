@@ -78,6 +78,7 @@ class Gateway:
 
     async def close(self) -> None:
         await self.parts.variants.close()
+        self.parts.stored.close()
         self.parts.exposures.close()
         self.parts.screens.log.close()
 

@@ -1,14 +1,19 @@
 """The gateway gives the new week to whoever has Monday already: by the request's time zone or country, or the listener's."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import httpx
 import pyarrow as pa
+import pytest
 
 from crossfade.recommender.workspace import Workspace
-from crossfade.store.contract import SLATES, Generation
+from crossfade.store.contract import SLATES, Generation, SlateStore
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.plan import KINDS
+from crossfade.store.redis_store import RedisStore
+from tests.redis_server import running_redis
 from tests.serving import places
 from tests.serving.gateways import Gateway, in_loop
 
@@ -17,8 +22,16 @@ FIRST, LAST = "Pacific/Kiritimati", "Pacific/Pago_Pago"
 LAST_COUNTRY = "AS"
 
 
-def test_the_new_week_comes_at_the_listener_s_own_monday(workspace: Workspace) -> None:
-    store = EmbeddedStore(workspace.path / "mondays")
+@pytest.fixture(params=["embedded", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SlateStore]:
+    if request.param == "embedded":
+        yield EmbeddedStore(tmp_path / "mondays")
+    else:
+        with running_redis(tmp_path) as server:
+            yield RedisStore(server.url)
+
+
+def test_the_new_week_comes_at_the_listener_s_own_monday(workspace: Workspace, store: SlateStore) -> None:
     today = datetime.now(timezone(timedelta(hours=14))).date().isoformat()
     for name, monday in (("g1", ""), ("g2", today)):
         generation = Generation(places.SURFACE, name, "b", 0, {}, 1, 1, ("popular",), KINDS, monday=monday)

@@ -1,8 +1,11 @@
 """The gateway takes own ids; who asks under a pseudonym is answered, and nothing counts as shown."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from crossfade.schema.metrics import Unrecorded
 from crossfade.schema.settings import default_settings
@@ -24,7 +27,7 @@ class Shown:
     def __init__(self) -> None:
         self.users: list[str] = []
 
-    def log(self, user: str, _: Any) -> None:
+    def log(self, user: str, *_: Any) -> None:
         self.users.append(user)
 
 
@@ -40,7 +43,7 @@ def test_what_is_asked_for_under_a_pseudonym_is_not_logged(tmp_path: Path) -> No
     )
     tracks = []
     for user in ("ann", KEY.pseudonym("ann"), OTHER.pseudonym("ann")):
-        slate = asyncio.run(answers.playlist(user, Surface.DISCOVER_WEEKLY, None))
+        slate = json.loads(orjson.dumps(asyncio.run(answers.playlist(user, Surface.DISCOVER_WEEKLY, None))))
         assert slate["user_id"] == user
         tracks.append(slate["tracks"][0]["track_id"])
     assert tracks[0] == tracks[1] != tracks[2]

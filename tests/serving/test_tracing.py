@@ -90,7 +90,7 @@ def test_a_read_of_the_store_has_a_span_and_one_that_fails_is_marked() -> None:
         if user == "broken":
             raise CrossfadeError("It is away.")
 
-    store: Any = SimpleNamespace(get=get)
+    store: Any = SimpleNamespace(packed=get, reads=lambda: None)
     stored = Stored(store, is_remote=True, retry_ms=1)
     with spans() as found:
         asyncio.run(stored.get("radio", "u"))

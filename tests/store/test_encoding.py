@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from crossfade.schema.errors import InputError, IntegrityError
-from crossfade.store.encoding import decode, encode
+from crossfade.store.contract import Generation, StoredSlate
+from crossfade.store.encoding import decode, encode, unpack
 from tests.store.slates import generation, slates
 
 
@@ -12,6 +13,12 @@ def changed(column: str, values: list[list[object]]) -> pa.Table:
     table = slates("g", ["a", "b"], 2)
     place = table.schema.get_field_index(column)
     return table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+
+
+def read(value: bytes, user: str, about: Generation) -> StoredSlate:
+    slate = decode(unpack(value, user, about))
+    assert slate is not None
+    return slate
 
 
 def test_bytes_are_packed_as_documented() -> None:
@@ -24,7 +31,7 @@ def test_mixed_lengths_keep_their_order() -> None:
     users = [f"u{number}" for number in range(9)]
     table = slates("g", users, 3)
     decoded = [
-        decode(value, user, generation("g"))
+        read(value, user, generation("g"))
         for value, user in zip(encode(table, generation("g")), users, strict=True)
     ]
     assert [list(slate.track_ids) for slate in decoded] == table.column("track_ids").to_pylist()
@@ -34,7 +41,7 @@ def test_mixed_lengths_keep_their_order() -> None:
 
 def test_texts_of_more_bytes_than_characters_come_back() -> None:
     table = changed("reasons", [["Because you love Björk", ""], ["Weil du 坂本龍一 hörst"]])
-    decoded = [decode(value, "a", generation("g")) for value in encode(table, generation("g"))]
+    decoded = [read(value, "a", generation("g")) for value in encode(table, generation("g"))]
     assert [list(slate.reasons) for slate in decoded] == table.column("reasons").to_pylist()
     assert [list(slate.track_ids) for slate in decoded] == table.column("track_ids").to_pylist()
 
@@ -72,10 +79,10 @@ def test_a_changed_byte_is_found() -> None:
         with pytest.raises(
             IntegrityError, match=r"slate of user a in generation g is damaged \(.*\); roll back"
         ):
-            decode(changed_value, "a", generation("g"))
+            unpack(changed_value, "a", generation("g"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x02\x00\x00"])
 def test_another_version_is_refused(content: bytes) -> None:
     with pytest.raises(IntegrityError, match=r"damaged \(its version is not 1\); roll back or publish"):
-        decode(zlib.compress(content), "a", generation("g"))
+        unpack(zlib.compress(content), "a", generation("g"))

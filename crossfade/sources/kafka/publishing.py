@@ -44,9 +44,10 @@ class Publisher:
         }
         self._producer = made(Producer, {**usual, **common(brokers, properties), "enable.idempotence": True})
 
-    def write(self, slates: Sequence[tuple[str, Sequence[bytes]]]) -> None:
-        """Hand slates, each the user and the JSON object of each track, to librdkafka; returns at once."""
-        for user, events in slates:
+    def write(self, slates: Sequence[tuple[str, bytes]]) -> None:
+        """Hand slates, each the user and a line of JSON for each track, to librdkafka; returns at once."""
+        for user, lines in slates:
+            events = lines.split(b"\n")[:-1]
             told = _Slate(len(events), self._recorder)
             for event in events:
                 try:
