@@ -1,5 +1,8 @@
 """The weekly benchmark's worlds are the product's own, its bars have both outcomes, and changed bytes are told."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +56,15 @@ def test_bars(world: World, seconds: float, peak: int, holds: bool) -> None:
     assert figures["tiny_of_stages"] == (0.72 if holds else 0.116)
     assert [bar.holds for bar in bars.values()] == [holds] * 5
     assert notes[0].split() == ["tiny", "rank", "100.0", "µs", "22.2%" if holds else "76.9%"]
+
+
+def test_a_worker_s_peak_is_its_own_and_not_that_of_who_started_it() -> None:
+    held = np.ones(2**27, np.float64)  # a gibibyte
+    code = "from benchmarks.weekly.worker import peak_bytes; print(peak_bytes())"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert 0 < int(told.stdout) < held.nbytes
 
 
 def test_changed_or_missing_files_are_told(tmp_path: Path) -> None:
