@@ -6,7 +6,7 @@ from typing import Final
 
 from crossfade.schema.errors import InputError
 
-LENT_FROM: Final = 32_768  # Linux lends ports from here on; others begin higher
+LENT_FROM: Final = 32_768  # by default Linux lends ports from here on; others begin higher
 OWN_PORTS: Final = 20_000
 TRIES: Final = 100
 
@@ -28,7 +28,7 @@ def require_free(host: str, port: int) -> None:
 def free_ports(host: str, count: int = 1) -> range:
     """Return ports in a row that nobody listens on now.
 
-    They lie below those that a system lends to outgoing connections, so none of these takes one before it is used.
+    They lie below those that a system usually lends to outgoing connections, so that none of these takes one before it is used.
 
     Raises:
         InputError: None were found.
@@ -39,7 +39,7 @@ def free_ports(host: str, count: int = 1) -> range:
         ports = range(first, first + count)
         if all(_is_free(host, port) for port in ports):
             return ports
-    raise InputError(f"{count} free ports in a row were not found on {host}.")
+    raise InputError(f"{count} free ports in a row were not found on {host}; end other servers there.")
 
 
 def free_port(host: str) -> int:

@@ -24,6 +24,7 @@ from crossfade.features.session_features import session_features
 from crossfade.features.statistics import ARTIST_COLUMNS, TRACK_COLUMNS, Statistics
 from crossfade.features.user_statistics import UserStatistics
 from crossfade.features.vectors import TrackVectors
+from crossfade.schema.errors import InputError
 from crossfade.schema.ids import Rows
 from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
@@ -51,6 +52,9 @@ def ranking_features(
         [n, c, num_features] float32 in the order of `task.features`, NaN where missing: a source that did not
         return the track, a release day that is unknown, times without timestamps, rates and likenesses of an empty
         history. Counts of an empty history are 0. All features of a padded candidate are NaN.
+
+    Raises:
+        InputError: The candidates are of fewer sources than the task asks. What more sources said is not read.
     """
     rows = candidates.rows
     if not len(catalogue) or not rows.size:
@@ -90,8 +94,13 @@ def _room(features: Floats, task: Task, names: Sequence[str]) -> Floats:
 def _of_sources(candidates: Candidates, task: Task, room: Room) -> Columns:
     """Return scores and ranks [n, c] of each source, and how many returned the track."""
     names = (*(f"{name}_{what}" for what in ("score", "rank") for name in task.sources), "num_sources")
-    found = room(names)
-    _split(candidates.scores, candidates.ranks, found)
+    found, said = room(names), candidates.of_first(len(task.sources))
+    if said.scores.shape[2] < len(task.sources):
+        raise InputError(
+            f"Candidates of {said.scores.shape[2]} sources cannot be ranked by {len(task.sources)}; retrieve them from "
+            f"{', '.join(task.sources)}."
+        )
+    _split(said.scores, said.ranks, found)
     return dict(zip(names, found, strict=True))
 
 

@@ -31,9 +31,9 @@ from crossfade.schema.tables import Surface
 Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 
-BATCH_ENTRIES: Final = (
-    1 << 18
-)  # of histories, some 50 bytes each, that are cut and scored together; bounds memory
+# Entries of histories, some 50 bytes each, that are cut and scored together. Candidates and features of claims come on top, so
+# memory grows with the listeners of a block, too (`weekly.batch_users`).
+BATCH_ENTRIES: Final = 1 << 18
 
 
 class Scores(Protocol):

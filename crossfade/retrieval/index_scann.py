@@ -117,7 +117,7 @@ class ScannIndex:
             "backend": "scann",
             "num_tracks": self.num_tracks,
             "leaves": self.leaves,
-            "reordered": self.reordering,
+            "reordering_exact": self.reordering,
             "reordering": math.ceil(self.reordering),  # what releases read that know whole numbers only
             "recall": self.recall_,
         }
@@ -128,7 +128,7 @@ class ScannIndex:
         """Read what `save` wrote; `about` is the parsed `index.json`."""
         searcher = _scann().load_searcher(str(directory), assets_backcompat_shim=False)
         learnt = {name: about[name] for name in ("num_tracks", "leaves", "recall")}
-        return cls(searcher, reordering=about.get("reordered", about["reordering"]), **learnt)
+        return cls(searcher, reordering=about.get("reordering_exact", about["reordering"]), **learnt)
 
 
 def recall_against(truth: Rows, found: Rows) -> float:

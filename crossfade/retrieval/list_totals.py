@@ -47,10 +47,10 @@ def add_broad(ours, lists, span, of_broad, broad):  # type: ignore[no-untyped-de
     for entry in range(span[0], span[1]):
         row, weight = ours[1][entry], ours[2][entry]
         for link in range(lists[0][row], lists[0][row + 1]):
-            column = lists[1][link]
+            column, added = lists[1][link], weight * lists[2][link]
             columns[count] = column
-            count += of_broad[column] == 0
-            of_broad[column] += weight * lists[2][link]
+            count += (of_broad[column] == 0) & (added > 0)
+            of_broad[column] += added
     for place in range(count):
         sums[place] = of_broad[columns[place]]
     return count

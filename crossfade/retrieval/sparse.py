@@ -82,10 +82,17 @@ def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
         found = np.empty(most, np.int32), np.empty(most, np.float32)
         scratch = (found, cleared(matrix.shape[1]).view(np.float32), np.empty(BUCKETS, np.int32))
         ours = (weights.indptr, weights.indices, weights.data)
-        # Numba asks of a signed index whether it counts from the end.
-        theirs = (matrix.indptr, matrix.indices.view(np.uint32), matrix.data)
+        theirs = (matrix.indptr, unsigned(matrix.indices), matrix.data)
         _top_of_product(ours, theirs, scratch, keys)
     return sorted_ranking(keys)
+
+
+def unsigned(columns: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.integer]:
+    """Return columns [m], none below 0, as unsigned numbers; those of 64 bits, for more than 2^31 entries, as they are.
+
+    Compiled code asks of a signed number whether it counts from the end.
+    """
+    return columns.view(np.uint32) if columns.dtype == np.int32 else columns
 
 
 def sorted_ranking(keys: npt.NDArray[np.int64]) -> Ranking:

@@ -35,6 +35,7 @@ from crossfade.retrieval.sparse import (
     Matrix,
     keep_best,
     sorted_ranking,
+    unsigned,
 )
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.schema.ids import Rows
@@ -101,7 +102,7 @@ class RankedLists:
             of_broad = cleared(len(self.listed)).view(np.float32)
             _top(
                 ((weights.indptr, weights.indices, weights.data), _by_broad(weights, self.num_broad)),
-                (self.lists.indptr, self.lists.indices.view(np.uint32), self.lists.data),
+                (self.lists.indptr, unsigned(self.lists.indices), self.lists.data),
                 (self.narrow, self.beside),
                 (self.firsts, self.num_broad),
                 (found, broad, of_broad, said, few, np.empty(BUCKETS, np.int32)),

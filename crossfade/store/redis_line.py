@@ -48,6 +48,7 @@ class _Wire(asyncio.Protocol):
         self._asked: deque[_Asked] = deque()
         self._transport: Any = None  # uvloop's is no asyncio.Transport
         self._watch: asyncio.TimerHandle | None = None
+        self._ended: redis.RedisError | None = None
 
     @property
     def is_open(self) -> bool:
@@ -57,10 +58,12 @@ class _Wire(asyncio.Protocol):
         self._transport = transport
 
     def ask(self, commands: Sequence[Command]) -> "asyncio.Future[list[Answer]]":
-        loop = asyncio.get_running_loop()
+        if self._ended is not None:  # before who waited for the connection came to ask
+            raise self._ended
+        loop, packed = asyncio.get_running_loop(), b"".join(map(hiredis.pack_command, commands))
         asked = _Asked(loop.create_future(), time.monotonic() + self._seconds, len(commands))
         self._asked.append(asked)
-        self._transport.write(b"".join(map(hiredis.pack_command, commands)))
+        self._transport.write(packed)
         if self._watch is None:  # one timer for all: it looks at the oldest
             self._watch = loop.call_later(self._seconds, self._look)
         return asked.answered
@@ -77,7 +80,8 @@ class _Wire(asyncio.Protocol):
         self.end(redis.ConnectionError(f"the connection was lost ({exc or 'closed by Redis'})"))
 
     def end(self, error: redis.RedisError) -> None:
-        """Close, and answer all that is under way by an error."""
+        """Close, and answer all that is under way by an error, and all that is asked later by the first one."""
+        self._ended = self._ended or error
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -89,7 +93,7 @@ class _Wire(asyncio.Protocol):
 
     def _take(self, answer: Answer) -> None:
         if not self._asked:  # as when Redis has too many clients
-            self.end(redis.ConnectionError(f"it answered what nobody asked ({answer!r})"))
+            self.end(redis.ConnectionError(f"it answered what nobody asked ({answer})"))
             return
         asked = self._asked[0]
         asked.answers.append(answer)
@@ -156,6 +160,8 @@ class RedisLine:
 
     def close(self) -> None:
         """Close the connection; the next request would make another one."""
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._wire is not None:
             self._wire.end(redis.ConnectionError("it was closed"))
             self._wire = None
@@ -164,8 +170,7 @@ class RedisLine:
         """Return a new connection; whoever asks meanwhile waits for the same one."""
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
-        self._wire = await asyncio.shield(self._connecting)
-        return self._wire
+        return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> _Wire:
         loop = asyncio.get_running_loop()
@@ -182,6 +187,7 @@ class RedisLine:
             except redis.RedisError as error:
                 wire.end(error)
                 raise
+        self._wire = wire  # here, since all who asked may have gone
         return wire
 
 

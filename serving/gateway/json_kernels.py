@@ -11,10 +11,11 @@ from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from crossfade.store.encoding import HEADER_BYTES, SLOT_BYTES
-
 Bytes = npt.NDArray[np.uint8]
 
+# As in store/encoding.py (a test holds them together): they stand here, since numba's cache looks at this file alone.
+HEADER_BYTES: Final = 3
+SLOT_BYTES: Final = 14
 BEYOND: Final = 127 + 29  # float32's exponent of numbers that are too large here, and of those that are none
 NUMBER_BYTES: Final = 17  # at most, as of -536870911.999999
 MILLION: Final = 1_000_000  # six decimals
@@ -47,6 +48,8 @@ LINE_BYTES: Final = 2 + sum(map(len, _LINE)) + 3 * NUMBER_BYTES
 @numba.njit(cache=True)
 def is_plain(content, num_sources):  # type: ignore[no-untyped-def]
     """Return whether the parts of a slate fit together and can be written as they are."""
+    if len(content) < HEADER_BYTES:
+        return False
     k = content[1] | content[2] << 8
     at = HEADER_BYTES + SLOT_BYTES * k
     if at > len(content):

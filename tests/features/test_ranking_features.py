@@ -13,6 +13,7 @@ from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
 from crossfade.schema.columns import RANKING_FEATURES, RETRIEVAL_SOURCES
+from crossfade.schema.errors import InputError
 from tests import builders
 
 DAY = SECONDS_PER_DAY
@@ -138,6 +139,21 @@ def test_sources_give_scores_ranks_and_their_number(dataset: Dataset) -> None:
     assert named(features, "two_tower_rank") == [3, None]
     assert named(features, "item_knn_rank") == [None, None]
     assert named(features, "popular_score") == [2, None]
+
+
+def test_what_more_sources_said_is_not_read_and_fewer_are_refused(dataset: Dataset) -> None:
+    queries, rows = dataset.queries(np.array([0], np.int32), NOW), ROWS[:1]
+    said = np.arange(rows.size * (SOURCES + 2), dtype=np.float32).reshape(*rows.shape, SOURCES + 2)
+
+    def features(num_sources: int) -> np.ndarray[Any, Any]:
+        candidates = Candidates(rows, said[..., :num_sources], said[..., :num_sources] + 1000)
+        return ranking_features(queries, candidates, dataset.catalogue, Statistics.of(dataset, NOW), VECTORS)
+
+    np.testing.assert_array_equal(features(SOURCES + 2), features(SOURCES))
+    with pytest.raises(
+        InputError, match=f"Candidates of {SOURCES - 1} sources cannot be ranked by {SOURCES}"
+    ):
+        features(SOURCES - 1)
 
 
 def test_an_empty_history_has_zero_counts_and_missing_rates(dataset: Dataset) -> None:

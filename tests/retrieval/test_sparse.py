@@ -100,6 +100,16 @@ def test_top_of_a_product_is_that_of_its_rows() -> None:
     assert (top_of_product(nothing, lists, 2)[0] == -1).all()
 
 
+def test_columns_of_64_bits_are_read_as_they_are() -> None:
+    """Scipy takes them beyond 2^31 entries."""
+    matrix = scipy.sparse.random(50, 50, 0.3, "csr", np.float32, random_state=np.random.default_rng(2))
+    weights = SparseRows(np.array([0, 3]), np.array([4, 0, 9], np.int32), np.ones(3, np.float32), 50)
+    expected = top_of_product(weights, matrix, 5)
+    matrix.indices = matrix.indices.astype(np.int64)
+    for ours, theirs in zip(top_of_product(weights, matrix, 5), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_near_values_share_buckets_and_are_told_apart_nevertheless() -> None:
     """Values of one bucket fall into finer ones, and equal ones stay: the lower columns are first."""
     random = np.random.default_rng(3)

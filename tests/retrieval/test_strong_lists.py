@@ -14,9 +14,9 @@ NUM_TRACKS, NUM_BROAD, NUM_NARROW = 4000, 3, 40
 
 
 def lists_of(random: np.random.Generator) -> scipy.sparse.csr_matrix:
-    """Three broad lists and forty narrow ones, best first; a track stands in at most two of the narrow ones."""
+    """Three broad lists and forty narrow ones, best first; a track stands in at most three of the narrow ones."""
     heard = random.pareto(1.5, NUM_TRACKS) + 0.01
-    of_tracks = np.stack([random.integers(0, NUM_NARROW, NUM_TRACKS) for _ in range(2)], axis=1)
+    of_tracks = np.stack([random.integers(0, NUM_NARROW, NUM_TRACKS) for _ in range(3)], axis=1)
     rows = np.full((NUM_BROAD + NUM_NARROW, 300), -1, np.int32)
     for number in range(len(rows)):
         if number < NUM_BROAD:
@@ -31,18 +31,20 @@ def lists_of(random: np.random.Generator) -> scipy.sparse.csr_matrix:
 
 
 def weights_of(random: np.random.Generator, shares: list[list[float]]) -> SparseRows:
-    """A history's genres, in the order in which they came, behind the broad lists; random ones, weighed as asked."""
-    entries = [
-        (place, share)
-        for narrow in shares
-        for place, share in [
-            (0, 0.1), (2, 0.3),
-            *zip(NUM_BROAD + random.permutation(NUM_NARROW)[: len(narrow)], narrow, strict=True),
-        ]
-    ]  # fmt: skip
-    offsets = np.concatenate([[0], np.cumsum([2 + len(narrow) for narrow in shares])])
-    columns = np.array([place for place, _ in entries], np.int32)[:, None]
-    values = np.array([share for _, share in entries])[:, None]
+    """A history's genres, in the order in which they came, behind some of the broad lists; random ones, weighed as asked."""
+    queries = []
+    for narrow in shares:
+        broad = random.permutation(NUM_BROAD)[: random.integers(0, NUM_BROAD + 1)]
+        genres = NUM_BROAD + random.permutation(NUM_NARROW)[: len(narrow)]
+        queries.append(
+            [
+                *zip(broad, random.choice([0.1, 0.3], len(broad)), strict=True),
+                *zip(genres, narrow, strict=True),
+            ]
+        )
+    offsets = np.concatenate([[0], np.cumsum([len(entries) for entries in queries])])
+    columns = np.array([place for entries in queries for place, _ in entries], np.int32)[:, None]
+    values = np.array([share for entries in queries for _, share in entries])[:, None]
     return SparseRows.summed(offsets, columns, values, NUM_BROAD + NUM_NARROW)
 
 
@@ -51,10 +53,22 @@ def test_the_answer_is_that_of_the_product(k: int) -> None:
     random = np.random.default_rng(0)
     lists = lists_of(random)
     few_strong = [[0.4, 0.01, 0.3, *[0.004] * 25], [0.01] * 30, [0.5], [], [0.9, *[0.0001] * 30]]
-    weights = weights_of(random, few_strong * 4)
+    weights = weights_of(random, few_strong * 12)
     found = RankedLists.of(lists, NUM_BROAD).top(weights, k)
     expected = top_of_product(weights, lists, k)
     for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_track_of_next_to_nothing_comes_once() -> None:
+    """What is too little for a float in one broad list and not in the next is noted where it is something."""
+    tiny = np.float32(1e-45)
+    lists = scipy.sparse.csr_matrix(np.array([[1, tiny, 0], [1, 2 * tiny, 0], [0, 0, 1]], np.float32))
+    weights = SparseRows(
+        np.array([0, 3]), np.arange(3, dtype=np.int32), np.array([0.1, 0.3, 1], np.float32), 3
+    )
+    found = RankedLists.of(lists, 2).top(weights, 4)
+    for ours, theirs in zip(found, top_of_product(weights, lists, 4), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 
 from crossfade.recommender.workspace import Workspace
+from crossfade.store import encoding
 from crossfade.store.contract import SLATES, PackedSlate
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.encoding import decode, encode, unpack
-from serving.gateway import answers, exposures
+from serving.gateway import answers, exposures, json_kernels
 from serving.gateway.rendering import Plain
 from serving.gateway.stored import tracks_of
 from tests.serving import places
@@ -110,12 +111,17 @@ def test_numbers_that_are_none_or_too_large_go_the_long_way(score: float) -> Non
 def test_parts_that_do_not_fit_go_the_long_way_and_nothing_is_read_beyond_them() -> None:
     whole = packed(["aä", "b"], [1.0, 0.5], ["r", ""])
     content = whole.content
-    for length in range(3, len(content)):
+    for length in range(len(content)):
         cut = PackedSlate("u", whole.about, content[:length])
         assert Plain.of(cut) is None
     for place, byte in ((19, 2), (19, 255), (23, 2), (2, 255), (len(content) - 1, 0xFF)):
         changed = content[:place] + bytes([byte]) + content[place + 1 :]
         assert Plain.of(PackedSlate("u", whole.about, changed)) is None, place
+
+
+def test_kernels_know_the_layout_of_stores() -> None:
+    ours = json_kernels.HEADER_BYTES, json_kernels.SLOT_BYTES
+    assert ours == (encoding.HEADER_BYTES, encoding.SLOT_BYTES)
 
 
 def shown_bytes(gateway: Gateway) -> int:

@@ -233,6 +233,69 @@ def test_what_goes_wrong_is_told_in_time_and_over_with_the_next_connection(
     runs(run(), loop)
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("said", [b"", b"-ERR max number of clients reached\r\n"])
+@pytest.mark.parametrize("greeting", [(), (("SELECT", 1),)])
+def test_a_connection_that_is_closed_as_soon_as_it_is_made_is_an_error_of_redis(
+    said: bytes, greeting: tuple[tuple[str, int], ...], loop: str
+) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+
+    async def run() -> None:
+        server = await served(answer)
+        line = RedisLine("127.0.0.1", server.sockets[0].getsockname()[1], 5, greeting)
+        started = time.monotonic()
+        for _ in range(10):
+            with pytest.raises(redis.RedisError, match=r"max number of clients|connection was lost"):
+                await line.ask([("PING",)])
+        assert time.monotonic() - started < 4  # nobody waits for an answer that cannot come
+        line.close()
+        server.close()
+        await server.wait_closed()
+
+    runs(run(), loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_there_is_one_connection_whoever_asks_and_goes(loop: str) -> None:
+    begun, ended = [], []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.append(writer)
+        try:
+            while True:
+                await reader.readuntil(b"PING\r\n")
+                await asyncio.sleep(0.002)
+                writer.write(b":%d\r\n" % len(begun))
+        except asyncio.IncompleteReadError:
+            ended.append(writer)
+
+    async def run() -> None:
+        server = await served(answer)
+        line = RedisLine("127.0.0.1", server.sockets[0].getsockname()[1], 5, ())
+        gone = [asyncio.create_task(line.ask([("PING",)])) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in gone:
+            task.cancel()
+        asked = []
+        for number in range(40):  # one in each turn of the loop, while the connection is made and after
+            asked.append(asyncio.create_task(line.ask([("PING",)])))
+            if number % 3 == 0:
+                gone.append(asyncio.create_task(line.ask([("PING",)])))
+                gone[-2].cancel()
+            await asyncio.sleep(0)
+        gone[-1].cancel()
+        assert await asyncio.gather(*asked) == [[1]] * 40
+        line.close()
+        await asyncio.sleep(0.05)
+        assert len(begun) == len(ended) == 1
+        server.close()
+        await server.wait_closed()
+
+    runs(run(), loop)
+
+
 def test_a_redis_that_is_away_is_told_of_by_all_who_ask() -> None:
     store = RedisStore("redis://:secret@127.0.0.1:9/3", timeout_ms=200)
     line = RedisLine.to(store.url, 200)
