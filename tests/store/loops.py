@@ -1,0 +1,15 @@
+"""Event loops that tests run on: those that uvicorn takes."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+LOOPS = ("asyncio", "uvloop")  # uvicorn takes the second where it is installed
+
+
+def runs(test: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
+    factory = None if loop == "asyncio" else pytest.importorskip(loop).new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(test)
