@@ -1,4 +1,4 @@
-"""A batch's shards on Spark: each shard is one task, made by the function that one machine runs, so its bytes are the same.
+"""A batch's shards on Spark: a task makes a few, by the function that one machine runs, so their bytes are the same.
 
 Executors need what a machine needs: this package, and dataset, bundle and workspace at the same paths, on a file system
 that they share. A Python worker loads a bundle once, memory-mapped, so that the workers of a machine share its pages;
@@ -6,7 +6,9 @@ Spark runs one for each core (`spark.task.cpus` is 1), and a shard keeps to one 
 run twice change nothing: whoever finishes a shard moves equal bytes to the same name.
 """
 
+import gc
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +28,10 @@ if TYPE_CHECKING:  # it loads TensorFlow
     from crossfade.recommender.recommend import Recommender
 
 LOCAL: Final = "local"
+# Between two tasks a Python worker of Spark looks through all of its memory and reads its zip files anew: a quarter of a
+# second of a core. A task that is repeated keeps the shards that are finished.
+SHARDS_A_TASK: Final = 4
+LEAST_TASKS_A_CORE: Final = 4  # so that cores end together
 TOLD: Final = (
     "id bigint, receipt string"  # by Spark's grammar: a shard's place in the plan, and its receipt as JSON
 )
@@ -69,7 +75,8 @@ def generate_on_spark(session: Any, batch: Batch) -> list[Receipt]:
     num_shards, context = len(_planned(batch)), session.sparkContext
     if context.master.startswith(LOCAL):  # elsewhere PYSPARK_PYTHON says which Python executors have
         context.pythonExec = sys.executable
-    places = session.range(num_shards, numPartitions=num_shards)
+    few = min(num_shards, LEAST_TASKS_A_CORE * context.defaultParallelism)
+    places = session.range(num_shards, numPartitions=max(few, math.ceil(num_shards / SHARDS_A_TASK)))
     told = places.mapInArrow(partial(_generated, batch), TOLD).toArrow().to_pylist()
     return [Receipt(**json.loads(row["receipt"])) for row in sorted(told, key=lambda row: row["id"])]
 
@@ -90,5 +97,7 @@ def _planned(batch: Batch) -> Sequence[ShardSpec]:
 
 @lru_cache(maxsize=1)
 def _loaded(dataset_dir: Path, bundle_dir: Path) -> "tuple[Dataset, Recommender]":
-    """Load once in each Python worker, which Spark keeps for many shards."""
-    return load_inputs(dataset_dir, bundle_dir)
+    """Load once in each Python worker, which Spark keeps for many tasks; what is there then is no garbage after any of them."""
+    inputs = load_inputs(dataset_dir, bundle_dir)
+    gc.freeze()
+    return inputs
