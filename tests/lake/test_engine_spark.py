@@ -26,6 +26,7 @@ from crossfade.schema.errors import MissingExtraError, NotFoundError
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import Surface
 from crossfade.schema.user_keys import new_key, write_keys
+from crossfade.store import shards_spark
 from crossfade.store.plan import plan_shards, shard_home
 from crossfade.store.shards import generate_shard
 from tests.lake.flawed import ALLOWED, flawed_lake
@@ -119,7 +120,11 @@ def test_the_contract_of_engines(spark: Any, tmp_path: Path) -> None:
 
 # Here and not beside other tests of shards, since tests of one file share a process, and with it the session.
 def test_shards_of_a_batch_have_the_bytes_that_one_machine_writes(
-    spark: Any, planted_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spark: Any,
+    planted_world: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert spark is not None
     here, there = tmp_path / "here", tmp_path / "spark"
@@ -137,6 +142,11 @@ def test_shards_of_a_batch_have_the_bytes_that_one_machine_writes(
     command = ["weekly", "spark", *places, "--set", "weekly.users_per_shard=21"]
     assert main(command) == 0
     assert "41 of 41 users (100%), finished" in capsys.readouterr().out
+    assert digests(there) == written
+
+    (there / "weekly").rename(there / "earlier")
+    monkeypatch.setattr(shards_spark, "LEAST_TASKS_A_CORE", 0)  # so that one task has both shards
+    assert main(command) == 0
     assert digests(there) == written
 
     home = shard_home(Workspace(there), specs[0].surface, specs[0].generation)

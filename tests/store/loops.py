@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import pytest
+import uvloop
 
 LOOPS = ("asyncio", "uvloop")  # uvicorn takes the second where it is installed
 
 
 def runs(test: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
-    factory = None if loop == "asyncio" else pytest.importorskip(loop).new_event_loop
+    factory = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}[loop]
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(test)
