@@ -102,9 +102,11 @@ def slates_at(dataset: Dataset, recommender: Recommender, moment: int) -> pa.Tab
 
 def _batches(dataset: Dataset, recommender: Recommender) -> Iterator[pa.Table]:
     length = recommender.policies[SURFACE].k
-    for ids, queries in listeners(dataset, recommender.dataset, 0, len(dataset.users), BATCH):
-        slates = recommender.recommend(Requests.of(queries, SURFACE, length, rescore_reasons=True))
-        yield table_of(ids, slates, recommender)
+    ids, queries = listeners(dataset, recommender.dataset, 0, len(dataset.users))
+    for start in range(0, len(ids), BATCH):
+        part = queries.slice(start, min(start + BATCH, len(ids)))
+        slates = recommender.recommend(Requests.of(part, SURFACE, length, rescore_reasons=True))
+        yield table_of(ids.slice(start, len(part)), slates, recommender)
 
 
 def shares(first: pa.Table, second: pa.Table, rested: npt.NDArray[np.bool_]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from benchmarks.weekly.kills import kills
 from benchmarks.weekly.world import World, settings_of, world_of
 from crossfade.ranking.contract import read_about
 from crossfade.recommender.bundle import RANKER
+from crossfade.schema.memory import with_huge_pages
 
 # The one whose scoring the figures of this benchmark are of; docs/decisions/0020 weighs it against the default.
 MODEL: Final = "catboost"
@@ -131,7 +132,7 @@ def workers(task: str, world: World, users: Sequence[range]) -> list[dict[str, A
 def _started(core: int, task: str, world: World, users: range) -> "subprocess.Popen[str]":
     module = [sys.executable, "-m", "benchmarks.weekly.worker", str(core), task]
     about = [str(world.dataset), str(world.bundle), str(users.start), str(users.stop)]
-    environment = {**os.environ, **ONE_THREAD}
+    environment = with_huge_pages({**os.environ, **ONE_THREAD})  # as steps of a run have it
     return subprocess.Popen([*module, *about], stdout=subprocess.PIPE, text=True, env=environment)
 
 

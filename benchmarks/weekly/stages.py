@@ -46,7 +46,7 @@ class Block:
     def read(self) -> tuple[pa.Array, Requests]:
         """Cut the histories anew, so that nothing is known of them yet; returns [size] user ids and requests."""
         known = self.recommender.dataset
-        ids, queries = next(listeners(self.dataset, known, 0, self.size, self.size))
+        ids, queries = listeners(self.dataset, known, 0, self.size)
         return ids, Requests.of(queries, SURFACE, self.k, rescore_reasons=True)
 
 

@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from typing import IO, Any, Final
 
 from crossfade.schema.errors import CrossfadeError
+from crossfade.schema.memory import with_huge_pages
 
 Reply = dict[str, Any]
 GONE: Final = "gone"  # key of the reply that the process itself cannot give
@@ -148,7 +149,7 @@ def started() -> Forker:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=with_huge_pages({**os.environ, "PYTHONUNBUFFERED": "1"}),
         start_new_session=True,
     )
     return Forker(process, errors)

@@ -1,6 +1,7 @@
 """Slates of a batch of requests, as columns."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,15 @@ class Slates:
         nothing = np.zeros(rows.shape, np.int8), np.full(rows.shape, NO_ROW, np.int32)
         certain = (rows >= 0).astype(np.float32)
         return cls(rows, scores, sources, certain if propensities is None else propensities, *nothing)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Slates"]) -> "Slates":
+        """Return the slates of at least one part, all of one k, one after the other."""
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
+    def take(self, places: npt.NDArray[np.integer]) -> "Slates":
+        """Return the slates at places [b], in that order."""
+        return Slates(*(getattr(self, each.name)[places] for each in fields(self)))
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.recommender.requests import Requests
+from crossfade.recommender.slates import Slates
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.cores import one_core
@@ -27,12 +28,11 @@ from crossfade.schema.tables import Surface
 from crossfade.schema.zones import zones_of
 from crossfade.store.contract import PROPENSITIES, REASON_KINDS, REASONS, SCORES, SLATES, SOURCES, Generation
 from crossfade.store.durations import note_beginning
-from crossfade.store.listeners import listeners
+from crossfade.store.listeners import by_taste, listeners
 from crossfade.store.plan import KINDS, ShardSpec, read_plan, shard_home
 
 if TYPE_CHECKING:  # it loads TensorFlow
     from crossfade.recommender.recommend import Recommender
-    from crossfade.recommender.slates import Slates
 
     Load = Callable[[Path, Path], tuple[Dataset, Recommender]]
 
@@ -171,20 +171,37 @@ def _batches(
     dataset: Dataset, recommender: "Recommender", generation: Generation, spec: ShardSpec, batch_users: int
 ) -> Iterator[tuple[pa.Table, Counts]]:
     """Yield slates (columns as in `SLATES`) with their counts, batch by batch."""
-    surface, length, done = Surface(spec.surface), generation.length, 0
+    ids, queries = listeners(dataset, recommender.dataset, spec.first, spec.stop)
+    slates = _recommended(recommender, queries, Surface(spec.surface), generation.length, batch_users)
+    why_short = _why_short(slates, queries, len(recommender.catalogue))
     countries = dataset.users.table.column(c.COUNTRY).slice(spec.first, spec.stop - spec.first)
     # Without a Monday of their own nobody asks for listeners' time zones, and so none are kept.
     zones = zones_of(_whole(countries)) if generation.monday else pa.nulls(len(countries), pa.string())
-    for ids, queries in listeners(dataset, recommender.dataset, spec.first, spec.stop, batch_users):
-        slates = recommender.recommend(Requests.of(queries, surface, length, rescore_reasons=True))
-        num_new = len(recommender.catalogue) - _num_heard(queries, len(recommender.catalogue))
-        short = slates.lengths < length
-        few_new = short & (num_new < length)
-        counts = Counter(
-            {FULL: (~short).sum(), FEW_NEW_TRACKS: few_new.sum(), FEW_CANDIDATES: (short & ~few_new).sum()}
-        )
-        yield table_of(ids, slates, recommender, zones.slice(done, len(ids))), counts
-        done += len(ids)
+    for start in range(0, len(ids), batch_users):
+        batch = slice(start, start + batch_users)
+        table = table_of(ids[batch], slates.take(np.arange(len(ids))[batch]), recommender, zones[batch])
+        yield table, Counter(why_short[batch])
+
+
+def _recommended(
+    recommender: "Recommender", queries: Queries, surface: Surface, length: int, batch_users: int
+) -> Slates:
+    """Return the slates of a shard in its order, though made batch by batch for listeners of like taste."""
+    order, parts = by_taste(queries, recommender.catalogue), []
+    for start in range(0, len(order), batch_users):
+        together = queries.take(order[start : start + batch_users])
+        parts.append(recommender.recommend(Requests.of(together, surface, length, rescore_reasons=True)))
+    return Slates.joined(parts).take(np.argsort(order))
+
+
+def _why_short(slates: Slates, queries: Queries, num_tracks: int) -> list[str]:
+    """Tell of each slate why it is not full, or that it is."""
+    short = np.flatnonzero(slates.lengths < slates.rows.shape[1])
+    told, histories = [FULL] * len(slates), queries.take(short)
+    for place, num_heard in zip(short.tolist(), _num_heard(histories, num_tracks).tolist(), strict=True):
+        is_few = num_tracks - num_heard < slates.rows.shape[1]
+        told[place] = FEW_NEW_TRACKS if is_few else FEW_CANDIDATES
+    return told
 
 
 def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
@@ -194,7 +211,7 @@ def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
 
 
 def table_of(
-    ids: pa.Array, slates: "Slates", recommender: "Recommender", zones: pa.Array | None = None
+    ids: pa.Array, slates: Slates, recommender: "Recommender", zones: pa.Array | None = None
 ) -> pa.Table:
     """Return slates of users [n], whose time zones [n] may be known, with the columns of `SLATES`."""
     zones = pa.nulls(len(ids), pa.string()) if zones is None else zones

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.memory import with_huge_pages
 from crossfade.schema.settings import WeeklySettings
 from crossfade.store.plan import ShardSpec, read_plan
 from crossfade.store.shards import Receipt, generate_shard, load_inputs
@@ -75,6 +76,7 @@ def generate_on_spark(session: Any, batch: Batch) -> list[Receipt]:
     num_shards, context = len(_planned(batch)), session.sparkContext
     if context.master.startswith(LOCAL):  # elsewhere PYSPARK_PYTHON says which Python executors have
         context.pythonExec = sys.executable
+    context.environment.update(with_huge_pages(context.environment))
     few = min(num_shards, LEAST_TASKS_A_CORE * context.defaultParallelism)
     places = session.range(num_shards, numPartitions=max(few, math.ceil(num_shards / SHARDS_A_TASK)))
     told = places.mapInArrow(partial(_generated, batch), TOLD).toArrow().to_pylist()

@@ -14,6 +14,7 @@ import yaml
 from benchmarks.images import image_extras
 from components.image import IMAGE, REPOSITORY
 from crossfade.schema.code import VERSION
+from crossfade.schema.memory import with_huge_pages
 from crossfade.schema.settings import default_settings
 from tests.containers.dockerfile import ROOT, lineage, stages, texts
 from tests.test_architecture import MODULES, component_files, imports_of, parsed
@@ -59,6 +60,7 @@ def test_an_image_is_a_target_that_runs_without_rights(image: str) -> None:
     homes = dict(part.split("=", 1) for text in texts(chain, "ENV") for part in text.split())
     for name in ("HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"):
         assert homes[name].startswith("/tmp"), "the only place that is written to"
+    assert with_huge_pages({}).items() <= homes.items()
     assert homes["CROSSFADE_REVISION"] == "${REVISION}"
 
 

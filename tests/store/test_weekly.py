@@ -200,11 +200,11 @@ def test_ages_are_read_in_the_bundles_traits() -> None:
     names = [f"u{user:02d}" for user in range(NUM_USERS)]
     listened = replace(listening(), users=users(names, birth_years=[1940] * NUM_USERS))
     trained = replace(listened, traits=IdMap.of([*listened.traits.ids.to_pylist(), "a first name"]))
-    _, queries = next(listeners(listened, trained, 0, 1, batch=5))
+    _, queries = listeners(listened, trained, 0, 1)
     assert queries.traits is not None
     assert trained.traits.names(queries.traits[0].astype(np.int32)) == ["age=30", *[None] * 5]
     stranger = replace(listened, traits=IdMap.of(["something else"]))
-    _, queries = next(listeners(listened, stranger, 0, 1, batch=5))
+    _, queries = listeners(listened, stranger, 0, 1)
     assert queries.traits is not None
     assert queries.traits.tolist() == [[-1] * 6]
 
