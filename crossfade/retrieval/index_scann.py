@@ -29,7 +29,10 @@ BRUTE_FORCE_TRACKS: Final = 60_000
 # products choose this many times k, which exact products then order; a wider way is taken only if recall asks
 # for it. Each exact product is a read from somewhere in memory, so they are what a search mostly costs, and finer codes,
 # which choose nearly as exact products would, are worth their bytes (docs/decisions/0053).
-SEARCHES: Final = ((0.02, 1.2), (0.02, 1.5), (0.04, 1.5), (0.08, 2), (0.16, 3), (0.32, 4), (0.64, 6))
+SEARCHES: Final = (
+    *((0.015, 1.2), (0.015, 1.3), (0.02, 1.2), (0.02, 1.5)),
+    *((0.04, 1.5), (0.08, 2), (0.16, 3), (0.32, 4), (0.64, 6)),
+)
 NUMBERS_A_CODE: Final = 1  # of a vector, that four bits stand for
 ANISOTROPY: Final = 0.2
 TRAINING_SAMPLE: Final = 250_000
