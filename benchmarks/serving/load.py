@@ -1,12 +1,16 @@
 """Load from a process of its own: this file run as a script, told what to send by one JSON object on stdin.
 
 Requests are due at fixed moments and timed from when they were due, so that a server that stalls is not spared the
-requests that would have come meanwhile. At rate 0 every connection asks again at once: what comes back is saturation.
+requests that would have come meanwhile. Where this process itself is late although a connection is free, the server cannot
+know, and a request counts from when it is sent; an answer counts as come when the kernel has it (Linux), not when this
+process gets to reading it. How late this process was is told beside. At rate 0 every connection asks again at once: what
+comes back is saturation.
 """
 
 import json
 import select
 import socket
+import struct
 import sys
 import time
 from collections import Counter, deque
@@ -17,6 +21,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 MOST_BYTES: Final = 1 << 20
+NANOSECONDS: Final = 1e9
+MOST_STAMP_BYTES: Final = 64
+STAMPED: Final = 35  # SO_TIMESTAMPNS of Linux, which Python has no name for: each answer tells when it came
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Outcome:
         failed: Answers that are no 200, and lost connections.
         fallbacks: Answers that say so.
         bundles: Digests that answered.
+        load_late_p99_ms: Of how late this process was, which is in no latency.
     """
 
     requests_per_second: float
@@ -63,6 +71,7 @@ class Outcome:
     failed: int
     fallbacks: int
     bundles: int
+    load_late_p99_ms: float = 0.0
 
 
 def run(plan: Plan) -> Outcome:
@@ -71,6 +80,7 @@ def run(plan: Plan) -> Outcome:
     address, requests = (parts.hostname, parts.port), cycle(_requests(plan, parts.netloc, parts.path or "/"))
     started = time.perf_counter() + 1.0  # what is due before counts as warming up
     done: list[tuple[float, float]] = []
+    late: list[float] = []
     seen: Counter[str] = Counter()
     due = _due(plan, started)
     moment = next(due, None)
@@ -81,7 +91,9 @@ def run(plan: Plan) -> Outcome:
         now = time.perf_counter()
         while idle and moment is not None and moment <= now:
             connection = idle.popleft()
-            connection.ask(next(requests), moment if plan.rate else now)
+            # A request that was due before a connection was free has waited for the server.
+            late.append(now - max(moment, connection.came) if plan.rate else 0.0)
+            connection.ask(next(requests), moment + late[-1] if plan.rate else now)
             busy[connection.socket] = connection
             moment, now = next(due, None), time.perf_counter()
         # To the microsecond: epoll would round each pause up to a millisecond, which would count as the server's.
@@ -99,12 +111,12 @@ def run(plan: Plan) -> Outcome:
             if answer is None:
                 continue
             if connection.due >= started:
-                done.append((connection.due - started, time.perf_counter() - connection.due))
+                done.append((connection.due - started, connection.came - connection.due))
             _note(seen, *answer)
             idle.append(busy.pop(answering))
     for connection in idle:
         connection.socket.close()
-    return _outcome(done, seen, plan.seconds)
+    return _outcome(done, seen, plan.seconds, late)
 
 
 class _Connection:
@@ -113,7 +125,9 @@ class _Connection:
     def __init__(self, address: tuple[str | None, int | None]) -> None:
         self.socket = socket.create_connection(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.due, self._received = 0.0, b""
+        if sys.platform == "linux":
+            self.socket.setsockopt(socket.SOL_SOCKET, STAMPED, 1)
+        self.due, self.came, self._received = 0.0, time.perf_counter(), b""
 
     def ask(self, request: bytes, due: float) -> None:
         self.due, self._received = due, b""
@@ -122,9 +136,10 @@ class _Connection:
 
     def answer(self) -> tuple[int, bytes] | None:
         """Return status and body once they are whole; raises what a lost connection raises."""
-        received = self.socket.recv(MOST_BYTES)
+        received, stamps, _, _ = self.socket.recvmsg(MOST_BYTES, MOST_STAMP_BYTES)
         if not received:
             raise ConnectionResetError
+        self.came = _moment(stamps)
         self._received += received
         head, end, body = self._received.partition(b"\r\n\r\n")
         if not end:
@@ -132,6 +147,16 @@ class _Connection:
         lines = head.lower().split(b"\r\n")
         (length,) = (int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
         return (int(head.split(b" ", 2)[1]), body) if len(body) == length else None
+
+
+def _moment(stamps: list[tuple[int, int, bytes]]) -> float:
+    """Return when what was received came: by the kernel's stamp, else now."""
+    now, waited = time.perf_counter(), 0.0
+    for _, kind, stamp in stamps:
+        if kind == STAMPED:
+            seconds, nanoseconds = struct.unpack("qq", stamp[:16])
+            waited = time.time() - seconds - nanoseconds / NANOSECONDS
+    return now - max(waited, 0.0)
 
 
 def _requests(plan: Plan, host: str, path: str) -> list[bytes]:
@@ -159,7 +184,9 @@ def _note(seen: Counter[str], status: int, body: bytes) -> None:
         seen[f"bundle {body[at + 10 : at + 26].decode()}"] += 1
 
 
-def _outcome(done: list[tuple[float, float]], seen: Counter[str], seconds: float) -> Outcome:
+def _outcome(
+    done: list[tuple[float, float]], seen: Counter[str], seconds: float, late: list[float]
+) -> Outcome:
     latencies = sorted(latency for _, latency in done)
     by_second: dict[int, list[float]] = {}
     for moment, latency in done:
@@ -176,6 +203,7 @@ def _outcome(done: list[tuple[float, float]], seen: Counter[str], seconds: float
         failed=seen["failed"],
         fallbacks=seen["fallbacks"],
         bundles=sum(name.startswith("bundle ") for name in seen),
+        load_late_p99_ms=1000 * _quantile(sorted(late), 0.99),
     )
 
 
