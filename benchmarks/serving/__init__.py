@@ -95,8 +95,8 @@ def _pure(known: Recommender, asks: Sequence[Ask]) -> Figures:
         started = time.process_time()
         answer(known, [ask], NEXT_TRACKS, with_reasons=False)
         taken.append(time.process_time() - started)
-    median = float(np.median(taken[20:]))
-    return {"radio_pure_compute_ms": 1000 * median, "radio_pure_requests_per_second": 1 / median}
+    usual = float(np.median(taken[20:]))
+    return {"radio_pure_compute_ms": 1000 * usual, "radio_pure_requests_per_second": 1 / usual}
 
 
 def _reranked(known: Recommender, users: Sequence[str]) -> Figures:
