@@ -1,6 +1,5 @@
 """Slates of a batch of requests, as columns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -54,13 +53,24 @@ class Slates:
         return cls(rows, scores, sources, certain if propensities is None else propensities, *nothing)
 
     @classmethod
-    def joined(cls, parts: Sequence["Slates"]) -> "Slates":
-        """Return the slates of at least one part, all of one k, one after the other."""
-        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+    def room(cls, n: int, k: int) -> "Slates":
+        """Return room for n slates, to be `put` there part by part; until then nothing of it means anything."""
+        shape = (n, k)
+        rows, scores, sources = (
+            np.empty(shape, np.int32),
+            np.empty(shape, np.float32),
+            np.empty(shape, np.int8),
+        )
+        return cls(rows, scores, sources, scores.copy(), sources.copy(), rows.copy())
 
-    def take(self, places: npt.NDArray[np.integer]) -> "Slates":
-        """Return the slates at places [b], in that order."""
-        return Slates(*(getattr(self, each.name)[places] for each in fields(self)))
+    def put(self, places: npt.NDArray[np.integer], part: "Slates") -> None:
+        """Write the slates of a part at places [b]."""
+        for each in fields(self):
+            getattr(self, each.name)[places] = getattr(part, each.name)
+
+    def slice(self, start: int, stop: int) -> "Slates":
+        """Return slates start:stop (views)."""
+        return Slates(*(getattr(self, each.name)[start:stop] for each in fields(self)))
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:

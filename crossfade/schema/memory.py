@@ -1,8 +1,8 @@
 """Memory in huge pages: tables that are read here and there cost a search for the page at nearly every read.
 
 A page of 2 MiB is found as fast as one of 4 KiB, and there are five hundred times fewer. glibc asks Linux for them
-(`madvise`) where its tunable says so when a process starts; NumPy does so by itself, for arrays of 4 MiB and more. Where
-`/sys/kernel/mm/transparent_hugepage/enabled` is `never` nothing changes, and elsewhere than with glibc 2.35 neither.
+(`madvise`) where its tunable says so when a process starts; NumPy does so by itself, for arrays of 4 MiB and more. That is for
+Linux whose `/sys/kernel/mm/transparent_hugepage/enabled` is `madvise`, and glibc 2.35 or newer; elsewhere nothing changes.
 """
 
 from collections.abc import Mapping

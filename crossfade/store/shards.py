@@ -178,20 +178,22 @@ def _batches(
     # Without a Monday of their own nobody asks for listeners' time zones, and so none are kept.
     zones = zones_of(_whole(countries)) if generation.monday else pa.nulls(len(countries), pa.string())
     for start in range(0, len(ids), batch_users):
-        batch = slice(start, start + batch_users)
-        table = table_of(ids[batch], slates.take(np.arange(len(ids))[batch]), recommender, zones[batch])
-        yield table, Counter(why_short[batch])
+        stop = min(start + batch_users, len(ids))
+        part, own_zones = slates.slice(start, stop), zones.slice(start, stop - start)
+        table = table_of(ids.slice(start, stop - start), part, recommender, own_zones)
+        yield table, Counter(why_short[start:stop])
 
 
 def _recommended(
     recommender: "Recommender", queries: Queries, surface: Surface, length: int, batch_users: int
 ) -> Slates:
     """Return the slates of a shard in its order, though made batch by batch for listeners of like taste."""
-    order, parts = by_taste(queries, recommender.catalogue), []
+    order, slates = by_taste(queries, recommender.catalogue), Slates.room(len(queries), length)
     for start in range(0, len(order), batch_users):
-        together = queries.take(order[start : start + batch_users])
-        parts.append(recommender.recommend(Requests.of(together, surface, length, rescore_reasons=True)))
-    return Slates.joined(parts).take(np.argsort(order))
+        places = order[start : start + batch_users]
+        requests = Requests.of(queries.take(places), surface, length, rescore_reasons=True)
+        slates.put(places, recommender.recommend(requests))
+    return slates
 
 
 def _why_short(slates: Slates, queries: Queries, num_tracks: int) -> list[str]:

@@ -9,6 +9,7 @@ run twice change nothing: whoever finishes a shard moves equal bytes to the same
 import gc
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.memory import with_huge_pages
+from crossfade.schema.memory import TUNABLES, with_huge_pages
 from crossfade.schema.settings import WeeklySettings
 from crossfade.store.plan import ShardSpec, read_plan
 from crossfade.store.shards import Receipt, generate_shard, load_inputs
@@ -74,9 +75,11 @@ def generate_on_spark(session: Any, batch: Batch) -> list[Receipt]:
         PySparkException: A shard failed as often as `spark.task.maxFailures` allows; the others are kept.
     """
     num_shards, context = len(_planned(batch)), session.sparkContext
-    if context.master.startswith(LOCAL):  # elsewhere PYSPARK_PYTHON says which Python executors have
+    if context.master.startswith(
+        LOCAL
+    ):  # elsewhere PYSPARK_PYTHON says which Python executors have, and their image how
         context.pythonExec = sys.executable
-    context.environment.update(with_huge_pages(context.environment))
+        context.environment[TUNABLES] = with_huge_pages({**os.environ, **context.environment})[TUNABLES]
     few = min(num_shards, LEAST_TASKS_A_CORE * context.defaultParallelism)
     places = session.range(num_shards, numPartitions=max(few, math.ceil(num_shards / SHARDS_A_TASK)))
     told = places.mapInArrow(partial(_generated, batch), TOLD).toArrow().to_pylist()

@@ -1,13 +1,19 @@
 """Listeners of like taste stand beside each other, whatever order the users table has."""
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
+import pytest
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
+from crossfade.store import shards
 from crossfade.store.listeners import by_taste, listeners
 from tests.builders import catalogue, dataset
+from tests.store.weeks import NUM_TRACKS, SETTINGS, Planted, generate, known_tracks, track, week
 
 TRACKS = [
     {"track_id": f"{artist}{number}", "artist_ids": [artist], "genres": [genre, "more"]}
@@ -66,9 +72,32 @@ def counted(queries: Queries, place: int, values: np.ndarray) -> int:
     """Return the value that is the first to reach the highest count, by a loop."""
     counts: Counter[int] = Counter()
     found, most = -1, 0
-    for track in queries.slice(place, place + 1).track_rows:
-        value = int(values[track])
+    for row in queries.slice(place, place + 1).track_rows:
+        value = int(values[row])
         counts[value] += value >= 0
         if counts[value] > most:
             found, most = value, counts[value]
     return found
+
+
+def test_a_shard_stands_in_the_order_of_its_users(tmp_path: Path) -> None:
+    """Whoever is recommended to beside whom: each gets the tracks that he has not heard, and stands where he stood."""
+    first_heard = [7, 1, 4, 9, 2, 2, 8]
+    tracks, names = known_tracks(), [f"u{user:02d}" for user in range(len(first_heard))]
+    plays = [(name, track(heard), 1.0) for name, heard in zip(names, first_heard, strict=True)]
+    known = replace(dataset(plays, tracks), lake_versions={"gold/interactions": 7})
+    order = by_taste(listeners(known, known, 0, len(names))[1], tracks).tolist()
+    assert order == [1, 4, 5, 2, 0, 6, 3]
+    assert [order[place] for place in order] != list(range(len(names)))  # nor is it its own inverse
+    batch = week(tmp_path, known)
+    settings = SETTINGS.model_copy(update={"users_per_shard": len(names), "batch_users": 2})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "_recommender", Planted.load)
+        (receipt,) = generate(batch, settings)
+    (shard,) = batch.workspace.weekly.rglob("*.parquet")
+    slates = pq.read_table(shard).to_pylist()
+    assert [slate["user_id"] for slate in slates] == names
+    for user, (slate, heard) in enumerate(zip(slates, first_heard, strict=True)):
+        new = [track(number) for number in range(NUM_TRACKS) if number != heard]
+        assert slate["track_ids"] == (new[:5] if user == 3 else new[:30])
+    assert (receipt.num_full, receipt.short) == (6, {"few new tracks": 0, "few candidates": 1})
