@@ -2,9 +2,10 @@
 
 Requests are due at fixed moments and timed from when they were due, so that a server that stalls is not spared the
 requests that would have come meanwhile. Where this process itself is late although a connection is free, the server cannot
-know, and a request counts from when it is sent; an answer counts as come when the kernel has it (Linux), not when this
-process gets to reading it. How late this process was is told beside. At rate 0 every connection asks again at once: what
-comes back is saturation.
+know: a request counts from when it is sent, and after a longer stop all later ones are due by so much later. An answer has
+come when the kernel has it (Linux), not when this process gets to reading it. How late this process was is told beside,
+and so are latencies as it saw them, with all that. At rate 0 every connection asks again at once: what comes back is
+saturation.
 """
 
 import json
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 
 MOST_BYTES: Final = 1 << 20
 NANOSECONDS: Final = 1e9
+STOPPED_SECONDS: Final = 0.001  # a longer lateness of this process moves what is due later
 MOST_STAMP_BYTES: Final = 64
 STAMPED: Final = 35  # SO_TIMESTAMPNS of Linux, which Python has no name for: each answer tells when it came
 
@@ -61,6 +63,8 @@ class Outcome:
         fallbacks: Answers that say so.
         bundles: Digests that answered.
         load_late_p99_ms: Of how late this process was, which is in no latency.
+        load_stopped_share: Of the time, this process was stopped while something was due.
+        as_seen_p99_ms: Of the latency with what this process was late in sending and reading.
     """
 
     requests_per_second: float
@@ -72,6 +76,25 @@ class Outcome:
     fallbacks: int
     bundles: int
     load_late_p99_ms: float = 0.0
+    load_stopped_share: float = 0.0
+    as_seen_p99_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer.
+
+    Args:
+        moment: When it was to be asked for, in seconds since the warm-up, on the clock that stands still while this process does.
+        latency: In seconds, as in this file's first lines.
+        late: This process was so late.
+        as_seen: The latency as this process saw it.
+    """
+
+    moment: float
+    latency: float
+    late: float
+    as_seen: float
 
 
 def run(plan: Plan) -> Outcome:
@@ -79,25 +102,28 @@ def run(plan: Plan) -> Outcome:
     parts = urlsplit(plan.url)
     address, requests = (parts.hostname, parts.port), cycle(_requests(plan, parts.netloc, parts.path or "/"))
     started = time.perf_counter() + 1.0  # what is due before counts as warming up
-    done: list[tuple[float, float]] = []
-    late: list[float] = []
+    done: list[Answered] = []
     seen: Counter[str] = Counter()
-    due = _due(plan, started)
+    due, stopped = _due(plan, started), 0.0
     moment = next(due, None)
     # Taken in turn: servers close what is not used for some seconds.
     idle = deque(_Connection(address) for _ in range(plan.connections))
     busy: dict[socket.socket, _Connection] = {}
+    free = started - 1.0  # since when this process has not waited for the server
     while moment is not None or busy:
         now = time.perf_counter()
-        while idle and moment is not None and moment <= now:
+        while idle and moment is not None and moment + stopped <= now:
             connection = idle.popleft()
-            # A request that was due before a connection was free has waited for the server.
-            late.append(now - max(moment, connection.came) if plan.rate else 0.0)
-            connection.ask(next(requests), moment + late[-1] if plan.rate else now)
+            # What was due before a connection was free, or while this process waited for the server, is the server's.
+            late = now - max(moment + stopped, connection.came, free) if plan.rate else 0.0
+            planned, since = (moment, moment + stopped) if plan.rate else (now, now)
+            connection.ask(next(requests), planned, since, late)
             busy[connection.socket] = connection
+            stopped += late if late > STOPPED_SECONDS else 0.0
             moment, now = next(due, None), time.perf_counter()
+            free = now
         # To the microsecond: epoll would round each pause up to a millisecond, which would count as the server's.
-        wait = max(0.0, moment - now) if idle and moment is not None else None
+        wait = max(0.0, moment + stopped - now) if idle and moment is not None else None
         for answering in select.select(list(busy), [], [], wait)[0]:
             connection = busy[answering]
             try:
@@ -107,16 +133,17 @@ def run(plan: Plan) -> Outcome:
                 del busy[answering]
                 answering.close()
                 idle.append(_Connection(address))
+                free = time.perf_counter()
                 continue
             if answer is None:
                 continue
-            if connection.due >= started:
-                done.append((connection.due - started, connection.came - connection.due))
+            if connection.moment >= started:
+                done.append(connection.answered(started))
             _note(seen, *answer)
             idle.append(busy.pop(answering))
     for connection in idle:
         connection.socket.close()
-    return _outcome(done, seen, plan.seconds, late)
+    return _outcome(done, seen, plan.seconds, stopped / (plan.seconds + 1))
 
 
 class _Connection:
@@ -127,10 +154,13 @@ class _Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if sys.platform == "linux":
             self.socket.setsockopt(socket.SOL_SOCKET, STAMPED, 1)
-        self.due, self.came, self._received = 0.0, time.perf_counter(), b""
+        self.moment = self._due = self._late = self._sent = 0.0
+        self.came, self._received = time.perf_counter(), b""
 
-    def ask(self, request: bytes, due: float) -> None:
-        self.due, self._received = due, b""
+    def ask(self, request: bytes, moment: float, due: float, late: float) -> None:
+        """Send a request that was due at a moment, by so much late."""
+        self.moment, self._due, self._late, self._received = moment, due, late, b""
+        self._sent = time.perf_counter()
         with suppress(OSError):  # then there is no answer either, which is where it counts
             self.socket.sendall(request)
 
@@ -139,7 +169,7 @@ class _Connection:
         received, stamps, _, _ = self.socket.recvmsg(MOST_BYTES, MOST_STAMP_BYTES)
         if not received:
             raise ConnectionResetError
-        self.came = _moment(stamps)
+        self.came = max(time_of(stamps), self._sent)
         self._received += received
         head, end, body = self._received.partition(b"\r\n\r\n")
         if not end:
@@ -148,15 +178,21 @@ class _Connection:
         (length,) = (int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
         return (int(head.split(b" ", 2)[1]), body) if len(body) == length else None
 
+    def answered(self, started: float) -> Answered:
+        """Tell of the answer that has come, and is read now."""
+        latency, seen = self.came - self._due - self._late, time.perf_counter() - self._due
+        return Answered(self.moment - started, latency, self._late, seen)
 
-def _moment(stamps: list[tuple[int, int, bytes]]) -> float:
-    """Return when what was received came: by the kernel's stamp, else now."""
-    now, waited = time.perf_counter(), 0.0
-    for _, kind, stamp in stamps:
-        if kind == STAMPED:
+
+def time_of(stamps: list[tuple[int, int, bytes]]) -> float:
+    """Return when what was received came, as of `perf_counter`: by the kernel's stamp, else now."""
+    # In this order, so that a stop between the two makes an answer late and not early.
+    wall, now = time.time(), time.perf_counter()
+    for level, kind, stamp in stamps:
+        if (level, kind) == (socket.SOL_SOCKET, STAMPED):
             seconds, nanoseconds = struct.unpack("qq", stamp[:16])
-            waited = time.time() - seconds - nanoseconds / NANOSECONDS
-    return now - max(waited, 0.0)
+            return now - max(wall - seconds - nanoseconds / NANOSECONDS, 0.0)
+    return now
 
 
 def _requests(plan: Plan, host: str, path: str) -> list[bytes]:
@@ -184,26 +220,26 @@ def _note(seen: Counter[str], status: int, body: bytes) -> None:
         seen[f"bundle {body[at + 10 : at + 26].decode()}"] += 1
 
 
-def _outcome(
-    done: list[tuple[float, float]], seen: Counter[str], seconds: float, late: list[float]
-) -> Outcome:
-    latencies = sorted(latency for _, latency in done)
+def _outcome(done: list[Answered], seen: Counter[str], seconds: float, stopped_share: float) -> Outcome:
+    latencies = sorted(each.latency for each in done)
     by_second: dict[int, list[float]] = {}
-    for moment, latency in done:
-        by_second.setdefault(int(moment), []).append(latency)
-    worst = sorted(_quantile(sorted(each), 0.99) for each in by_second.values())
+    for each in done:
+        by_second.setdefault(int(each.moment), []).append(each.latency)
+    worst = sorted(_quantile(sorted(second), 0.99) for second in by_second.values())
     worst = worst or [float("nan")]  # nothing was answered
     usual = worst[len(worst) // 2]
     return Outcome(
-        requests_per_second=len(done) / seconds,
+        requests_per_second=len(done) / (seconds * (1 + stopped_share)),
         p50_ms=1000 * _quantile(latencies, 0.5),
         p99_ms=1000 * _quantile(latencies, 0.99),
         worst_second_p99_ms=1000 * worst[-1],
-        slow_seconds=sum(each > 3 * usual for each in worst),
+        slow_seconds=sum(second > 3 * usual for second in worst),
         failed=seen["failed"],
         fallbacks=seen["fallbacks"],
         bundles=sum(name.startswith("bundle ") for name in seen),
-        load_late_p99_ms=1000 * _quantile(sorted(late), 0.99),
+        load_late_p99_ms=1000 * _quantile(sorted(each.late for each in done), 0.99),
+        load_stopped_share=stopped_share,
+        as_seen_p99_ms=1000 * _quantile(sorted(each.as_seen for each in done), 0.99),
     )
 
 
