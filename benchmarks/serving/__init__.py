@@ -28,7 +28,8 @@ from benchmarks.serving.services import (
     saturated,
 )
 from crossfade.recommender.answers import answer
-from crossfade.recommender.asking import Ask, requests_of
+from crossfade.recommender.asked_rows import requests_of
+from crossfade.recommender.asking import Ask
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import NotFoundError

@@ -145,7 +145,7 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors,
     liked, vectors = queries.positives, readable(track_vectors)
     sums = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
     _add_up(vectors, liked.last_tracks(LAST_POSITIVES), sums)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    lengths = np.sqrt(np.add.reduce(sums * sums, axis=1, keepdims=True))
     means = sums / np.where(lengths > 0, lengths, np.nan)
     last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
     found = room(VECTOR_COSINES)
@@ -156,12 +156,13 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors,
 def products(track_vectors: TrackVectors, rows: Rows, vectors: Floats) -> Floats:
     """Return the inner products [n, c] of tracks [n, c] with a vector of each query [n, dim]."""
     found = np.empty(rows.shape, np.float32)
-    _multiply(readable(track_vectors), rows, np.ascontiguousarray(vectors), found)
+    multiply_into(found, readable(track_vectors), rows, np.ascontiguousarray(vectors))
     return found
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _multiply(track_vectors, rows, vectors, found):  # type: ignore[no-untyped-def]
+def multiply_into(found, track_vectors, rows, vectors):  # type: ignore[no-untyped-def]
+    """Fill found [n, c] as `products`; vectors are `readable`, and those of queries contiguous."""
     for query in range(len(rows)):
         for place in range(rows.shape[1]):
             product = np.float32(0)

@@ -58,3 +58,55 @@ def read_last(offsets, column, found):  # type: ignore[no-untyped-def]
         last = offsets[query + 1] - 1
         for place in range(min(found.shape[1], offsets[query + 1] - offsets[query])):
             found[query, place] = column[last - place]
+
+
+@numba.njit(cache=True, nogil=True)
+def histories_before(user_offsets, columns, user_rows, moment):  # type: ignore[no-untyped-def]
+    """Return offsets [n + 1] and columns of what users [n] (-1 has nothing) did before a moment.
+
+    `columns` are tracks, seconds, strengths and sessions of everybody; user u owns entries from user_offsets[u] on, oldest first.
+    """
+    offsets = np.zeros(len(user_rows) + 1, np.int64)
+    for query in range(len(user_rows)):
+        offsets[query + 1], user = offsets[query], user_rows[query]
+        for entry in range(
+            user_offsets[user] if user >= 0 else 0, user_offsets[user + 1] if user >= 0 else 0
+        ):
+            offsets[query + 1] += columns[1][entry] < moment
+    size = offsets[-1]
+    tracks, seconds = np.empty(size, np.int32), np.empty(size, np.int64)
+    strengths, sessions = np.empty(size, np.float32), np.empty(size, np.int32)
+    for query in range(len(user_rows)):
+        count = offsets[query + 1] - offsets[query]
+        first = user_offsets[user_rows[query]] if count else 0
+        for place in range(count):
+            at, entry = offsets[query] + place, first + place
+            tracks[at], seconds[at] = columns[0][entry], columns[1][entry]
+            strengths[at], sessions[at] = columns[2][entry], columns[3][entry]
+    return offsets, tracks, seconds, strengths, sessions
+
+
+@numba.njit(cache=True, nogil=True)
+def joined(histories, new, as_of, number):  # type: ignore[no-untyped-def]
+    """Return histories (offsets, tracks, seconds, strengths, sessions) with new entries (offsets, tracks, strengths) behind them.
+
+    They come a second apart, the last one a second before `as_of` [n] and none before the history; their sessions are numbered
+    from `number` on by query.
+    """
+    offsets, (new_offsets, new_tracks, new_strengths) = histories[0], new
+    size = offsets[-1] + new_offsets[-1]
+    tracks, seconds = np.empty(size, np.int32), np.empty(size, np.int64)
+    strengths, sessions, at = np.empty(size, np.float32), np.empty(size, np.int32), 0
+    for query in range(len(offsets) - 1):
+        latest = np.int64(0)
+        for entry in range(offsets[query], offsets[query + 1]):
+            latest = histories[2][entry]
+            tracks[at], seconds[at] = histories[1][entry], latest
+            strengths[at], sessions[at] = histories[3][entry], histories[4][entry]
+            at += 1
+        for entry in range(new_offsets[query], new_offsets[query + 1]):
+            tracks[at], strengths[at] = new_tracks[entry], new_strengths[entry]
+            seconds[at] = max(as_of[query] - (new_offsets[query + 1] - entry), latest)
+            sessions[at] = number + query
+            at += 1
+    return offsets + new_offsets, tracks, seconds, strengths, sessions

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.cutting import histories_before
 from crossfade.features.follows import Follows
 from crossfade.features.interactions import ON_TIME, Codes, Int64s, Interactions, Queries
 from crossfade.features.playlists import Playlists
@@ -131,39 +132,40 @@ class Dataset:
             user_rows: [n] int32; -1 gives an empty history.
             as_of: UTC seconds.
         """
-        known = np.maximum(user_rows, 0)
-        has_user = user_rows >= 0
-        first = (
-            np.where(has_user, self.user_offsets[known], 0)
-            if len(self.users)
-            else np.zeros(len(user_rows), np.int64)
+        users, acts = np.asarray(user_rows, np.int32), self.interactions
+        moments = np.full(len(users), as_of, np.int64)
+        countries, allowed = users, np.ones(len(users), np.bool_)
+        if len(self.users):
+            known, has_user = np.maximum(users, 0), users >= 0
+            countries = np.where(has_user, self.users.country_rows[known], np.int32(-1))
+            allowed = np.where(has_user, self.users.explicit_allowed[known], True)
+        columns = (acts.track_rows, acts.seconds, acts.strengths, acts.sessions)
+        offsets, tracks, seconds, strengths, sessions = histories_before(
+            self.user_offsets, columns, users, as_of
         )
-        counts = (
-            np.where(has_user, self._counts_before(known, as_of), 0)
-            if len(self.users)
-            else np.zeros(len(user_rows), np.int64)
-        )
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
-        acts = self.interactions
         queries = Queries(
-            np.asarray(user_rows, np.int32),
-            np.full(len(user_rows), as_of, np.int64),
-            np.where(has_user, self.users.country_rows[known], -1).astype(np.int32)
-            if len(self.users)
-            else np.asarray(user_rows),
-            np.where(has_user, self.users.explicit_allowed[known], True)
-            if len(self.users)
-            else np.ones(len(user_rows), np.bool_),
+            users,
+            moments,
+            countries,
+            allowed,
             offsets,
-            acts.track_rows[places],
-            acts.seconds[places],
-            acts.strengths[places],
-            acts.sessions[places],
-            self.profiles(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
-            self.follows.followed(np.asarray(user_rows, np.int32), np.full(len(user_rows), as_of, np.int64)),
+            tracks,
+            seconds,
+            strengths,
+            sessions,
+            self.profiles(users, moments),
+            self.follows.followed(users, moments),
         )
-        return queries if acts.arrivals is None else queries.keep(acts.arrivals[places] <= as_of)
+        if acts.arrivals is None:
+            return queries
+        return queries.keep(self._arrivals(queries) <= as_of)
+
+    def _arrivals(self, queries: Queries) -> Int64s:
+        """Return when the lake learnt of each entry [m] of queries' histories, which begin where their users' do."""
+        assert self.interactions.arrivals is not None, "asked for where there are any"
+        first = np.where(queries.user_rows >= 0, self.user_offsets[queries.user_rows], 0)
+        places = np.arange(len(queries.track_rows)) + (first - queries.offsets[:-1])[queries.owners]
+        return np.asarray(self.interactions.arrivals[places])
 
     def profiles(self, user_rows: Rows, seconds: Int64s) -> Codes | None:
         """Return what is known of users [n] (-1 unknown) at moments [n]: traits [n, 6], None where nothing is."""
@@ -174,15 +176,6 @@ class Dataset:
         born = np.where(user_rows >= 0, years[np.maximum(user_rows, 0)], UNKNOWN_YEAR).astype(np.int32)
         traits[:, TRAITS.index(c.AGE)] = age_codes(born, seconds, self.traits)
         return traits
-
-    def _counts_before(self, user_rows: Rows, as_of: int) -> npt.NDArray[np.int64]:
-        """Return [n] int64 how many interactions of users [n] come before a moment; reads no other users'."""
-        first = self.user_offsets[user_rows]
-        counts = self.user_offsets[user_rows + 1] - first
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        places = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
-        before = np.concatenate([[0], np.cumsum(self.interactions.seconds[places] < as_of)])
-        return np.asarray(np.diff(before[offsets]), np.int64)
 
     def save(self, directory: Path) -> None:
         """Write the dataset as Arrow files and `split.json`."""

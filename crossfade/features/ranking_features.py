@@ -73,7 +73,7 @@ def ranking_features(
         **vector_affinities(queries, rows, track_vectors, room),
     }
     if task is NEXT_TRACK:
-        told |= session_features(queries, np.maximum(rows, 0), catalogue, track_vectors, has_time=has_time)
+        told |= session_features(queries, rows, catalogue, track_vectors, room, has_time=has_time)
     for place, name in enumerate(task.features):
         if told[name].base is not features:  # not yet where it is read
             features[place] = told[name]

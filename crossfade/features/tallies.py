@@ -31,7 +31,7 @@ def artist_tallies(
         `found`: log(1 + positive plays), summed strength, share of all positive plays, days since the last entry
         (NaN without any, or without times), and whether the last session has an entry; 0 for artists that are new.
     """
-    table, longest = _table_for(queries)
+    table, longest = table_for(queries)
     histories = (queries.offsets, of_entries, queries.strengths, queries.seconds, queries.sessions)
     tallies = np.empty((longest, 4)), np.empty(longest, np.int32)
     _tally(histories, queries.as_of, (of_candidates, _logs(longest)), (table, tallies), found)
@@ -43,15 +43,15 @@ def artist_tallies(
 def plays_log(liked: Queries, of_entries: Rows, of_candidates: Rows) -> Floats:
     """Return log(1 + entries) [n, c] float32 of each candidate's album [n, c], by the albums of entries [m]; -1 is unknown."""
     found = np.zeros(of_candidates.shape, np.float32)
-    table, longest = _table_for(liked)
+    table, longest = table_for(liked)
     counts = np.empty(longest, np.int64), np.empty(longest, np.int32)
     _count((liked.offsets, of_entries), (of_candidates, _logs(longest)), (table, counts), found)
     return found
 
 
-def _table_for(queries: Queries) -> tuple[Rows, int]:
-    longest = int(np.diff(queries.offsets).max(initial=0))
-    return np.empty(1 << int(SPACIOUS * longest).bit_length(), np.int32), longest
+def table_for(queries: Queries) -> tuple[Rows, int]:
+    """Return room for the table of names of the longest history, and its length."""
+    return np.empty(1 << int(SPACIOUS * queries.longest).bit_length(), np.int32), queries.longest
 
 
 def _logs(longest: int) -> npt.NDArray[np.float32]:
@@ -70,7 +70,7 @@ def _tally(histories, as_of, candidates, scratch, found):  # type: ignore[no-unt
             listens += strengths[entry] > 0
             if artists[entry] < 0:
                 continue
-            slot = _slot(artists[entry], names, table)
+            slot = slot_of(artists[entry], names, table)
             if table[slot] < 0:
                 table[slot], names[count] = count, artists[entry]
                 tallies[count, 0], tallies[count, 1] = 0.0, 0.0
@@ -82,7 +82,7 @@ def _tally(histories, as_of, candidates, scratch, found):  # type: ignore[no-unt
             tally[2] = max(tally[2], seconds[entry])
             tally[3] = max(tally[3], np.float64(sessions[entry] == sessions[last]))
         for place in range(wanted.shape[1]):
-            known = table[_slot(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
+            known = table[slot_of(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
             if known < 0:
                 found[0, query, place] = found[1, query, place] = found[2, query, place] = 0
                 found[3, query, place], found[4, query, place] = np.nan, 0
@@ -104,19 +104,19 @@ def _count(histories, candidates, scratch, found):  # type: ignore[no-untyped-de
         for entry in range(offsets[query], offsets[query + 1]):
             if albums[entry] < 0:
                 continue
-            slot = _slot(albums[entry], names, table)
+            slot = slot_of(albums[entry], names, table)
             if table[slot] < 0:
                 table[slot], names[count], counts[count] = count, albums[entry], 0
                 count += 1
             counts[table[slot]] += 1
         for place in range(wanted.shape[1]):
-            known = table[_slot(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
+            known = table[slot_of(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
             found[query, place] = logs[counts[known]] if known >= 0 else np.float32(0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _slot(name, names, table):  # type: ignore[no-untyped-def]
-    """Return where a name stands in the table, or where it would (linear probing)."""
+def slot_of(name, names, table):  # type: ignore[no-untyped-def]
+    """Return where a name stands in the table, or where it would (linear probing), for other kernels too."""
     mask = len(table) - 1
     slot = (name * 40503) & mask
     while table[slot] >= 0 and names[table[slot]] != name:

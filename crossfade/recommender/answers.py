@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from crossfade.recommender.asking import Ask, Unknown, requests_of
+from crossfade.recommender.asked_rows import requests_of
+from crossfade.recommender.asking import Ask, Unknown
 from crossfade.recommender.feature_log import FeatureLog
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.slates import Slates
 from crossfade.schema import columns as c
 
 
-@dataclass(frozen=True)
-class AnsweredTrack:
+class AnsweredTrack(NamedTuple):
     """One place of a slate; title and artist are the ids where names are unknown, the reason may be empty.
 
     The propensity is the probability of the track at its place, 1 where nothing is explored.

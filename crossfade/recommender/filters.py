@@ -2,20 +2,30 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.catalogue import LONG_AGO, UNAVAILABLE, UNKNOWN_DAY, Catalogue
-from crossfade.features.interactions import SECONDS_PER_DAY, Int64s, Queries
+from crossfade.features.interactions import SECONDS_PER_DAY, Int64s
 from crossfade.features.prefetching import AHEAD, fetch
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.requests import Requests
+from crossfade.retrieval.sparse_rows import cleared
 from crossfade.retrieval.telling import note_places, noted_place, table_for
 from crossfade.schema.ids import Rows
 
 Bools = npt.NDArray[np.bool_]
+Marks = npt.NDArray[np.uint8]
+
+HEARD: Final = np.uint8(1)
+JUST_PLAYED: Final = np.uint8(2)
+DISLIKED: Final = np.uint8(4)
+CAUSES: Final = {"heard": HEARD, "just played": JUST_PLAYED, "disliked": DISLIKED}
+LONG_SINCE: Final = np.iinfo(np.int64).min
+NEVER: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -34,10 +44,10 @@ class Exclusions:
 
     def __call__(self, rows: Rows) -> Bools:
         """Return [n, c] bool, true where the track must not be shown, from [n, c] int32 rows; -1 is true."""
-        masked = np.ones(rows.shape, np.bool_)
-        if len(self.catalogue):
-            table = table_for(self._most_excluded)
-            _mask(rows, (*self._excluded, table), self.catalogue.states, self._rules, masked)
+        if not len(self.catalogue):
+            return np.ones(rows.shape, np.bool_)
+        masked = np.empty(rows.shape, np.bool_)
+        _mask(rows, self._excluded, self.catalogue.states, self._rules, masked)
         return masked
 
     def causes(self, request: int, track: int) -> list[str]:
@@ -47,7 +57,8 @@ class Exclusions:
         window, refuses = self.policy.new_release_days, not queries.explicit_allowed[request]
         is_old = window and (released == UNKNOWN_DAY or released <= today - window)
         return [
-            *(name for name, keys in self._pairs.items() if request * len(catalogue) + track in keys),
+            *self._causes_of_request(request, track),
+            *self._causes_of_history(request, track),
             *(["unavailable"] if not catalogue.available[track] else []),
             *(
                 ["explicit"]
@@ -69,52 +80,49 @@ class Exclusions:
         return allowed, self._today, self.policy.new_release_days
 
     @cached_property
-    def _most_excluded(self) -> int:
-        return int(np.diff(self._excluded[0]).max(initial=0))
+    def _excluded(self) -> tuple[Int64s, Rows, Rows]:
+        """Offsets [n + 1] int64 and, for each request, its excluded tracks, of which some may stand there twice; and a table."""
+        requests, queries = self.requests, self.requests.queries
+        asked = requests.excluded_offsets, requests.excluded_rows, requests.seed_rows
+        offsets = np.empty(len(requests) + 1, np.int64)
+        tracks = np.empty(len(queries.track_rows) + len(requests.excluded_rows) + len(requests), np.int32)
+        most = _gather((queries.offsets, queries.track_rows, self._marks), asked, (offsets, tracks))
+        return offsets, tracks, table_for(most)
 
     @cached_property
-    def _excluded(self) -> tuple[Int64s, Rows]:
-        """Offsets [n + 1] int64 and, for each request, its excluded tracks; some may stand there twice."""
-        # Who must hear nothing again need not be asked what they disliked of it.
-        pairs = [self._heard, *self._asked.values()] if self._hears_no_more else [*self._pairs.values()]
-        keys = np.concatenate(pairs)
-        owners = keys // max(len(self.catalogue), 1)
-        counts = np.bincount(owners, minlength=len(self.requests))
-        tracks = (keys - owners * len(self.catalogue)).astype(np.int32)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return offsets, tracks[np.argsort(owners, kind="stable")]
+    def _marks(self) -> Marks:
+        """[m] uint8 why each entry of the histories must not be shown: a sum of `HEARD`, `JUST_PLAYED` and `DISLIKED`."""
+        queries, policy = self.requests.queries, self.policy
+        marks = np.zeros(len(queries.track_rows), np.uint8)
+        if policy.exclude_heard == "all" and not policy.exclude_disliked and not policy.repeat_after_tracks:
+            marks[:] = HEARD
+            return marks
+        histories = queries.offsets, queries.track_rows, queries.seconds, queries.strengths
+        rules = self._heard_since, policy.repeat_after_tracks, policy.exclude_disliked
+        _mark(histories, rules, cleared(len(self.catalogue)), marks)
+        return marks
 
     @property
-    def _hears_no_more(self) -> bool:
-        return self.policy.exclude_heard == "all"
+    def _heard_since(self) -> Int64s:
+        """[n] UTC seconds from which on plays count as heard."""
+        queries, heard = self.requests.queries, self.policy.exclude_heard
+        if isinstance(heard, str):
+            return np.full(len(queries), LONG_SINCE if heard == "all" else NEVER, np.int64)
+        return np.asarray(queries.as_of - heard * SECONDS_PER_DAY)
 
-    @cached_property
-    def _pairs(self) -> dict[str, Int64s]:
-        """Excluded pairs as request * num_tracks + track, by cause."""
-        queries, played = self.requests.queries, self._played
-        disliked = _disliked(played, queries) if self.policy.exclude_disliked else played[:0]
-        recent = played[queries.places_from_end < self.policy.repeat_after_tracks]
-        return {**self._asked, "heard": self._heard, "just played": recent, "disliked": disliked}
+    def _causes_of_request(self, request: int, track: int) -> list[str]:
+        """Return which of the request's own wishes leave a track out."""
+        requests = self.requests
+        first, last = requests.excluded_offsets[request : request + 2]
+        is_excluded = track in requests.excluded_rows[first:last]
+        is_seed = requests.seed_rows[request] == track
+        return ["excluded by the request"] * is_excluded + ["the request's seed"] * bool(is_seed)
 
-    @cached_property
-    def _asked(self) -> dict[str, Int64s]:
-        """Of these what requests themselves exclude."""
-        requests, width = self.requests, len(self.catalogue)
-        owners = np.repeat(np.arange(len(requests)), np.diff(requests.excluded_offsets))
-        seeded = np.flatnonzero(requests.seed_rows >= 0)
-        return {
-            "excluded by the request": owners * width + requests.excluded_rows,
-            "the request's seed": seeded * width + requests.seed_rows[seeded],
-        }
-
-    @property
-    def _heard(self) -> Int64s:
-        return self._played[_counts_as_heard(self.requests.queries, self.policy)]
-
-    @property
-    def _played(self) -> Int64s:
+    def _causes_of_history(self, request: int, track: int) -> list[str]:
         queries = self.requests.queries
-        return np.asarray(queries.owners * len(self.catalogue) + queries.track_rows)
+        own = slice(*queries.offsets[request : request + 2])
+        causes = np.bitwise_or.reduce(self._marks[own][queries.track_rows[own] == track], initial=np.uint8(0))
+        return [name for name, mark in CAUSES.items() if causes & mark]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -133,7 +141,7 @@ def _mask(rows, excluded, states, rules, masked):  # type: ignore[no-untyped-def
         for place in range(rows.shape[1]):
             if place + AHEAD < rows.shape[1]:
                 fetch(states, rows[request, place + AHEAD], 0)
-            track = rows[request, place]
+            track, masked[request, place] = rows[request, place], True
             if track < 0 or states[track] == UNAVAILABLE or (states[track] & 1 and not may_be_explicit):
                 continue
             day = states[track] >> 1
@@ -141,13 +149,50 @@ def _mask(rows, excluded, states, rules, masked):  # type: ignore[no-untyped-def
                 masked[request, place] = noted_place(track, own, table) >= 0
 
 
-def _counts_as_heard(queries: Queries, policy: Policy) -> Bools:
-    if isinstance(policy.exclude_heard, str):
-        return np.full(len(queries.track_rows), policy.exclude_heard == "all")
-    since = queries.as_of - policy.exclude_heard * SECONDS_PER_DAY
-    return np.asarray(queries.seconds >= since[queries.owners])
+@numba.njit(cache=True, nogil=True)
+def _mark(histories, rules, places, marks):  # type: ignore[no-untyped-def]
+    """Add to marks [m] what rules say of entries: heard since [n], how many last tracks wait, whether dislikes count.
+
+    Disliked is a track whose strengths add up to less than 0; places [num_tracks] are 0 before and after.
+    """
+    (offsets, tracks, seconds, strengths), (heard_since, waiting, refuses_disliked) = histories, rules
+    sums = np.empty(len(tracks) if refuses_disliked else 0)
+    for query in range(len(offsets) - 1):
+        first, last = offsets[query], offsets[query + 1]
+        for entry in range(first, last):
+            marks[entry] += HEARD * (seconds[entry] >= heard_since[query]) + JUST_PLAYED * (
+                last - 1 - entry < waiting
+            )
+        for entry in range(first, last if refuses_disliked else first):
+            track = tracks[entry]
+            if places[track] == 0:
+                places[track], sums[entry] = entry - first + 1, 0.0
+            sums[first + places[track] - 1] += strengths[entry]
+        for entry in range(first, last if refuses_disliked else first):
+            marks[entry] += DISLIKED * (sums[first + places[tracks[entry]] - 1] < 0)
+        for entry in range(first, last if refuses_disliked else first):
+            places[tracks[entry]] = 0
 
 
-def _disliked(pairs: Int64s, queries: Queries) -> Int64s:
-    distinct, places = np.unique(pairs, return_inverse=True)
-    return distinct[np.bincount(places, queries.strengths, len(distinct)) < 0]
+@numba.njit(cache=True, nogil=True)
+def _gather(histories, asked, excluded):  # type: ignore[no-untyped-def]
+    """Fill excluded (offsets [n + 1], tracks) with marked entries of histories and what requests leave out themselves.
+
+    Returns the most of one request.
+    """
+    (offsets, played, marks), (own_offsets, own, seeds), (found_offsets, tracks) = histories, asked, excluded
+    found_offsets[0], count, most = 0, 0, 0
+    for query in range(len(seeds)):
+        for entry in range(offsets[query], offsets[query + 1]):
+            if marks[entry] > 0:
+                tracks[count] = played[entry]
+                count += 1
+        for entry in range(own_offsets[query], own_offsets[query + 1]):
+            tracks[count] = own[entry]
+            count += 1
+        if seeds[query] >= 0:
+            tracks[count] = seeds[query]
+            count += 1
+        found_offsets[query + 1] = count
+        most = max(most, count - found_offsets[query])
+    return most

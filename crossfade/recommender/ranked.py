@@ -1,19 +1,15 @@
 """Candidates of a batch of requests as the ranker left them, and the slates that are chosen of them."""
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from crossfade.features.candidates import Candidates
 from crossfade.features.interactions import Floats
 from crossfade.recommender.slates import Slates
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
-
-Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -39,43 +35,25 @@ def slates_of(ranked: Ranked, places: Rows, propensities: Floats) -> Slates:
         places: [n, k] int32 places among them, -1 where a slate has ended.
         propensities: [n, k] float32.
     """
-    candidates = ranked.candidates
-    return Slates.unexplained(
-        _chosen(candidates.rows, places, np.int32(NO_ROW)),
-        _chosen(ranked.scores, places, np.float32(-np.inf)),
-        _sources(candidates.ranks, places),
-        propensities,
-    )
-
-
-def _chosen(values: npt.NDArray[Kind], places: Rows, padding: Kind) -> npt.NDArray[Kind]:
-    """Return values [n, c] at places [n, k], the padding where a place is -1."""
-    if not values.shape[1]:
-        return np.full(places.shape, padding, values.dtype)
-    return np.where(places >= 0, _at(values, places), padding)
-
-
-def _sources(ranks: Floats, places: Rows) -> npt.NDArray[np.int8]:
-    """Return who ranked the candidates at places [n, k] best, by their ranks [n, c, num_sources]."""
-    found = np.full(places.shape, NO_ROW, np.int8)
-    _name_sources(ranks, places, np.int8(c.SLATE_SOURCES.index(c.RELEASES)), found)
-    return found
+    candidates, shape = ranked.candidates, places.shape
+    found = np.empty(shape, np.int32), np.empty(shape, np.float32), np.empty(shape, np.int8)
+    nobody = np.int8(c.SLATE_SOURCES.index(c.RELEASES))
+    _choose((candidates.rows, ranked.scores, candidates.ranks), places, nobody, found)
+    return Slates.unexplained(*found, propensities)
 
 
 @numba.njit(cache=True, nogil=True)
-def _name_sources(ranks, places, nobody, found):  # type: ignore[no-untyped-def]
-    """Fill found [n, k] with the first of the sources that rank a candidate best; `nobody` where none does."""
-    for query in range(len(places)):
-        for slot in range(places.shape[1] if ranks.shape[1] else 0):
+def _choose(candidates, places, nobody, found):  # type: ignore[no-untyped-def]
+    """Fill found [n, k] with tracks, scores, and the first of the sources that rank them best; `nobody` where none does."""
+    (rows, scores, ranks), (tracks, values, sources) = candidates, found
+    for query in range(places.shape[0]):
+        for slot in range(places.shape[1]):
             place = places[query, slot]
+            tracks[query, slot], values[query, slot], sources[query, slot] = NO_ROW, -np.inf, NO_ROW
             if place < 0:
                 continue
-            found[query, slot], best = nobody, np.float32(np.inf)
+            tracks[query, slot], values[query, slot] = rows[query, place], scores[query, place]
+            sources[query, slot], best = nobody, np.float32(np.inf)
             for source in range(ranks.shape[2]):
                 if ranks[query, place, source] < best:
-                    found[query, slot], best = source, ranks[query, place, source]
-
-
-def _at(values: npt.NDArray[Kind], places: Rows) -> npt.NDArray[Kind]:
-    """Read values [n, c, ...] at places [n, k], the first one where a place is -1."""
-    return values[np.arange(len(values))[:, None], np.maximum(places, 0)]
+                    sources[query, slot], best = source, ranks[query, place, source]

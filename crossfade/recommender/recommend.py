@@ -234,15 +234,14 @@ class Recommender:
             muted_popular: [n] bool, requests that go without all that is known of popularity: its source and
                 its features; None is nobody.
         """
-        muted = np.zeros(len(requests), np.bool_) if muted_popular is None else muted_popular
         task = self.ranker_of(requests.surface).task
         # New releases have few listens, if any: their own source brings them, and the ranker orders them by their artists.
         asked = task.sources + ((c.RELEASES,) if requests.surface == Surface.RELEASE_RADAR else ())
         candidates = self.sources.retrieve(requests.taste, self.settings.sources, excluded, asked)
-        if muted.any():
-            candidates = without_source(candidates, muted, task.sources.index(c.POPULAR))
+        if muted_popular is not None and muted_popular.any():
+            candidates = without_source(candidates, muted_popular, task.sources.index(c.POPULAR))
         candidates = first_cut(candidates, self.settings.sources.ranked)
-        return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted)
+        return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted_popular)
 
     def score(
         self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
@@ -260,7 +259,7 @@ class Recommender:
         if muted_popular is not None:
             mute_popularity(features, muted_popular)
         filled = candidates.rows >= 0
-        if filled.mean() > MOSTLY:
+        if np.count_nonzero(filled) > MOSTLY * filled.size:
             scores = np.where(filled, ranker.predict(features), np.float32(-np.inf))
         else:
             scores = np.full(filled.shape, -np.inf, np.float32)

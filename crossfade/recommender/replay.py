@@ -19,7 +19,7 @@ from crossfade.features.make_dataset import make_dataset
 from crossfade.features.statistics import Statistics
 from crossfade.features.translation import Translation
 from crossfade.lake.lake import Lake
-from crossfade.recommender.asking import requests_of
+from crossfade.recommender.asked_rows import requests_of
 from crossfade.recommender.feature_log import FeatureLog, LoggedRequest
 from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.recommend import Recommender

@@ -121,6 +121,8 @@ def listen_strengths(
         [m] float32: 1 for a play over `positive_ms` or `positive_share`, else -1 to `early_skip_ms`, rising
         to 0 at `late_skip_ms` (by share, from 2 % to `positive_share`, where the duration is unknown).
     """
+    if np.isnan(played_shares).all():
+        return np.ones(len(played_shares), np.float32)
     played_ms = played_shares * durations_ms
     wanted = np.isnan(played_shares) | (played_ms > lake.positive_ms) | (played_shares > lake.positive_share)
     by_time = (played_ms - lake.late_skip_ms) / max(lake.late_skip_ms - lake.early_skip_ms, 1)

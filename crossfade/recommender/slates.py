@@ -49,8 +49,9 @@ class Slates:
     ) -> "Slates":
         """Return slates without reasons; arguments as in the class, without propensities nothing was explored."""
         nothing = np.zeros(rows.shape, np.int8), np.full(rows.shape, NO_ROW, np.int32)
-        certain = (rows >= 0).astype(np.float32)
-        return cls(rows, scores, sources, certain if propensities is None else propensities, *nothing)
+        if propensities is None:
+            propensities = (rows >= 0).astype(np.float32)
+        return cls(rows, scores, sources, propensities, *nothing)
 
     @classmethod
     def room(cls, n: int, k: int) -> "Slates":

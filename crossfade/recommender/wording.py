@@ -39,7 +39,7 @@ class Wording:
 
     def texts(self, kinds: npt.NDArray[np.int8], rows: Rows) -> pa.Array:
         """Return [m] texts of reasons [m], empty where there is none."""
-        texts = pa.array(np.full(len(kinds), "", object), pa.string())
+        texts = pa.array([""] * len(kinds), pa.string())
         for kind in set(kinds.tolist()) - {ReasonKind.NONE}:
             mask = kinds == kind
             texts = pc.replace_with_mask(texts, pa.array(mask), self._sentences(kind, rows[mask]))
@@ -69,13 +69,14 @@ class Wording:
 
     def artist_names(self, rows: Rows) -> pa.Array:
         """Return [m] names of artist rows [m], with the artist id where a name is unknown; -1 is null."""
-        first_tracks = np.full(len(rows), NO_ROW, np.int32)
-        first_tracks[rows >= 0] = self._first_tracks[rows[rows >= 0]]
+        tracks = self._first_tracks if len(self._first_tracks) else np.full(1, NO_ROW, np.int32)
+        first_tracks = np.where(rows >= 0, tracks[rows], np.int32(NO_ROW))
         return self._artist_names_of_tracks(_indices(first_tracks))
 
     def _artist_names_of_tracks(self, indices: pa.Array) -> pa.Array:
         names, ids = self._artists
-        return pc.coalesce(names.take(indices), ids.take(indices))
+        found = names.take(indices)
+        return pc.coalesce(found, ids.take(indices)) if found.null_count else found
 
     @cached_property
     def titles(self) -> pa.Array:
@@ -99,7 +100,8 @@ def _joined(start: str, ends: pa.Array) -> pa.Array:
 
 
 def _indices(rows: Rows) -> pa.Array:
-    return pa.array(rows, pa.int32(), mask=np.asarray(rows) < 0)
+    is_missing = np.asarray(rows) < 0
+    return pa.array(rows, pa.int32(), mask=is_missing if is_missing.any() else None)
 
 
 def _whole(catalogue: Catalogue, column: str) -> pa.Array:

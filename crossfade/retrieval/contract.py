@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol, Self, cast, runtime_checkable
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -108,13 +109,19 @@ def retriever_class(name: str) -> type[Retriever]:
 
 def padded(rows: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], k: int) -> Ranking:
     """Cut or pad a ranking [n, c] to [n, k]: -1 and -inf, also wherever one of the two stands."""
-    width = min(k, rows.shape[1])
-    out_rows = np.full((len(rows), k), NO_ROW, np.int32)
-    out_scores = np.full((len(rows), k), -np.inf, np.float32)
-    found = (rows[:, :width] >= 0) & ~np.isneginf(scores[:, :width])
-    out_rows[:, :width] = np.where(found, rows[:, :width], NO_ROW)
-    out_scores[:, :width] = np.where(found, scores[:, :width], -np.inf)
+    out_rows, out_scores = np.empty((len(rows), k), np.int32), np.empty((len(rows), k), np.float32)
+    _pad((rows, scores), (out_rows, out_scores))
     return out_rows, out_scores
+
+
+@numba.njit(cache=True, nogil=True)
+def _pad(ranking, padded_columns):  # type: ignore[no-untyped-def]
+    (rows, scores), (out_rows, out_scores) = ranking, padded_columns
+    for query in range(out_rows.shape[0]):
+        for place in range(out_rows.shape[1]):
+            out_rows[query, place], out_scores[query, place] = NO_ROW, -np.inf
+            if place < rows.shape[1] and rows[query, place] >= 0 and scores[query, place] != -np.inf:
+                out_rows[query, place], out_scores[query, place] = rows[query, place], scores[query, place]
 
 
 def top_k(scores: npt.NDArray[np.floating], k: int) -> Ranking:

@@ -24,8 +24,9 @@ HALF_LIFE_DAYS: Final = 28.0
 
 def fading_places(liked: Queries, half_life_tracks: float, *, has_time: bool) -> Doubles:
     """Return [l] weights of an entry by its place from the end of its history, the longest of which has l entries."""
-    longest = int(np.diff(liked.offsets).max(initial=0))
-    return np.asarray(np.exp2(-(np.arange(longest) / half_life_tracks))) if has_time else np.ones(longest)
+    if not has_time:
+        return np.ones(liked.longest)
+    return np.asarray(np.exp2(-(np.arange(liked.longest) / half_life_tracks)))
 
 
 def fading_plays(

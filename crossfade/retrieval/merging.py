@@ -116,7 +116,7 @@ def _keep_fused(fused, worst, kept):  # type: ignore[no-untyped-def]
 
 def first_allowed(
     rows: Rows, scores: Floats, excluded: npt.NDArray[np.bool_], depth: int
-) -> tuple[Rows, Floats, Rows]:
+) -> tuple[Rows, Floats, npt.NDArray[np.bool_]]:
     """Return the first allowed tracks of rankings.
 
     Args:
@@ -126,24 +126,26 @@ def first_allowed(
         depth: Most to return.
 
     Returns:
-        Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf, and [n] int32 how many of all m were
-        allowed.
+        Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf, and [n] bool where a deeper ranking may
+        have more: all m are there, and fewer than `depth` are allowed.
     """
-    kept = np.full((len(rows), depth), NO_ROW, np.int32)
-    values = np.full((len(rows), depth), -np.inf, np.float32)
-    counts = np.zeros(len(rows), np.int32)
-    _keep_allowed((rows, scores, excluded), (kept, values, counts))
-    return kept, values, counts
+    kept, values = np.empty((len(rows), depth), np.int32), np.empty((len(rows), depth), np.float32)
+    is_short = np.empty(len(rows), np.bool_)
+    _keep_allowed((rows, scores, excluded), (kept, values, is_short))
+    return kept, values, is_short
 
 
 @numba.njit(cache=True, nogil=True)
 def _keep_allowed(rankings, kept_columns):  # type: ignore[no-untyped-def]
-    (rows, scores, excluded), (kept, values, counts) = rankings, kept_columns
+    (rows, scores, excluded), (kept, values, is_short) = rankings, kept_columns
     for query in range(len(rows)):
-        count = 0
-        for place in range(rows.shape[1]):
+        count, stop = 0, rows.shape[1]
+        for place in range(stop):
+            if count == kept.shape[1]:
+                break
             if rows[query, place] >= 0 and not excluded[query, place]:
-                if count < kept.shape[1]:
-                    kept[query, count], values[query, count] = rows[query, place], scores[query, place]
+                kept[query, count], values[query, count] = rows[query, place], scores[query, place]
                 count += 1
-        counts[query] = count
+        is_short[query] = count < kept.shape[1] and stop > 0 and rows[query, stop - 1] >= 0
+        for place in range(count, kept.shape[1]):
+            kept[query, place], values[query, place] = NO_ROW, -np.inf

@@ -95,6 +95,8 @@ def _session_matrix(liked: Interactions, num_tracks: int) -> Matrix:
 
 def _newest(alike: SparseRows) -> SparseRows:
     """Set what a row has beside its last `RECENT` columns to 0, in place."""
+    if alike.nnz <= RECENT:
+        return alike
     for row in np.flatnonzero(np.diff(alike.indptr) > RECENT):
         first, end = alike.indptr[row : row + 2]
         columns = alike.indices[first:end]

@@ -187,16 +187,15 @@ def best_allowed(
     if not asked or not len(queries):
         return _padding(len(queries), depth)
     found, values = retriever.recommend(queries, asked)
-    rows, scores, num_allowed = first_allowed(found, values, excluded(found), depth)
-    is_short = (num_allowed < depth) & (found[:, -1] >= 0)
+    rows, scores, is_short = first_allowed(found, values, excluded(found), depth)
     while asked < len(catalogue) and is_short.any():
         asked = min(DEEPER * asked, len(catalogue))
         places = np.flatnonzero(is_short)
         found, values = _padding(len(queries), asked)
         found[places], values[places] = retriever.recommend(queries.take(places), asked)
-        first, second, num_allowed = first_allowed(found, values, excluded(found), depth)
+        first, second, is_still = first_allowed(found, values, excluded(found), depth)
         rows[places], scores[places] = first[places], second[places]
-        is_short &= (num_allowed < depth) & (found[:, -1] >= 0)
+        is_short &= is_still
     return rows, scores
 
 

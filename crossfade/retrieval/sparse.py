@@ -16,7 +16,7 @@ import scipy.sparse
 from crossfade.features.arrow_files import read_table, write_table
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.sparse_rows import SparseRows, cleared, lengths_at, multiply_row
+from crossfade.retrieval.sparse_rows import SparseRows, cleared, most_of_product, multiply_row
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -54,9 +54,8 @@ def history_matrix(queries: Queries, columns: Rows, weights: Weights, width: int
         Sparse [n, width] float32; columns of a row stand as they first come in the history.
     """
     shape = (len(columns), 1) if columns.ndim == 1 else columns.shape
-    return SparseRows.summed(
-        queries.offsets, columns.reshape(shape), np.broadcast_to(weights, columns.shape).reshape(shape), width
-    )
+    values = weights if weights.shape == columns.shape else np.broadcast_to(weights, columns.shape)
+    return SparseRows.summed(queries.offsets, columns.reshape(shape), values.reshape(shape), width)
 
 
 def top_of_rows(matrix: Matrix | SparseRows, k: int) -> Ranking:
@@ -75,15 +74,10 @@ def top_of_rows(matrix: Matrix | SparseRows, k: int) -> Ranking:
 
 def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
     """Return `top_of_rows(weights @ matrix, k)`, one query after the other: what is summed of one stays in the cache."""
-    keys = np.full((weights.shape[0], k), NO_KEY, np.int64)
-    if weights.nnz and k:
-        entries = np.concatenate([[0], np.cumsum(lengths_at(matrix.indptr, weights.indices))])
-        most = int(np.diff(entries[weights.indptr]).max()) + 1
-        found = np.empty(most, np.int32), np.empty(most, np.float32)
-        scratch = (found, cleared(matrix.shape[1]).view(np.float32), np.empty(BUCKETS, np.int32))
-        ours = (weights.indptr, weights.indices, weights.data)
-        theirs = (matrix.indptr, unsigned(matrix.indices), matrix.data)
-        _top_of_product(ours, theirs, scratch, keys)
+    keys = np.empty((weights.shape[0], k), np.int64)
+    theirs = (matrix.indptr, unsigned(matrix.indices), matrix.data)
+    totals = cleared(matrix.shape[1]).view(np.float32)
+    _top_of_product((weights.indptr, weights.indices, weights.data), theirs, totals, keys)
     return sorted_ranking(keys)
 
 
@@ -113,11 +107,13 @@ def _top_of_rows(matrix, keys, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _top_of_product(ours, theirs, scratch, keys):  # type: ignore[no-untyped-def]
-    found, totals, counts = scratch
+def _top_of_product(ours, theirs, totals, keys):  # type: ignore[no-untyped-def]
+    most = most_of_product(ours, theirs[0]) + 1
+    columns, sums, counts = np.empty(most, np.int32), np.empty(most, np.float32), np.empty(BUCKETS, np.int32)
     for i in range(len(ours[0]) - 1):
-        count = multiply_row(ours, theirs, i, found, totals, 0)
-        keep_best(found[0][:count], found[1][:count], counts, keys[i])
+        count = multiply_row(ours, theirs, i, (columns, sums), totals, 0)
+        keys[i] = NO_KEY
+        keep_best(columns[:count], sums[:count], counts, keys[i])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -155,6 +155,18 @@ def _add(ours, theirs, found, places):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def most_of_product(ours, offsets):  # type: ignore[no-untyped-def]
+    """Return the most entries that a row of a product adds up, by the offsets of the other matrix."""
+    most = np.int64(0)
+    for row in range(len(ours[0]) - 1):
+        count = np.int64(0)
+        for entry in range(ours[0][row], ours[0][row + 1]):
+            count += offsets[ours[1][entry] + 1] - offsets[ours[1][entry]]
+        most = max(most, count)
+    return most
+
+
+@numba.njit(cache=True, nogil=True)
 def _multiply(ours, theirs, found, totals):  # type: ignore[no-untyped-def]
     """Fill found (columns, sums) with a product's rows; totals [w] float32 as in `multiply_row`."""
     indptr = np.zeros(len(ours[0]), np.int64)

@@ -37,7 +37,7 @@ from crossfade.retrieval.sparse import (
     sorted_ranking,
     unsigned,
 )
-from crossfade.retrieval.sparse_rows import SparseRows, cleared
+from crossfade.retrieval.sparse_rows import SparseRows, cleared, most_of_product
 from crossfade.schema.ids import Rows
 
 Numbers = npt.NDArray[np.uint32]
@@ -93,15 +93,15 @@ class RankedLists:
         """
         keys = np.full((weights.shape[0], k), NO_KEY, np.int64)
         if weights.nnz and k:
-            sizes = np.diff(self.lists.indptr)[weights.indices]
-            most = int(np.diff(np.concatenate([[0], np.cumsum(sizes)])[weights.indptr]).max()) + 1
+            ours = weights.indptr, weights.indices, weights.data
+            most = most_of_product(ours, self.lists.indptr) + 1
             found, broad = ((np.empty(most, np.int32), np.empty(most, np.float32)) for _ in range(2))
             lists, width = len(self.firsts) + 1, self.narrow[0].shape[1]
             said = np.zeros(lists, np.int32), np.zeros(2 * lists, np.float32)
             few = np.empty(width, np.int32), np.empty(width, np.float32)
             of_broad = cleared(len(self.listed)).view(np.float32)
             _top(
-                ((weights.indptr, weights.indices, weights.data), _by_broad(weights, self.num_broad)),
+                (ours, _by_broad(weights, self.num_broad)),
                 (self.lists.indptr, unsigned(self.lists.indices), self.lists.data),
                 (self.narrow, self.beside),
                 (self.firsts, self.num_broad),
@@ -149,9 +149,21 @@ def _by_list(tracks: Rows, num_broad: int) -> tuple[Rows, Rows]:
 
 def _by_broad(weights: SparseRows, num_broad: int) -> Rows:
     """Return the queries [n] int32 in an order in which those with the same broad lists mostly stand together."""
-    counts = np.concatenate([[0], np.cumsum(weights.indices < num_broad)])
-    last = weights.indptr[:-1] + np.diff(counts[weights.indptr]) - 1
-    return np.argsort(weights.indices[np.maximum(last, 0)], kind="stable").astype(np.int32)
+    last = np.empty(weights.shape[0], np.int32)
+    _last_broad((weights.indptr, weights.indices), num_broad, last)
+    return np.argsort(last, kind="stable").astype(np.int32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _last_broad(weights, num_broad, last):  # type: ignore[no-untyped-def]
+    """Fill last [n] with the last broad list of each query, -1 without one; broad ones come first."""
+    offsets, lists = weights
+    for query in range(len(last)):
+        last[query] = -1
+        for entry in range(offsets[query], offsets[query + 1]):
+            if lists[entry] >= num_broad:
+                break
+            last[query] = lists[entry]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -7,6 +7,7 @@ between (sequential rules, Kamehkhosh, Jannach and Ludewig 2017).
 from pathlib import Path
 from typing import Final, Self
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
@@ -93,5 +94,16 @@ class Transitions:
 
 def loudness(liked: Queries) -> npt.NDArray[np.float64]:
     """Return how loud each positive entry [m] speaks: 1 for the last, half for the one before, 0 beyond 5 and the session."""
-    is_recent = liked.in_last_session & (liked.places_from_end < WINDOW)
-    return np.where(is_recent, DECAY ** np.minimum(liked.places_from_end, WINDOW), 0.0)
+    loud = np.empty(len(liked.track_rows))
+    _speak(liked.offsets, liked.sessions, DECAY ** np.arange(WINDOW, dtype=np.float64), loud)
+    return loud
+
+
+@numba.njit(cache=True, nogil=True)
+def _speak(offsets, sessions, of_places, loud):  # type: ignore[no-untyped-def]
+    """Fill loud [m] by places from the end of each history, 0 beyond the last session and the places [w]."""
+    for query in range(len(offsets) - 1):
+        last = offsets[query + 1] - 1
+        for entry in range(offsets[query], last + 1):
+            is_recent = last - entry < len(of_places) and sessions[entry] == sessions[last]
+            loud[entry] = of_places[last - entry] if is_recent else 0.0

@@ -111,6 +111,8 @@ class TwoTower:
 
     def unscaled_user_vectors(self, queries: Queries) -> Floats:
         """Return the same [n, dim] float32 before they are scaled; a query of which little is known has a short one."""
+        if 0 < len(queries) <= QUERIES_PER_BLOCK:
+            return self._block(queries)  # themselves, which know their positives already
         edges = [*range(0, len(queries), QUERIES_PER_BLOCK), len(queries)]
         blocks = [self._block(queries.slice(start, stop)) for start, stop in pairwise(edges)]
         return np.concatenate(blocks) if blocks else np.empty((0, self.settings.dim), np.float32)

@@ -1,9 +1,9 @@
 """Two kinds of id: external strings at the edges, contiguous int32 rows inside."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -50,7 +50,7 @@ class IdMap:
         """
         if len(ids) <= FEW_IDS and (len(self.ids) <= FEW_IDS or self._is_sorted):
             few = ids.to_pylist() if isinstance(ids, pa.Array | pa.ChunkedArray) else ids
-            return np.array([self._row(name) for name in few], np.int32)
+            return self._few(few)
         array = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(list(ids), pa.string())
         found = pc.fill_null(pc.index_in(array.cast(pa.string()), value_set=self.ids), NO_ROW)
         return np.asarray(
@@ -62,32 +62,32 @@ class IdMap:
     def _is_sorted(self) -> bool:
         return bool(pc.all(pc.less(self.ids[:-1], self.ids[1:])).as_py() is not False)
 
-    def _row(self, name: str | None) -> int:
-        if name is None:
-            return NO_ROW
+    def _few(self, names: Sequence[str | None]) -> Rows:
         if len(self.ids) <= FEW_IDS:
-            return self._small.get(name, NO_ROW)
-        wanted, (offsets, text) = name.encode("utf-8", "surrogatepass"), self._bytes
-        # UTF-8 sorts as its text does; a memory view is read ten times as fast as one of Arrow's scalars.
-        place = bisect_left(
-            range(len(self.ids)), wanted, key=lambda row: text[offsets[row] : offsets[row + 1]].tobytes()
-        )
-        if place == len(self.ids) or text[offsets[place] : offsets[place + 1]] != wanted:
-            return NO_ROW
-        return place
+            return np.array([self._small.get(name, NO_ROW) for name in names], np.int32)
+        from crossfade.schema.id_kernels import bisect
+
+        texts = [b"" if name is None else name.encode("utf-8", "surrogatepass") for name in names]
+        ends = np.array(list(accumulate(map(len, texts), initial=0)), np.int64)
+        rows = np.empty(len(texts), np.int32)
+        # A byte more, since an empty buffer would be none.
+        bisect(np.frombuffer(b"".join([*texts, b"\0"]), np.uint8), ends, *self._bytes, rows)
+        if None in names:
+            rows[[name is None for name in names]] = NO_ROW
+        return rows
 
     @cached_property
-    def _small(self) -> dict[str, int]:
+    def _small(self) -> dict[str | None, int]:
         """Rows by id."""
         return {name: row for row, name in enumerate(self.ids.to_pylist())}
 
     @cached_property
-    def _bytes(self) -> tuple[memoryview, memoryview]:
-        """Offsets [n + 1] and the bytes of all ids."""
+    def _bytes(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        """Offsets [n + 1] and the bytes of all ids, of which there are any."""
         ids = pa.concat_arrays([self.ids.cast(pa.large_string())])
         _, offsets, text = ids.buffers()
-        whole = memoryview(b"") if text is None else memoryview(text).cast("B")
-        return memoryview(offsets)[8 * ids.offset :].cast("q"), whole
+        whole = b"\0" if text is None or not text.size else text
+        return np.frombuffer(offsets, np.int64)[ids.offset :], np.frombuffer(whole, np.uint8)
 
     def names(self, rows: Rows) -> list[str | None]:
         """Map rows [n] int32 to external ids; -1 gives None."""

@@ -3,7 +3,8 @@
 import json
 
 from crossfade.recommender.answers import Answer, AnsweredTrack, answer
-from crossfade.recommender.asking import Ask, asks_of_users, requests_of
+from crossfade.recommender.asked_rows import requests_of
+from crossfade.recommender.asking import Ask, asks_of_users
 from crossfade.recommender.reasons import verified
 from crossfade.recommender.recommend import Recommender
 from crossfade.schema.tables import Surface

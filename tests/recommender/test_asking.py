@@ -9,7 +9,8 @@ import pytest
 
 from crossfade.features.dataset import Split
 from crossfade.features.traits import vocabulary
-from crossfade.recommender.asking import Ask, SessionTrack, Unknown, read_asks, requests_of
+from crossfade.recommender.asked_rows import requests_of
+from crossfade.recommender.asking import Ask, SessionTrack, Unknown, read_asks
 from crossfade.recommender.requests import Requests
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError

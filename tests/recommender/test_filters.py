@@ -104,3 +104,34 @@ def test_padding_and_an_empty_catalogue_are_masked(heard: str) -> None:
     assert Exclusions(made, policy(exclude_heard=heard), listens.catalogue)(rows).tolist() == [[True, False]]
     nothing = Requests.of(made.queries.keep(np.zeros(1, np.bool_)), Surface.HOME, 3)
     assert Exclusions(nothing, OPEN, catalogue([]))(np.full((1, 2), -1, np.int32)).all()
+
+
+def test_all_rules_together_leave_out_what_each_does_and_say_why() -> None:
+    random = np.random.default_rng(1)
+    plays = [
+        (
+            f"u{random.integers(0, 12)}",
+            TRACKS[random.integers(0, 5)],
+            day,
+            float(random.choice([-1.0, 0.5, 1])),
+        )
+        for day in range(1, 60)
+    ]
+    listens = dataset(plays, tracks())
+    rules = policy(exclude_heard=20, repeat_after_tracks=2, exclude_disliked=True)
+    users = np.arange(len(listens.users), dtype=np.int32)
+    requests = Requests.of_users(listens, users, listens.split.end, Surface.HOME, 3)
+    rows = np.tile(np.arange(5, dtype=np.int32), (len(requests), 1))
+    exclusions = Exclusions(requests, rules, listens.catalogue)
+    mask, queries = exclusions(rows), requests.queries
+    for request, (start, stop) in enumerate(zip(queries.offsets[:-1], queries.offsets[1:], strict=True)):
+        played, strengths = queries.track_rows[start:stop], queries.strengths[start:stop]
+        is_late = queries.seconds[start:stop] >= queries.as_of[request] - 20 * 86_400
+        for track in range(5):
+            causes = {
+                "heard": track in played[is_late],
+                "just played": track in played[-2:],
+                "disliked": strengths[played == track].sum() < 0,
+            }
+            assert exclusions.causes(request, track) == [cause for cause, holds in causes.items() if holds]
+            assert mask[request, track] == any(causes.values())

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossfade.recommender.asking import Ask, requests_of
+from crossfade.recommender.asked_rows import requests_of
+from crossfade.recommender.asking import Ask
 from crossfade.recommender.onboarding import TRACKS_PER_ARTIST, TRACKS_PER_GENRE, Picks, picks_of
 from crossfade.recommender.recommend import Recommender
 from crossfade.schema.tables import Surface

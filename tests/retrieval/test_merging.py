@@ -38,14 +38,15 @@ def test_merging_goes_by_rank_then_by_source(num_tracks: int, width: int) -> Non
                 np.testing.assert_array_equal(found.ranks[query, place, source], np.float32(rank))
 
 
-def test_the_first_allowed_come_in_order_and_all_allowed_are_counted() -> None:
-    rows = np.array([[5, 3, 8, 1, -1], [2, -1, -1, -1, -1]], np.int32)
-    scores = np.array([[5, 4, 3, 2, -np.inf], [1] + [-np.inf] * 4], np.float32)
-    excluded = np.array([[False, True, False, False, False], [True, False, False, False, False]])
-    kept, values, counts = first_allowed(rows, scores, excluded, 2)
-    assert kept.tolist() == [[5, 8], [-1, -1]]
-    assert values.tolist() == [[5, 3], [-np.inf, -np.inf]]
-    assert counts.tolist() == [3, 0]
+def test_the_first_allowed_come_in_order_and_who_may_have_more_is_told() -> None:
+    rows = np.array([[5, 3, 8, 1, -1], [2, -1, -1, -1, -1], [7, 6, 5, 4, 3], [7, 6, 5, 4, 3]], np.int32)
+    scores = np.where(rows >= 0, [5, 4, 3, 2, 1], -np.inf).astype(np.float32)
+    excluded = np.zeros(rows.shape, np.bool_)
+    excluded[0, 1], excluded[1, 0], excluded[2, 1:] = True, True, True
+    kept, values, is_short = first_allowed(rows, scores, excluded, 2)
+    assert kept.tolist() == [[5, 8], [-1, -1], [7, -1], [7, 6]]
+    assert values.tolist() == [[5, 3], [-np.inf, -np.inf], [5, -np.inf], [5, 4]]
+    assert is_short.tolist() == [False, False, True, False]
 
 
 def test_the_first_cut_keeps_what_reciprocal_rank_fusion_puts_first() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from crossfade.features.interactions import SECONDS_PER_DAY
-from crossfade.retrieval.transitions import Transitions
+from crossfade.retrieval.transitions import Transitions, loudness
 from tests import builders
 
 MINUTE = 1 / 1440
@@ -53,3 +53,24 @@ def test_only_so_many_followers_are_kept() -> None:
     followers = Transitions(1).fit(WORLD).followers_
     assert np.diff(followers.indptr).max() == 1
     assert followers[0].indices.tolist() == [2]  # c follows a most
+
+
+def test_loudness_halves_from_the_end_of_the_last_session() -> None:
+    random = np.random.default_rng(0)
+    counts = random.integers(0, 12, 30)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    queries = (
+        WORLD.queries(np.array([0], np.int32), 9 * DAY)
+        .asking(np.zeros(30, np.int64))
+        .with_entries(
+            offsets,
+            np.zeros(offsets[-1], np.int32),
+            np.zeros(offsets[-1], np.int64),
+            np.ones(offsets[-1], np.float32),
+            random.integers(0, 2, offsets[-1]).astype(np.int32),
+        )
+    )
+    # 0.5 ** places from the end, of the last 5 entries and of the last entry's session.
+    is_recent = queries.in_last_session & (queries.places_from_end < 5)
+    expected = np.where(is_recent, 0.5 ** queries.places_from_end.astype(float), 0)
+    np.testing.assert_array_equal(loudness(queries), expected)
