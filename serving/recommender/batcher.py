@@ -1,4 +1,4 @@
-"""Answers requests in batches: those that come while one is answered are the next. Long batches have a thread of their own."""
+"""One worker thread that answers requests; those that come while it works are answered together."""
 
 import asyncio
 import time
@@ -15,11 +15,6 @@ from serving.recommender.wire import Asked
 # While a batch is answered the event loop does nothing, for so long at most: what it does meanwhile takes three times as long as
 # between two batches, since both threads wait for the interpreter and find the caches with the other one.
 REST_SECONDS: Final = 0.05
-# A batch that surely takes less than this is answered by the event loop's own thread: to hand it to the worker and to take its
-# answers back costs a tenth of what a lone request does, and the loop would rest meanwhile anyway.
-AT_ONCE_SECONDS: Final = REST_SECONDS / 2
-FADING: Final = 0.9  # of the longest that requests have taken each, from batch to batch
-FIRST_SECONDS: Final = 1.0  # that a request is taken to need before any was answered
 # Of the event loop, between two batches: answers are written, what came meanwhile is received, read and asked for.
 TURNS: Final = 4
 
@@ -39,10 +34,10 @@ class _Waiting:
 class Batcher:
     """Batches by itself: an idle worker takes a request alone and at once, a busy one finds several waiting.
 
-    Belongs to one event loop, which takes turns with the worker. Short batches are answered by the loop's own thread.
+    Belongs to one event loop, which takes turns with the worker.
 
     Args:
-        answer_all: Answers n requests, called in the worker thread or in the loop's, never in both at once; must not raise.
+        answer_all: Answers n requests, called in the worker thread; must not raise.
         stand_in: Answers one request from memory, at once, on the event loop.
         settings: `batch_requests`, `queue_requests` and `patience_ms` are read.
         recorder: Told of batches and waits.
@@ -56,7 +51,6 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._pool = ThreadPoolExecutor(1, "recommender")
         self._worker: asyncio.Task[None] | None = None
-        self._seconds_each = FIRST_SECONDS
 
     async def ask(self, asked: Asked) -> Slate:
         """Answer one request; with a stand-in where the queue is full or the wait was too long.
@@ -86,18 +80,9 @@ class Batcher:
                 await asyncio.sleep(0)
 
     async def _answered(self, asked: Sequence[Asked]) -> list[Slate | Exception]:
-        is_short = self._seconds_each * len(asked) <= AT_ONCE_SECONDS
-        if is_short and not any(each.explain for each in asked):
-            return self._timed(asked)
-        answering = self._pool.submit(self._timed, asked)
+        answering = self._pool.submit(self._answer_all, asked)
         wait([answering], REST_SECONDS)
         return answering.result() if answering.done() else await asyncio.wrap_future(answering)
-
-    def _timed(self, asked: Sequence[Asked]) -> list[Slate | Exception]:
-        started = time.monotonic()
-        slates = self._answer_all(asked)
-        self._seconds_each = max((time.monotonic() - started) / len(asked), FADING * self._seconds_each)
-        return slates
 
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a batch; who has waited too long is answered by the stand-in and not taken."""

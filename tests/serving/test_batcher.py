@@ -154,23 +154,3 @@ def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         assert (await replies.once(asked("a"), answer))["call"] == 1
 
     asyncio.run(run())
-
-
-def test_batches_that_are_known_to_be_short_are_answered_by_the_loops_own_thread() -> None:
-    async def run(seconds: float, *, explain: bool) -> list[bool]:
-        here: list[bool] = []
-
-        def answer_all(batch: Sequence[Asked]) -> list[dict[str, Any] | Exception]:
-            here.append(threading.current_thread() is threading.main_thread())
-            time.sleep(seconds)
-            return [{"of": each.ask.request_id, "fallback": None} for each in batch]
-
-        batcher = Batcher(answer_all, stand_in, chosen(), Unrecorded())
-        for name in range(45):
-            await batcher.ask(replace(asked(str(name)), explain=explain))
-        return here
-
-    # A request is first taken to need a second; 0.9 ** 35 of it is 25 ms.
-    assert asyncio.run(run(0, explain=False)) == [False] * 36 + [True] * 9
-    assert asyncio.run(run(0, explain=True)) == [False] * 45
-    assert not any(asyncio.run(run(0.026, explain=False)))
