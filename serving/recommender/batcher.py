@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,8 +81,10 @@ class Batcher:
 
     async def _answered(self, asked: Sequence[Asked]) -> list[Slate | Exception]:
         answering = self._pool.submit(self._answer_all, asked)
-        wait([answering], REST_SECONDS)
-        return answering.result() if answering.done() else await asyncio.wrap_future(answering)
+        try:
+            return answering.result(REST_SECONDS)
+        except TimeoutError:
+            return await asyncio.wrap_future(answering)
 
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a batch; who has waited too long is answered by the stand-in and not taken."""
