@@ -21,7 +21,6 @@ from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.errors import NotFoundError
-from crossfade.schema.memory import with_huge_pages
 from crossfade.store.contract import SLATES, Generation, SlateStore
 from crossfade.store.plan import KINDS
 from serving.ports import free_port
@@ -40,8 +39,7 @@ def started(command: Sequence[str], ready: str) -> Iterator["subprocess.Popen[by
     Raises:
         NotFoundError: It ends, or does not answer in two minutes.
     """
-    # As `crossfade serve` starts its services.
-    process = subprocess.Popen([sys.executable, *command], env=with_huge_pages(os.environ))
+    process = subprocess.Popen([sys.executable, *command])
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(ready):

@@ -16,7 +16,6 @@ import click
 from crossfade.cli.options import chosen_settings, settings_options
 from crossfade.cli.signals import until_told_to_stop
 from crossfade.schema.errors import CrossfadeError
-from crossfade.schema.memory import with_huge_pages
 
 if TYPE_CHECKING:
     from crossfade.schema.ids import IdMap
@@ -124,7 +123,7 @@ def _running(
     commands: Mapping[str, Sequence[str]], drain_seconds: int
 ) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
     """Run the services for the block; afterwards the gateway drains first, since it asks the recommender."""
-    environment = with_huge_pages({**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, arguments in commands.items():
