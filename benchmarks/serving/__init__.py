@@ -40,9 +40,8 @@ Figures = dict[str, float | int | str | bool]
 
 CANDIDATES: Final = 300
 WINDOWS: Final = 3  # of a load; figures are their medians
-MOST_STOPPED: Final = (
-    0.05  # of a load's time: one that is stopped more, by whatever runs beside it, has not made its load
-)
+# Of a load's time: one that is stopped more, by whatever runs beside it, has not made its load.
+MOST_STOPPED: Final = 0.05
 LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on
 PREDICT: Final = "/v1/models/crossfade:predict"
 
@@ -100,7 +99,7 @@ def _pure(known: Recommender, asks: Sequence[Ask]) -> Figures:
         started = time.process_time()
         answer(known, [ask], NEXT_TRACKS, with_reasons=False)
         taken.append(time.process_time() - started)
-    usual = float(np.median(taken[20:]))
+    usual = median(taken[20:])
     return {"radio_pure_compute_ms": 1000 * usual, "radio_pure_requests_per_second": 1 / usual}
 
 

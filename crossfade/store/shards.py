@@ -139,7 +139,11 @@ def write_shard(
     """
     try:
         with one_core():
-            return _written(stem, _batches(dataset, recommender, generation, spec, batch_users))
+            ids, queries = listeners(dataset, recommender.dataset, spec.first, spec.stop)
+            slates = _recommended(recommender, queries, generation, batch_users)
+            zones = _zones(dataset, generation, spec)
+            tables = _tables(ids, slates, zones, recommender, batch_users)
+            return _written(stem, tables, _counted(slates, queries, len(recommender.catalogue)))
     except OSError as error:
         raise _unwritten(stem, error) from error
 
@@ -167,27 +171,11 @@ def _require_planned(generation: Generation, dataset: Dataset, recommender: "Rec
         )
 
 
-def _batches(
-    dataset: Dataset, recommender: "Recommender", generation: Generation, spec: ShardSpec, batch_users: int
-) -> Iterator[tuple[pa.Table, Counts]]:
-    """Yield slates (columns as in `SLATES`) with their counts, batch by batch."""
-    ids, queries = listeners(dataset, recommender.dataset, spec.first, spec.stop)
-    slates = _recommended(recommender, queries, Surface(spec.surface), generation.length, batch_users)
-    why_short = _why_short(slates, queries, len(recommender.catalogue))
-    countries = dataset.users.table.column(c.COUNTRY).slice(spec.first, spec.stop - spec.first)
-    # Without a Monday of their own nobody asks for listeners' time zones, and so none are kept.
-    zones = zones_of(_whole(countries)) if generation.monday else pa.nulls(len(countries), pa.string())
-    for start in range(0, len(ids), batch_users):
-        stop = min(start + batch_users, len(ids))
-        part, own_zones = slates.slice(start, stop), zones.slice(start, stop - start)
-        table = table_of(ids.slice(start, stop - start), part, recommender, own_zones)
-        yield table, Counter(why_short[start:stop])
-
-
 def _recommended(
-    recommender: "Recommender", queries: Queries, surface: Surface, length: int, batch_users: int
+    recommender: "Recommender", queries: Queries, generation: Generation, batch_users: int
 ) -> Slates:
     """Return the slates of a shard in its order, though made batch by batch for listeners of like taste."""
+    surface, length = Surface(generation.surface), generation.length
     order, slates = by_taste(queries, recommender.catalogue), Slates.room(len(queries), length)
     for start in range(0, len(order), batch_users):
         places = order[start : start + batch_users]
@@ -196,14 +184,30 @@ def _recommended(
     return slates
 
 
-def _why_short(slates: Slates, queries: Queries, num_tracks: int) -> list[str]:
-    """Tell of each slate why it is not full, or that it is."""
-    short = np.flatnonzero(slates.lengths < slates.rows.shape[1])
-    told, histories = [FULL] * len(slates), queries.take(short)
-    for place, num_heard in zip(short.tolist(), _num_heard(histories, num_tracks).tolist(), strict=True):
-        is_few = num_tracks - num_heard < slates.rows.shape[1]
-        told[place] = FEW_NEW_TRACKS if is_few else FEW_CANDIDATES
-    return told
+def _zones(dataset: Dataset, generation: Generation, spec: ShardSpec) -> pa.Array:
+    """Return the time zones of a shard's listeners; without a Monday of their own nobody asks for them, and none are kept."""
+    countries = dataset.users.table.column(c.COUNTRY).slice(spec.first, spec.stop - spec.first)
+    return zones_of(_whole(countries)) if generation.monday else pa.nulls(len(countries), pa.string())
+
+
+def _tables(
+    ids: pa.Array, slates: Slates, zones: pa.Array, recommender: "Recommender", batch_users: int
+) -> Iterator[pa.Table]:
+    """Yield slates (columns as in `SLATES`), batch by batch."""
+    for start in range(0, len(ids), batch_users):
+        stop = min(start + batch_users, len(ids))
+        part, own_zones = slates.slice(start, stop), zones.slice(start, stop - start)
+        yield table_of(ids.slice(start, stop - start), part, recommender, own_zones)
+
+
+def _counted(slates: Slates, queries: Queries, num_tracks: int) -> Counts:
+    """Count slates that are full, and those that are not by why."""
+    length = slates.rows.shape[1]
+    short = np.flatnonzero(slates.lengths < length)
+    num_few = np.count_nonzero(num_tracks - _num_heard(queries.take(short), num_tracks) < length)
+    return Counter(
+        {FULL: len(slates) - len(short), FEW_NEW_TRACKS: num_few, FEW_CANDIDATES: len(short) - num_few}
+    )
 
 
 def _num_heard(queries: Queries, num_tracks: int) -> npt.NDArray[np.int64]:
@@ -236,16 +240,14 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _written(stem: Path, batches: Iterable[tuple[pa.Table, Counts]]) -> Receipt:
+def _written(stem: Path, tables: Iterable[pa.Table], counts: Counts) -> Receipt:
     path = stem.with_suffix(".parquet")
     # Several machines may write the same shard, where one is slow or seems dead; all write the same bytes.
     partial = path.with_name(f".{path.name}.{uuid4().hex}")
-    counts: Counts = Counter()
     try:
         with pq.ParquetWriter(partial, SLATES, compression="zstd") as writer:
-            for slates, of_slates in batches:
+            for slates in tables:
                 writer.write_table(slates)
-                counts.update(of_slates)
         sync_file(partial)
         partial.replace(path)
     finally:

@@ -75,9 +75,8 @@ def generate_on_spark(session: Any, batch: Batch) -> list[Receipt]:
         PySparkException: A shard failed as often as `spark.task.maxFailures` allows; the others are kept.
     """
     num_shards, context = len(_planned(batch)), session.sparkContext
-    if context.master.startswith(
-        LOCAL
-    ):  # elsewhere PYSPARK_PYTHON says which Python executors have, and their image how
+    # Elsewhere PYSPARK_PYTHON says which Python executors have, and their image how.
+    if context.master.startswith(LOCAL):
         context.pythonExec = sys.executable
         context.environment[TUNABLES] = with_huge_pages({**os.environ, **context.environment})[TUNABLES]
     few = min(num_shards, LEAST_TASKS_A_CORE * context.defaultParallelism)
