@@ -80,22 +80,41 @@ def _genre_cosines(histories, tracks, scratch, cosines):  # type: ignore[no-unty
     Scratch is the mass of genres [2, num_genres], 0 before and after, and room for those that have any [2, num_genres].
     """
     (rows, genre_rows), (mass, heard) = tracks, scratch
-    weights, norms = np.empty(genre_rows.shape[1]), np.empty(2)
+    weights = np.empty(genre_rows.shape[1])
     for i in range(len(weights)):
         weights[i] = 1.0 / (1 + i)
     for query in range(len(rows)):
-        norms[0], of_all = _add_genres(histories[0], query, (genre_rows, weights), (mass[0], heard[0]))
-        norms[1], of_session = _add_genres(histories[1], query, (genre_rows, weights), (mass[1], heard[1]))
-        _compare_genres(rows[query], (genre_rows, weights), (mass, norms), cosines[:, query])
-        for place in range(of_all):
+        of_all, num_all = _add_genres(histories[0], query, (genre_rows, weights), scratch, 0)
+        of_session, num_session = _add_genres(histories[1], query, (genre_rows, weights), scratch, 1)
+        for place in range(rows.shape[1]):
+            if place + AHEAD < rows.shape[1]:
+                fetch(genre_rows, rows[query, place + AHEAD], 0)
+            track = rows[query, place]
+            if track < 0:
+                continue
+            with_all, with_session, squares = 0.0, 0.0, 0.0
+            for i in range(genre_rows.shape[1]):
+                genre, weight = genre_rows[track, i], weights[i]
+                if genre >= 0:
+                    squares += weight * weight
+                    with_all, with_session = (
+                        with_all + mass[0, genre] * weight,
+                        with_session + mass[1, genre] * weight,
+                    )
+            length = np.sqrt(squares)
+            if squares > 0 and of_all > 0:
+                cosines[0, query, place] = with_all / (of_all * length)
+            if squares > 0 and of_session > 0:
+                cosines[1, query, place] = with_session / (of_session * length)
+        for place in range(num_all):
             mass[0, heard[0, place]] = 0.0
-        for place in range(of_session):
+        for place in range(num_session):
             mass[1, heard[1, place]] = 0.0
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_genres(history, query, genres, scratch):  # type: ignore[no-untyped-def]
-    """Add a history's genres to their mass [num_genres]; returns the length of the sum, and how many genres were heard."""
+def _add_genres(history, query, genres, scratch, which):  # type: ignore[no-untyped-def]
+    """Add a history's genres to one of the masses; returns the length of the sum, and how many genres were heard."""
     (offsets, played), (genre_rows, weights), (mass, heard) = history, genres, scratch
     count, squares = 0, 0.0
     for entry in range(offsets[query], offsets[query + 1]):
@@ -104,36 +123,13 @@ def _add_genres(history, query, genres, scratch):  # type: ignore[no-untyped-def
         for i in range(genre_rows.shape[1]):
             genre = genre_rows[played[entry], i]
             if genre >= 0:
-                if mass[genre] == 0.0:
-                    heard[count] = genre
+                if mass[which, genre] == 0.0:
+                    heard[which, count] = genre
                     count += 1
-                mass[genre] += weights[i]
+                mass[which, genre] += weights[i]
     for place in range(count):
-        squares += mass[heard[place]] * mass[heard[place]]
+        squares += mass[which, heard[which, place]] * mass[which, heard[which, place]]
     return np.sqrt(squares), count
-
-
-@numba.njit(cache=True, nogil=True)
-def _compare_genres(tracks, genres, profiles, cosines):  # type: ignore[no-untyped-def]
-    """Fill cosines [2, c] of tracks' genres with profiles (mass of genres [2, ...], lengths [2]) where both have a length."""
-    (genre_rows, weights), (mass, norms) = genres, profiles
-    for track in range(len(tracks)):
-        if track + AHEAD < len(tracks):
-            fetch(genre_rows, tracks[track + AHEAD], 0)
-        if tracks[track] < 0:
-            continue
-        products, squares = (0.0, 0.0), 0.0
-        for i in range(genre_rows.shape[1]):
-            genre, weight = genre_rows[tracks[track], i], weights[i]
-            if genre >= 0:
-                squares += weight * weight
-                products = products[0] + mass[0, genre] * weight, products[1] + mass[1, genre] * weight
-        if squares > 0:
-            length = np.sqrt(squares)
-            if norms[0] > 0:
-                cosines[0, track] = products[0] / (norms[0] * length)
-            if norms[1] > 0:
-                cosines[1, track] = products[1] / (norms[1] * length)
 
 
 def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors, room: Room) -> Columns:
@@ -154,7 +150,7 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors,
 
 
 def products(track_vectors: TrackVectors, rows: Rows, vectors: Floats) -> Floats:
-    """Return the inner products [n, c] of tracks [n, c] with a vector of each query [n, dim]."""
+    """Return the inner products [n, c] of tracks [n, c] int32 with a vector of each query [n, dim], NaN where padded (-1)."""
     found = np.empty(rows.shape, np.float32)
     multiply_into(found, readable(track_vectors), rows, np.ascontiguousarray(vectors))
     return found
@@ -165,10 +161,10 @@ def multiply_into(found, track_vectors, rows, vectors):  # type: ignore[no-untyp
     """Fill found [n, c] as `products`; vectors are `readable`, and those of queries contiguous."""
     for query in range(len(rows)):
         for place in range(rows.shape[1]):
-            product = np.float32(0)
-            for i in range(width(track_vectors)):
-                product += component(track_vectors, rows[query, place], i) * vectors[query, i]
-            found[query, place] = product
+            row, product = rows[query, place], np.float32(0)
+            for i in range(width(track_vectors) if row >= 0 else 0):
+                product += component(track_vectors, row, i) * vectors[query, i]
+            found[query, place] = product if row >= 0 else np.float32(np.nan)
 
 
 # Compiled, since a stack of small matrix products keeps BLAS' threads waiting for each other: seconds a batch on a
@@ -182,7 +178,7 @@ def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-
     (means, histories_rows), dim = histories, width(track_vectors)
     played = np.empty((histories_rows.shape[1] + TOGETHER - 1, dim), np.float32)
     for query in range(len(rows)):
-        count, mean = _gather(track_vectors, histories_rows[query], played), means[query]
+        count = _gather(track_vectors, histories_rows[query], played)
         for place in range(rows.shape[1]):
             if place + AHEAD < rows.shape[1]:
                 fetch_row(track_vectors, rows[query, place + AHEAD], 4 * dim)
@@ -191,24 +187,25 @@ def _cosines(track_vectors, rows, histories, found):  # type: ignore[no-untyped-
                 found[0, query, place] = found[1, query, place] = np.nan
                 continue
             for i in range(dim):
-                product += component(track_vectors, row, i) * mean[i]
+                product += component(track_vectors, row, i) * means[query, i]
             found[0, query, place] = product
             best = np.float32(-np.inf) if count else np.float32(np.nan)
             for other in range(0, count, TOGETHER):
-                best = max(best, _largest(track_vectors, row, played[other : other + TOGETHER]))
+                best = max(best, _largest(track_vectors, row, played, np.uint32(other)))
             found[1, query, place] = best
 
 
+# Told where the four begin, since a view of them would be counted in and out for every candidate.
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _largest(track_vectors, row, played):  # type: ignore[no-untyped-def]
-    """Return the largest cosine of a track with four vectors [4, dim]."""
+def _largest(track_vectors, row, played, start):  # type: ignore[no-untyped-def]
+    """Return the largest cosine of a track with four vectors of those played [h, dim]."""
     first, second, third, fourth = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for i in range(played.shape[1]):
         value = component(track_vectors, row, i)
-        first += value * played[0, i]
-        second += value * played[1, i]
-        third += value * played[2, i]
-        fourth += value * played[3, i]
+        first += value * played[start, i]
+        second += value * played[start + np.uint32(1), i]
+        third += value * played[start + np.uint32(2), i]
+        fourth += value * played[start + np.uint32(3), i]
     return max(max(first, second), max(third, fourth))
 
 

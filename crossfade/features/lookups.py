@@ -1,4 +1,4 @@
-"""Reads what is known of tracks, and what a history says of their artists or albums, at all candidates of a batch.
+"""Reads what is known of tracks and their artists at all candidates of a batch.
 
 One pass a query: the alternative, a gather for each feature over all candidates, waits for memory once for each of them.
 """
@@ -10,8 +10,7 @@ import numpy as np
 
 from crossfade.features.catalogue import UNKNOWN_DAY
 from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s
-from crossfade.features.pairs import Pairs, find
-from crossfade.features.prefetching import AHEAD, fetch
+from crossfade.features.prefetching import AHEAD, FAR_AHEAD, fetch
 from crossfade.schema.ids import NO_ROW, Rows
 
 NEVER: Final = -1  # seconds of what nobody has heard yet
@@ -36,8 +35,8 @@ def of_rows(table: Floats, rows: Rows, found: Floats) -> Floats:
 def _of_rows(table, rows, found):  # type: ignore[no-untyped-def]
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
-            if place + AHEAD < rows.shape[1]:
-                fetch(table, rows[query, place + AHEAD], 0)
+            if place + FAR_AHEAD < rows.shape[1]:
+                fetch(table, rows[query, place + FAR_AHEAD], 0)
             row = rows[query, place]
             for column in range(table.shape[1]):
                 found[column, query, place] = table[row, column] if row >= 0 else np.float32(np.nan)
@@ -63,9 +62,9 @@ def _owners_of(rows, columns, found):  # type: ignore[no-untyped-def]
     first, second = columns
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
-            if place + AHEAD < rows.shape[1]:
-                fetch(first, rows[query, place + AHEAD], 0)
-                fetch(second, rows[query, place + AHEAD], 0)
+            if place + FAR_AHEAD < rows.shape[1]:
+                fetch(first, rows[query, place + FAR_AHEAD], 0)
+                fetch(second, rows[query, place + FAR_AHEAD], 0)
             row = rows[query, place]
             found[0, query, place] = first[row] if row >= 0 else NO_ROW
             found[1, query, place] = second[row] if row >= 0 else NO_ROW
@@ -94,9 +93,9 @@ def _ages_of(rows, moments, today, found):  # type: ignore[no-untyped-def]
     released, first = moments
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
-            if place + AHEAD < rows.shape[1]:
-                fetch(released, rows[query, place + AHEAD], 0)
-                fetch(first, rows[query, place + AHEAD], 0)
+            if place + FAR_AHEAD < rows.shape[1]:
+                fetch(released, rows[query, place + FAR_AHEAD], 0)
+                fetch(first, rows[query, place + FAR_AHEAD], 0)
             track = rows[query, place]
             if track < 0:
                 found[0, query, place] = found[1, query, place] = np.nan
@@ -127,43 +126,14 @@ def _shares_of(rows, owners, listens, found):  # type: ignore[no-untyped-def]
     of_tracks, of_artists = listens
     for query in range(rows.shape[0]):
         for place in range(rows.shape[1]):
-            if place + AHEAD < rows.shape[1]:
-                fetch(of_tracks, rows[query, place + AHEAD], 0)
-                fetch(of_artists, owners[query, place + AHEAD], 0)
+            if place + FAR_AHEAD < rows.shape[1]:
+                fetch(of_tracks, rows[query, place + FAR_AHEAD], 0)
+                fetch(of_artists, owners[query, place + FAR_AHEAD], 0)
             artist = owners[query, place]
             if artist >= 0:
                 found[query, place] = of_tracks[rows[query, place]] / max(of_artists[artist], np.float32(1))
             else:
                 found[query, place] = np.nan
-
-
-def of_pairs(pairs: Pairs, values: Floats, missing: Floats, columns: Rows) -> Floats:
-    """Read values of pairs at the columns of each query's candidates.
-
-    Args:
-        pairs: p pairs of a query and a column (an artist, say).
-        values: [p, m] float32.
-        missing: [m] float32, what stands where there is no such pair.
-        columns: [n, c] int32, -1 has no pair.
-
-    Returns:
-        [m, n, c] float32.
-    """
-    found = np.empty((values.shape[1], *columns.shape), np.float32)
-    _of_pairs((pairs.table, pairs.keys), pairs.width, (values, missing), columns, found)
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _of_pairs(pairs, width, values, columns, found):  # type: ignore[no-untyped-def]
-    known, missing = values
-    for query in range(columns.shape[0]):
-        for place in range(columns.shape[1]):
-            column, pair = columns[query, place], -1
-            if column >= 0:
-                pair = find(np.int64(query) * width + column, pairs[0], pairs[1])
-            for i in range(len(missing)):
-                found[i, query, place] = known[pair, i] if pair >= 0 else missing[i]
 
 
 def of_countries(

@@ -9,7 +9,10 @@ from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-AHEAD: Final = 8  # rows: so much work hides the way to memory, and so few lines fit into the nearest cache
+# Rows: so much work hides the way to memory, and so few lines fit into the nearest cache. Kernels that do little with a row
+# are sooner there, so they ask earlier.
+AHEAD: Final = 16
+FAR_AHEAD: Final = 32
 LINE_BYTES: Final = 64  # of the cache of every processor that Crossfade runs on
 _READ, _KEEP, _DATA = 0, 3, 1  # llvm.prefetch: to be read, in every cache, data
 

@@ -77,10 +77,19 @@ def ranking_features(
     for place, name in enumerate(task.features):
         if told[name].base is not features:  # not yet where it is read
             features[place] = told[name]
-    padded = rows < 0
-    if padded.any():
-        features[:, padded] = np.nan
+    if (rows < 0).any():
+        _blank(rows, features)
     return np.moveaxis(features, 0, -1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _blank(rows, features):  # type: ignore[no-untyped-def]
+    """Set features [num_features, n, c] of padding to NaN."""
+    for feature in range(len(features)):
+        for query in range(rows.shape[0]):
+            for place in range(rows.shape[1]):
+                if rows[query, place] < 0:
+                    features[feature, query, place] = np.nan
 
 
 def _room(features: Floats, task: Task, names: Sequence[str]) -> Floats:

@@ -36,8 +36,7 @@ def session_features(
         has_time: Whether times mean something.
 
     Returns:
-        Feature -> [n, c]: 0 for what was not played, NaN for times of it and for shares of nothing, and where padded; the
-        likeness of vectors alone says anything there.
+        Feature -> [n, c]: 0 for what was not played, NaN for times of it and for shares of nothing, and where padded.
     """
     found, last = room(SESSION_FEATURES), np.full(len(queries), NO_ROW, np.int32)
     table, longest = table_for(queries)
@@ -56,5 +55,5 @@ def session_features(
     )
     known = np.maximum(last, 0)
     vectors = np.where(last[:, None] >= 0, track_vectors[known], np.float32(np.nan))
-    multiply_into(found[NUM_OF_TRACKS], readable(track_vectors), np.maximum(rows, 0), vectors)
+    multiply_into(found[NUM_OF_TRACKS], readable(track_vectors), rows, vectors)
     return dict(zip(SESSION_FEATURES, found, strict=True))

@@ -76,23 +76,22 @@ def _tally(histories, as_of, candidates, scratch, found):  # type: ignore[no-unt
                 tallies[count, 0], tallies[count, 1] = 0.0, 0.0
                 tallies[count, 2], tallies[count, 3] = seconds[entry], 0.0
                 count += 1
-            tally = tallies[table[slot]]
-            tally[0] += strengths[entry] > 0
-            tally[1] += strengths[entry]
-            tally[2] = max(tally[2], seconds[entry])
-            tally[3] = max(tally[3], np.float64(sessions[entry] == sessions[last]))
+            known = np.uint32(table[slot])
+            tallies[known, 0] += strengths[entry] > 0
+            tallies[known, 1] += strengths[entry]
+            tallies[known, 2] = max(tallies[known, 2], seconds[entry])
+            tallies[known, 3] = max(tallies[known, 3], np.float64(sessions[entry] == sessions[last]))
         for place in range(wanted.shape[1]):
-            known = table[slot_of(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
-            if known < 0:
+            own = table[slot_of(wanted[query, place], names, table)] if wanted[query, place] >= 0 else -1
+            if own < 0:
                 found[0, query, place] = found[1, query, place] = found[2, query, place] = 0
                 found[3, query, place], found[4, query, place] = np.nan, 0
                 continue
-            tally = tallies[known]
-            found[0, query, place] = logs[int(tally[0])]
-            found[1, query, place] = tally[1]
-            found[2, query, place] = tally[0] / max(listens, 1)
-            found[3, query, place] = (as_of[query] - tally[2]) / SECONDS_PER_DAY
-            found[4, query, place] = tally[3]
+            found[0, query, place] = logs[int(tallies[own, 0])]
+            found[1, query, place] = tallies[own, 1]
+            found[2, query, place] = tallies[own, 0] / max(listens, 1)
+            found[3, query, place] = (as_of[query] - tallies[own, 2]) / SECONDS_PER_DAY
+            found[4, query, place] = tallies[own, 3]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -36,15 +36,15 @@ def prior_of(features: Floats, task: Task) -> Floats:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+# Without asking whether it divides by 0, which no rank makes it do, it divides eight at a time.
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _add_up(features, places, total):  # type: ignore[no-untyped-def]
     """Add to total [rows] what the rank at each of the places gives; NaN gives nothing."""
-    most, fusion = np.float32(PRIOR_WEIGHT * FUSION), np.float32(FUSION)
+    most, fusion, nothing = np.float32(PRIOR_WEIGHT * FUSION), np.float32(FUSION), np.float32(0)
     for place in places:
         for row in range(len(total)):
-            rank = features[row, place]
-            if not np.isnan(rank):
-                total[row] += most / (fusion + rank)
+            given = most / (fusion + features[row, place])
+            total[row] += nothing if np.isnan(given) else given
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossfade.features.catalogue import LONG_AGO, UNAVAILABLE, UNKNOWN_DAY, Catalogue
 from crossfade.features.interactions import SECONDS_PER_DAY, Int64s
-from crossfade.features.prefetching import AHEAD, fetch
+from crossfade.features.prefetching import FAR_AHEAD, fetch
 from crossfade.recommender.policy import Policy
 from crossfade.recommender.requests import Requests
 from crossfade.retrieval.sparse_rows import cleared
@@ -139,8 +139,8 @@ def _mask(rows, excluded, states, rules, masked):  # type: ignore[no-untyped-def
         may_be_explicit, today = rules[0][request], rules[1][request]
         earliest = today - rules[2] if rules[2] > 0 else np.int64(LONG_AGO) - 1
         for place in range(rows.shape[1]):
-            if place + AHEAD < rows.shape[1]:
-                fetch(states, rows[request, place + AHEAD], 0)
+            if place + FAR_AHEAD < rows.shape[1]:
+                fetch(states, rows[request, place + FAR_AHEAD], 0)
             track, masked[request, place] = rows[request, place], True
             if track < 0 or states[track] == UNAVAILABLE or (states[track] & 1 and not may_be_explicit):
                 continue

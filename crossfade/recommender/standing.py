@@ -145,7 +145,7 @@ def _rank(stood, owners, now, ranks):  # type: ignore[no-untyped-def]
                     said[claim, slot, source] = before
                     ranks[claim, slot, source] = stood_ranks[query, place, source]
                     continue
-                rank = _first_not_above(by_rank[query, source], told)
+                rank = _first_not_above(by_rank, query, source, told)
                 if rank < by_rank.shape[2] and by_rank[query, source, rank] > -np.inf:
                     ranks[claim, slot, source] = rank
                 else:
@@ -172,12 +172,12 @@ def _leave(candidates, claims, now):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _first_not_above(said, told):  # type: ignore[no-untyped-def]
-    """Return the first rank at which falling scores [depth] are not above a score; their number for NaN."""
-    low, high = 0, len(said)
+def _first_not_above(said, query, source, told):  # type: ignore[no-untyped-def]
+    """Return the first rank at which falling scores said [n, s, depth] are not above a score; their number for NaN."""
+    low, high = 0, said.shape[2]
     while low < high:
         middle = (low + high) // 2
-        if said[middle] <= told:
+        if said[query, source, middle] <= told:
             high = middle
         else:
             low = middle + 1

@@ -8,6 +8,7 @@ from typing import Final
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 CELLS: Final = 128  # far finer than a posterior of some hundred plays is wide
 _MIDDLES = (np.arange(CELLS) + 0.5) / CELLS
@@ -15,33 +16,40 @@ _LOGS = np.log(_MIDDLES)
 _LOGS_BESIDE = np.log(1.0 - _MIDDLES)
 
 
+def cells_of(shapes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return [m, CELLS] the cumulative probabilities of Beta distributions of parameters [m, 2]."""
+    cumulative = np.empty((len(shapes), CELLS))
+    _tell_logs(shapes, cumulative)
+    np.exp(cumulative, out=cumulative)  # many at once, which compiled code does one by one
+    _accumulate(cumulative)
+    return cumulative
+
+
 @numba.njit(cache=True, nogil=True)
-def order_of_draws(key, names, shapes):  # type: ignore[no-untyped-def]
+def order_of_draws(key, names, cumulative):  # type: ignore[no-untyped-def]
     """Draw once from each posterior and order them.
 
     Args:
         key: uint64 of the draws; equal keys draw alike.
         names: [m] int32 that tell the posteriors apart: a draw depends on key and name only.
-        shapes: [m, 2] parameters of the Beta distributions.
+        cumulative: [m, CELLS] of `cells_of`.
 
     Returns:
-        [m, CELLS] float64 cumulative probabilities, and [m] int64 posteriors by falling draw (the earlier of equals).
+        [m] int64 posteriors by falling draw (the earlier of equals).
     """
-    cumulative = np.empty((len(shapes), CELLS))
-    drawn = np.empty(len(shapes), np.int64)
-    for i in range(len(shapes)):
-        _accumulate(shapes[i, 0], shapes[i, 1], cumulative[i])
+    drawn = np.empty(len(names), np.int64)
+    for i in range(len(names)):
         uniform, cell = _uniform(key, names[i]), 0
         while cell < CELLS - 1 and cumulative[i, cell] <= uniform:
             cell += 1
         drawn[i] = cell
-    order = np.empty(len(shapes), np.int64)
-    for i in range(len(shapes)):
+    order = np.empty(len(names), np.int64)
+    for i in range(len(names)):
         place = 0
-        for j in range(len(shapes)):
+        for j in range(len(names)):
             place += drawn[j] > drawn[i] or (drawn[j] == drawn[i] and j < i)
         order[place] = i
-    return cumulative, order
+    return order
 
 
 @numba.njit(cache=True, nogil=True)
@@ -51,7 +59,7 @@ def rank_probability(cumulative, winner, rank):  # type: ignore[no-untyped-def]
     Given its cell, the others lie above it independently; how many do is Poisson binomial, summed one by one.
 
     Args:
-        cumulative: [m, CELLS] of `order_of_draws`.
+        cumulative: [m, CELLS] of `cells_of`.
         winner: Which posterior.
         rank: From 0.
     """
@@ -78,18 +86,27 @@ def rank_probability(cumulative, winner, rank):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _accumulate(plus, minus, cumulative):  # type: ignore[no-untyped-def]
-    """Fill [CELLS] with the cumulative probabilities of a Beta distribution over cells."""
-    highest = -np.inf
-    for cell in range(CELLS):
-        cumulative[cell] = (plus - 1.0) * _LOGS[cell] + (minus - 1.0) * _LOGS_BESIDE[cell]
-        highest = max(highest, cumulative[cell])
-    total = 0.0
-    for cell in range(CELLS):
-        total += np.exp(cumulative[cell] - highest)
-        cumulative[cell] = total
-    for cell in range(CELLS):
-        cumulative[cell] /= total
+def _tell_logs(shapes, logs):  # type: ignore[no-untyped-def]
+    """Fill logs [m, CELLS] with those of Beta densities at the middles of cells, less the highest."""
+    for i in range(len(shapes)):
+        plus, minus, highest = shapes[i, 0] - 1.0, shapes[i, 1] - 1.0, -np.inf
+        for cell in range(CELLS):
+            logs[i, cell] = plus * _LOGS[cell] + minus * _LOGS_BESIDE[cell]
+            highest = max(highest, logs[i, cell])
+        for cell in range(CELLS):
+            logs[i, cell] -= highest
+
+
+@numba.njit(cache=True, nogil=True)
+def _accumulate(weights):  # type: ignore[no-untyped-def]
+    """Turn weights [m, CELLS] into cumulative probabilities."""
+    for i in range(len(weights)):
+        total = 0.0
+        for cell in range(CELLS):
+            total += weights[i, cell]
+            weights[i, cell] = total
+        for cell in range(CELLS):
+            weights[i, cell] /= total
 
 
 @numba.njit(cache=True, nogil=True)

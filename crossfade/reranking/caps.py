@@ -23,12 +23,14 @@ def most_of_kinds(weights, k):  # type: ignore[no-untyped-def]
     return limits
 
 
+# Kernels ask of candidate after candidate; views and tuples as arguments would take longer to hand over than to answer.
 @numba.njit(cache=True, nogil=True)
-def is_of_full_kind(kinds, counts, limits):  # type: ignore[no-untyped-def]
-    """Tell whether the slate holds all that it may of one of a track's kinds [2]."""
+def is_of_full_kind(kinds, place, counts, limits):  # type: ignore[no-untyped-def]
+    """Tell whether the slate holds all that it may of one of the kinds [c, 2] of the candidate at a place."""
     num_full = 0
     for kind in range(2):
-        num_full += kinds[kind] >= 0 and counts[kind, kinds[kind]] >= limits[kind, kinds[kind]]
+        own = kinds[place, kind]
+        num_full += own >= 0 and counts[kind, own] >= limits[kind, own]
     return num_full > 0
 
 
@@ -41,17 +43,11 @@ def count_kinds(kinds, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def is_capped(track, chosen, tracks, weights):  # type: ignore[no-untyped-def]
-    """Tell whether the chosen tracks are all that the slate may hold of the track's artist or album."""
-    by_artist = _is_full(tracks.artist_rows, track, chosen, weights.max_per_artist)
-    return by_artist or _is_full(tracks.album_rows, track, chosen, weights.max_per_album)
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_full(groups, track, chosen, cap):  # type: ignore[no-untyped-def]
+def is_full(groups, track, chosen, size, cap):  # type: ignore[no-untyped-def]
+    """Tell whether the first chosen tracks are all that the slate may hold of a track's group (its artist or album)."""
     if cap <= 0 or groups[track] < 0:
         return False
     count = 0
-    for other in chosen:
-        count += groups[other] == groups[track]
+    for slot in range(size):
+        count += groups[chosen[slot]] == groups[track]
     return count >= cap

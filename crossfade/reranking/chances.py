@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Queries
-from crossfade.reranking.beliefs import order_of_draws, rank_probability
+from crossfade.reranking.beliefs import cells_of, rank_probability
 from crossfade.reranking.caps import most_of_kinds
 from crossfade.reranking.exploration import MOST_GENRES, Evidence, Exploration, find_rivals, shapes_of
 from crossfade.reranking.rerank import best_first, known_kinds, typed
@@ -84,7 +84,7 @@ def chances(
 def _explored(
     query: int, whole: Chances, chosen: Rows, ordered: tuple[Any, ...], policy: tuple[Any, ...]
 ) -> None:
-    """Write the chances of one slate that explores, as `exploration._explore` fills it."""
+    """Write the chances of one slate that explores, as `exploration.explore` fills it."""
     found, told, (rows, order, kinds) = whole.rows, whole.chances, ordered
     evidence, exploration, rules = policy
     places, weights, k = exploration.affordable, typed(rules["weights"]), chosen.shape[1]
@@ -95,9 +95,7 @@ def _explored(
     rivals, genres = find_rivals(candidates, kept, rules["tracks"], weights, most_of_kinds(weights, k))
     if len(rivals) < len(places):
         return
-    # What is drawn does not matter here, only from what.
-    shapes = shapes_of(evidence, query, genres, rules["tracks"].genre_rows)
-    cells, _ = order_of_draws(np.uint64(0), genres, shapes)
+    cells = cells_of(shapes_of(evidence, query, genres, rules["tracks"].genre_rows))
     free = [place for place in range(k) if place not in places]
     told[query], found[query] = 0.0, NO_ROW
     found[query, free, 0], told[query, free, 0] = rows[query][kept], 1.0

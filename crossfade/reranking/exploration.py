@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s, Interactions, Queries
-from crossfade.reranking.beliefs import order_of_draws, rank_probability
-from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
+from crossfade.reranking.beliefs import cells_of, order_of_draws, rank_probability
+from crossfade.reranking.caps import count_kinds, is_full, is_of_full_kind, most_of_kinds
 from crossfade.reranking.greedy import RerankWeights, TrackColumns
 from crossfade.reranking.rerank import Kinds, best_first, known_kinds, typed
 from crossfade.schema.ids import Rows
@@ -159,13 +159,9 @@ def explore(
     evidence = Evidence.of(queries, rates, exploration.prior_plays)
     places = np.array(exploration.affordable, np.int64)
     ordered = (rows, best_first(rows, scores) if order is None else order, known_kinds(rows, kinds))
-    moments = exploration.moments(queries.as_of)
-    _explore(
-        ordered,
-        (explored, propensities),
-        (keys(queries, exploration.seed, moments), evidence, turns),
-        (places, tracks, typed(weights)),
-    )
+    competing = _rivals(ordered, explored, (evidence, turns), (places, tracks, typed(weights)))
+    drawing = keys(queries, exploration.seed, exploration.moments(queries.as_of))
+    _draw((explored, propensities), drawing, competing, cells_of(competing[-1]), places)
     return explored, propensities
 
 
@@ -189,28 +185,50 @@ def _mixed(key: Keys) -> Keys:
 
 
 @numba.njit(cache=True, nogil=True)
-def _explore(ordered, slates, listeners, policy):  # type: ignore[no-untyped-def]
-    """Replace places of slates (chosen [n, k], propensities [n, k]) by drawn genres' best candidates."""
-    rows, order, kinds = ordered
-    chosen, propensities = slates
-    keys, evidence, turns = listeners
-    places, tracks, weights = policy
+def _rivals(ordered, chosen, listeners, policy):  # type: ignore[no-untyped-def]
+    """Find who competes for the explored places of slates (chosen [n, k]).
+
+    Returns:
+        Offsets [n + 1]: slate i has rivals offsets[i]:offsets[i + 1], none where it does not explore; their places in the
+        candidates [m], genres [m] and posteriors' parameters [m, 2].
+    """
+    (rows, order, kinds), (evidence, turns), (places, tracks, weights) = ordered, listeners, policy
     num_kept, limits = chosen.shape[1] - len(places), most_of_kinds(weights, chosen.shape[1])
+    offsets, most = np.zeros(len(rows) + 1, np.int64), len(rows) * MOST_GENRES
+    found, shapes = np.empty((2, most), np.int32), np.empty((most, 2))
     for query in range(len(rows)):
-        kept = chosen[query, :num_kept].copy()
+        offsets[query + 1] = first = offsets[query]
+        kept = chosen[query, :num_kept]
         if not turns[query] or (num_kept and kept[-1] < 0):
             continue
         rivals, genres = find_rivals((rows[query], order[query], kinds[query]), kept, tracks, weights, limits)
         if len(rivals) < len(places):
             continue
-        shapes = shapes_of(evidence, query, genres, tracks.genre_rows)
-        cells, winners = order_of_draws(keys[query], genres, shapes)
+        offsets[query + 1] = last = first + len(rivals)
+        found[0, first:last], found[1, first:last] = rivals, genres
+        shapes[first:last] = shapes_of(evidence, query, genres, tracks.genre_rows)
+    return offsets, found[0, : offsets[-1]], found[1, : offsets[-1]], shapes[: offsets[-1]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw(slates, keys, competing, cells, places):  # type: ignore[no-untyped-def]
+    """Replace places of slates (chosen [n, k], propensities [n, k]) by the best candidates of drawn genres.
+
+    Competing are those of `_rivals`, and cells [m, CELLS] what they believe.
+    """
+    (chosen, propensities), (offsets, rivals, genres, _) = slates, competing
+    for query in range(len(chosen)):
+        first, last = offsets[query], offsets[query + 1]
+        if first == last:
+            continue
+        kept = chosen[query, : chosen.shape[1] - len(places)].copy()
+        winners = order_of_draws(keys[query], genres[first:last], cells[first:last])
         next_kept, drawn = 0, 0
         for place in range(chosen.shape[1]):
             if drawn < len(places) and places[drawn] == place:
                 winner = winners[drawn]
-                chosen[query, place] = rivals[winner]
-                propensities[query, place] = rank_probability(cells, winner, drawn)
+                chosen[query, place] = rivals[first + winner]
+                propensities[query, place] = rank_probability(cells[first:last], winner, drawn)
                 drawn += 1
             else:
                 chosen[query, place], propensities[query, place] = kept[next_kept], 1.0
@@ -233,11 +251,14 @@ def find_rivals(candidates, kept, tracks, weights, limits):  # type: ignore[no-u
         if found == MOST_GENRES or track < 0:
             break
         genre = tracks.genre_rows[track, 0]
-        if gone[place] or genre < 0 or has_genre[genre] or is_of_full_kind(kinds[place], counts, limits):
+        if gone[place] or genre < 0 or has_genre[genre] or is_of_full_kind(kinds, place, counts, limits):
             continue
-        if is_capped(track, together[: len(kept) + found], tracks, weights):
+        size = len(kept) + found
+        if is_full(tracks.artist_rows, track, together, size, weights.max_per_artist) or is_full(
+            tracks.album_rows, track, together, size, weights.max_per_album
+        ):
             continue
-        rivals[found], genres[found], together[len(kept) + found] = place, genre, track
+        rivals[found], genres[found], together[size] = place, genre, track
         has_genre[genre] = True
         count_kinds(kinds[place], counts)
         found += 1

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from crossfade.features.prefetching import AHEAD, fetch, fetch_row
 from crossfade.features.vectors import component, width
-from crossfade.reranking.caps import count_kinds, is_capped, is_of_full_kind, most_of_kinds
+from crossfade.reranking.caps import count_kinds, is_full, is_of_full_kind, most_of_kinds
 from crossfade.schema.ids import Rows
 
 # Smooths the slate's genre mix with the listener's, so that a genre not yet in the slate costs much but not
@@ -185,14 +185,16 @@ def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-unty
                 break
             if gone[i] or min(read.at_most[i], read.base[i] + most) <= best:
                 continue
-            fixed, track, of_kinds = read.base[i], rows[ordered[i]], kinds[ordered[i]]
+            fixed, track = read.base[i], rows[ordered[i]]
             if calibrated:
                 fixed += _genre_gain(read.genres[i], mix, slot + 1, weights.calibration)
             read.at_most[i] = fixed - weights.diversity * similarity[i] + ROUNDING
             if fixed - weights.diversity * similarity[i] <= best:
                 continue
-            gone[i] = is_of_full_kind(of_kinds, counts, limits) or is_capped(
-                track, slate[:slot], tracks, weights
+            gone[i] = (
+                is_of_full_kind(kinds, ordered[i], counts, limits)
+                or is_full(tracks.artist_rows, track, slate, slot, weights.max_per_artist)
+                or is_full(tracks.album_rows, track, slate, slot, weights.max_per_album)
             )
             if gone[i]:
                 continue
@@ -206,9 +208,10 @@ def _select_one(ranked, tracks, profile, rules, chosen):  # type: ignore[no-unty
         if best_place < 0:
             break
         chosen[slot], gone[best_place] = ordered[best_place], True
-        slate[slot] = rows[chosen[slot]]
+        track = rows[chosen[slot]]
+        slate[slot] = track
         for i in range(vectors.shape[1]):
-            vectors[slot, i] = component(tracks.vectors, slate[slot], i)
+            vectors[slot, i] = component(tracks.vectors, track, i)
         _add_genres(mix.mass, read.genres[best_place])
         count_kinds(kinds[chosen[slot]], counts)
 

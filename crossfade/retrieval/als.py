@@ -7,6 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from crossfade.features.affinities import products
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
@@ -15,7 +16,6 @@ from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import fading_plays, latest_moment
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.sparse import Matrix, history_matrix, load_about, save_about
-from crossfade.retrieval.telling import told_products
 from crossfade.retrieval.vectors import load_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -108,7 +108,7 @@ class Als:
 
     def said(self, queries: Queries, rows: Rows) -> Floats:
         """Return the inner products with given tracks [n, w] where above 0; see `Telling`."""
-        told = told_products(self.factors_, rows, self.vectors(queries))
+        told = products(self.factors_, rows, self.vectors(queries))
         return np.where(told > 0, told, np.float32(np.nan))
 
     def save(self, directory: Path) -> None:

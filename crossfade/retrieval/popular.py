@@ -94,7 +94,7 @@ class Popular:
         of_genres = (fading[:, None] / (1 + np.arange(self.genre_rows_.shape[1]))).astype(np.float32)
         histories = (liked.offsets, liked.track_rows, queries.country_rows)
         genres = (self.genre_rows_, num_lists - self.num_genres_)
-        offsets = _weigh(histories, genres, of_genres, found, cleared(num_lists))
+        offsets = _weigh(histories, genres, of_genres, found, cleared(num_lists).view(np.float32))
         return SparseRows(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], num_lists)
 
     def save(self, directory: Path) -> None:
@@ -117,11 +117,11 @@ class Popular:
 
 
 @numba.njit(cache=True, nogil=True)
-def _weigh(histories, genres, fading, found, places):  # type: ignore[no-untyped-def]
+def _weigh(histories, genres, fading, found, mass):  # type: ignore[no-untyped-def]
     """Fill found (lists, weights): everybody's list, the country's, and those of the genres by their share of the plays.
 
     A play counts for its track's genres as in `typicality`: fading [longest, g] float32 by its place from the end and by the
-    genre's; places [num_lists] as in `sparse_rows`.
+    genre's; mass [num_lists] float32 is 0 before and after.
     """
     (offsets, tracks, country_rows), (genre_rows, first_genre), (lists, weights) = histories, genres, found
     new_offsets, count = np.zeros(len(offsets), np.int64), 0
@@ -133,19 +133,20 @@ def _weigh(histories, genres, fading, found, places):  # type: ignore[no-untyped
             count += 1
         first, total = count, 0.0
         for entry in range(offsets[query], offsets[query + 1]):
-            from_end = offsets[query + 1] - 1 - entry
+            track, from_end = tracks[entry], offsets[query + 1] - 1 - entry
             for i in range(genre_rows.shape[1]):
-                genre = genre_rows[tracks[entry], i] + first_genre
+                genre = genre_rows[track, i] + first_genre
                 if genre < first_genre:
                     continue
-                if places[genre] == 0:
-                    lists[count], weights[count] = genre, 0.0
+                before, added = mass[genre], fading[from_end, i]
+                if before == 0 and added > 0:  # what is long past weighs nothing, and is no second entry
+                    lists[count] = genre
                     count += 1
-                    places[genre] = count
-                weights[places[genre] - 1] += fading[from_end, i]
+                mass[genre] = before + added
         for place in range(first, count):
+            weights[place] = mass[lists[place]]
             total += weights[place]
-            places[lists[place]] = 0
+            mass[lists[place]] = 0
         for place in range(first, count):
             weights[place] *= GENRE_WEIGHT / total
         new_offsets[query + 1] = count

@@ -6,14 +6,14 @@ they are cut once to the tracks that are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeGuard, cast
 
 import numba
 import numpy as np
 
 from crossfade.features.interactions import Floats, Int64s, Queries
-from crossfade.features.pairs import Pairs, find
 from crossfade.retrieval.contract import Scores, Telling
+from crossfade.retrieval.histories import next_place
 from crossfade.retrieval.sparse import Matrix
 from crossfade.retrieval.sparse_rows import SparseRows, fetch_rows
 from crossfade.retrieval.telling import above_nothing, note_places, noted_place, table_for
@@ -46,6 +46,9 @@ class Attending(Telling, Protocol):
         ...
 
 
+MARKS: Final = 4096  # bytes, a power of two: some thirty wanted tracks leave nearly all of them clear
+
+
 # Asked by name, since asking whether an object keeps to a protocol takes longer than a request's history.
 def _links(source: Any) -> TypeGuard[Linking]:
     return hasattr(source, "recent")
@@ -60,14 +63,16 @@ class Links:
     """Neighbours of the tracks in n histories, cut to a few tracks of each query.
 
     Args:
-        pairs: Of a query and a track of its history.
-        offsets: [p + 1] int64; pair i has links offsets[i]:offsets[i + 1].
+        owned: [n + 1] int64; query i has the tracks owned[i]:owned[i + 1].
+        tracks: [p] int32 of the histories, each once a query.
+        offsets: [p + 1] int64; track i of these has links offsets[i]:offsets[i + 1].
         places: [m] int32 of the track among those that its query was asked about.
         values: [m] float32, in the order of the whole matrix.
         width: So many tracks are asked of each query at most.
     """
 
-    pairs: Pairs
+    owned: Int64s
+    tracks: Rows
     offsets: Int64s
     places: Rows
     values: Floats
@@ -87,9 +92,7 @@ class Links:
         kept = np.zeros(recent.nnz + 1, np.int64), np.empty(most, np.int32), np.empty(most, np.float32)
         links = (neighbours.indptr, neighbours.indices, neighbours.data)
         _cut((recent.indptr, recent.indices), links, (rows, table_for(rows.shape[1])), kept)
-        offsets, places, values = kept
-        pairs = Pairs.of(recent.owners, recent.indices, recent.width)
-        return cls(pairs, offsets, places, values, rows.shape[1])
+        return cls(recent.indptr, recent.indices, *kept, rows.shape[1])
 
     def at(self, owners: Int64s, recent: SparseRows, places: Rows) -> Scores:
         """Read a product with the neighbours at some of the tracks.
@@ -103,9 +106,10 @@ class Links:
             [m, w] float32 as of `product_at`, to the last bit.
         """
         told = np.zeros(places.shape, np.float32)
-        pairs, links = (self.pairs.table, self.pairs.keys, self.pairs.width), self._links
         ours = (owners, recent.indptr, recent.indices, recent.data)
-        _linked_at(ours, pairs, links, (places, np.empty(self.width, np.float32)), told)
+        _linked_at(
+            ours, (self.owned, self.tracks), self._links, (places, np.empty(self.width, np.float32)), told
+        )
         return above_nothing(told)
 
     def strongest(self, recent: SparseRows) -> tuple[Rows, Floats, Floats]:
@@ -120,8 +124,8 @@ class Links:
         shape = (recent.shape[0], self.width)
         found = np.full(shape, NO_ROW, np.int32)
         added, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        pairs, links = (self.pairs.table, self.pairs.keys, self.pairs.width), self._links
-        _strongest((recent.indptr, recent.indices, recent.data), pairs, links, (found, added, total))
+        ours = (recent.indptr, recent.indices, recent.data)
+        _strongest(ours, (self.owned, self.tracks), self._links, (found, added, total))
         return found, added, total
 
     @property
@@ -188,30 +192,61 @@ class Retelling:
 
 @numba.njit(cache=True, nogil=True)
 def _cut(recent, links, wanted, kept):  # type: ignore[no-untyped-def]
-    """Fill offsets, places and values with the wanted links of each entry of the histories."""
-    (rows, table), (offsets, places, values), count = wanted, kept, 0
+    """Fill offsets, places and values with the wanted links of each entry of the histories.
+
+    Hardly a link is wanted, so a first look asks, without a branch, who may be.
+    """
+    (offsets_of, columns, weights), (rows, table), (offsets, places, values), count = links, wanted, kept, 0
+    marked, likely = np.zeros(MARKS, np.uint8), np.empty(_longest(offsets_of, recent[1]) + 1, np.int64)
     for query in range(len(rows)):
-        note_places(rows[query], table)
+        own = rows[query]
+        note_places(own, table)
+        _mark(own, marked, 1)
         for entry in range(recent[0][query], recent[0][query + 1]):
-            track = recent[1][entry]
+            track, found = recent[1][entry], 0
             fetch_rows(links, recent[1], entry, recent[0][query + 1])
-            for link in range(links[0][track], links[0][track + 1]):
-                place = noted_place(links[1][link], rows[query], table)
+            for link in range(offsets_of[track], offsets_of[track + 1]):
+                likely[found] = link
+                found += marked[columns[link] & (MARKS - 1)]
+            for link in likely[:found]:
+                place = noted_place(columns[link], own, table)
                 if place >= 0:
-                    places[count], values[count] = place, links[2][link]
+                    places[count], values[count] = place, weights[link]
                     count += 1
             offsets[entry + 1] = count
+        _mark(own, marked, 0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _linked_at(ours, pairs, links, wanted, told):  # type: ignore[no-untyped-def]
+def _mark(rows, marked, value):  # type: ignore[no-untyped-def]
+    """Set the marks [`MARKS`] that rows, -1 left out, fall on."""
+    for row in rows:
+        if row >= 0:
+            marked[row & (MARKS - 1)] = value
+
+
+@numba.njit(cache=True, nogil=True)
+def _longest(offsets, rows):  # type: ignore[no-untyped-def]
+    longest = np.int64(0)
+    for row in rows:
+        longest = max(longest, np.int64(offsets[row + 1] - offsets[row]))
+    return longest
+
+
+@numba.njit(cache=True, nogil=True)
+def _linked_at(ours, owned, links, wanted, told):  # type: ignore[no-untyped-def]
     """Fill told [m, w], adding up in the order of `sparse_rows.multiply_row`; totals have room for all of a query's tracks."""
     (owners, offsets, tracks, weights), (places, totals) = ours, wanted
     for query in range(len(places)):
         totals[:] = 0
+        span = owned[0][owners[query]], owned[0][owners[query] + 1]
+        later = span[0]
         for entry in range(offsets[query], offsets[query + 1]):
-            pair = find(owners[query] * pairs[2] + tracks[entry], pairs[0], pairs[1])
-            for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
+            place = next_place(tracks[entry], owned[1], span, later)
+            if place < 0:
+                continue
+            later = place + 1
+            for link in range(links[0][place], links[0][place + 1]):
                 totals[links[1][link]] += weights[entry] * links[2][link]
         for slot in range(places.shape[1]):
             if places[query, slot] >= 0:
@@ -219,13 +254,18 @@ def _linked_at(ours, pairs, links, wanted, told):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True)
-def _strongest(recent, pairs, links, told):  # type: ignore[no-untyped-def]
+def _strongest(recent, owned, links, told):  # type: ignore[no-untyped-def]
     """Fill told [n, k]: the tracks that add most, what they add, and what all add, in the order of the histories."""
     (offsets, tracks, weights), (found, added, total) = recent, told
     for query in range(len(found)):
+        span = owned[0][query], owned[0][query + 1]
+        later = span[0]
         for entry in range(offsets[query], offsets[query + 1]):
-            pair = find(np.int64(query) * pairs[2] + tracks[entry], pairs[0], pairs[1])
-            for link in range(links[0][pair] if pair >= 0 else 0, links[0][pair + 1] if pair >= 0 else 0):
+            at = next_place(tracks[entry], owned[1], span, later)
+            if at < 0:
+                continue
+            later = at + 1
+            for link in range(links[0][at], links[0][at + 1]):
                 place, gain = links[1][link], weights[entry] * links[2][link]
                 total[query, place] += gain
                 if gain > added[query, place]:

@@ -6,9 +6,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.affinities import products
-from crossfade.features.interactions import Floats
-from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Scores
 from crossfade.retrieval.sparse import Matrix
 from crossfade.retrieval.sparse_rows import SparseRows
@@ -18,21 +15,6 @@ FEWEST_SLOTS: Final = 1024
 SPACIOUS: Final = (
     4  # a table of wanted tracks has so many slots for each, so that most others meet an empty one
 )
-
-
-def told_products(vectors: TrackVectors, rows: Rows, wanted: Floats) -> Scores:
-    """Return inner products with given tracks.
-
-    Args:
-        vectors: [num_tracks, dim].
-        rows: [n, w] int32, -1 padded.
-        wanted: [n, dim] float32.
-
-    Returns:
-        [n, w] float32, NaN where padded.
-    """
-    told = products(vectors, np.maximum(rows, 0), wanted)
-    return np.where(rows >= 0, told, np.float32(np.nan))
 
 
 def product_at(weights: SparseRows, matrix: Matrix, rows: Rows) -> Scores:

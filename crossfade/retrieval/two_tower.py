@@ -8,6 +8,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from crossfade.features.affinities import products
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Int64s, Queries
@@ -15,7 +16,6 @@ from crossfade.features.vectors import TrackVectors, packed
 from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.index import Index, build_index, load_index
-from crossfade.retrieval.telling import told_products
 from crossfade.retrieval.two_tower_learnt import Learnt
 from crossfade.retrieval.user_tower import Attended, UserInputs, unit, unscaled_user_vectors
 from crossfade.schema import columns as c
@@ -128,7 +128,7 @@ class TwoTower:
 
     def said(self, queries: Queries, rows: Rows) -> Floats:
         """Return the inner products with given tracks [n, w]; see `Telling`."""
-        return told_products(self.track_vectors_, rows, self.user_vectors(queries))
+        return products(self.track_vectors_, rows, self.user_vectors(queries))
 
     def attended(self, queries: Queries) -> Attended:
         """Return what attention says of the histories of n queries, for `said_of_parts`."""
@@ -140,7 +140,7 @@ class TwoTower:
         inputs = UserInputs.of(queries, length, learnt.user_buckets, has_time=learnt.has_time)
         part_of = (attended, owners)
         wanted = unscaled_user_vectors(learnt.weights, self.track_vectors_, inputs, part_of)
-        return told_products(self.track_vectors_, rows, unit(wanted))
+        return products(self.track_vectors_, rows, unit(wanted))
 
     def _recall_queries(self, dataset: Dataset) -> Floats:
         active = np.unique(dataset.interactions.user_rows)

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s, Queries
-from crossfade.features.pairs import Pairs, find
 from crossfade.features.traits import unknown
 from crossfade.features.vectors import TrackVectors, component, readable
-from crossfade.retrieval.histories import Histories
+from crossfade.retrieval.histories import Histories, last_distinct, next_place
 from crossfade.schema.ids import NO_ROW, Rows
 
 HEADS: Final = 4
 TOGETHER: Final = 4  # vectors that are added up in one go
+LEAST_SHARE: Final = 1.0  # that a history's shares add up to, since the highest logit's is 1
 USER_WEIGHTS: Final = ("attention", "decays", "repeats", "places", "mixing", "countries", "traits", "users")
 
 
@@ -70,22 +70,27 @@ class Attended:
     """What the tower's attention says of the tracks in n histories, for parts of which vectors are wanted again and again.
 
     Args:
-        pairs: p pairs of a query and a track of its history.
+        owned: [n + 1] int64; history i has the tracks owned[i]:owned[i + 1].
+        tracks: [p] int32, each once a history, the latest played first.
         products: [p, heads] float32.
     """
 
-    pairs: Pairs
+    owned: Int64s
+    tracks: Rows
     products: Floats
 
     @classmethod
     def of(cls, weights: Mapping[str, Floats], track_vectors: TrackVectors, queries: Queries) -> Self:
         """Multiply the positives of n queries with the attention; arguments as in `user_vectors`."""
         liked = queries.positives
-        pairs = Pairs.of(liked.owners, liked.track_rows, len(track_vectors))
+        places, _ = last_distinct(liked.track_rows, liked.offsets[:-1], liked.offsets[1:], liked.longest)
+        is_there = places >= 0
+        tracks = liked.track_rows[places[is_there]]
+        owned = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))]).astype(np.int64)
         attention = np.ascontiguousarray(weights["attention"].T, np.float32)
-        products = np.empty((len(pairs.keys), len(attention)), np.float32)
-        _attend(readable(track_vectors), pairs.keys % max(pairs.width, 1), attention, products)
-        return cls(pairs, products)
+        products = np.empty((len(tracks), len(attention)), np.float32)
+        _attend(readable(track_vectors), tracks, attention, products)
+        return cls(owned, tracks, products)
 
 
 def unscaled_user_vectors(
@@ -112,9 +117,12 @@ def unscaled_user_vectors(
         _pool(readable(track_vectors), (histories.rows, ages, plays), (attention, *read), pooled)
     else:
         attended, owners = part_of
-        known = (attended.pairs.table, attended.pairs.keys, attended.pairs.width, attended.products)
-        parts = (np.argsort(owners, kind="stable"), owners, histories.rows, ages, plays)
-        _pool_parts(readable(track_vectors), known, parts, read, pooled)
+        known = (attended.owned, attended.tracks, attended.products)
+        shares = np.empty((len(pooled), len(attention), histories.rows.shape[1] + TOGETHER), np.float32)
+        _weigh_parts(known, (owners, histories.rows, ages, plays), read, shares)
+        np.exp(shares, out=shares)  # many at once, which compiled code does one by one
+        parts = (np.argsort(owners, kind="stable"), histories.rows)
+        _pool_parts(readable(track_vectors), parts, shares, pooled)
     mixed = (
         pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][inputs.country_rows + 1]
     )
@@ -140,8 +148,9 @@ def _pool(vectors, histories, weights, pooled):  # type: ignore[no-untyped-def]
         while length < rows.shape[1] and rows[query, length] >= 0:
             length += 1
         for entry in range(length):
+            row = rows[query, entry]
             for i in range(dim):
-                together[entry, i] = component(vectors, rows[query, entry], i)
+                together[entry, i] = component(vectors, row, i)
             for head in range(num_heads):
                 product = np.float32(0)
                 for i in range(dim):
@@ -173,55 +182,60 @@ def _attend(vectors, rows, attention, products):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _pool_parts(vectors, known, parts, weights, pooled):  # type: ignore[no-untyped-def]
-    """Fill pooled [n, heads, dim] as `_pool` does, owner by owner: a history's vectors stay in the nearest cache."""
-    (table, keys, num_tracks, products), (order, owners, rows, ages, plays) = known, parts
-    (decays, repeats, places), (_, num_heads, dim) = weights, pooled.shape
-    shares = np.empty((num_heads, rows.shape[1] + TOGETHER), np.float32)
-    together = np.zeros((rows.shape[1] + TOGETHER, dim), np.float32)
-    for query in order:
-        length = 0
+def _weigh_parts(known, parts, weights, logits):  # type: ignore[no-untyped-def]
+    """Fill logits [n, heads, length] less the highest of each head, minus infinity behind a history's end."""
+    (owned, tracks, products), (owners, rows, ages, plays) = known, parts
+    decays, repeats, places = weights
+    for query in range(len(rows)):
+        span, length = (owned[owners[query]], owned[owners[query] + 1]), 0
+        at = span[0]
         while length < rows.shape[1] and rows[query, length] >= 0:
-            pair = find(owners[query] * num_tracks + rows[query, length], table, keys)
-            for head in range(num_heads):
+            at = next_place(rows[query, length], tracks, span, at)
+            for head in range(len(decays)):
                 moved = places[length, head] - decays[head] * ages[query, length]
-                logit = products[pair, head] + moved + repeats[head] * plays[query, length]
-                shares[head, length] = logit
-            length += 1
-        for head in range(num_heads):
-            _soften(shares[head, :length])
-        shares[:, length:] = 0
-        for entry in range(length):
-            row = rows[query, entry]
-            for i in range(dim):
-                together[entry, i] = component(vectors, row, i)
-        for head in range(num_heads):
-            _add_weighed(together, shares[head], length, pooled[query, head])
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _add_weighed(vectors, shares, length, total):  # type: ignore[no-untyped-def]
-    """Add the first vectors [l, dim] by shares [l] to a total [dim], in their order; shares behind them are 0."""
-    for first in range(0, length, TOGETHER):
-        shares_now = shares[first], shares[first + 1], shares[first + 2], shares[first + 3]
-        for i in range(len(total)):
-            value = total[i] + shares_now[0] * vectors[first, i]
-            value += shares_now[1] * vectors[first + 1, i]
-            value += shares_now[2] * vectors[first + 2, i]
-            total[i] = value + shares_now[3] * vectors[first + 3, i]
+                logits[query, head, length] = (
+                    products[at, head] + moved + repeats[head] * plays[query, length]
+                )
+            at, length = at + 1, length + 1
+        for head in range(len(decays)):
+            highest = np.float32(-np.inf)
+            for entry in range(length):
+                highest = max(highest, logits[query, head, entry])
+            for entry in range(length):
+                logits[query, head, entry] -= highest
+            logits[query, head, length:] = -np.inf
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _soften(logits):  # type: ignore[no-untyped-def]
-    """Turn logits [l] into the shares of a softmax."""
-    highest, total = np.float32(-np.inf), np.float32(0)
-    for entry in range(len(logits)):
-        highest = max(highest, logits[entry])
-    for entry in range(len(logits)):
-        logits[entry] = np.exp(logits[entry] - highest)
-        total += logits[entry]
-    for entry in range(len(logits)):
-        logits[entry] /= total
+def _pool_parts(vectors, parts, shares, pooled):  # type: ignore[no-untyped-def]
+    """Fill pooled [n, heads, dim] as `_pool` does, owner by owner: a history's vectors stay in the nearest cache.
+
+    Shares [n, heads, length + `TOGETHER`] need not add up to 1; behind a history's end they are 0.
+    """
+    (order, rows), (_, num_heads, dim) = parts, pooled.shape
+    together = np.zeros((shares.shape[2], dim), np.float32)
+    for query in order:
+        length = 0
+        while length < rows.shape[1] and rows[query, length] >= 0:
+            row = rows[query, length]
+            for i in range(dim):
+                together[length, i] = component(vectors, row, i)
+            length += 1
+        for head in range(num_heads):
+            total = np.float32(0)
+            for entry in range(length):
+                total += shares[query, head, entry]
+            scale = np.float32(1) / max(total, np.float32(LEAST_SHARE))
+            for first in range(0, length, TOGETHER):
+                one, two = shares[query, head, first] * scale, shares[query, head, first + 1] * scale
+                three, four = shares[query, head, first + 2] * scale, shares[query, head, first + 3] * scale
+                for i in range(dim):
+                    pooled[query, head, i] += (
+                        one * together[first, i]
+                        + two * together[first + 1, i]
+                        + three * together[first + 2, i]
+                        + four * together[first + 3, i]
+                    )
 
 
 def _rows_or_zeros(table: Floats, rows: Rows) -> Floats:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from crossfade.features.catalogue import UNKNOWN_DAY
-from crossfade.features.lookups import NEVER, ages_of, of_countries, of_pairs, of_rows, owners_of, shares_of
-from crossfade.features.pairs import Pairs, at
+from crossfade.features.lookups import NEVER, ages_of, of_countries, of_rows, owners_of, shares_of
 
 RANDOM = np.random.default_rng(3)
 ROWS = RANDOM.integers(-1, 7, (3, 5)).astype(np.int32)
@@ -16,20 +15,6 @@ def test_columns_of_a_table_are_gathered() -> None:
     np.testing.assert_array_equal(
         of_rows(table, ROWS, np.empty((table.shape[1], *ROWS.shape), np.float32)), expected
     )
-
-
-def test_values_of_pairs_are_those_of_the_querys_own_pairs() -> None:
-    pairs = Pairs.of(np.array([0, 0, 2, 2, 2]), np.array([4, 1, 4, 0, 4], np.int32), 7)
-    values, missing = RANDOM.random((4, 2), np.float32), np.array([0, np.nan], np.float32)
-    found = of_pairs(pairs, values, missing, ROWS)
-    for column in range(2):
-        expected = at(values[:, column], pairs.places(ROWS), float(missing[column]))
-        np.testing.assert_array_equal(found[column], expected)
-
-
-def test_no_pairs_have_what_is_missing() -> None:
-    none = Pairs.of(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
-    assert (of_pairs(none, np.zeros((0, 1), np.float32), np.full(1, 2, np.float32), ROWS) == 2).all()
 
 
 def test_ages_of_tracks() -> None:

@@ -9,6 +9,7 @@ from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.retrieval import popular as module
 from crossfade.retrieval.popular import Popular
+from crossfade.schema import columns as c
 from tests import builders
 
 DAY = SECONDS_PER_DAY
@@ -89,3 +90,17 @@ def test_each_list_is_cut(genres: Dataset, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "TRACKS_PER_LIST", 1)
     fitted = Popular().fit(genres)
     assert np.diff(fitted.lists_.indptr).tolist() == [1, 1, 1, 1]  # everybody's, jazz, pop, rock
+
+
+def test_a_genre_of_long_ago_has_no_weight_and_no_second_entry() -> None:
+    # So many tracks ago that a play weighs nothing in single floats.
+    plays = [("ann", "old" if place < 3 else "new", 1 + place / 10_000) for place in range(10_000)]
+    described = {"old": ["folk", "punk"], "new": ["jazz"]}
+    tracks = builders.catalogue([{c.TRACK_ID: name, c.GENRES: genres} for name, genres in described.items()])
+    dataset = builders.dataset(plays, tracks)
+    weights = Popular().fit(dataset)._weights(dataset.queries(np.array([0], np.int32), 60 * DAY))
+    jazz = 1 + len(dataset.users.countries) + tracks.genres.ids.to_pylist().index("jazz")
+    assert dict(zip(weights.indices.tolist(), weights.data.tolist(), strict=True)) == {
+        0: np.float32(module.GLOBAL_WEIGHT),
+        jazz: module.GENRE_WEIGHT,
+    }

@@ -7,7 +7,7 @@ import scipy.sparse
 from crossfade.retrieval.contract import RETRIEVERS, Telling, retriever_class
 from crossfade.retrieval.sources import unfitted
 from crossfade.retrieval.sparse_rows import SparseRows
-from crossfade.retrieval.telling import lists_at, product_at, told_products
+from crossfade.retrieval.telling import lists_at, product_at
 from crossfade.schema import columns as c
 from tests.retrieval import worlds
 
@@ -50,11 +50,3 @@ def test_a_product_is_read_at_wanted_columns() -> None:
     expected = np.where(expected > 0, expected, np.nan)
     np.testing.assert_array_equal(product_at(weights, matrix, rows), expected)
     np.testing.assert_allclose(lists_at(weights, matrix.T.tocsr(), rows), expected, rtol=1e-6)
-
-
-def test_products_are_inner_products() -> None:
-    vectors = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    told = told_products(
-        vectors, np.array([[1, -1], [0, 1]], np.int32), np.array([[1, 1], [2, 0]], np.float32)
-    )
-    np.testing.assert_allclose(told, [[1.4, np.nan], [2, 1.2]], rtol=1e-6)

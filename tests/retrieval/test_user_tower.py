@@ -79,5 +79,5 @@ def test_parts_of_histories_are_pooled_by_what_attention_said_of_the_whole() -> 
     np.testing.assert_allclose(
         unscaled_user_vectors(weights, tracks, inputs, (attended, owners)), expected, rtol=1e-5, atol=1e-5
     )
-    said = tracks.astype(np.float64)[attended.pairs.keys % len(tracks)] @ weights["attention"]
+    said = tracks.astype(np.float64)[attended.tracks] @ weights["attention"]
     np.testing.assert_allclose(attended.products, said, rtol=1e-4, atol=1e-5)
