@@ -14,6 +14,7 @@ from crossfade.recommender.bundle import POLICIES
 from crossfade.recommender.surfaces import load_policies
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
+from crossfade.schema.background import in_background
 from crossfade.schema.durable import remove_directory
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import WeeklySettings
@@ -54,7 +55,7 @@ def store_of(workspace: Workspace, settings: WeeklySettings | None = None) -> Sl
 
 
 def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> Published:
-    """Load a planned generation's shards into the store and verify them there; nothing becomes live.
+    """Load a planned generation's shards into the store and verify them there, in the background; nothing becomes live.
 
     Slates are checked against catalogue and policy of the bundle that recommended. Publishing again is safe:
     it verifies all shards, keeps what was published under this name, and replaces it only where it is damaged.
@@ -77,11 +78,15 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
     checks = SlateChecks(Catalogue.load(bundle_dir), policy, planned.length)
     publication = _Publication(planned, checks, shard_home(workspace, surface, planned.name))
     stored = replace(planned, surface=variant_surface(surface, settings.variant))
-    keeps = settings.rewrite == "changed"
-    with store_of(workspace, settings).begin(stored, keeps_unchanged=keeps) as writer:
-        for spec in shards:
-            publication.add(spec, writer)
-        return publication.finished(writer, settings.max_short_share)
+    store, keeps = store_of(workspace, settings), settings.rewrite == "changed"
+
+    def written() -> Published:
+        with store.begin(stored, keeps_unchanged=keeps) as writer:
+            for spec in shards:
+                publication.add(spec, writer)
+            return publication.finished(writer, settings.max_short_share)
+
+    return in_background(written)
 
 
 def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> list[str]:

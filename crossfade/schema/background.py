@@ -1,0 +1,33 @@
+"""Work that nobody waits for, at a lower priority than what answers people on the same machine."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+STEPS_BACK: Final = 10  # of niceness: about a tenth of the processor beside somebody else's work
+
+
+def in_background(work: Callable[[], T]) -> T:
+    """Do work in a thread that steps back behind others, and return what it returns or raise what it raises.
+
+    The process keeps its own priority, which it could not take back: on Linux each thread has one. Elsewhere the work has the
+    process'. An interrupt leaves the work alone, which ends with the process.
+    """
+    done: Future[T] = Future()
+
+    def begin() -> None:
+        try:
+            if sys.platform == "linux":
+                os.nice(STEPS_BACK)
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 (who waits gets it)
+            done.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(begin,), name="background", daemon=True).start()
+    return done.result()
