@@ -67,12 +67,20 @@ class Direct:
         except self._passed:
             raise
         except Exception as error:  # noqa: BLE001 (nobody above answers)
-            reply = self._told(error)
+            reply = reply_to(error, self._status, self._fault)
         await respond(send, reply.status, reply.body, headers=reply.headers)
 
-    def _told(self, error: Exception) -> Reply:
-        for kind in type(error).__mro__:
-            if kind in self._status:
-                return Reply({"error": sentence(error)}, self._status[kind])
-        logger.error("A request failed.", exc_info=error)
-        return Reply({"error": self._fault}, 500)
+
+def reply_to(error: Exception, status: Mapping[type[Exception], int], fault: str) -> Reply:
+    """Return what is told of an error.
+
+    Args:
+        error: That an endpoint raised.
+        status: Of exceptions; any other is our own fault, a 500.
+        fault: What is told of one.
+    """
+    for kind in type(error).__mro__:
+        if kind in status:
+            return Reply({"error": sentence(error)}, status[kind])
+    logger.error("A request failed.", exc_info=error)
+    return Reply({"error": fault}, 500)

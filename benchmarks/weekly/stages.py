@@ -16,7 +16,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
-from crossfade.retrieval.merging import first_cut, merged
+from crossfade.retrieval.merging import beside, first_cut, merged
 from crossfade.retrieval.sources import best_allowed
 from crossfade.schema.tables import Surface
 from crossfade.store.listeners import listeners
@@ -79,7 +79,7 @@ def _stages(block: Block, folder: Path) -> Stages:
     told = recommender.retelling(requests, chosen)
     likely = recommender.explain(requests, chosen, told)
     shown = recommender.rescore(requests, ranked, likely, told)
-    rankings = [ask() for ask in asked.values()]
+    rankings = beside([ask() for ask in asked.values()])
     return {
         "read": block.read,
         **asked,

@@ -87,6 +87,8 @@ class Follows:
         Returns:
             [n, f] int32 artists, the latest first, padded with -1; None where nobody of them follows anybody.
         """
+        if not len(self):
+            return None
         first, last = (np.searchsorted(self.user_rows, user_rows, side) for side in ("left", "right"))
         counts = np.minimum(np.where(user_rows >= 0, last - first, 0), MOST_FOLLOWED)
         if not counts.any():

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from crossfade.recommender.asked_rows import requests_of
 from crossfade.recommender.asking import Ask, Unknown
@@ -113,12 +112,14 @@ def in_words(asks: Sequence[Ask], slates: Slates, recommender: Recommender) -> l
     """
     filled = slates.rows >= 0
     rows = slates.rows[filled]
-    catalogue, wording, indices = recommender.catalogue, recommender.wording, pa.array(rows)
-    ids, titles = catalogue.tracks.ids.take(indices).to_pylist(), wording.titles.take(indices).to_pylist()
-    artists = wording.artist_names(catalogue.artist_rows[rows]).to_pylist()
+    wording, kinds = recommender.wording, slates.reason_kinds[filled]
+    ids, titles = wording.ids_at(rows), wording.titles_at(rows)
+    artists = wording.artists_at(recommender.catalogue.artist_rows[rows])
     scores = slates.scores[filled].tolist()
     sources = [c.SLATE_SOURCES[place] for place in slates.sources[filled].tolist()]
-    reasons = wording.texts(slates.reason_kinds[filled], slates.reason_rows[filled]).to_pylist()
+    reasons = (
+        wording.texts(kinds, slates.reason_rows[filled]).to_pylist() if kinds.any() else [""] * len(rows)
+    )
     propensities = slates.propensities[filled].tolist()
     tracks = [
         AnsweredTrack(track, title or track, artist or "", score, source, reason, propensity)

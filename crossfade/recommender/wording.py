@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from crossfade.features.catalogue import Catalogue
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, IdMap, Rows
+from crossfade.schema.texts import Texts
 
 
 class ReasonKind(IntEnum):
@@ -67,6 +69,27 @@ class Wording:
         known = pc.coalesce(titles, ids)
         return pc.coalesce(pc.binary_join_element_wise(known, artists, " by "), known)
 
+    def ids_at(self, rows: Rows) -> list[str]:
+        """Return the ids of track rows [m], none of them -1."""
+        return cast("list[str]", self._ids.at(rows))
+
+    def titles_at(self, rows: Rows) -> list[str | None]:
+        """Return the titles of track rows [m], none of them -1; None where unknown."""
+        return self._titles.at(rows)
+
+    def artists_at(self, rows: Rows) -> list[str | None]:
+        """Return `artist_names` of a slate's few rows [m] sooner."""
+        is_known = rows >= 0
+        tracks = self._first_tracks[rows[is_known]]
+        names = self._names.at(tracks)
+        if None in names:
+            ids = self._artist_ids.at(tracks)
+            names = [own if name is None else name for name, own in zip(names, ids, strict=True)]
+        if len(names) == len(rows):
+            return names
+        found = iter(names)
+        return [next(found) if known else None for known in is_known.tolist()]
+
     def artist_names(self, rows: Rows) -> pa.Array:
         """Return [m] names of artist rows [m], with the artist id where a name is unknown; -1 is null."""
         tracks = self._first_tracks if len(self._first_tracks) else np.full(1, NO_ROW, np.int32)
@@ -82,6 +105,22 @@ class Wording:
     def titles(self) -> pa.Array:
         """[num_tracks] titles, null where unknown."""
         return _whole(self.catalogue, c.TITLE)
+
+    @cached_property
+    def _ids(self) -> Texts:
+        return Texts.of(self.catalogue.tracks.ids)
+
+    @cached_property
+    def _titles(self) -> Texts:
+        return Texts.of(self.titles)
+
+    @cached_property
+    def _names(self) -> Texts:
+        return Texts.of(self._artists[0])
+
+    @cached_property
+    def _artist_ids(self) -> Texts:
+        return Texts.of(self._artists[1])
 
     @cached_property
     def _artists(self) -> tuple[pa.Array, pa.Array]:

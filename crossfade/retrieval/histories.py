@@ -43,22 +43,24 @@ class Histories:
         positives = queries.positives
         starts, ends = positives.offsets[:-1], positives.offsets[1:]
         places, plays = last_distinct(positives.track_rows, starts, ends, length)
-        rows, ages = np.full(places.shape, NO_ROW, np.int32), np.zeros(places.shape, np.float32)
-        _read((positives.track_rows, positives.seconds), queries.as_of, places, (rows, ages))
-        return cls(rows, ages if has_time else np.zeros_like(ages), plays)
+        rows, ages = np.empty(places.shape, np.int32), np.empty(places.shape, np.float32)
+        _read((positives.track_rows, positives.seconds), (queries.as_of, has_time), places, (rows, ages))
+        return cls(rows, ages, plays)
 
 
 @numba.njit(cache=True, nogil=True)
-def _read(entries, as_of, places, found):  # type: ignore[no-untyped-def]
-    """Fill rows and ages [n, length], in days, from entries (tracks [m], seconds [m]) at places [n, length]."""
-    (track_rows, seconds), (rows, ages) = entries, found
+def _read(entries, moments, places, found):  # type: ignore[no-untyped-def]
+    """Fill rows and ages [n, length], in days, from entries (tracks [m], seconds [m]) at places [n, length].
+
+    Moments are as of when [n], and whether times mean something.
+    """
+    (track_rows, seconds), (as_of, has_time), (rows, ages) = entries, moments, found
     for i in range(places.shape[0]):
         for j in range(places.shape[1]):
             place = places[i, j]
-            if place < 0:
-                break
-            rows[i, j] = track_rows[place]
-            ages[i, j] = (as_of[i] - seconds[place]) / SECONDS_PER_DAY
+            rows[i, j], ages[i, j] = track_rows[place] if place >= 0 else NO_ROW, 0
+            if place >= 0 and has_time:
+                ages[i, j] = (as_of[i] - seconds[place]) / SECONDS_PER_DAY
 
 
 def last_distinct(track_rows: Rows, starts: Int64s, ends: Int64s, length: int) -> tuple[Rows, Counts]:
@@ -74,8 +76,8 @@ def last_distinct(track_rows: Rows, starts: Int64s, ends: Int64s, length: int) -
         Places [n, length] int32 in the entries of each track's last play, most recent first, -1 padded, and
         plays [n, length] uint8 among the entries looked at (255 stands for more, too).
     """
-    places: Rows = np.full((len(starts), length), NO_ROW, np.int32)
-    plays: Counts = np.zeros((len(starts), length), np.uint8)
+    places: Rows = np.empty((len(starts), length), np.int32)
+    plays: Counts = np.empty((len(starts), length), np.uint8)
     seen = cleared(int(track_rows.max(initial=NO_ROW)) + 1)
     _walk_back(np.ascontiguousarray(track_rows), starts, ends, seen, (places, plays))
     return places, plays
@@ -87,6 +89,7 @@ def _walk_back(track_rows, starts, ends, seen, found):  # type: ignore[no-untype
     places, plays = found
     for i in range(len(starts)):
         count, first = 0, max(starts[i], ends[i] - REACH * places.shape[1])
+        places[i], plays[i] = NO_ROW, 0
         for place in range(ends[i] - 1, first - 1, -1):
             track = track_rows[place]
             if seen[track] == 0:

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -20,7 +21,7 @@ from crossfade.features.interactions import Floats
 from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Ranking, padded
 from crossfade.schema.cores import may_spread
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 from crossfade.schema.settings import IndexSettings
 
 # Up to here ScaNN compares a query with every track, in about 6 ns each, and the answer is exact; a tree looks into a few.
@@ -109,8 +110,9 @@ class ScannIndex:
         parallel = len(vectors) >= PARALLEL_QUERIES and may_spread()
         ask = self.searcher.search_batched_parallel if parallel else self.searcher.search_batched
         rows, products = ask(np.ascontiguousarray(vectors, np.float32), **wanted)
-        # ScaNN pads with row 0 and NaN.
-        return padded(rows.astype(np.int32), np.where(np.isnan(products), -np.inf, products), k)
+        found = np.empty((len(rows), k), np.int32), np.empty((len(rows), k), np.float32)
+        _read(rows, products, *found)
+        return found
 
     def save(self, directory: Path) -> None:
         """Write ScaNN's own files, with relative paths, and `index.json`."""
@@ -132,6 +134,16 @@ class ScannIndex:
         searcher = _scann().load_searcher(str(directory), assets_backcompat_shim=False)
         learnt = {name: about[name] for name in ("num_tracks", "leaves", "recall")}
         return cls(searcher, reordering=about.get("reordering_exact", about["reordering"]), **learnt)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(rows, products, found_rows, found_products):  # type: ignore[no-untyped-def]
+    """Fill found rows and products [n, k] with ScaNN's [n, m], which it pads with row 0 and NaN."""
+    for query in range(found_rows.shape[0]):
+        for place in range(found_rows.shape[1]):
+            is_there = place < rows.shape[1] and products[query, place] > -np.inf  # NaN is not
+            found_rows[query, place] = rows[query, place] if is_there else NO_ROW
+            found_products[query, place] = products[query, place] if is_there else -np.inf
 
 
 def recall_against(truth: Rows, found: Rows) -> float:

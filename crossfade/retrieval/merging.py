@@ -16,33 +16,41 @@ FUSION: Final = np.float32(60)  # the constant of reciprocal rank fusion's autho
 SPACIOUS: Final = 4  # a table of tracks has so many places for each track, a power of two in all
 
 
-def merged(rankings: Sequence[Ranking], num_candidates: int) -> Candidates:
-    """Merge one ranking of each source: every source's best, then every source's second, each track once.
+def beside(rankings: Sequence[Ranking]) -> Ranking:
+    """Return rankings [n, m] of the same n queries as one: rows and scores [n, num_sources, m]."""
+    shape = len(rankings[0][0]), len(rankings), rankings[0][0].shape[1]
+    rows, scores = np.empty(shape, np.int32), np.empty(shape, np.float32)
+    for place, (own_rows, own_scores) in enumerate(rankings):
+        rows[:, place], scores[:, place] = own_rows, own_scores
+    return rows, scores
+
+
+def merged(rankings: Ranking, num_candidates: int) -> Candidates:
+    """Merge the rankings of sources: every source's best, then every source's second, each track once.
 
     Args:
-        rankings: num_sources rankings [n, depth] of the same n queries, no track twice in one of them.
+        rankings: Rows and scores [n, num_sources, depth] of n queries, no track twice in one ranking.
         num_candidates: Width of the result.
     """
-    rows = np.stack([rows for rows, _ in rankings], axis=2)
-    scores = np.stack([scores for _, scores in rankings], axis=2)
-    chosen = np.full((len(rows), num_candidates), NO_ROW, np.int32)
-    shape = (*chosen.shape, len(rankings))
-    told, ranks = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-    table = np.full(1 << int(SPACIOUS * num_candidates).bit_length(), NO_ROW, np.int32)
+    rows, scores = rankings
+    chosen = np.empty((len(rows), num_candidates), np.int32)
+    shape = (*chosen.shape, rows.shape[1])
+    told, ranks = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    table = np.empty(1 << int(SPACIOUS * num_candidates).bit_length(), np.int32)
     _merge(rows, scores, (chosen, told, ranks), table)
     return Candidates(chosen, told, ranks)
 
 
 @numba.njit(cache=True, nogil=True)
 def _merge(rows, scores, merged_columns, table):  # type: ignore[no-untyped-def]
-    """Fill candidates from rows and scores [n, depth, sources]; the table holds places by track, hashed."""
+    """Fill candidates from rows and scores [n, sources, depth]; the table holds places by track, hashed."""
     chosen, told, ranks = merged_columns
     for query in range(len(rows)):
         count = 0
-        table[:] = NO_ROW
-        for rank in range(rows.shape[1]):
-            for source in range(rows.shape[2]):
-                track = rows[query, rank, source]
+        table[:], chosen[query], told[query], ranks[query] = NO_ROW, NO_ROW, np.nan, np.nan
+        for rank in range(rows.shape[2]):
+            for source in range(rows.shape[1]):
+                track = rows[query, source, rank]
                 if track < 0:
                     continue
                 slot = _slot(track, chosen[query], table)
@@ -51,7 +59,7 @@ def _merge(rows, scores, merged_columns, table):  # type: ignore[no-untyped-def]
                         continue
                     table[slot], chosen[query, count] = count, track
                     count += 1
-                told[query, table[slot], source] = scores[query, rank, source]
+                told[query, table[slot], source] = scores[query, source, rank]
                 ranks[query, table[slot], source] = rank
 
 

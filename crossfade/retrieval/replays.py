@@ -12,11 +12,10 @@ import numpy as np
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.features.pairs import Pairs
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import fading_plays
-from crossfade.retrieval.sparse import history_matrix, load_about, save_about, top_of_rows
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse import BUCKETS, NO_KEY, keep_best, load_about, save_about, sorted_ranking
+from crossfade.retrieval.sparse_rows import cleared
 from crossfade.retrieval.transitions import DISCOUNT, STEPS, loudness
 from crossfade.schema import columns as c
 
@@ -42,8 +41,11 @@ class Replays:
         """Score a track by how often it followed the last 5 of the session, then by fading plays; see `Retriever`."""
         liked = queries.positives
         weights = fading_plays(liked, HALF_LIFE_TRACKS, HALF_LIFE_DAYS, has_time=self.has_time_)
-        played = history_matrix(liked, liked.track_rows, PLAY_WEIGHT * weights, self.num_tracks_)
-        return top_of_rows(played + own_followers(liked, self.num_tracks_), k)
+        keys, longest = np.empty((len(queries), k), np.int64), liked.longest
+        room = np.empty(longest, np.int32), np.empty((2, longest), np.float32), np.empty((2, longest))
+        scratch = cleared(self.num_tracks_), np.empty(BUCKETS, np.int32), room
+        _replay((liked.offsets, liked.track_rows, liked.sessions), (weights, loudness(liked)), scratch, keys)
+        return sorted_ranking(keys)
 
     def save(self, directory: Path) -> None:
         """Write `about.json`."""
@@ -62,45 +64,48 @@ class Replays:
         return loaded
 
 
-def own_followers(liked: Queries, width: int) -> SparseRows:
-    """Sum the shares that tracks have of what followed each query's last tracks within its own history.
+@numba.njit(cache=True, nogil=True)
+def _replay(histories, of_entries, scratch, keys):  # type: ignore[no-untyped-def]
+    """Fill keys [n, k], in no order, with the best of each history (offsets, tracks, sessions).
 
-    Args:
-        liked: n queries with positive entries.
-        width: Number of tracks.
-
-    Returns:
-        Sparse [n, width] float32.
+    `of_entries` are weights of plays and how loud they speak. Scratch is zeros [num_tracks], counts of buckets, and room for
+    the longest history's tracks, their plays and what followed, how loud they are and how much followed them.
     """
-    pairs = Pairs.of(liked.owners, liked.track_rows, width)
-    loud, most = pairs.total(loudness(liked)), STEPS * len(liked.track_rows)
-    found = np.empty((most, 1), np.int32), np.empty((most, 1))
-    history = (liked.offsets, liked.track_rows, liked.sessions)
-    offsets = _follow(history, (pairs.members, loud, np.zeros(len(loud))), found)
-    return SparseRows.summed(offsets, found[0][: offsets[-1]], found[1][: offsets[-1]], width)
+    (offsets, tracks, sessions), (weights, loud), (places, counts, room) = histories, of_entries, scratch
+    for query in range(len(keys)):
+        (columns, (plays, follows), (louder, totals)), count = room, 0
+        first, last = offsets[query], offsets[query + 1]
+        for entry in range(first, last):
+            track = tracks[entry]
+            if places[track] == 0:
+                columns[count], plays[count], follows[count], louder[count], totals[count] = track, 0, 0, 0, 0
+                count += 1
+                places[track] = count
+            plays[places[track] - 1] += np.float32(PLAY_WEIGHT * weights[entry])
+            louder[places[track] - 1] += loud[entry]
+        _follow((tracks, sessions), (first, last), places, (louder, totals, follows))
+        for place in range(count):
+            plays[place] += follows[place]
+            places[columns[place]] = 0
+        keys[query] = NO_KEY
+        keep_best(columns[:count], plays[:count], counts, keys[query])
 
 
 @numba.njit(cache=True, nogil=True)
-def _follow(history, pairs, found):  # type: ignore[no-untyped-def]
-    """Fill found with what followed loud tracks, and its shares; returns offsets by query.
+def _follow(history, span, places, sums):  # type: ignore[no-untyped-def]
+    """Add to follows the shares that tracks have of what followed loud ones; how much followed those stands in totals.
 
-    `pairs` is each entry's pair of query and track, how loud pairs are, and room for the sums of what followed them, all 0.
     What is one step away comes first, then what is two steps away.
     """
-    (offsets, tracks, sessions), (members, loud, totals), (columns, values) = history, pairs, found
-    ends, count = np.zeros(len(offsets), np.int64), 0
-    for query in range(len(offsets) - 1):
-        first, last = offsets[query], offsets[query + 1]
-        for step in range(1, STEPS + 1):
-            for entry in range(first, last - step):
-                if loud[members[entry]] > 0 and sessions[entry] == sessions[entry + step]:
-                    totals[members[entry]] += 1.0 / step
-        for step in range(1, STEPS + 1):
-            for entry in range(first, last - step):
-                pair = members[entry]
-                if loud[pair] > 0 and sessions[entry] == sessions[entry + step]:
-                    columns[count, 0] = tracks[entry + step]
-                    values[count, 0] = loud[pair] * (1.0 / step) / (totals[pair] + DISCOUNT)
-                    count += 1
-        ends[query + 1] = count
-    return ends
+    (tracks, sessions), (first, last), (louder, totals, follows) = history, span, sums
+    for step in range(1, STEPS + 1):
+        for entry in range(first, last - step):
+            place = places[tracks[entry]] - 1
+            if louder[place] > 0 and sessions[entry] == sessions[entry + step]:
+                totals[place] += 1.0 / step
+    for step in range(1, STEPS + 1):
+        for entry in range(first, last - step):
+            place = places[tracks[entry]] - 1
+            if louder[place] > 0 and sessions[entry] == sessions[entry + step]:
+                share = louder[place] * (1.0 / step) / (totals[place] + DISCOUNT)
+                follows[places[tracks[entry + step]] - 1] += np.float32(share)

@@ -10,23 +10,22 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Interactions, Queries
 from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.session_votes import compare, vote
 from crossfade.retrieval.sparse import (
+    BUCKETS,
     Matrix,
-    history_matrix,
     load_matrix,
     matrix_of,
+    parts_of,
     save_matrix,
-    top_of_product,
-    top_of_rows,
+    sorted_ranking,
 )
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import cleared
 from crossfade.schema import columns as c
 
 NEIGHBOURS: Final = 500  # sessions that vote
 RECENT: Final = 2500  # newest sessions that share a track and are compared
 MAX_SESSIONS: Final = 1_000_000  # newest that are kept
-# A track that was played g tracks ago weighs 1 / (1 + g)^2 in the running session.
-AGE_POWER: Final = 2
 SESSIONS: Final = "sessions.arrow"
 
 
@@ -54,14 +53,20 @@ class SessionKnn:
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Let the 500 most similar of the newest sessions that share a track vote; see `Retriever`."""
-        running = queries.positives.last_sessions
-        weights = 1.0 / (1 + running.places_from_end) ** AGE_POWER
-        asking = history_matrix(running, running.track_rows, weights, self.sessions_.shape[1])
-        alike = _newest(asking @ self.by_track_)
-        sessions, likeness = top_of_rows(alike, NEIGHBOURS)
-        places = np.arange(len(queries) + 1)
-        nearest = SparseRows.summed(places, sessions, np.maximum(likeness, 0), alike.width)
-        return top_of_product(nearest, self.sessions_, k)
+        liked = queries.positives
+        zeros = cleared(max(self.sessions_.shape))
+        scratch = zeros, zeros.view(np.float32), np.empty(BUCKETS, np.int32)
+        alike, best = np.empty((len(queries), NEIGHBOURS), np.int64), np.empty((len(queries), k), np.int64)
+        compare(
+            (liked.offsets, liked.track_rows, liked.sessions),
+            parts_of(self.by_track_),
+            RECENT,
+            scratch,
+            alike,
+        )
+        alike.sort(axis=1)
+        vote(alike, parts_of(self.sessions_), scratch[1:], best)
+        return sorted_ranking(best)
 
     def save(self, directory: Path) -> None:
         """Write `sessions.arrow`."""
@@ -91,15 +96,3 @@ def _session_matrix(liked: Interactions, num_tracks: int) -> Matrix:
     matrix = matrix_of(np.ones(len(order)), liked.track_rows[order], offsets, num_tracks)
     matrix.data[:] = 1.0
     return matrix
-
-
-def _newest(alike: SparseRows) -> SparseRows:
-    """Set what a row has beside its last `RECENT` columns to 0, in place."""
-    if alike.nnz <= RECENT:
-        return alike
-    for row in np.flatnonzero(np.diff(alike.indptr) > RECENT):
-        first, end = alike.indptr[row : row + 2]
-        columns = alike.indices[first:end]
-        oldest_kept = np.partition(columns, len(columns) - RECENT)[len(columns) - RECENT]
-        alike.data[first:end][columns < oldest_kept] = 0
-    return alike

@@ -15,7 +15,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.features.vectors import TrackVectors
 from crossfade.retrieval.contract import Extendable, Ranking, Retriever, retriever_class
-from crossfade.retrieval.merging import first_allowed, merged
+from crossfade.retrieval.merging import beside, first_allowed, merged
 from crossfade.retrieval.releases import Releases
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -131,13 +131,28 @@ class Sources:
             Candidates [n, settings.candidates].
         """
         depth = min(settings.per_source, len(self.catalogue))
-        rankings = [
-            _padding(len(queries), depth)
-            if name in c.PAIR_SOURCES and name not in self.retrievers
-            else best_allowed(self._named(name), queries, excluded, depth, self.catalogue)
-            for name in names
-        ]
-        return merged(rankings, settings.candidates)
+        asked, shape = _first_asked(depth, self.catalogue), (len(queries), len(names))
+        if not asked or not len(queries):
+            return merged(beside([_padding(len(queries), depth)] * len(names)), settings.candidates)
+        found, values = beside([self._asked(name, queries, asked) for name in names])
+        # All at once, since to ask what is excluded, and to cut to it, takes longer than to read a lone query's tracks.
+        masked = excluded(found.reshape(shape[0], -1)).reshape(-1, asked)
+        flat = first_allowed(found.reshape(-1, asked), values.reshape(-1, asked), masked, depth)
+        rows, scores, is_short = (
+            flat[0].reshape(*shape, depth),
+            flat[1].reshape(*shape, depth),
+            flat[2].reshape(shape),
+        )
+        for place in np.flatnonzero(is_short.any(axis=0)).tolist() if asked < len(self.catalogue) else ():
+            answers = rows[:, place], scores[:, place], is_short[:, place]
+            _ask_deeper(self._named(names[place]), queries, excluded, (asked, len(self.catalogue)), answers)
+        return merged((rows, scores), settings.candidates)
+
+    def _asked(self, name: str, queries: Queries, k: int) -> Ranking:
+        """Return what a source recommends; nothing where it was left out."""
+        if name in c.PAIR_SOURCES and name not in self.retrievers:
+            return _padding(len(queries), k)
+        return self._named(name).recommend(queries, k)
 
     def _named(self, name: str) -> Retriever:
         return self._releases if name == c.RELEASES else self.retrievers[name]
@@ -183,20 +198,37 @@ def best_allowed(
     Returns:
         Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf where the source has no more.
     """
-    asked = min(math.ceil(FIRST_DEPTH * depth), len(catalogue))
+    asked = _first_asked(depth, catalogue)
     if not asked or not len(queries):
         return _padding(len(queries), depth)
     found, values = retriever.recommend(queries, asked)
-    rows, scores, is_short = first_allowed(found, values, excluded(found), depth)
-    while asked < len(catalogue) and is_short.any():
-        asked = min(DEEPER * asked, len(catalogue))
+    answers = first_allowed(found, values, excluded(found), depth)
+    _ask_deeper(retriever, queries, excluded, (asked, len(catalogue)), answers)
+    return answers[:2]
+
+
+def _first_asked(depth: int, catalogue: Catalogue) -> int:
+    """Return how many tracks a source is asked for at first, that as many as `depth` are left."""
+    return min(math.ceil(FIRST_DEPTH * depth), len(catalogue))
+
+
+def _ask_deeper(
+    retriever: Retriever,
+    queries: Queries,
+    excluded: Excluded,
+    bounds: tuple[int, int],
+    answers: tuple[Rows, npt.NDArray[np.float32], npt.NDArray[np.bool_]],
+) -> None:
+    """Mend answers as of `first_allowed` where they are short, by asking for more than was asked, up to the catalogue."""
+    (asked, num_tracks), (rows, scores, is_short) = bounds, answers
+    while asked < num_tracks and is_short.any():
+        asked = min(DEEPER * asked, num_tracks)
         places = np.flatnonzero(is_short)
         found, values = _padding(len(queries), asked)
         found[places], values[places] = retriever.recommend(queries.take(places), asked)
-        first, second, is_still = first_allowed(found, values, excluded(found), depth)
+        first, second, is_still = first_allowed(found, values, excluded(found), rows.shape[1])
         rows[places], scores[places] = first[places], second[places]
         is_short &= is_still
-    return rows, scores
 
 
 def _padding(n: int, width: int) -> Ranking:

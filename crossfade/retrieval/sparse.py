@@ -75,10 +75,14 @@ def top_of_rows(matrix: Matrix | SparseRows, k: int) -> Ranking:
 def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:
     """Return `top_of_rows(weights @ matrix, k)`, one query after the other: what is summed of one stays in the cache."""
     keys = np.empty((weights.shape[0], k), np.int64)
-    theirs = (matrix.indptr, unsigned(matrix.indices), matrix.data)
     totals = cleared(matrix.shape[1]).view(np.float32)
-    _top_of_product((weights.indptr, weights.indices, weights.data), theirs, totals, keys)
+    _top_of_product((weights.indptr, weights.indices, weights.data), parts_of(matrix), totals, keys)
     return sorted_ranking(keys)
+
+
+def parts_of(matrix: Matrix) -> tuple[Any, Any, Any]:
+    """Return offsets, columns and values of a sparse matrix, as kernels read them fastest."""
+    return matrix.indptr, unsigned(matrix.indices), matrix.data
 
 
 def unsigned(columns: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.integer]:

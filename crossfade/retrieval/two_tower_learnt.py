@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -110,16 +110,21 @@ class Learnt:
         Raises:
             IntegrityError: The catalogue has another number of tracks than there are vectors, or they are none.
         """
-        vectors = opened(np.load(directory / VECTORS, mmap_mode="r"), directory / VECTORS)
+        vectors = opened(_mapped(directory / VECTORS), directory / VECTORS)
         if len(vectors) != len(catalogue):
             raise IntegrityError(
                 f"{directory} has vectors of {len(vectors)} tracks but the catalogue has {len(catalogue)}; "
                 "take both from one bundle."
             )
         paths = sorted((directory / "weights").glob("*.npy"))
-        weights = {path.stem: np.load(path, mmap_mode="r") for path in paths}
+        weights = {path.stem: _mapped(path) for path in paths}
         about = json.loads((directory / ABOUT).read_text("utf-8"))
         history = json.loads((directory / CURVE).read_text("utf-8"))
-        buckets = np.load(directory / "user_buckets.npy", mmap_mode="r")
+        buckets = _mapped(directory / "user_buckets.npy")
         heard = np.load(directory / HEARD) if (directory / HEARD).is_file() else None
         return cls(weights, vectors, catalogue, user_buckets=buckets, history=history, heard=heard, **about)
+
+
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    """Memory-map an array of a file, as a plain array: what is cut of NumPy's own kind is several times as dear to make."""
+    return np.asarray(np.load(path, mmap_mode="r"))

@@ -32,7 +32,7 @@ def own_rows(users: IdMap, user_ids: Sequence[str], place: Path | None) -> Rows:
         NotFoundError: The map holds pseudonyms of a key that is not here, and somebody is asked for by an own id.
     """
     rows = users.rows(user_ids)
-    own = [user for user, row in zip(user_ids, rows, strict=True) if user and row == NO_ROW]
+    own = [user for user, row in zip(user_ids, rows.tolist(), strict=True) if user and row == NO_ROW]
     if not own or not len(users) or not is_pseudonym(users.ids[0].as_py()):
         return rows
     key = _required_key(users.ids[0].as_py()[:ID_HEX], place)

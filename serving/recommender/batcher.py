@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Final
 
 from crossfade.schema.metrics import BATCH_REQUESTS, QUEUE_SECONDS, Recorder
@@ -31,6 +32,45 @@ class _Waiting:
     future: "asyncio.Future[Slate]"
 
 
+class _Worker:
+    """A thread that answers one batch after the other; queues hand them over sooner than an executor's futures do.
+
+    It begins with its first batch, on the core of whoever hands that over, and ends with the process.
+    """
+
+    def __init__(self, answer_all: AnswerAll) -> None:
+        self._answer_all = answer_all
+        self._asked: SimpleQueue[Sequence[Asked]] = SimpleQueue()
+        self._answered: SimpleQueue[list[Slate | Exception] | BaseException] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def begin(self, asked: Sequence[Asked]) -> None:
+        """Hand a batch over; the one before has been waited for."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="recommender", daemon=True)
+            self._thread.start()
+        self._asked.put(asked)
+
+    def wait(self, seconds: float | None = None) -> list[Slate | Exception]:
+        """Return the batch's answers.
+
+        Raises:
+            Empty: They take longer.
+        """
+        answers = self._answered.get(timeout=seconds)
+        if isinstance(answers, BaseException):
+            raise answers
+        return answers
+
+    def _run(self) -> None:
+        while True:
+            try:
+                answers: list[Slate | Exception] | BaseException = self._answer_all(self._asked.get())
+            except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
+                answers = error
+            self._answered.put(answers)
+
+
 class Batcher:
     """Batches by itself: an idle worker takes a request alone and at once, a busy one finds several waiting.
 
@@ -46,11 +86,11 @@ class Batcher:
     def __init__(
         self, answer_all: AnswerAll, stand_in: StandIn, settings: ServingSettings, recorder: Recorder
     ) -> None:
-        self._answer_all, self._stand_in, self._settings = answer_all, stand_in, settings
+        self._stand_in, self._settings = stand_in, settings
         self._recorder = recorder
         self._waiting: deque[_Waiting] = deque()
-        self._pool = ThreadPoolExecutor(1, "recommender")
-        self._worker: asyncio.Task[None] | None = None
+        self._worker = _Worker(answer_all)
+        self._work: asyncio.Task[None] | None = None
 
     async def ask(self, asked: Asked) -> Slate:
         """Answer one request; with a stand-in where the queue is full or the wait was too long.
@@ -62,11 +102,11 @@ class Batcher:
             return self._stand_in(asked)
         waiting = _Waiting(asked, time.monotonic(), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._answer_waiting())
         return await waiting.future
 
-    async def _work(self) -> None:
+    async def _answer_waiting(self) -> None:
         while batch := self._next_batch():
             slates = await self._answered([waiting.asked for waiting in batch])
             for waiting, slate in zip(batch, slates, strict=True):
@@ -80,11 +120,11 @@ class Batcher:
                 await asyncio.sleep(0)
 
     async def _answered(self, asked: Sequence[Asked]) -> list[Slate | Exception]:
-        answering = self._pool.submit(self._answer_all, asked)
+        self._worker.begin(asked)
         try:
-            return answering.result(REST_SECONDS)
-        except TimeoutError:
-            return await asyncio.wrap_future(answering)
+            return self._worker.wait(REST_SECONDS)
+        except Empty:
+            return await asyncio.get_running_loop().run_in_executor(None, self._worker.wait)
 
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a batch; who has waited too long is answered by the stand-in and not taken."""

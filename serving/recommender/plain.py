@@ -3,59 +3,44 @@
 CloudEvents, other kinds of bodies and all other routes stay with KServe.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
 from kserve import Model
 from kserve.errors import InvalidInput
 from kserve.utils.utils import is_structured_cloudevent
-from starlette.requests import ClientDisconnect
 
-from serving.asgi import App, Receive, Scope, TooLargeError, is_json
-from serving.direct import Direct, Reply, Shortcut
+from serving.asgi import Headers, is_json
+from serving.direct import Reply, reply_to
 
 OF_EVENTS: Final = b"ce-"  # what the headers of a binary CloudEvent begin with
+FAULT: Final = "The server failed; it has noted why."
 
 
-def plain_predict(model: Model, status: Mapping[type[Exception], int]) -> Direct:
-    """Return what answers plain POSTs with a model's predictions.
+def plain_predict(model: Model, status: Mapping[type[Exception], int]) -> Callable[[bytes], Awaitable[Reply]]:
+    """Return what replies to plain bodies with a model's predictions.
 
     Args:
         model: Predicts.
-        status: Of its exceptions.
+        status: Of its exceptions; any other is our own fault, a 500.
     """
 
-    async def predicted(_: Scope, receive: Receive) -> Reply:
-        return Reply(await model.predict(_payload(await _body(receive))))
+    async def predicted(body: bytes) -> Reply:
+        try:
+            return Reply(await model.predict(_payload(body)))
+        except Exception as error:  # noqa: BLE001 (nobody above answers)
+            return reply_to(error, status, FAULT)
 
-    fault = "The server failed; it has noted why."
-    return Direct(predicted, status, fault=fault, passed=(TooLargeError, ClientDisconnect))
-
-
-def shortcut(app: App, plain: App, name: str) -> Shortcut:
-    """Return KServe's application with a short way for plain POSTs to predict of the model of a name."""
-    path = f"/v1/models/{name}:predict"
-    return Shortcut(app, plain, lambda scope: scope["path"] == path and _is_plain(scope))
+    return predicted
 
 
-def _is_plain(scope: Scope) -> bool:
-    """Return whether KServe, too, would read the request as plain JSON."""
-    return scope["method"] == "POST" and all(
+def is_plain(headers: Headers) -> bool:
+    """Return whether KServe, too, would read a request with such headers as plain JSON."""
+    return all(
         is_json(value) if name == b"content-type" else not name.startswith(OF_EVENTS)
-        for name, value in scope["headers"]
+        for name, value in headers
     )
-
-
-async def _body(receive: Receive) -> bytes:
-    pieces, is_whole = [], False
-    while not is_whole:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        pieces.append(message.get("body", b""))
-        is_whole = not message.get("more_body", False)
-    return b"".join(pieces)
 
 
 def _payload(body: bytes) -> Any:

@@ -31,14 +31,14 @@ from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.serving_settings import ServingSettings
 from serving import one_core
-from serving.asgi import Guard
-from serving.direct import Shortcut
+from serving.asgi import KIB, Guard
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
-from serving.recommender.plain import plain_predict, shortcut
+from serving.recommender.plain import is_plain, plain_predict
 from serving.recommender.rpc import handler_of
 from serving.recommender.wire import sentence
 from serving.rpc import path_of
+from serving.short_way import ShortWay, protocol_of
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,10 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
             signal.signal(number, lambda *_: None)
         self.register_model(model)
         rest = _Rest(self, model, self._address.http_port)
-        asyncio.run(self._run(rest, model))
+        with asyncio.Runner(
+            loop_factory=rest.config.get_loop_factory()
+        ) as runner:  # uvloop, where it is installed
+            runner.run(self._run(rest, model))
 
     async def _run(self, rest: "_Rest", model: RecommenderModel) -> None:
         """Run both servers; uvicorn takes SIGTERM and ends first, then gRPC drains."""
@@ -150,14 +153,17 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
             await asyncio.to_thread(self._holder.refresh)
             one_core.look()
 
-    def guarded(self, app: fastapi.FastAPI, model: RecommenderModel) -> Shortcut:
-        """Put limits, counts, our own routes and the short way to predictions around KServe's app."""
+    def guard(self, app: fastapi.FastAPI) -> None:
+        """Put limits, counts and our own routes around KServe's app."""
         limits: dict[str, Any] = {"max_body_kib": self._settings.max_body_kib, "recorder": self._exposition}
-        limits["route_of"] = route_of
-        app.add_middleware(Guard, **limits)
+        app.add_middleware(Guard, **limits, route_of=route_of)
         app.add_api_route("/v1/bundle", self._bundle, methods=["GET"])
         app.router.routes.insert(0, fastapi.routing.APIRoute("/metrics", self._metrics, methods=["GET"]))
-        return shortcut(app, Guard(plain_predict(model, STATUS), **limits), model.name)
+
+    def short_way(self, model: RecommenderModel) -> ShortWay:
+        """Return the short way of plain predictions."""
+        url, most = f"/v1/models/{model.name}:predict".encode(), self._settings.max_body_kib * KIB
+        return ShortWay(url, is_plain, plain_predict(model, STATUS), most, "predict", self._exposition)
 
     async def _bundle(self) -> dict[str, Any]:
         return self._holder.as_json()
@@ -177,11 +183,12 @@ class _Rest(RESTServer):  # type: ignore[misc]
             port,
             grace_period=server.grace_period,
         )
-        self._owner, self._model = server, model
+        self._owner = server
         self.config.host, self.config.access_log = server._address.host, False
+        self.config.http = protocol_of(server.short_way(model))
 
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
-        self.config.app = self._owner.guarded(app, self._model)
+        self._owner.guard(app)
 
     def _add_exception_handlers(self, app: fastapi.FastAPI) -> None:
         for kind, status in STATUS.items():

@@ -51,6 +51,16 @@ def test_nothing_to_say() -> None:
     assert texts() == []
 
 
+def test_a_slates_names_are_those_of_long_columns() -> None:
+    rows = np.array([1, 0, 2, 0], np.int32)
+    assert WORDING.ids_at(rows) == ["b1", "a1", "c1", "a1"]
+    assert WORDING.titles_at(rows) == [None, "Alpha", "Gamma", "Alpha"]
+    for artists in ([1, 0, -1, 0], [0, 0], [-1], []):
+        of_tracks = np.array(artists, np.int32)
+        assert WORDING.artists_at(of_tracks) == WORDING.artist_names(of_tracks).to_pylist()
+
+
 def test_a_catalogue_without_artists_has_no_names_to_give() -> None:
     wording = Wording(catalogue([{c.TRACK_ID: "t1"}]), IdMap.of([]))
     assert wording.artist_names(np.array([-1, -1], np.int32)).to_pylist() == [None, None]
+    assert wording.artists_at(np.array([-1, -1], np.int32)) == [None, None]

@@ -5,7 +5,7 @@ import pytest
 
 from crossfade.features.candidates import Candidates
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.merging import first_allowed, first_cut, merged
+from crossfade.retrieval.merging import beside, first_allowed, first_cut, merged
 
 
 def ranking(random: np.random.Generator, n: int, depth: int, num_tracks: int) -> Ranking:
@@ -19,7 +19,7 @@ def ranking(random: np.random.Generator, n: int, depth: int, num_tracks: int) ->
 def test_merging_goes_by_rank_then_by_source(num_tracks: int, width: int) -> None:
     random = np.random.default_rng(0)
     rankings = [ranking(random, 6, 25, num_tracks) for _ in range(3)]
-    found = merged(rankings, width)
+    found = merged(beside(rankings), width)
     for query in range(6):
         order: list[int] = []
         told: dict[int, dict[int, tuple[float, int]]] = {}
@@ -51,7 +51,7 @@ def test_the_first_allowed_come_in_order_and_who_may_have_more_is_told() -> None
 
 def test_the_first_cut_keeps_what_reciprocal_rank_fusion_puts_first() -> None:
     random = np.random.default_rng(1)
-    found = merged([ranking(random, 6, 25, 60) for _ in range(3)], 40)
+    found = merged(beside([ranking(random, 6, 25, 60) for _ in range(3)]), 40)
     # Sum over sources of 1 / (60 + rank); padding below all, of equals the earlier.
     fused = np.where(found.rows >= 0, np.nansum(1 / (60 + found.ranks), axis=2), -1)
     cut = first_cut(found, 10)

@@ -63,7 +63,7 @@ def test_from_disk_in_batches_and_alone_the_answer_is_the_same(
 ) -> None:
     fitted.save(tmp_path)
     loaded = TwoTower.load(tmp_path, planted.catalogue)
-    assert isinstance(as_stored(loaded.track_vectors_), np.memmap)
+    assert isinstance(as_stored(loaded.track_vectors_).base, np.memmap)
     queries = planted.queries(np.array([0, 1, 2, -1], np.int32), LATER)
     rows, scores = loaded.recommend(queries, 12)
     np.testing.assert_array_equal(rows, fitted.recommend(queries, 12)[0])

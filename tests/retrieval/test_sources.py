@@ -12,7 +12,8 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
-from crossfade.retrieval.sources import Sources, asks_pair_sources, best_allowed, merged, unfitted
+from crossfade.retrieval.merging import beside, merged
+from crossfade.retrieval.sources import Sources, asks_pair_sources, best_allowed, unfitted
 from crossfade.schema import columns as c
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
@@ -68,12 +69,12 @@ def ranking(*rows: list[int]) -> Ranking:
 
 
 def test_sources_take_turns_by_rank_and_each_track_comes_once() -> None:
-    candidates = merged([ranking([1, 2, 3]), ranking([4, 1, -1]), ranking([5, 2, 6])], 8)
+    candidates = merged(beside([ranking([1, 2, 3]), ranking([4, 1, -1]), ranking([5, 2, 6])]), 8)
     assert candidates.rows.tolist() == [[1, 4, 5, 2, 3, 6, -1, -1]]
 
 
 def test_a_candidate_keeps_every_sources_score_and_rank() -> None:
-    candidates = merged([ranking([1, 2]), ranking([4, 1])], 3)
+    candidates = merged(beside([ranking([1, 2]), ranking([4, 1])]), 3)
     nan = np.nan
     np.testing.assert_array_equal(candidates.ranks, [[[0, 1], [nan, 0], [1, nan]]])
     np.testing.assert_array_equal(candidates.scores, [[[10, 9], [nan, 10], [9, nan]]])
@@ -86,7 +87,7 @@ def test_merging_equals_plain_python() -> None:
         rows = np.stack([random.permutation(60)[:30] for _ in range(9)]).astype(np.int32)
         rows[np.arange(30)[None, :] >= random.integers(0, 31, 9)[:, None]] = -1
         rankings.append((rows, random.random(rows.shape, np.float32)))
-    candidates = merged(rankings, 40)
+    candidates = merged(beside(rankings), 40)
     for query in range(9):
         lists = [[row for row in rows[query].tolist() if row >= 0] for rows, _ in rankings]
         turns = [row for turn in zip_longest(*lists) for row in turn if row is not None]
@@ -125,6 +126,30 @@ def test_a_source_is_asked_deeper_until_enough_is_allowed() -> None:
     assert rows.tolist() == [[13, 14], [0, 1]]
     assert scores.tolist() == [[-13, -14], [0, -1]]
     assert source.asked == [(2, 3), (1, 6), (1, 12), (1, 16)]
+
+
+def test_sources_are_asked_deeper_one_by_one() -> None:
+    queries = WORLD.queries(np.array([0, 1], np.int32), worlds.NOW)
+    sources = four(list(range(16)), [15, 14, 13], list(range(15, -1, -1)), [0, 13])
+
+    def excluded(rows: Rows) -> Any:  # the first query has heard all but the last three
+        return (rows < 13) & np.array([[True], [False]])
+
+    settings = SETTINGS.sources.model_copy(update={"per_source": 2, "candidates": 6})
+    candidates = sources.retrieve(queries, settings, excluded)
+    rankings = [
+        best_allowed(sources.retrievers[name], queries, excluded, 2, WORLD.catalogue)
+        for name in c.RETRIEVAL_SOURCES
+        if name in sources.retrievers
+    ]
+    expected = merged(beside(rankings), 6)
+    assert (
+        candidates.rows.tolist()
+        == expected.rows.tolist()
+        == [[13, 15, 14, -1, -1, -1], [0, 15, 1, 14, 13, -1]]
+    )
+    told = [name in sources.retrievers for name in c.RETRIEVAL_SOURCES]
+    np.testing.assert_array_equal(candidates.ranks[..., told], expected.ranks)
 
 
 def test_an_exhausted_source_is_asked_no_deeper() -> None:

@@ -91,7 +91,7 @@ def test_saving_and_loading_keep_the_answers(
     loaded = TwoTower.load(moved, planted.catalogue)
     np.testing.assert_array_equal(loaded.user_vectors(queries), fitted.user_vectors(queries))
     np.testing.assert_array_equal(loaded.recommend(queries, 7)[0], fitted.recommend(queries, 7)[0])
-    assert isinstance(loaded.track_vectors_, np.memmap)
+    assert isinstance(loaded.track_vectors_.base, np.memmap)
     assert loaded.history_ == fitted.history_
     assert (loaded.settings, loaded.index, loaded.seed) == (fitted.settings, fitted.index, fitted.seed)
     files = [path for path in moved.rglob("*") if path.is_file()]

@@ -82,6 +82,27 @@ def test_a_request_with_reasons_takes_the_room_of_two() -> None:
     assert asyncio.run(run()) == [["a", "b", "c"], ["d", "e"]]
 
 
+def test_what_the_worker_raises_is_raised_where_it_is_waited_for_and_it_goes_on() -> None:
+    async def run() -> list[Any]:
+        worker = Worker()
+        worker.go.set()
+
+        def answer_all(batch: Sequence[Asked]) -> list[dict[str, Any] | Exception]:
+            if batch[0].ask.request_id == "fatal":
+                raise ZeroDivisionError("It cannot be.")
+            return worker(batch)
+
+        batcher = Batcher(answer_all, stand_in, chosen(), Unrecorded())
+        fatal = asyncio.create_task(batcher.ask(asked("fatal")))
+        await asyncio.sleep(0.01)
+        assert batcher._work is not None
+        assert isinstance(batcher._work.exception(), ZeroDivisionError)
+        fatal.cancel()
+        return [await batcher.ask(asked(name)) for name in "ab"]
+
+    assert [each["of"] for each in asyncio.run(run())] == ["a", "b"]
+
+
 def test_an_error_is_its_own_request_s_only() -> None:
     worker = Worker()
     first, wrong, last = asyncio.run(gathered(worker, chosen(), "a wrong b"))
