@@ -4,6 +4,7 @@ What is not plain goes the usual way: bodies in chunks or too long, other method
 one is answered.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from serving import tracing
 from serving.asgi import GONE, JSON, Headers
 from serving.direct import Reply
 
+logger = logging.getLogger(__name__)
+
+FAULT: Final = "The server failed; it has noted why."
 POST: Final = b"POST"
 CLOSE: Final = b"connection: close\r\n"
 
@@ -107,14 +111,14 @@ class ShortWayProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
-        if isinstance(self.cycle, _Call):
+        if self._is_open():
             self.cycle.body += body
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Answer a request that is whole."""
-        if not isinstance(self.cycle, _Call):
+        if not self._is_open():
             super().on_message_complete()
             return
         self.cycle.is_whole = True
@@ -124,9 +128,13 @@ class ShortWayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count a client that left before its request was whole."""
-        if isinstance(self.cycle, _Call) and not self.cycle.is_whole:
+        if self._is_open():
             self._short.record(GONE, self.cycle.since)
         super().connection_lost(exc)
+
+    def _is_open(self) -> bool:
+        """Return whether more of a request of ours may come; what uvicorn refuses leaves the last one where it was."""
+        return isinstance(self.cycle, _Call) and not self.cycle.is_whole
 
     async def _answer(self, call: _Call) -> None:
         short, status = self._short, 500
@@ -138,6 +146,11 @@ class ShortWayProtocol(HttpToolsProtocol):
                 await self.flow.drain()
             self._write(call, reply)
             status = reply.status
+        except BaseException as error:
+            self._break_off(call)
+            if not isinstance(error, Exception):
+                raise
+            logger.exception("An answer could not be sent.")
         finally:
             short.record(status, call.since)
 
@@ -159,6 +172,13 @@ class ShortWayProtocol(HttpToolsProtocol):
         if not call.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _break_off(self, call: _Call) -> None:
+        """Tell of our failure where nothing was sent yet, and close the connection, which nobody would answer any more."""
+        if not call.disconnected and not call.response_complete:
+            call.keep_alive = False
+            self._write(call, Reply({"error": FAULT}, 500))
+        self.transport.close()
 
 
 def protocol_of(short: ShortWay) -> Any:

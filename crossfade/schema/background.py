@@ -13,21 +13,30 @@ T = TypeVar("T")
 STEPS_BACK: Final = 10  # of niceness: about a tenth of the processor beside somebody else's work
 
 
-def in_background(work: Callable[[], T]) -> T:
+def in_background(work: Callable[[threading.Event], T]) -> T:
     """Do work in a thread that steps back behind others, and return what it returns or raise what it raises.
 
     The process keeps its own priority, which it could not take back: on Linux each thread has one. Elsewhere the work has the
-    process'. An interrupt leaves the work alone, which ends with the process.
+    process'.
+
+    Args:
+        work: Given an event, which is set where whoever waits is interrupted; the interrupt is raised once the work has ended.
     """
     done: Future[T] = Future()
+    stop = threading.Event()
 
     def begin() -> None:
         try:
             if sys.platform == "linux":
                 os.nice(STEPS_BACK)
-            done.set_result(work())
+            done.set_result(work(stop))
         except BaseException as error:  # noqa: BLE001 (who waits gets it)
             done.set_exception(error)
 
-    threading.Thread(target=copy_context().run, args=(begin,), name="background", daemon=True).start()
-    return done.result()
+    thread = threading.Thread(target=copy_context().run, args=(begin,), name="background", daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    finally:
+        stop.set()
+        thread.join()

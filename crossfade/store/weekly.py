@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -80,9 +81,11 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
     stored = replace(planned, surface=variant_surface(surface, settings.variant))
     store, keeps = store_of(workspace, settings), settings.rewrite == "changed"
 
-    def written() -> Published:
+    def written(stop: Event) -> Published:
         with store.begin(stored, keeps_unchanged=keeps) as writer:
             for spec in shards:
+                if stop.is_set():
+                    raise InterruptedError("Publishing was interrupted; what was live still is.")
                 publication.add(spec, writer)
             return publication.finished(writer, settings.max_short_share)
 

@@ -32,6 +32,10 @@ class _Waiting:
     future: "asyncio.Future[Slate]"
 
 
+Answers = list[Slate | Exception] | BaseException
+Box = SimpleQueue[Answers]
+
+
 class _Worker:
     """A thread that answers one batch after the other; queues hand them over sooner than an executor's futures do.
 
@@ -40,35 +44,27 @@ class _Worker:
 
     def __init__(self, answer_all: AnswerAll) -> None:
         self._answer_all = answer_all
-        self._asked: SimpleQueue[Sequence[Asked]] = SimpleQueue()
-        self._answered: SimpleQueue[list[Slate | Exception] | BaseException] = SimpleQueue()
+        self._asked: SimpleQueue[tuple[Sequence[Asked], Box]] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def begin(self, asked: Sequence[Asked]) -> None:
-        """Hand a batch over; the one before has been waited for."""
+    def begin(self, asked: Sequence[Asked]) -> Box:
+        """Hand a batch over; its answers come into a box of its own, so nobody else ever finds them."""
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="recommender", daemon=True)
-            self._thread.start()
-        self._asked.put(asked)
-
-    def wait(self, seconds: float | None = None) -> list[Slate | Exception]:
-        """Return the batch's answers.
-
-        Raises:
-            Empty: They take longer.
-        """
-        answers = self._answered.get(timeout=seconds)
-        if isinstance(answers, BaseException):
-            raise answers
-        return answers
+            thread = Thread(target=self._run, name="recommender", daemon=True)
+            thread.start()
+            self._thread = thread
+        box: Box = SimpleQueue()
+        self._asked.put((asked, box))
+        return box
 
     def _run(self) -> None:
         while True:
+            asked, box = self._asked.get()
             try:
-                answers: list[Slate | Exception] | BaseException = self._answer_all(self._asked.get())
+                answers: Answers = self._answer_all(asked)
             except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
                 answers = error
-            self._answered.put(answers)
+            box.put(answers)
 
 
 class Batcher:
@@ -108,7 +104,10 @@ class Batcher:
 
     async def _answer_waiting(self) -> None:
         while batch := self._next_batch():
-            slates = await self._answered([waiting.asked for waiting in batch])
+            try:
+                slates = await self._answered([waiting.asked for waiting in batch])
+            except Exception as error:  # noqa: BLE001 (each of the batch is told, and the next one is answered)
+                slates = [error] * len(batch)
             for waiting, slate in zip(batch, slates, strict=True):
                 if waiting.future.done():  # its client is gone
                     continue
@@ -120,11 +119,16 @@ class Batcher:
                 await asyncio.sleep(0)
 
     async def _answered(self, asked: Sequence[Asked]) -> list[Slate | Exception]:
-        self._worker.begin(asked)
+        box = self._worker.begin(asked)
         try:
-            return self._worker.wait(REST_SECONDS)
+            answers = box.get(timeout=REST_SECONDS)
         except Empty:
-            return await asyncio.get_running_loop().run_in_executor(None, self._worker.wait)
+            answers = await asyncio.get_running_loop().run_in_executor(None, box.get)
+        if isinstance(answers, BaseException):
+            raise answers
+        if len(answers) != len(asked):
+            raise RuntimeError(f"{len(answers)} answers came for {len(asked)} requests.")
+        return answers
 
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a batch; who has waited too long is answered by the stand-in and not taken."""
@@ -138,7 +142,13 @@ class Batcher:
                 # Reasons take ten times as long, and the whole batch waits for them.
                 size += 1 + waiting.asked.explain
             elif not waiting.future.done():
-                waiting.future.set_result(self._stand_in(waiting.asked))
+                self._stand_in_for(waiting)
         if batch:
             self._recorder.record(BATCH_REQUESTS, len(batch))
         return batch
+
+    def _stand_in_for(self, waiting: _Waiting) -> None:
+        try:
+            waiting.future.set_result(self._stand_in(waiting.asked))
+        except Exception as error:  # noqa: BLE001 (the others of the batch are answered all the same)
+            waiting.future.set_exception(error)

@@ -13,9 +13,9 @@ from kserve.utils.utils import is_structured_cloudevent
 
 from serving.asgi import Headers, is_json
 from serving.direct import Reply, reply_to
+from serving.short_way import FAULT
 
 OF_EVENTS: Final = b"ce-"  # what the headers of a binary CloudEvent begin with
-FAULT: Final = "The server failed; it has noted why."
 
 
 def plain_predict(model: Model, status: Mapping[type[Exception], int]) -> Callable[[bytes], Awaitable[Reply]]:

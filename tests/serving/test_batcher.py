@@ -90,17 +90,53 @@ def test_what_the_worker_raises_is_raised_where_it_is_waited_for_and_it_goes_on(
         def answer_all(batch: Sequence[Asked]) -> list[dict[str, Any] | Exception]:
             if batch[0].ask.request_id == "fatal":
                 raise ZeroDivisionError("It cannot be.")
-            return worker(batch)
+            return worker(batch)[: -1 if batch[0].ask.request_id == "few" else None]
 
         batcher = Batcher(answer_all, stand_in, chosen(), Unrecorded())
-        fatal = asyncio.create_task(batcher.ask(asked("fatal")))
-        await asyncio.sleep(0.01)
-        assert batcher._work is not None
-        assert isinstance(batcher._work.exception(), ZeroDivisionError)
-        fatal.cancel()
+        with pytest.raises(ZeroDivisionError):
+            await batcher.ask(asked("fatal"))
+        with pytest.raises(RuntimeError, match="0 answers came for 1"):
+            await batcher.ask(asked("few"))
         return [await batcher.ask(asked(name)) for name in "ab"]
 
     assert [each["of"] for each in asyncio.run(run())] == ["a", "b"]
+
+
+def test_answers_that_nobody_could_wait_for_reach_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> tuple[Any, ...]:
+        worker = Worker()
+        batcher = Batcher(worker, stand_in, chosen(), Unrecorded())
+
+        def no_threads(*_: Any) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(asyncio.get_running_loop(), "run_in_executor", no_threads)
+            with pytest.raises(RuntimeError, match="new thread"):  # it takes longer than the loop rests
+                await batcher.ask(asked("slow"))
+        worker.go.set()
+        return tuple([(await batcher.ask(asked(name)))["of"] for name in "ab"])
+
+    assert asyncio.run(run()) == ("a", "b")
+
+
+def test_a_stand_in_that_fails_fails_its_own_request_alone() -> None:
+    def fails_for_b(request: Asked) -> dict[str, Any]:
+        if request.ask.request_id == "b":
+            raise ValueError("It stands in for nobody.")
+        return stand_in(request)
+
+    async def run() -> list[Any]:
+        worker = Worker()
+        batcher = Batcher(worker, fails_for_b, chosen("patience_ms=20", "batch_requests=1"), Unrecorded())
+        tasks = [asyncio.create_task(batcher.ask(asked(name))) for name in "abc"]
+        await asyncio.sleep(0.1)
+        worker.go.set()
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+    first, second, third = asyncio.run(run())
+    assert (first["of"], third["fallback"]) == ("a", "popular")
+    assert isinstance(second, ValueError)
 
 
 def test_an_error_is_its_own_request_s_only() -> None:

@@ -65,7 +65,11 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 async def running() -> AsyncIterator[Running]:
     found = Running(free_port(LOOPBACK), Exposition(SERVING_METRICS))
     found.may.set()
-    short = ShortWay(URL.encode(), is_plain, found.reply, 64, "predict", found.exposition)
+
+    async def reply(body: bytes) -> Reply:
+        return await found.reply(body)
+
+    short = ShortWay(URL.encode(), is_plain, reply, 64, "predict", found.exposition)
     config = uvicorn.Config(
         app, LOOPBACK, found.port, http=protocol_of(short), lifespan="off", log_level="error"
     )
@@ -190,3 +194,43 @@ def test_a_server_that_ends_answers_what_is_under_way() -> None:
         assert '{"short":"last"}' in await telling
 
     asyncio.run(run())
+
+
+def test_an_upgrade_after_an_answer_is_not_given_that_answer_again() -> None:
+    upgrade = "GET /ws HTTP/1.1", "host: here", "connection: Upgrade", "upgrade: websocket", "", ""
+
+    async def run() -> None:
+        async with running() as server:
+            reader, writer = await asyncio.open_connection(LOOPBACK, server.port)
+            writer.write(post("secret", PLAIN))
+            assert b"secret" in await reader.readuntil(b"}")
+            writer.write("\r\n".join(upgrade).encode())
+            writer.write_eof()
+            assert b"secret" not in await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+            assert server.count(200) == 1
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_cannot_be_sent_is_told_and_ends_the_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def run() -> None:
+        async with running() as server:
+
+            async def unspeakable(_: bytes) -> Reply:
+                return Reply({"short": object()}, 200)
+
+            server.reply = unspeakable  # type: ignore[method-assign]
+            reader, writer = await asyncio.open_connection(LOOPBACK, server.port)
+            writer.write(post("a", PLAIN))
+            told = (await asyncio.wait_for(reader.read(), 10)).decode()  # up to the end of the connection
+            assert told.startswith("HTTP/1.1 500")
+            assert "it has noted why" in told
+            assert "Traceback" not in told
+            writer.close()
+            assert server.count(500) == 1
+
+    asyncio.run(run())
+    assert "could not be sent" in caplog.text
