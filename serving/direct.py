@@ -47,7 +47,6 @@ class Direct:
         endpoint: Answers a request.
         status: Of its exceptions; any other is our own fault, a 500.
         fault: What is told of one.
-        passed: Exceptions that are another's to answer.
     """
 
     def __init__(
@@ -56,16 +55,13 @@ class Direct:
         status: Mapping[type[Exception], int],
         *,
         fault: str,
-        passed: tuple[type[Exception], ...] = (),
     ) -> None:
-        self._endpoint, self._status, self._fault, self._passed = endpoint, status, fault, passed
+        self._endpoint, self._status, self._fault = endpoint, status, fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
             reply = await self._endpoint(scope, receive)
-        except self._passed:
-            raise
         except Exception as error:  # noqa: BLE001 (nobody above answers)
             reply = reply_to(error, self._status, self._fault)
         await respond(send, reply.status, reply.body, headers=reply.headers)

@@ -131,30 +131,13 @@ class Sources:
             Candidates [n, settings.candidates].
         """
         depth = min(settings.per_source, len(self.catalogue))
-        asked, shape = _first_asked(depth, self.catalogue), (len(queries), len(names))
-        if not asked or not len(queries):
-            return merged(beside([_padding(len(queries), depth)] * len(names)), settings.candidates)
-        found, values = beside([self._asked(name, queries, asked) for name in names])
-        # All at once, since to ask what is excluded, and to cut to it, takes longer than to read a lone query's tracks.
-        masked = excluded(found.reshape(shape[0], -1)).reshape(-1, asked)
-        flat = first_allowed(found.reshape(-1, asked), values.reshape(-1, asked), masked, depth)
-        rows, scores, is_short = (
-            flat[0].reshape(*shape, depth),
-            flat[1].reshape(*shape, depth),
-            flat[2].reshape(shape),
-        )
-        for place in np.flatnonzero(is_short.any(axis=0)).tolist() if asked < len(self.catalogue) else ():
-            answers = rows[:, place], scores[:, place], is_short[:, place]
-            _ask_deeper(self._named(names[place]), queries, excluded, (asked, len(self.catalogue)), answers)
-        return merged((rows, scores), settings.candidates)
+        retrievers = [self._named(name) for name in names]
+        return merged(_all_allowed(retrievers, queries, excluded, depth, self.catalogue), settings.candidates)
 
-    def _asked(self, name: str, queries: Queries, k: int) -> Ranking:
-        """Return what a source recommends; nothing where it was left out."""
+    def _named(self, name: str) -> Retriever | None:
+        """Return a source, None for one that was left out."""
         if name in c.PAIR_SOURCES and name not in self.retrievers:
-            return _padding(len(queries), k)
-        return self._named(name).recommend(queries, k)
-
-    def _named(self, name: str) -> Retriever:
+            return None
         return self._releases if name == c.RELEASES else self.retrievers[name]
 
     @cached_property
@@ -198,18 +181,39 @@ def best_allowed(
     Returns:
         Rows [n, depth] int32 and scores [n, depth] float32, padded with -1 and -inf where the source has no more.
     """
-    asked = _first_asked(depth, catalogue)
+    rows, scores = _all_allowed([retriever], queries, excluded, depth, catalogue)
+    return rows[:, 0], scores[:, 0]
+
+
+def _all_allowed(
+    retrievers: Sequence[Retriever | None],
+    queries: Queries,
+    excluded: Excluded,
+    depth: int,
+    catalogue: Catalogue,
+) -> Ranking:
+    """Return what `best_allowed` says of several sources, [n, num_sources, depth]; None has nothing.
+
+    All at once, since to ask what is excluded, and to cut to it, takes longer than to read a lone query's tracks.
+    """
+    asked, shape = min(math.ceil(FIRST_DEPTH * depth), len(catalogue)), (len(queries), len(retrievers))
     if not asked or not len(queries):
-        return _padding(len(queries), depth)
-    found, values = retriever.recommend(queries, asked)
-    answers = first_allowed(found, values, excluded(found), depth)
-    _ask_deeper(retriever, queries, excluded, (asked, len(catalogue)), answers)
-    return answers[:2]
-
-
-def _first_asked(depth: int, catalogue: Catalogue) -> int:
-    """Return how many tracks a source is asked for at first, that as many as `depth` are left."""
-    return min(math.ceil(FIRST_DEPTH * depth), len(catalogue))
+        return beside([_padding(len(queries), depth)] * len(retrievers))
+    found, values = beside(
+        [
+            _padding(len(queries), asked) if retriever is None else retriever.recommend(queries, asked)
+            for retriever in retrievers
+        ]
+    )
+    masked = excluded(found.reshape(len(queries), -1)).reshape(-1, asked)
+    flat = first_allowed(found.reshape(-1, asked), values.reshape(-1, asked), masked, depth)
+    rows, scores = flat[0].reshape(*shape, depth), flat[1].reshape(*shape, depth)
+    is_short = flat[2].reshape(shape)
+    for place, retriever in enumerate(retrievers):
+        if retriever is not None:
+            answers = rows[:, place], scores[:, place], is_short[:, place]
+            _ask_deeper(retriever, queries, excluded, (asked, len(catalogue)), answers)
+    return rows, scores
 
 
 def _ask_deeper(

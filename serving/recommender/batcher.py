@@ -73,7 +73,7 @@ class Batcher:
     Belongs to one event loop, which takes turns with the worker.
 
     Args:
-        answer_all: Answers n requests, called in the worker thread; must not raise.
+        answer_all: Answers n requests, called in the worker thread; what it raises each of them is told.
         stand_in: Answers one request from memory, at once, on the event loop.
         settings: `batch_requests`, `queue_requests` and `patience_ms` are read.
         recorder: Told of batches and waits.
