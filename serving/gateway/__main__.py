@@ -27,6 +27,7 @@ from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
 from serving.ports import require_free
 from serving.settling import settle
+from serving.short_way import protocol_of
 
 EXPOSURES = "exposures.jsonl"
 
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(chosen.settings, chosen.set).serving
         tracing.begin("crossfade-gateway")
         require_free(chosen.host, chosen.port)
-        app = app_of(parts_of(chosen, settings), settings)
+        app, short = app_of(parts_of(chosen, settings), settings)
         settle()
     except CrossfadeError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         host=chosen.host,
         port=chosen.port,
+        http=protocol_of(short),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.drain_seconds,

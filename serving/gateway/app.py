@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,7 @@ from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.serving_settings import ServingSettings
-from serving.asgi import Guard, Receive, Scope
-from serving.direct import Direct, Reply, Shortcut
+from serving.asgi import Guard, Headers
 from serving.gateway.answers import Answers
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures
@@ -36,6 +35,7 @@ from serving.gateway.screens import Screens
 from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
 from serving.recommender.wire import sentence
+from serving.short_way import Call, Reply, ShortWay, has_body, reply_to
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 STATUS: Final = {NotFoundError: 404, InputError: 400, AwayError: 503}
 
 FAULT: Final = "The gateway failed; it has noted why."
+PLAYLIST: Final = "playlist"  # the route's name
 TOO_MANY: Final = Reply({"error": "Too many requests; slow down."}, 429, ((b"retry-after", b"1"),))
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -64,8 +65,8 @@ class Parts:
     manifests: Manifests | None = None
 
 
-def app_of(parts: Parts, settings: ServingSettings) -> Shortcut:
-    """Return the gateway's application, which has nothing left to make when requests come."""
+def app_of(parts: Parts, settings: ServingSettings) -> tuple[Starlette, ShortWay]:
+    """Return the gateway's application, which has nothing left to make when requests come, and its short way."""
     warm()
     answers = Answers(
         parts.variants,
@@ -100,7 +101,7 @@ def app_of(parts: Parts, settings: ServingSettings) -> Shortcut:
         routes=routes.all(), middleware=middleware, exception_handlers=handlers, lifespan=lifespan
     )
     # Tens of millions ask for their playlist on a Monday.
-    return Shortcut(app, guard(Direct(routes.playlist, STATUS, fault=FAULT)), _is_playlist)
+    return app, ShortWay(is_playlist, routes.plain_playlist, PLAYLIST, parts.exposition)
 
 
 class _Routes:
@@ -111,7 +112,7 @@ class _Routes:
 
     def all(self) -> list[Route]:
         return [  # tried in this order
-            Route("/v1/users/{user}/playlists/{surface}", self._playlist),  # HEAD; GET goes the short way
+            Route("/v1/users/{user}/playlists/{surface}", self._limited(self.playlist)),
             Route("/v1/recommend", self._limited(self.recommend), methods=["POST"]),
             Route("/v1/home", self._limited(self.home), methods=["POST"]),
             Route("/v1/home/{slate}/opened", self._limited(self.opened), methods=["POST"]),
@@ -139,17 +140,24 @@ class _Routes:
         self._parts.screens.opened(request.path_params["slate"], await _values(request))
         return _json({"noted": True}, 202)
 
-    async def playlist(self, scope: Scope, _: Receive) -> Reply:
-        """Answer past the framework."""
-        if not self._rates.allows(scope["client"][0] if scope["client"] else ""):
-            return TOO_MANY
-        *_before, user, _playlists, name = scope["path"].split("/")
-        query = QueryParams(scope["query_string"]) if scope["query_string"] else {}
-        country, zone = query.get(c.COUNTRY) or None, query.get(c.TIME_ZONE) or None
-        return Reply(await self._answers.playlist(user, surface_of(name.replace("-", "_")), country, zone))
+    async def playlist(self, request: Request) -> Response:
+        path = request.path_params
+        return _json(await self._playlist(path["user"], path[c.SURFACE], request.query_params))
 
-    async def _playlist(self, request: Request) -> Response:
-        return _response(await self.playlist(request.scope, request.receive))
+    async def plain_playlist(self, call: Call) -> Reply:
+        """Answer past the framework."""
+        try:
+            if not self._rates.allows(call.client):
+                return TOO_MANY
+            path, _, query = call.url.decode("ascii").partition("?")
+            *_before, user, _playlists, name = path.split("/")
+            return Reply(await self._playlist(user, name, QueryParams(query) if query else {}))
+        except Exception as error:  # noqa: BLE001 (nobody above answers)
+            return reply_to(error, STATUS, FAULT)
+
+    async def _playlist(self, user: str, name: str, query: Mapping[str, str]) -> dict[str, Any]:
+        country, zone = query.get(c.COUNTRY) or None, query.get(c.TIME_ZONE) or None
+        return await self._answers.playlist(user, surface_of(name.replace("-", "_")), country, zone)
 
     async def why(self, request: Request) -> Response:
         surface = surface_of(request.query_params.get("surface", "discover_weekly").replace("-", "_"))
@@ -173,13 +181,13 @@ class _Routes:
         return _json(document())
 
 
-def _is_playlist(scope: Scope) -> bool:
-    """Return whether it is a GET of /v1/users/{user}/playlists/{surface}."""
-    path: str = scope["path"]
-    if scope["method"] != "GET" or not path.startswith("/v1/users/"):
+def is_playlist(method: bytes, url: bytes, headers: Headers) -> bool:
+    """Return whether it is a GET of /v1/users/{user}/playlists/{surface}, of which nothing but the query is encoded."""
+    if method != b"GET" or not url.startswith(b"/v1/users/") or b"#" in url or not url.isascii():
         return False
-    words = path.split("/")
-    return len(words) == 6 and words[4] == "playlists" and bool(words[3] and words[5])
+    words = url.partition(b"?")[0].split(b"/")
+    is_route = len(words) == 6 and words[4] == b"playlists" and bool(words[3] and words[5])
+    return is_route and b"%" not in words[3] + words[5] and not has_body(headers)
 
 
 def route_of(path: str) -> str:
@@ -190,7 +198,7 @@ def route_of(path: str) -> str:
     if len(words) == 5 and path.startswith("/v1/home/"):
         return "opened" if words[4] == "opened" else "other"
     if len(words) == 6 and path.startswith("/v1/users/"):
-        return {"playlists": "playlist", "why": "why"}.get(words[4], "other")
+        return {"playlists": PLAYLIST, "why": "why"}.get(words[4], "other")
     return words[1] if path in ("/healthz", "/readyz", "/metrics", "/openapi.json") else "other"
 
 

@@ -163,7 +163,7 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
     def short_way(self, model: RecommenderModel) -> ShortWay:
         """Return the short way of plain predictions."""
         url, most = f"/v1/models/{model.name}:predict".encode(), self._settings.max_body_kib * KIB
-        return ShortWay(url, is_plain, plain_predict(model, STATUS), most, "predict", self._exposition)
+        return ShortWay(is_plain(url, most), plain_predict(model, STATUS), "predict", self._exposition)
 
     async def _bundle(self) -> dict[str, Any]:
         return self._holder.as_json()

@@ -66,7 +66,8 @@ class Gateway:
             screens_of(workspace, None, settings, self.exposition),
             Manifests(experiments, variants, self.exposition) if isinstance(experiments, Path) else None,
         )
-        transport = httpx.ASGITransport(app_of(self.parts, settings), raise_app_exceptions=False)
+        self.app, self.short = app_of(self.parts, settings)
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
     async def recommend(self, **request: object) -> dict[str, Any]:

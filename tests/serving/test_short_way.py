@@ -6,16 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from serving.asgi import Receive, Scope, Send, respond
-from serving.direct import Reply
-from serving.ports import free_port
 from serving.recommender.plain import is_plain
-from serving.short_way import ShortWay, protocol_of
+from serving.short_way import Call, Reply, ShortWay
 from tests.serving.conftest import LOOPBACK
+from tests.serving.listening import listening
 
 URL = "/v1/models/m:predict"
 
@@ -29,10 +27,10 @@ class Running:
     may: asyncio.Event = field(default_factory=asyncio.Event)
     began: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def reply(self, body: bytes) -> Reply:
+    async def reply(self, call: Call) -> Reply:
         self.began.set()
         await self.may.wait()
-        return Reply({"short": body.decode()}, 400 if body == b"wrong" else 200)
+        return Reply({"short": call.body.decode()}, 400 if call.body == b"wrong" else 200)
 
     async def told(self, sent: bytes, answers: int = 1) -> str:
         """Send bytes over a connection of its own; return what comes back, up to the end of so many JSON answers."""
@@ -63,23 +61,16 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Running]:
-    found = Running(free_port(LOOPBACK), Exposition(SERVING_METRICS))
-    found.may.set()
+    exposition = Exposition(SERVING_METRICS)
 
-    async def reply(body: bytes) -> Reply:
-        return await found.reply(body)
+    async def reply(call: Call) -> Reply:
+        return await found.reply(call)
 
-    short = ShortWay(URL.encode(), is_plain, reply, 64, "predict", found.exposition)
-    config = uvicorn.Config(
-        app, LOOPBACK, found.port, http=protocol_of(short), lifespan="off", log_level="error"
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield found
-    server.should_exit = True
-    await asyncio.wait_for(serving, 10)
+    short = ShortWay(is_plain(URL.encode(), 64), reply, "predict", exposition)
+    async with listening(app, short) as port:
+        found = Running(port, exposition)
+        found.may.set()
+        yield found
 
 
 def post(body: str, *headers: str, url: str = URL, method: str = "POST", version: str = "1.1") -> bytes:
@@ -219,7 +210,7 @@ def test_an_answer_that_cannot_be_sent_is_told_and_ends_the_connection(
     async def run() -> None:
         async with running() as server:
 
-            async def unspeakable(_: bytes) -> Reply:
+            async def unspeakable(call: Call) -> Reply:
                 return Reply({"short": object()}, 200)
 
             server.reply = unspeakable  # type: ignore[method-assign]
