@@ -5,7 +5,7 @@ is true is decided by taking the evidence away (`reasons.verified`).
 """
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,11 @@ from crossfade.features.statistics import Statistics
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.wording import ReasonKind
 from crossfade.retrieval.fading import HALF_LIFE_TRACKS
+from crossfade.retrieval.heard import Heard
 from crossfade.retrieval.item_knn import ItemKnn
-from crossfade.retrieval.retelling import Links
+from crossfade.retrieval.linked import Linked, Units
+from crossfade.retrieval.retelling import Retelling
 from crossfade.retrieval.sources import Sources
-from crossfade.retrieval.sparse import history_matrix
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -39,7 +40,7 @@ def explain(
     catalogue: Catalogue,
     statistics: Statistics,
     sources: Sources,
-    links: Links | None = None,
+    asked: Retelling | None = None,
 ) -> Slates:
     """Give each place its likeliest reason.
 
@@ -53,12 +54,12 @@ def explain(
         catalogue: The tracks.
         statistics: Of the bundle.
         sources: Of the bundle.
-        links: Item-kNN's from tracks of the histories to those of the slates, where the caller has them already.
+        asked: The sources, where the caller has them ready to be asked about the slates' tracks.
     """
     rows, liked = np.maximum(slates.rows, 0), queries.positives
     if not len(catalogue):
         return slates
-    artists, listens = catalogue.artist_rows[rows], _tied_listens(liked, slates.rows, sources, links)
+    artists, listens = catalogue.artist_rows[rows], _tied_listens(queries, slates.rows, sources, asked)
     by_artist = _in_history(liked, artists, catalogue)
     is_new = by_artist & _is_new(queries, catalogue.release_days[rows])
     is_stranger = (np.diff(liked.offsets) == 0)[:, None]
@@ -104,13 +105,15 @@ def _countries(queries: Queries, rows: Rows, statistics: Statistics) -> Rows:
     return np.where(statistics.country_share(queries.country_rows, rows) > usual, countries, NO_ROW)
 
 
-def _tied_listens(liked: Queries, rows: Rows, sources: Sources, links: Links | None) -> Rows:
+def _tied_listens(queries: Queries, rows: Rows, sources: Sources, asked: Retelling | None) -> Rows:
     """Return the listened track that brings up most of each track [n, k] in item-kNN, -1 where none does."""
     knn = sources.retrievers[c.ITEM_KNN]
     assert isinstance(knn, ItemKnn)
-    weights = 0.5 ** (liked.places_from_end / HALF_LIFE_TRACKS)
-    recent = history_matrix(liked, liked.track_rows, weights, knn.neighbours_.shape[0])
-    if links is None:
-        links = Links.of(recent, knn.neighbours_, rows)
-    found, strongest, total = links.strongest(recent)
+    heard = Heard.of(queries) if asked is None else asked.heard
+    weights = heard.sums(0.5 ** (queries.positives.places_from_end / HALF_LIFE_TRACKS))
+    if asked is None:
+        linked = Linked.of(Units.of_tracks(heard, weights), knn.neighbours_, rows)
+    else:
+        linked = cast("Linked", asked.recalled[c.ITEM_KNN])
+    found, strongest, total = linked.strongest(weights)
     return np.where(strongest >= MIN_SHARE * total, found, NO_ROW)

@@ -168,6 +168,9 @@ class Recommender:
         if requests.verify_reasons or not requests.rescore_reasons:
             likely = self.explain(requests, slates)
             return verified(self, requests, likely) if requests.verify_reasons else likely
+        if requests.picks is not None or self.ranker_of(requests.surface).task is not DISCOVERY:
+            # Neither picks nor the radio's sources can be left out of what was said.
+            return verified(self, requests, self.explain(requests, slates))
         asked = self.retelling(requests, slates)
         return self.rescore(requests, ranked, self.explain(requests, slates, asked), asked)
 
@@ -179,13 +182,10 @@ class Recommender:
     def explain(self, requests: Requests, slates: Slates, asked: Retelling | None = None) -> Slates:
         """Give slates their likeliest reasons; `asked` as of `retelling`, where the caller has it already."""
         known: dict[str, Any] = {"catalogue": self.catalogue, "statistics": self.statistics}
-        links = None if asked is None else asked.links[c.ITEM_KNN]
-        return explain(slates, requests.queries, **known, sources=self.sources, links=links)
+        return explain(slates, requests.queries, **known, sources=self.sources, asked=asked)
 
     def rescore(self, requests: Requests, ranked: Ranked, slates: Slates, asked: Retelling) -> Slates:
-        """Leave slates those reasons that hold when tracks are scored without them; the radio's sources cannot, and verify."""
-        if self.ranker_of(requests.surface).task is not DISCOVERY:
-            return verified(self, requests, slates)
+        """Leave slates those reasons that hold when tracks are scored without them."""
         return rescored(self, requests, ranked, slates, asked)
 
     def choose(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -17,10 +18,19 @@ from crossfade.features.catalogue import Catalogue
 from crossfade.features.interactions import Floats
 from crossfade.ranking.contract import Ranker
 from crossfade.recommender.ranked import Ranked
-from crossfade.recommender.reasons import Claims, Pieces, with_true_reasons, without_evidence
+from crossfade.recommender.reasons import (
+    BY_AN_ARTIST,
+    HISTORY,
+    LISTENED,
+    Claims,
+    Pieces,
+    with_true_reasons,
+    without_evidence,
+)
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.recommender.standing import Claimed, Standing, Ties
+from crossfade.retrieval.heard import Gone, Heard
 from crossfade.retrieval.item_knn import ItemKnn
 from crossfade.retrieval.retelling import Retelling
 from crossfade.retrieval.sources import Sources
@@ -158,9 +168,39 @@ def _batch_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats:
     recommender, standing, owners = rescoring.recommender, rescoring.standing, pieces[0]
     claimed = Claimed(*pieces, _places(rescoring, owners, slots))
     reduced, muted = without_evidence(rescoring.requests, pieces, recommender.catalogue)
-    said = rescoring.sources.said(owners, reduced.taste, slots)
+    gone = _gone(
+        rescoring.sources.heard, pieces, reduced.taste.country_rows, recommender.catalogue.artist_rows
+    )
+    said = rescoring.sources.said(gone, reduced.taste, slots)
     told = standing.told(claimed, said, muted, rescoring.sources.names.index(c.POPULAR))
     return recommender.score(reduced, told, muted_popular=muted).scores
+
+
+def _gone(heard: Heard, pieces: Pieces, country_rows: Rows, artist_rows: Rows) -> Gone:
+    """Return the heard tracks that each piece of evidence is about."""
+    owners, kinds, rows = pieces
+    found = np.empty(int(np.diff(heard.owned)[owners].sum()), np.int32)
+    offsets = np.zeros(len(owners) + 1, np.int64)
+    _find_gone(
+        (heard.owned, heard.tracks, artist_rows[heard.tracks]), (owners, kinds, rows), (offsets, found)
+    )
+    return Gone(owners, offsets, found, country_rows)
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_gone(heard, claims, found):  # type: ignore[no-untyped-def]
+    """Fill offsets and places of heard tracks (owned, tracks, artists) that claims (owners, kinds, rows [m]) rest on."""
+    (owned, tracks, artists), (owners, kinds, rows), (offsets, places), count = heard, claims, found, 0
+    for claim in range(len(owners)):
+        kind, row = kinds[claim], rows[claim]
+        for place in range(owned[owners[claim]], owned[owners[claim] + 1]):
+            places[count] = place
+            count += (
+                kind == HISTORY
+                or (kind == LISTENED and tracks[place] == row)
+                or (kind == BY_AN_ARTIST and artists[place] == row)
+            )
+        offsets[claim + 1] = count
 
 
 def _ties(recommender: Scores) -> Ties:

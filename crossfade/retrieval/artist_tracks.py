@@ -3,6 +3,7 @@
 Its constants are the best compromise of a coarse grid over five validation periods of 30Music and one of the twin.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
@@ -16,7 +17,9 @@ from crossfade.features.catalogue import UNKNOWN_DAY, Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.retrieval.contract import Ranking, Scores
-from crossfade.retrieval.fading import fading_listeners, fading_plays, latest_moment
+from crossfade.retrieval.fading import Doubles, fading_listeners, fading_plays, latest_moment
+from crossfade.retrieval.heard import Gone, Heard
+from crossfade.retrieval.linked import Linked, Units
 from crossfade.retrieval.neighbours import baskets, neighbours
 from crossfade.retrieval.sparse import (
     Matrix,
@@ -30,7 +33,7 @@ from crossfade.retrieval.sparse import (
     top_of_product,
     top_of_rows,
 )
-from crossfade.retrieval.sparse_rows import SparseRows
+from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.retrieval.telling import above_nothing
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
@@ -93,6 +96,16 @@ class ArtistTracks:
         )
         return above_nothing(told)
 
+    def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> "RecalledArtists":
+        """Say which artists lead to given tracks [n, k]; see `Recalling`."""
+        artists = np.where(rows >= 0, self.artist_rows_[rows], np.int32(NO_ROW))
+        stands, distinct = np.full(rows.shape, NO_ROW, np.int32), np.full(rows.shape, NO_ROW, np.int32)
+        _stand_together(artists, cleared(self.tracks_.shape[0]), (stands, distinct))
+        plays = heard.sums(self._fading(queries.positives))
+        units = _units_of(heard, self.artist_rows_[heard.tracks], plays, self.tracks_.shape[0])
+        shares = np.where(rows >= 0, self._shares_of_tracks[rows], np.float32(0))
+        return RecalledArtists(Linked.of(units, self._reach, distinct), stands, shares)
+
     def artist_weights(self, queries: Queries) -> SparseRows:
         """Return how dear each artist is to each query, sparse [n, num_artists], related artists included."""
         return self.with_related(self._own_weights(queries))
@@ -100,11 +113,16 @@ class ArtistTracks:
     def _own_weights(self, queries: Queries) -> SparseRows:
         """Return how dear the artists in each history are, sparse [n, num_artists]."""
         liked = queries.positives
-        weights = fading_plays(liked, HALF_LIFE_TRACKS, HALF_LIFE_DAYS, has_time=self.has_time_)
-        weights *= np.minimum(liked.strengths, MAX_STRENGTH)
+        weights = self._fading(liked)
         own = history_matrix(liked, self.artist_rows_[liked.track_rows], weights, self.tracks_.shape[0])
         np.power(own.data, ARTIST_DAMPING, out=own.data)
         return own
+
+    def _fading(self, liked: Queries) -> Doubles:
+        """Return [m] what each play says for its artist."""
+        weights = fading_plays(liked, HALF_LIFE_TRACKS, HALF_LIFE_DAYS, has_time=self.has_time_)
+        weights *= np.minimum(liked.strengths, MAX_STRENGTH)
+        return weights
 
     def with_related(self, own: SparseRows) -> SparseRows:
         """Add to weights of artists, sparse [n, num_artists], what they pass on to related artists."""
@@ -121,6 +139,13 @@ class ArtistTracks:
     def _artists_of_tracks(self) -> Matrix:
         """Sparse [num_tracks, num_artists]: `tracks_` by track."""
         return self.tracks_.T.tocsr()
+
+    @cached_property
+    def _shares_of_tracks(self) -> Scores:
+        """[num_tracks] float32 of `tracks_`, each of which is its own artist's; 0 where it is not among the artist's best."""
+        shares = np.zeros(self.tracks_.shape[1], np.float32)
+        shares[self.tracks_.indices] = self.tracks_.data
+        return shares
 
     def save(self, directory: Path) -> None:
         """Write `tracks.arrow`, `related.arrow` and `about.json`."""
@@ -140,6 +165,69 @@ class ArtistTracks:
         loaded.tracks_ = load_matrix(directory / "tracks.arrow", len(catalogue))
         loaded.related_ = load_matrix(directory / "related.arrow", len(catalogue.artists))
         return loaded
+
+
+@dataclass(frozen=True)
+class RecalledArtists:
+    """What leads to k tracks of each of n queries by their artists.
+
+    Args:
+        linked: To the artists, each at the first track that is by it.
+        stands: [n, k] int32, the first track by the same artist; -1 without.
+        shares: [n, k] float32 of each track of its artist.
+    """
+
+    linked: Linked
+    stands: Rows
+    shares: Scores
+
+    def without(self, gone: Gone, places: Rows) -> Scores:
+        """Score some of the tracks again; see `Recalled`."""
+        owners, known = gone.owners[:, None], places >= 0
+        stands = np.where(known, self.stands[owners, places], np.int32(NO_ROW))
+        return above_nothing(self.linked.sums_without(gone, stands) * self.shares[owners, places])
+
+
+def _units_of(heard: Heard, artists: Rows, plays: Scores, num_artists: int) -> Units:
+    """Gather heard tracks [p] by their artists [p], -1 unknown."""
+    columns, of_heard = np.empty(len(artists), np.int32), np.empty(len(artists), np.int32)
+    owned = _gather(heard.owned, artists, cleared(num_artists), (columns, of_heard))
+    return Units(owned, columns[: owned[-1]], of_heard, plays, ARTIST_DAMPING)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(owned, artists, seen, found):  # type: ignore[no-untyped-def]
+    """Fill found (artists of units, unit of each track) and return offsets; seen [num_artists] is 0 before and after."""
+    (columns, of_heard), count = found, 0
+    offsets = np.zeros(len(owned), np.int64)
+    for query in range(len(owned) - 1):
+        for place in range(owned[query], owned[query + 1]):
+            artist = artists[place]
+            if artist >= 0 and seen[artist] == 0:
+                columns[count] = artist
+                count += 1
+                seen[artist] = count
+            of_heard[place] = seen[artist] - 1 if artist >= 0 else NO_ROW
+        for unit in range(offsets[query], count):
+            seen[columns[unit]] = 0
+        offsets[query + 1] = count
+    return offsets
+
+
+@numba.njit(cache=True, nogil=True)
+def _stand_together(artists, seen, found):  # type: ignore[no-untyped-def]
+    """Fill found (first place of the same artist, artists at those places alone); seen [num_artists] is 0 before and after."""
+    stands, distinct = found
+    for query in range(artists.shape[0]):
+        for place in range(artists.shape[1]):
+            artist = artists[query, place]
+            if artist >= 0:
+                if seen[artist] == 0:
+                    seen[artist], distinct[query, place] = place + 1, artist
+                stands[query, place] = seen[artist] - 1
+        for place in range(artists.shape[1]):
+            if artists[query, place] >= 0:
+                seen[artists[query, place]] = 0
 
 
 def _prior(catalogue: Catalogue, now: int) -> npt.NDArray[np.float64]:

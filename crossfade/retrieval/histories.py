@@ -101,17 +101,3 @@ def _walk_back(track_rows, starts, ends, seen, found):  # type: ignore[no-untype
             plays[i, seen[track] - 1] += plays[i, seen[track] - 1] < MOST_PLAYS
         for j in range(count):
             seen[track_rows[places[i, j]]] = 0
-
-
-# A part of a history has its tracks in the order of the whole, so the next one stands where the last one was found, or soon
-# after.
-@numba.njit(cache=True, nogil=True)
-def next_place(track, tracks, span, place):  # type: ignore[no-untyped-def]
-    """Return where a track stands in a span of tracks, for kernels: from a place on and round to it; -1 where nowhere."""
-    for _ in range(span[1] - span[0]):
-        if place == span[1]:
-            place = span[0]
-        if tracks[place] == track:
-            return place
-        place += 1
-    return np.int64(NO_ROW)

@@ -8,6 +8,8 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking, Scores
 from crossfade.retrieval.fading import recent_likes
+from crossfade.retrieval.heard import Heard
+from crossfade.retrieval.linked import Linked, Units
 from crossfade.retrieval.neighbours import baskets, neighbours
 from crossfade.retrieval.sparse import (
     load_about,
@@ -56,6 +58,11 @@ class ItemKnn:
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the sums at given tracks [n, w]; see `Telling`."""
         return product_at(self.recent(queries), self.neighbours_, rows)
+
+    def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> Linked:
+        """Say which recent tracks lead to given tracks [n, k]; see `Recalling`."""
+        units = Units.of_tracks(heard, heard.read(self.recent(queries)))
+        return Linked.of(units, self.neighbours_, rows)
 
     def recent(self, queries: Queries) -> SparseRows:
         """Weigh recent positive tracks, sparse [n, num_tracks]."""

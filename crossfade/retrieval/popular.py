@@ -1,5 +1,6 @@
 """The popular source: what many want now, here and in a listener's genres; it answers unknown users too."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
@@ -14,6 +15,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking, Scores
 from crossfade.retrieval.fading import Doubles, fading_listeners, fading_places
+from crossfade.retrieval.heard import RESIDUE, Gone, Heard
 from crossfade.retrieval.sparse import (
     Matrix,
     load_about,
@@ -25,9 +27,9 @@ from crossfade.retrieval.sparse import (
 )
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.retrieval.strong_lists import RankedLists
-from crossfade.retrieval.telling import lists_at
+from crossfade.retrieval.telling import above_nothing, lists_at
 from crossfade.schema import columns as c
-from crossfade.schema.ids import Rows
+from crossfade.schema.ids import NO_ROW, Rows
 
 # Weights of the three kinds of lists; recall on 30Music is flat around them.
 GLOBAL_WEIGHT: Final = 0.1
@@ -74,6 +76,16 @@ class Popular:
         """Return the sums of given tracks [n, w]; see `Telling`."""
         return lists_at(self._weights(queries), self._lists_of_tracks, rows)
 
+    def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> "RecalledLists":
+        """Say what heard tracks do for the lists that given tracks [n, k] stand in; see `Recalling`."""
+        liked = queries.positives
+        fading = fading_places(liked, HALF_LIFE_TRACKS, has_time=self.has_time_)
+        weights = heard.sums(fading[liked.places_from_end])
+        lists = self._lists_of_tracks
+        return RecalledLists(
+            heard, weights, (self.genre_rows_, lists.shape[1] - self.num_genres_), lists, rows
+        )
+
     @cached_property
     def _lists_of_tracks(self) -> Matrix:
         """Sparse [num_tracks, num_lists]: `lists_` by track."""
@@ -114,6 +126,80 @@ class Popular:
         loaded.has_time_ = load_about(directory)["has_time"]
         loaded.lists_ = load_matrix(directory / "lists.arrow", len(catalogue))
         return loaded
+
+
+@dataclass(frozen=True)
+class RecalledLists:
+    """What histories do for the lists that k tracks of each of n queries stand in.
+
+    Args:
+        heard: The histories.
+        weights: [p] float32 of the heard tracks.
+        genres: [num_tracks, g] int32, -1 padded, and the list of the first genre.
+        lists: Sparse [num_tracks, num_lists], the lists by track.
+        rows: [n, k] int32 the tracks, -1 padded.
+    """
+
+    heard: Heard
+    weights: Scores
+    genres: tuple[Rows, int]
+    lists: Matrix
+    rows: Rows
+
+    def without(self, gone: Gone, places: Rows) -> Scores:
+        """Score some of the tracks again; see `Recalled`."""
+        told = np.zeros(places.shape, np.float32)
+        heard = (self.heard.owned, self.heard.tracks, self.weights)
+        lists = (self.lists.indptr, self.lists.indices, self.lists.data)
+        masses = np.zeros(self.lists.shape[1], np.float32), np.zeros(self.lists.shape[1], np.float32)
+        _sum_without(
+            gone.columns, (heard, self.genres), lists, masses, (self.rows, gone.country_rows, places, told)
+        )
+        return above_nothing(told)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_without(gone, histories, lists, masses, wanted):  # type: ignore[no-untyped-def]
+    """Fill told [m, w]; masses are two of genres, by list: of an owner's whole history, and of what is left of it."""
+    (owners, ends, lost), (heard, genres), (whole, left) = gone, histories, masses
+    (rows, countries, places, told), known, total = wanted, np.int64(NO_ROW), np.float32(0)
+    (owned, tracks, weights), (genre_rows, first_genre), (offsets, of_lists, values) = heard, genres, lists
+    for claim in range(len(owners)):
+        if owners[claim] != known:  # claims of one owner mostly stand together
+            whole[:], known, total = 0, owners[claim], np.float32(0)
+            for place in range(owned[known], owned[known + 1]):
+                total += _add_genres(tracks[place], weights[place], genres, whole)
+            left[:] = whole
+        rest = total
+        for i in range(ends[claim], ends[claim + 1]):
+            rest += _add_genres(tracks[lost[i]], -weights[lost[i]], genres, left)
+        scale = np.float32(GENRE_WEIGHT) / rest if rest > RESIDUE * total else np.float32(0)
+        for slot in range(places.shape[1]):
+            row = rows[known, places[claim, slot]] if places[claim, slot] >= 0 else NO_ROW
+            for entry in range(offsets[row] if row >= 0 else 0, offsets[row + 1] if row >= 0 else 0):
+                number = of_lists[entry]
+                weight = left[number] * scale
+                if number < first_genre:
+                    weight = np.float32(COUNTRY_WEIGHT if number == countries[claim] + 1 else 0.0)
+                    weight = np.float32(GLOBAL_WEIGHT) if number == 0 else weight
+                told[claim, slot] += weight * values[entry]
+        for i in range(ends[claim], ends[claim + 1]):
+            for g in range(genre_rows.shape[1]):
+                genre = genre_rows[tracks[lost[i]], g] + first_genre
+                if genre >= first_genre:
+                    left[genre] = whole[genre]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_genres(track, weight, genres, mass):  # type: ignore[no-untyped-def]
+    """Add a track's weight to its genres as in `typicality`; returns what was added in all."""
+    (genre_rows, first_genre), added = genres, np.float32(0)
+    for i in range(genre_rows.shape[1]):
+        if genre_rows[track, i] >= 0:
+            share = weight / np.float32(1 + i)
+            mass[genre_rows[track, i] + first_genre] += share
+            added += share
+    return added
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,13 +11,15 @@ import numpy as np
 from crossfade.features.affinities import products
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
-from crossfade.features.interactions import Floats, Int64s, Queries
+from crossfade.features.interactions import Floats, Queries
 from crossfade.features.vectors import TrackVectors, packed
+from crossfade.retrieval.attended import Attended
 from crossfade.retrieval.content.cold import Cold
 from crossfade.retrieval.contract import Ranking
+from crossfade.retrieval.heard import Heard
 from crossfade.retrieval.index import Index, build_index, load_index
 from crossfade.retrieval.two_tower_learnt import Learnt
-from crossfade.retrieval.user_tower import Attended, UserInputs, unit, unscaled_user_vectors
+from crossfade.retrieval.user_tower import UserInputs, unit, unscaled_user_vectors
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import InputModels, TwoTowerSettings
@@ -130,17 +132,11 @@ class TwoTower:
         """Return the inner products with given tracks [n, w]; see `Telling`."""
         return products(self.track_vectors_, rows, self.user_vectors(queries))
 
-    def attended(self, queries: Queries) -> Attended:
-        """Return what attention says of the histories of n queries, for `said_of_parts`."""
-        return Attended.of(self.learnt_.weights, self.track_vectors_, queries)
-
-    def said_of_parts(self, attended: Attended, owners: Int64s, queries: Queries, rows: Rows) -> Floats:
-        """Return what `said` says of tracks [m, w] of m queries, whose histories are parts of those of owners [m]."""
+    def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> Attended:
+        """Say what attention makes of heard tracks, for the sake of given ones [n, k]; see `Recalling`."""
         learnt, length = self.learnt_, self.settings.history_length
         inputs = UserInputs.of(queries, length, learnt.user_buckets, has_time=learnt.has_time)
-        part_of = (attended, owners)
-        wanted = unscaled_user_vectors(learnt.weights, self.track_vectors_, inputs, part_of)
-        return products(self.track_vectors_, rows, unit(wanted))
+        return Attended.of(learnt.weights, self.track_vectors_, inputs, heard, rows)
 
     def _recall_queries(self, dataset: Dataset) -> Floats:
         active = np.unique(dataset.interactions.user_rows)

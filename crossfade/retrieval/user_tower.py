@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.features.interactions import Floats, Int64s, Queries
+from crossfade.features.interactions import Floats, Queries
 from crossfade.features.traits import unknown
 from crossfade.features.vectors import TrackVectors, component, readable
-from crossfade.retrieval.histories import Histories, last_distinct, next_place
+from crossfade.retrieval.histories import Histories
 from crossfade.schema.ids import NO_ROW, Rows
 
 HEADS: Final = 4
-TOGETHER: Final = 4  # vectors that are added up in one go
-LEAST_SHARE: Final = 1.0  # that a history's shares add up to, since the highest logit's is 1
 USER_WEIGHTS: Final = ("attention", "decays", "repeats", "places", "mixing", "countries", "traits", "users")
 
 
@@ -65,72 +63,49 @@ def user_vectors(weights: Mapping[str, Floats], track_vectors: TrackVectors, inp
     return unit(unscaled_user_vectors(weights, track_vectors, inputs))
 
 
-@dataclass(frozen=True)
-class Attended:
-    """What the tower's attention says of the tracks in n histories, for parts of which vectors are wanted again and again.
-
-    Args:
-        owned: [n + 1] int64; history i has the tracks owned[i]:owned[i + 1].
-        tracks: [p] int32, each once a history, the latest played first.
-        products: [p, heads] float32.
-    """
-
-    owned: Int64s
-    tracks: Rows
-    products: Floats
-
-    @classmethod
-    def of(cls, weights: Mapping[str, Floats], track_vectors: TrackVectors, queries: Queries) -> Self:
-        """Multiply the positives of n queries with the attention; arguments as in `user_vectors`."""
-        liked = queries.positives
-        places, _ = last_distinct(liked.track_rows, liked.offsets[:-1], liked.offsets[1:], liked.longest)
-        is_there = places >= 0
-        tracks = liked.track_rows[places[is_there]]
-        owned = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))]).astype(np.int64)
-        attention = np.ascontiguousarray(weights["attention"].T, np.float32)
-        products = np.empty((len(tracks), len(attention)), np.float32)
-        _attend(readable(track_vectors), tracks, attention, products)
-        return cls(owned, tracks, products)
-
-
 def unscaled_user_vectors(
-    weights: Mapping[str, Floats],
-    track_vectors: TrackVectors,
-    inputs: UserInputs,
-    part_of: tuple[Attended, Int64s] | None = None,
+    weights: Mapping[str, Floats], track_vectors: TrackVectors, inputs: UserInputs
 ) -> Floats:
     """Return what `user_vectors` scales to unit length [n, dim] float32; its length says how much speaks for a direction.
 
-    Args:
-        weights: As in `user_vectors`.
-        track_vectors: As there.
-        inputs: Of n queries.
-        part_of: Where histories are parts of others: what attention says of those, and the query [n] that each is part of.
+    Arguments as in `user_vectors`.
     """
     histories = inputs.histories
-    ages = np.log1p(np.maximum(histories.ages, 0))
-    plays = np.log(np.maximum(histories.plays, 1).astype(np.float32))
-    read = tuple(np.ascontiguousarray(weights[name], np.float32) for name in ("decays", "repeats", "places"))
     attention = np.ascontiguousarray(weights["attention"].T, np.float32)
     pooled = np.zeros((len(histories.rows), *attention.shape), np.float32)
-    if part_of is None:
-        _pool(readable(track_vectors), (histories.rows, ages, plays), (attention, *read), pooled)
-    else:
-        attended, owners = part_of
-        known = (attended.owned, attended.tracks, attended.products)
-        shares = np.empty((len(pooled), len(attention), histories.rows.shape[1] + TOGETHER), np.float32)
-        _weigh_parts(known, (owners, histories.rows, ages, plays), read, shares)
-        np.exp(shares, out=shares)  # many at once, which compiled code does one by one
-        parts = (np.argsort(owners, kind="stable"), histories.rows)
-        _pool_parts(readable(track_vectors), parts, shares, pooled)
-    mixed = (
-        pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][inputs.country_rows + 1]
+    asked = (histories.rows, *situations(histories))
+    _pool(readable(track_vectors), asked, (attention, *read(weights)), pooled)
+    return mixed(weights, pooled, (inputs.country_rows, inputs.trait_rows, inputs.user_rows))
+
+
+def situations(histories: Histories) -> tuple[Floats, Floats]:
+    """Return logarithms of ages and of plays [n, length] float32, as attention reads them."""
+    ages = np.log1p(np.maximum(histories.ages, 0))
+    return ages, np.log(np.maximum(histories.plays, 1).astype(np.float32))
+
+
+def read(weights: Mapping[str, Floats]) -> tuple[Floats, ...]:
+    """Return weights of ages, of plays and of places in a history, for kernels."""
+    return tuple(np.ascontiguousarray(weights[name], np.float32) for name in ("decays", "repeats", "places"))
+
+
+def mixed(weights: Mapping[str, Floats], pooled: Floats, about: tuple[Rows, Rows, Rows]) -> Floats:
+    """Mix what heads pooled of histories [n, heads, dim] with what is known of who asks; [n, dim] float32.
+
+    Args:
+        weights: As in `user_vectors`.
+        pooled: Each head's mean of a history's vectors.
+        about: Rows of countries, traits and users, as in `UserInputs`.
+    """
+    country_rows, trait_rows, user_rows = about
+    found: Floats = (
+        pooled.reshape(len(pooled), -1) @ weights["mixing"] + weights["countries"][country_rows + 1]
     )
-    if (inputs.trait_rows >= 0).any():
-        mixed += _rows_or_zeros(weights["traits"], inputs.trait_rows).sum(axis=1)
-    if (inputs.user_rows >= 0).any():
-        mixed += _rows_or_zeros(weights["users"], inputs.user_rows)
-    return mixed
+    if (trait_rows >= 0).any():
+        found += _rows_or_zeros(weights["traits"], trait_rows).sum(axis=1)
+    if (user_rows >= 0).any():
+        found += _rows_or_zeros(weights["users"], user_rows)
+    return found
 
 
 # Compiled, since NumPy would gather the vectors of all histories, 13 kB a query, before it reads the first.
@@ -168,74 +143,6 @@ def _pool(vectors, histories, weights, pooled):  # type: ignore[no-untyped-def]
                 share = logits[entry, head] / total
                 for i in range(dim):
                     pooled[query, head, i] += share * together[entry, i]
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _attend(vectors, rows, attention, products):  # type: ignore[no-untyped-def]
-    """Fill products [p, heads] of the vectors of rows [p] with attention [heads, dim]."""
-    for entry in range(len(rows)):
-        for head in range(len(attention)):
-            product = np.float32(0)
-            for i in range(attention.shape[1]):
-                product += component(vectors, rows[entry], i) * attention[head, i]
-            products[entry, head] = product
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _weigh_parts(known, parts, weights, logits):  # type: ignore[no-untyped-def]
-    """Fill logits [n, heads, length] less the highest of each head, minus infinity behind a history's end."""
-    (owned, tracks, products), (owners, rows, ages, plays) = known, parts
-    decays, repeats, places = weights
-    for query in range(len(rows)):
-        span, length = (owned[owners[query]], owned[owners[query] + 1]), 0
-        at = span[0]
-        while length < rows.shape[1] and rows[query, length] >= 0:
-            at = next_place(rows[query, length], tracks, span, at)
-            for head in range(len(decays)):
-                moved = places[length, head] - decays[head] * ages[query, length]
-                logits[query, head, length] = (
-                    products[at, head] + moved + repeats[head] * plays[query, length]
-                )
-            at, length = at + 1, length + 1
-        for head in range(len(decays)):
-            highest = np.float32(-np.inf)
-            for entry in range(length):
-                highest = max(highest, logits[query, head, entry])
-            for entry in range(length):
-                logits[query, head, entry] -= highest
-            logits[query, head, length:] = -np.inf
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _pool_parts(vectors, parts, shares, pooled):  # type: ignore[no-untyped-def]
-    """Fill pooled [n, heads, dim] as `_pool` does, owner by owner: a history's vectors stay in the nearest cache.
-
-    Shares [n, heads, length + `TOGETHER`] need not add up to 1; behind a history's end they are 0.
-    """
-    (order, rows), (_, num_heads, dim) = parts, pooled.shape
-    together = np.zeros((shares.shape[2], dim), np.float32)
-    for query in order:
-        length = 0
-        while length < rows.shape[1] and rows[query, length] >= 0:
-            row = rows[query, length]
-            for i in range(dim):
-                together[length, i] = component(vectors, row, i)
-            length += 1
-        for head in range(num_heads):
-            total = np.float32(0)
-            for entry in range(length):
-                total += shares[query, head, entry]
-            scale = np.float32(1) / max(total, np.float32(LEAST_SHARE))
-            for first in range(0, length, TOGETHER):
-                one, two = shares[query, head, first] * scale, shares[query, head, first + 1] * scale
-                three, four = shares[query, head, first + 2] * scale, shares[query, head, first + 3] * scale
-                for i in range(dim):
-                    pooled[query, head, i] += (
-                        one * together[first, i]
-                        + two * together[first + 1, i]
-                        + three * together[first + 2, i]
-                        + four * together[first + 3, i]
-                    )
 
 
 def _rows_or_zeros(table: Floats, rows: Rows) -> Floats:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from crossfade.features.traits import unknown
-from crossfade.retrieval.user_tower import Attended, UserInputs, unscaled_user_vectors, user_vectors
+from crossfade.retrieval.user_tower import UserInputs, user_vectors
 from tests import builders
 
 DIM, LENGTH = 3, 2
@@ -49,35 +49,3 @@ def test_what_is_unknown_adds_nothing() -> None:
     assert vector(user=0, traits=unknown(1)[0].tolist()) == unit(1, 0, 0)
     assert vector(user=0, buckets=[]) == unit(1, 0, 0)
     assert vector(user=-1, buckets=[1, 0]) == [0, 0, 0]
-
-
-def test_parts_of_histories_are_pooled_by_what_attention_said_of_the_whole() -> None:
-    random = np.random.default_rng(0)
-    tracks = random.standard_normal((40, 16)).astype(np.float32)
-    listens = [(f"u{user}", f"t{track:02}", float(when)) for when in range(60) for user in range(3)
-               for track in [int(random.integers(0, 40))]]  # fmt: skip
-    data = builders.dataset(listens)
-    tracks, dim, length = tracks[: len(data.catalogue)], 16, 9
-    weights = {
-        "attention": random.standard_normal((dim, 4)),
-        "decays": random.random(4),
-        "repeats": random.random(4),
-        "places": random.standard_normal((length, 4)),
-        "mixing": random.standard_normal((4 * dim, dim)),
-        "countries": np.zeros((1, dim)),
-        "traits": np.zeros((1, dim), np.float32),
-        "users": np.zeros((1, dim), np.float32),
-    }
-    queries = data.queries(np.array([0, 1, 2, -1], np.int32), 10**7)
-    owners = np.array([2, 0, 0, 3, 1, 2])
-    parts = queries.take(owners)
-    parts = parts.keep(random.random(len(parts.track_rows)) < 0.3)
-    inputs = UserInputs.of(parts, length, np.zeros(0, np.int32), has_time=True)
-    attended = Attended.of(weights, tracks, queries)
-    # The oracle: attention asked anew of each part.
-    expected = unscaled_user_vectors(weights, tracks, inputs)
-    np.testing.assert_allclose(
-        unscaled_user_vectors(weights, tracks, inputs, (attended, owners)), expected, rtol=1e-5, atol=1e-5
-    )
-    said = tracks.astype(np.float64)[attended.tracks] @ weights["attention"]
-    np.testing.assert_allclose(attended.products, said, rtol=1e-4, atol=1e-5)
