@@ -73,6 +73,8 @@ class ArtistTracks:
         self.tracks_ = _shares(self.artist_rows_, listeners, len(catalogue.artists))
         played = baskets(acts, self.artist_rows_[acts.track_rows], len(catalogue.artists))
         self.related_ = neighbours(played, RELATED_ARTISTS, SHRINKAGE)
+        for made in ("_reach", "_shares_of_tracks"):  # of an earlier fit
+            vars(self).pop(made, None)
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
@@ -85,12 +87,12 @@ class ArtistTracks:
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Return the weights of given tracks [n, w]; see `Telling`."""
-        own, reach, of_tracks = self._own_weights(queries), self._reach, self._artists_of_tracks
+        own, reach = self._own_weights(queries), self._reach
         told = np.zeros(rows.shape, np.float32)
         _say(
             (own.indptr, own.indices, own.data),
             (reach.indptr, reach.indices, reach.data),
-            (of_tracks.indptr, of_tracks.indices, of_tracks.data),
+            (self.artist_rows_, self._shares_of_tracks),
             rows,
             told,
         )
@@ -134,11 +136,6 @@ class ArtistTracks:
         """Sparse [num_artists, num_artists]: what an artist's weight gives itself and its related artists."""
         own = scipy.sparse.identity(self.related_.shape[0], np.float32, format="csr")
         return (own + RELATED_WEIGHT * self.related_).astype(np.float32).tocsr()
-
-    @cached_property
-    def _artists_of_tracks(self) -> Matrix:
-        """Sparse [num_tracks, num_artists]: `tracks_` by track."""
-        return self.tracks_.T.tocsr()
 
     @cached_property
     def _shares_of_tracks(self) -> Scores:
@@ -252,17 +249,15 @@ def _shares(artist_rows: Rows, listeners: npt.NDArray[np.float64], num_artists: 
 @numba.njit(cache=True, nogil=True)
 def _say(own, reach, of_tracks, rows, told):  # type: ignore[no-untyped-def]
     """Fill told [n, w]: what own artists pass on to a track's artist, which alone is asked about, times the track's share."""
+    artist_rows, shares = of_tracks
     for query in range(rows.shape[0]):
         known, dear = np.int32(NO_ROW), np.float32(0)  # tracks of one artist are often asked about together
         for place in range(rows.shape[1]):
-            track = rows[query, place]
-            for link in range(
-                of_tracks[0][track] if track >= 0 else 0, of_tracks[0][track + 1] if track >= 0 else 0
-            ):
-                if of_tracks[1][link] != known:
-                    known = of_tracks[1][link]
-                    dear = _reached(own, reach, query, known)
-                told[query, place] += dear * of_tracks[2][link]
+            artist = artist_rows[rows[query, place]] if rows[query, place] >= 0 else np.int32(NO_ROW)
+            if artist >= 0:
+                if artist != known:
+                    known, dear = artist, _reached(own, reach, query, artist)
+                told[query, place] = dear * shares[rows[query, place]]
 
 
 @numba.njit(cache=True, nogil=True)

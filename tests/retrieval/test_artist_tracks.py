@@ -91,3 +91,16 @@ def test_tracks_without_an_artist_are_left_to_other_sources() -> None:
     tracks = builders.catalogue([{"track_id": "a1", "artist_ids": ["a"]}, {"track_id": "lost"}])
     assert ask(builders.dataset([("ann", "lost", 5.0), ("ann", "a1", 5.0)], tracks), 0) == ["a1"]
     assert ask(builders.dataset([("ann", "lost", 5.0)], tracks), 0) == []
+
+
+def test_a_second_fit_forgets_the_first() -> None:
+    tracks = builders.catalogue([{"track_id": name, "artist_ids": [name[0]]} for name in ("a1", "a2", "b1")])
+    first = builders.dataset([("ann", "a1", 20.0), ("ben", "b1", 20.0), ("ben", "a2", 20.0)], tracks)
+    second = builders.dataset([("ann", "a1", 20.0), ("ann", "b1", 20.0), ("ben", "b1", 21.0)], tracks)
+    queries = second.queries(np.array([0, 1], np.int32), 30 * DAY)
+    rows = np.tile(np.arange(3, dtype=np.int32), (2, 1))
+    source = ArtistTracks().fit(first)
+    before = source.said(queries, rows)
+    after = source.fit(second).said(queries, rows)
+    np.testing.assert_array_equal(after, ArtistTracks().fit(second).said(queries, rows))
+    assert not np.array_equal(before, after, equal_nan=True)
