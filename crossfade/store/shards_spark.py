@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zipimport import zipimporter
 
 import pyarrow as pa
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:  # it loads TensorFlow
     from crossfade.recommender.recommend import Recommender
 
 LOCAL: Final = "local"
-# Between two tasks a Python worker of Spark looks through all of its memory and reads its zip files anew: a quarter of a
-# second of a core. A task that is repeated keeps the shards that are finished.
+# Between two tasks a Python worker of Spark looks through its memory for garbage and reads its zip files anew: a quarter of a
+# second of a core, but for `_settle` and `_forget_zips`. A task that is repeated keeps the shards that are finished.
 SHARDS_A_TASK: Final = 4
 LEAST_TASKS_A_CORE: Final = 4  # so that cores end together
 TOLD: Final = (
@@ -92,7 +93,9 @@ def _generated(batch: Batch, places: Iterable[pa.RecordBatch]) -> Iterator[pa.Re
     for rows in places:
         for place in rows.column("id").to_pylist():
             receipt = generate_shard(*inputs, shards[place], load=_loaded)
+            _settle()
             yield pa.RecordBatch.from_pydict({"id": [place], "receipt": [json.dumps(asdict(receipt))]})
+    _forget_zips()
 
 
 def _planned(batch: Batch) -> Sequence[ShardSpec]:
@@ -101,7 +104,22 @@ def _planned(batch: Batch) -> Sequence[ShardSpec]:
 
 @lru_cache(maxsize=1)
 def _loaded(dataset_dir: Path, bundle_dir: Path) -> "tuple[Dataset, Recommender]":
-    """Load once in each Python worker, which Spark keeps for many tasks; what is there then is no garbage after any of them."""
-    inputs = load_inputs(dataset_dir, bundle_dir)
+    """Load once in each Python worker, which Spark keeps for many tasks."""
+    return load_inputs(dataset_dir, bundle_dir)
+
+
+@lru_cache(maxsize=1)
+def _settle() -> None:
+    """Once a shard is made, all is loaded and compiled that there will be: looks for garbage after tasks may pass it over."""
+    gc.collect()
     gc.freeze()
-    return inputs
+
+
+def _forget_zips() -> None:
+    """Forget who finds modules in zip files: Spark has each of them read its file anew before the next task, for a tenth of a second.
+
+    Whoever imports from one after this makes its finder again.
+    """
+    for path, finder in list(sys.path_importer_cache.items()):
+        if isinstance(finder, zipimporter):
+            del sys.path_importer_cache[path]
