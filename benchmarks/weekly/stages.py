@@ -16,6 +16,7 @@ from crossfade.features.dataset import Dataset
 from crossfade.features.ranking_features import ranking_features
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
+from crossfade.recommender.rescoring import rescored
 from crossfade.retrieval.merging import beside, first_cut, merged
 from crossfade.retrieval.sources import best_allowed
 from crossfade.schema.tables import Surface
@@ -78,7 +79,7 @@ def _stages(block: Block, folder: Path) -> Stages:
     chosen = recommender.rerank(requests, ranked)
     told = recommender.retelling(requests, chosen)
     likely = recommender.explain(requests, chosen, told)
-    shown = recommender.rescore(requests, ranked, likely, told)
+    shown = rescored(recommender, requests, ranked, likely, told)
     rankings = beside([ask() for ask in asked.values()])
     return {
         "read": block.read,
@@ -90,7 +91,7 @@ def _stages(block: Block, folder: Path) -> Stages:
         "rerank": partial(recommender.rerank, requests, ranked),
         "links": partial(recommender.retelling, requests, chosen),
         "explain": partial(recommender.explain, requests, chosen, told),
-        "rescore": partial(recommender.rescore, requests, ranked, likely, told),
+        "rescore": partial(rescored, recommender, requests, ranked, likely, told),
         "write": lambda: pq.write_table(
             table_of(ids, shown, recommender), folder / "slates.parquet", compression="zstd"
         ),

@@ -138,14 +138,20 @@ def vector_affinities(queries: Queries, rows: Rows, track_vectors: TrackVectors,
     The user's is with the mean of the last 20 positives; the session's is the largest with one of the last session's
     last 20 positives.
     """
-    liked, vectors = queries.positives, readable(track_vectors)
-    sums = np.zeros((len(queries), track_vectors.shape[1]), np.float32)
-    _add_up(vectors, liked.last_tracks(LAST_POSITIVES), sums)
+    liked = queries.positives
+    last = liked.last_tracks(LAST_POSITIVES), liked.last_sessions.last_tracks(LAST_OF_SESSION)
+    return vector_cosines(last, rows, track_vectors, room)
+
+
+def vector_cosines(last: tuple[Rows, Rows], rows: Rows, track_vectors: TrackVectors, room: Room) -> Columns:
+    """Return the same for the last positives [n, 20] int32 and those of the last session, -1 padded."""
+    vectors = readable(track_vectors)
+    sums = np.zeros((len(rows), track_vectors.shape[1]), np.float32)
+    _add_up(vectors, last[0], sums)
     lengths = np.sqrt(np.add.reduce(sums * sums, axis=1, keepdims=True))
     means = sums / np.where(lengths > 0, lengths, np.nan)
-    last = liked.last_sessions.last_tracks(LAST_OF_SESSION)
     found = room(VECTOR_COSINES)
-    _cosines(vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last), found)
+    _cosines(vectors, rows.astype(np.int32, copy=False), (means.astype(np.float32), last[1]), found)
     return dict(zip(VECTOR_COSINES, found, strict=True))
 
 

@@ -18,7 +18,8 @@ from crossfade.features.affinities import (
 )
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Queries
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Int64s, Queries
+from crossfade.features.left import Left, features_of_left
 from crossfade.features.lookups import ages_of, of_rows, owners_of, shares_of
 from crossfade.features.session_features import session_features
 from crossfade.features.statistics import ARTIST_COLUMNS, TRACK_COLUMNS, Statistics
@@ -37,6 +38,7 @@ def ranking_features(
     track_vectors: TrackVectors,
     *,
     task: Task = DISCOVERY,
+    left: Left | None = None,
 ) -> Floats:
     """Compute the features that a ranker reads.
 
@@ -47,6 +49,7 @@ def ranking_features(
         statistics: Of a moment that is not after the queries'.
         track_vectors: [num_tracks, dim] of length 1.
         task: What is ranked for.
+        left: Of which histories, where the queries come without any; not for sessions, which have more to tell.
 
     Returns:
         [n, c, num_features] float32 in the order of `task.features`, NaN where missing: a source that did not
@@ -67,11 +70,19 @@ def ranking_features(
     told = {
         **_of_sources(candidates, task, room),
         **_of_tracks(queries, (rows, owners[0]), catalogue, statistics, room),
-        **_of_users(queries, catalogue, statistics),
-        **artist_affinities(queries, (owners[0], owners[1]), catalogue, room, has_time=has_time),
-        **genre_affinities(queries, rows, catalogue, room),
-        **vector_affinities(queries, rows, track_vectors, room),
     }
+    if left is None:
+        users = UserStatistics.of(queries, catalogue)
+        told |= artist_affinities(queries, (owners[0], owners[1]), catalogue, room, has_time=has_time)
+        told |= genre_affinities(queries, rows, catalogue, room)
+        told |= vector_affinities(queries, rows, track_vectors, room)
+    else:
+        asked = (rows, owners[0], owners[1])
+        users, near = features_of_left(
+            left, queries.as_of, asked, catalogue, track_vectors, room, has_time=has_time
+        )
+        told |= near
+    told |= _of_users(users, queries.as_of, has_time=has_time)
     if task is NEXT_TRACK:
         told |= session_features(queries, rows, catalogue, track_vectors, room, has_time=has_time)
     for place, name in enumerate(task.features):
@@ -148,14 +159,13 @@ def _of_tracks(
     }
 
 
-def _of_users(queries: Queries, catalogue: Catalogue, statistics: Statistics) -> Columns:
-    """Return what each query's history says of its user, [n, 1]."""
-    of = UserStatistics.of(queries, catalogue)
+def _of_users(of: UserStatistics, as_of: Int64s, *, has_time: bool) -> Columns:
+    """Return what counts of each query's history say of its user, [n, 1]."""
     plays, listens = of.user_plays, of.user_listens
-    days = (queries.as_of - of.user_last_seconds) / SECONDS_PER_DAY
+    days = (as_of - of.user_last_seconds) / SECONDS_PER_DAY
     columns = {
         "user_listens_log": np.log1p(listens),
-        "user_days_since_last": np.where((plays > 0) & statistics.has_time, days, np.nan),
+        "user_days_since_last": np.where((plays > 0) & has_time, days, np.nan),
         "user_skip_rate": np.where(plays > 0, of.user_skips / np.maximum(plays, 1), np.nan),
         "user_artists_per_listen": np.where(listens > 0, of.user_artists / np.maximum(listens, 1), np.nan),
     }

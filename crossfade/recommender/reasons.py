@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import Queries
 from crossfade.recommender.filters import Exclusions
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
@@ -223,11 +224,18 @@ def without_evidence(requests: Requests, pieces: Pieces, catalogue: Catalogue) -
     kept = tuple(np.empty(most, column.dtype) for column in columns)
     offsets = np.zeros(len(owners) + 1, np.int64)
     _leave_out((whole.offsets, columns), (owners, kinds, rows), catalogue.artist_rows, (offsets, kept))
+    queries, muted = asking_without(requests, pieces)
+    queries = queries.with_entries(offsets, *(column[: offsets[-1]] for column in kept))
+    return requests.with_histories(owners, queries), muted
+
+
+def asking_without(requests: Requests, pieces: Pieces) -> tuple[Queries, Bools]:
+    """Return who asks without each of m pieces, and where, with no history at all; and who goes without popularity, [m] bool."""
+    owners, kinds, rows = pieces
     is_popular, is_everywhere = kinds == ReasonKind.POPULAR, rows == NO_ROW
-    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), whole.country_rows[owners])
-    histories = (column[: offsets[-1]] for column in kept)
-    queries = replace(whole.asking(owners), country_rows=countries).with_entries(offsets, *histories)
-    return requests.with_histories(owners, queries), is_popular & is_everywhere
+    asking = requests.queries.asking(owners)
+    countries = np.where(is_popular & ~is_everywhere, np.int32(NO_ROW), asking.country_rows)
+    return replace(asking, country_rows=countries), is_popular & is_everywhere
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
+from crossfade.features.left import Left
 from crossfade.features.ranking_features import ranking_features
 from crossfade.features.statistics import Statistics
 from crossfade.features.vectors import readable
@@ -165,14 +166,16 @@ class Recommender:
         if not len(requests):
             return Slates.empty(requests.k)
         ranked, slates = self._chosen(requests, self.exclusions(requests), watch)
-        if requests.verify_reasons or not requests.rescore_reasons:
-            likely = self.explain(requests, slates)
-            return verified(self, requests, likely) if requests.verify_reasons else likely
-        if requests.picks is not None or self.ranker_of(requests.surface).task is not DISCOVERY:
-            # Neither picks nor the radio's sources can be left out of what was said.
-            return verified(self, requests, self.explain(requests, slates))
-        asked = self.retelling(requests, slates)
-        return self.rescore(requests, ranked, self.explain(requests, slates, asked), asked)
+        # Nothing can be left out of what the radio's sources say, or of picks.
+        can_rescore = requests.picks is None and self.ranker_of(requests.surface).task is DISCOVERY
+        if requests.rescore_reasons and can_rescore and not requests.verify_reasons:
+            asked = self.retelling(requests, slates)
+            return rescored(self, requests, ranked, self.explain(requests, slates, asked), asked)
+        likely, is_judged = (
+            self.explain(requests, slates),
+            requests.verify_reasons or requests.rescore_reasons,
+        )
+        return verified(self, requests, likely) if is_judged else likely
 
     def retelling(self, requests: Requests, slates: Slates) -> Retelling:
         """Return the sources, ready to be asked about the slates' tracks again and again."""
@@ -183,10 +186,6 @@ class Recommender:
         """Give slates their likeliest reasons; `asked` as of `retelling`, where the caller has it already."""
         known: dict[str, Any] = {"catalogue": self.catalogue, "statistics": self.statistics}
         return explain(slates, requests.queries, **known, sources=self.sources, asked=asked)
-
-    def rescore(self, requests: Requests, ranked: Ranked, slates: Slates, asked: Retelling) -> Slates:
-        """Leave slates those reasons that hold when tracks are scored without them."""
-        return rescored(self, requests, ranked, slates, asked)
 
     def choose(
         self,
@@ -244,9 +243,14 @@ class Recommender:
         return self.score(requests, candidates.of_first(len(task.sources)), muted_popular=muted_popular)
 
     def score(
-        self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
+        self,
+        requests: Requests,
+        candidates: Candidates,
+        *,
+        muted_popular: Bools | None = None,
+        left: Left | None = None,
     ) -> Ranked:
-        """Score given candidates, in no order; arguments as in `rank`."""
+        """Score given candidates, in no order; arguments as in `rank`, and `left` as in `ranking_features`."""
         ranker = self.ranker_of(requests.surface)
         features = ranking_features(
             requests.taste,
@@ -255,6 +259,7 @@ class Recommender:
             self.statistics,
             self.sources.track_vectors,
             task=ranker.task,
+            left=left,
         )
         if muted_popular is not None:
             mute_popularity(features, muted_popular)

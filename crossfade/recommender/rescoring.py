@@ -7,7 +7,7 @@ stay as they stood: only the tracks that rest on the evidence are asked of the s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numba
 import numpy as np
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from crossfade.features.candidates import Candidates
 from crossfade.features.catalogue import Catalogue
-from crossfade.features.interactions import Floats
+from crossfade.features.interactions import Floats, Queries
+from crossfade.features.left import Left
 from crossfade.ranking.contract import Ranker
 from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import (
@@ -24,6 +25,7 @@ from crossfade.recommender.reasons import (
     LISTENED,
     Claims,
     Pieces,
+    asking_without,
     with_true_reasons,
     without_evidence,
 )
@@ -64,9 +66,14 @@ class Scores(Protocol):
         ...
 
     def score(
-        self, requests: Requests, candidates: Candidates, *, muted_popular: Bools | None = None
+        self,
+        requests: Requests,
+        candidates: Candidates,
+        *,
+        muted_popular: Bools | None = None,
+        left: Left | None = None,
     ) -> Ranked:
-        """Score given candidates."""
+        """Score given candidates, by what is left of histories where requests have none."""
         ...
 
 
@@ -165,40 +172,53 @@ def _scores_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats
 
 
 def _batch_without(rescoring: Rescoring, pieces: Pieces, slots: Rows) -> Floats:
-    recommender, standing, owners = rescoring.recommender, rescoring.standing, pieces[0]
-    claimed = Claimed(*pieces, _places(rescoring, owners, slots))
-    reduced, muted = without_evidence(rescoring.requests, pieces, recommender.catalogue)
-    gone = _gone(
-        rescoring.sources.heard, pieces, reduced.taste.country_rows, recommender.catalogue.artist_rows
-    )
-    said = rescoring.sources.said(gone, reduced.taste, slots)
+    recommender, standing, requests = rescoring.recommender, rescoring.standing, rescoring.requests
+    claimed, catalogue = Claimed(*pieces, _places(rescoring, pieces[0], slots)), recommender.catalogue
+    asking, muted = asking_without(requests, pieces)
+    gone = _gone(rescoring.sources.heard, pieces, asking.country_rows, catalogue.artist_rows)
+    said = rescoring.sources.said(gone, lambda: without_evidence(requests, pieces, catalogue)[0].taste, slots)
     told = standing.told(claimed, said, muted, rescoring.sources.names.index(c.POPULAR))
-    return recommender.score(reduced, told, muted_popular=muted).scores
+    left = _left(requests.queries, pieces, catalogue.artist_rows)
+    without = requests.with_histories(pieces[0], asking)
+    return recommender.score(without, told, muted_popular=muted, left=left).scores
 
 
 def _gone(heard: Heard, pieces: Pieces, country_rows: Rows, artist_rows: Rows) -> Gone:
     """Return the heard tracks that each piece of evidence is about."""
-    owners, kinds, rows = pieces
-    found = np.empty(int(np.diff(heard.owned)[owners].sum()), np.int32)
-    offsets = np.zeros(len(owners) + 1, np.int64)
-    _find_gone(
-        (heard.owned, heard.tracks, artist_rows[heard.tracks]), (owners, kinds, rows), (offsets, found)
-    )
-    return Gone(owners, offsets, found, country_rows)
+    histories = (heard.owned, heard.tracks, artist_rows)
+    return Gone(pieces[0], *_about(histories, pieces, np.int32), country_rows)
+
+
+def _left(queries: Queries, pieces: Pieces, artist_rows: Rows) -> Left:
+    """Return what is left of histories without each piece of evidence."""
+    histories = (queries.offsets, queries.track_rows, artist_rows)
+    return Left(queries, pieces[0], *_about(histories, pieces, np.int64))
+
+
+def _about(histories: tuple[Int64s, Rows, Rows], pieces: Pieces, kind: Any) -> tuple[Int64s, Any]:
+    """Return offsets [m + 1] and places of the tracks of histories (offsets, tracks, all artists) that pieces are about."""
+    found = np.empty(int(np.diff(histories[0])[pieces[0]].sum()), kind)
+    offsets = np.zeros(len(pieces[0]) + 1, np.int64)
+    _find(histories, pieces, (offsets, found))
+    return offsets, found
 
 
 @numba.njit(cache=True, nogil=True)
-def _find_gone(heard, claims, found):  # type: ignore[no-untyped-def]
-    """Fill offsets and places of heard tracks (owned, tracks, artists) that claims (owners, kinds, rows [m]) rest on."""
-    (owned, tracks, artists), (owners, kinds, rows), (offsets, places), count = heard, claims, found, 0
+def _find(histories, claims, found):  # type: ignore[no-untyped-def]
+    (starts, tracks, artist_rows), (owners, kinds, rows), (offsets, places), count = (
+        histories,
+        claims,
+        found,
+        0,
+    )
     for claim in range(len(owners)):
         kind, row = kinds[claim], rows[claim]
-        for place in range(owned[owners[claim]], owned[owners[claim] + 1]):
+        for place in range(starts[owners[claim]], starts[owners[claim] + 1]):
             places[count] = place
             count += (
                 kind == HISTORY
                 or (kind == LISTENED and tracks[place] == row)
-                or (kind == BY_AN_ARTIST and artists[place] == row)
+                or (kind == BY_AN_ARTIST and artist_rows[tracks[place]] == row)
             )
         offsets[claim + 1] = count
 

@@ -141,6 +141,8 @@ def _rank(stood, owners, now, ranks):  # type: ignore[no-untyped-def]
             place = places[claim, slot]
             for source in range(said.shape[2] if place >= 0 else 0):
                 told, before = said[claim, slot, source], scores[query, place, source]
+                if np.isnan(told):
+                    continue
                 if abs(told - before) <= SAME * abs(before):
                     said[claim, slot, source] = before
                     ranks[claim, slot, source] = stood_ranks[query, place, source]

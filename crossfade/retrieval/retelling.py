@@ -1,6 +1,6 @@
 """What sources say of the same few tracks again and again, each time with other listens left out of the histories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeGuard, cast
 
@@ -48,12 +48,12 @@ class Retelling:
         }
         return cls(sources, names, rows, heard, recalled)
 
-    def said(self, gone: Gone, queries: Queries, places: Rows) -> Floats:
+    def said(self, gone: Gone, left: Callable[[], Queries], places: Rows) -> Floats:
         """Score some of the tracks without what is gone.
 
         Args:
             gone: What is taken out, m times.
-            queries: The m queries without it, for sources that cannot recall what they said.
+            left: Cuts the m queries without it, for sources that cannot recall what they said.
             places: [m, w] int32 among the owners' tracks, -1 padded.
 
         Returns:
@@ -66,5 +66,5 @@ class Retelling:
             if name in self.recalled:
                 told[..., place] = self.recalled[name].without(gone, places)
             elif source is not None:
-                told[..., place] = cast("Telling", source).said(queries, rows)
+                told[..., place] = cast("Telling", source).said(left(), rows)
         return told

@@ -116,7 +116,7 @@ def _settle() -> None:
 
 
 def _forget_zips() -> None:
-    """Forget who finds modules in zip files: Spark has each of them read its file anew before the next task, for a tenth of a second.
+    """Forget who finds modules in zip files: Spark has each read its file anew before the next task, for a tenth of a second.
 
     Whoever imports from one after this makes its finder again.
     """

@@ -29,7 +29,7 @@ def test_who_recalls_is_asked_for_it_and_who_does_not_is_asked_anew() -> None:
     assert set(asked.recalled) == {c.ITEM_KNN, c.POPULAR}
     reduced = CASE.queries.take(CASE.gone.owners)
     reduced = reduced.keep(reduced.track_rows % 3 > 0)
-    told = asked.said(CASE.gone, reduced, CASE.places)
+    told = asked.said(CASE.gone, lambda: reduced, CASE.places)
     assert told.shape == (*CASE.places.shape, len(NAMES))
     np.testing.assert_array_equal(told[..., 1], sources.retrievers[c.ALS].said(reduced, CASE.wanted))
     for place in (0, 2):
@@ -41,5 +41,5 @@ def test_who_recalls_is_asked_for_it_and_who_does_not_is_asked_anew() -> None:
 
 def test_a_source_that_was_left_out_says_nothing() -> None:
     asked = Retelling.of(fitted(c.ITEM_KNN), NAMES, CASE.queries, CASE.rows)
-    told = asked.said(CASE.gone, CASE.queries.take(CASE.gone.owners), CASE.places)
+    told = asked.said(CASE.gone, lambda: CASE.queries.take(CASE.gone.owners), CASE.places)
     assert np.isnan(told[..., 1:]).all()
