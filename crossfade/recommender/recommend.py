@@ -252,15 +252,8 @@ class Recommender:
     ) -> Ranked:
         """Score given candidates, in no order; arguments as in `rank`, and `left` as in `ranking_features`."""
         ranker = self.ranker_of(requests.surface)
-        features = ranking_features(
-            requests.taste,
-            candidates,
-            self.catalogue,
-            self.statistics,
-            self.sources.track_vectors,
-            task=ranker.task,
-            left=left,
-        )
+        known = self.catalogue, self.statistics, self.sources.track_vectors
+        features = ranking_features(requests.taste, candidates, *known, task=ranker.task, left=left)
         if muted_popular is not None:
             mute_popularity(features, muted_popular)
         filled = candidates.rows >= 0
