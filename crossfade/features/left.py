@@ -199,7 +199,7 @@ def _lean(left, candidates, scratch, cosines):  # type: ignore[no-untyped-def]
     for claim in range(len(owners)):
         if owners[claim] != known:  # claims of one owner mostly stand together
             for place in range(count):
-                masses[0, heard[place]] = 0
+                masses[:, heard[place]] = 0
             known, count = owners[claim], 0
             for entry in range(offsets[known], offsets[known + 1]):
                 if strengths[entry] > 0:

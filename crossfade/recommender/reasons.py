@@ -239,6 +239,13 @@ def asking_without(requests: Requests, pieces: Pieces) -> tuple[Queries, Bools]:
 
 
 @numba.njit(cache=True, nogil=True)
+def is_evidence(kind, row, track, artist):  # type: ignore[no-untyped-def]
+    """Tell whether a listen of a track, by an artist, is what a claim of a kind rests on, for kernels."""
+    by_artist = kind == BY_AN_ARTIST and artist == row
+    return kind == HISTORY or (kind == LISTENED and track == row) or by_artist
+
+
+@numba.njit(cache=True, nogil=True)
 def _leave_out(histories, claims, artist_rows, kept):  # type: ignore[no-untyped-def]
     """Fill kept offsets and columns with the histories of claims (owners, kinds, rows [m]), less what a claim rests on."""
     (starts, columns), (owners, kinds, rows), (offsets, found), count = histories, claims, kept, 0
@@ -246,12 +253,7 @@ def _leave_out(histories, claims, artist_rows, kept):  # type: ignore[no-untyped
         kind, row = kinds[claim], rows[claim]
         for entry in range(starts[owners[claim]], starts[owners[claim] + 1]):
             track = columns[0][entry]
-            is_evidence = (
-                kind == HISTORY
-                or (kind == LISTENED and track == row)
-                or (kind == BY_AN_ARTIST and artist_rows[track] == row)
-            )
-            if not is_evidence:
+            if not is_evidence(kind, row, track, artist_rows[track]):
                 found[0][count], found[1][count] = track, columns[1][entry]
                 found[2][count], found[3][count] = columns[2][entry], columns[3][entry]
                 count += 1

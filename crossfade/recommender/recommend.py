@@ -167,8 +167,8 @@ class Recommender:
             return Slates.empty(requests.k)
         ranked, slates = self._chosen(requests, self.exclusions(requests), watch)
         # Nothing can be left out of what the radio's sources say, or of picks.
-        can_rescore = requests.picks is None and self.ranker_of(requests.surface).task is DISCOVERY
-        if requests.rescore_reasons and can_rescore and not requests.verify_reasons:
+        is_able = requests.picks is None and self.ranker_of(requests.surface).task is DISCOVERY
+        if requests.rescore_reasons and is_able and len(self.catalogue) and not requests.verify_reasons:
             asked = self.retelling(requests, slates)
             return rescored(self, requests, ranked, self.explain(requests, slates, asked), asked)
         likely, is_judged = (

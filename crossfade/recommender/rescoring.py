@@ -20,12 +20,10 @@ from crossfade.features.left import Left
 from crossfade.ranking.contract import Ranker
 from crossfade.recommender.ranked import Ranked
 from crossfade.recommender.reasons import (
-    BY_AN_ARTIST,
-    HISTORY,
-    LISTENED,
     Claims,
     Pieces,
     asking_without,
+    is_evidence,
     with_true_reasons,
     without_evidence,
 )
@@ -200,7 +198,7 @@ def _about(histories: tuple[Int64s, Rows, Rows], pieces: Pieces, kind: Any) -> t
     found = np.empty(int(np.diff(histories[0])[pieces[0]].sum()), kind)
     offsets = np.zeros(len(pieces[0]) + 1, np.int64)
     _find(histories, pieces, (offsets, found))
-    return offsets, found
+    return offsets, found[: offsets[-1]]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -215,11 +213,7 @@ def _find(histories, claims, found):  # type: ignore[no-untyped-def]
         kind, row = kinds[claim], rows[claim]
         for place in range(starts[owners[claim]], starts[owners[claim] + 1]):
             places[count] = place
-            count += (
-                kind == HISTORY
-                or (kind == LISTENED and tracks[place] == row)
-                or (kind == BY_AN_ARTIST and artist_rows[tracks[place]] == row)
-            )
+            count += is_evidence(kind, row, tracks[place], artist_rows[tracks[place]])
         offsets[claim + 1] = count
 
 

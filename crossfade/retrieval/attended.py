@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numba
 import numpy as np
@@ -11,9 +11,11 @@ from crossfade.features.affinities import products
 from crossfade.features.interactions import Floats
 from crossfade.features.vectors import TrackVectors, component, readable
 from crossfade.retrieval.contract import Scores
-from crossfade.retrieval.heard import RESIDUE, Gone, Heard
+from crossfade.retrieval.heard import Gone, Heard
 from crossfade.retrieval.user_tower import UserInputs, mixed, read, situations, unit
 from crossfade.schema.ids import NO_ROW, Rows
+
+FEW: Final = 0.02  # of a head's shares; where fewer are left, they are summed anew
 
 
 @dataclass(frozen=True)
@@ -117,20 +119,40 @@ def _add_up(vectors, rows, shares, sums):  # type: ignore[no-untyped-def]
 def _take_out(vectors, histories, attended, pooled):  # type: ignore[no-untyped-def]
     """Turn sums of the owners' whole histories, pooled [m, heads, dim], into means of what is left of them."""
     ((owners, ends, lost), (owned, tracks)), (shares, totals) = histories, attended
-    _, num_heads, dim = pooled.shape
+    (_, num_heads, dim), length = pooled.shape, shares.shape[2]
     left = np.empty(num_heads, np.float32)
     for claim in range(len(owners)):
         owner = owners[claim]
         left[:] = totals[owner]
         for i in range(ends[claim], ends[claim + 1]):
             entry, row = lost[i] - owned[owner], tracks[lost[i]]
-            for head in range(num_heads if entry < shares.shape[2] else 0):
+            for head in range(num_heads if entry < length else 0):
                 share = shares[owner, head, entry]
                 left[head] -= share
                 for number in range(dim):
                     pooled[claim, head, number] -= share * component(vectors, row, number)
         for head in range(num_heads):
-            is_any = left[head] > RESIDUE * totals[owner, head]
-            scale = np.float32(1) / left[head] if is_any else np.float32(0)
+            if left[head] < FEW * totals[owner, head]:
+                span = owned[owner], min(owned[owner] + length, owned[owner + 1])
+                gone = lost[ends[claim] : ends[claim + 1]]
+                left[head] = _pool((vectors, tracks, span), gone, shares[owner, head], pooled[claim, head])
+            scale = np.float32(1) / left[head] if left[head] > 0 else np.float32(0)
             for number in range(dim):
                 pooled[claim, head, number] *= scale
+
+
+# Differences of large sums would leave little but rounding.
+@numba.njit(cache=True, nogil=True)
+def _pool(heard, gone, shares, pooled):  # type: ignore[no-untyped-def]
+    """Sum the vectors of a span of tracks, less those at places gone, into pooled [dim]; returns the sum of their shares."""
+    (vectors, tracks, span), left = heard, np.float32(0)
+    pooled[:] = 0
+    for place in range(span[0], span[1]):
+        is_gone = False
+        for other in gone:
+            is_gone |= other == place
+        share = np.float32(0) if is_gone else shares[place - span[0]]
+        left += share
+        for number in range(len(pooled) if share > 0 else 0):
+            pooled[number] += share * component(vectors, tracks[place], number)
+    return left

@@ -16,8 +16,8 @@ from crossfade.retrieval.contract import Scores, Telling
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.schema.ids import NO_ROW, Rows
 
-# What is left of a sum of single floats that all was taken out of: less than this share of it is nothing.
-RESIDUE: Final = 1e-5
+# What is left of a sum of doubles that all was taken out of: less than this share of it is nothing.
+RESIDUE: Final = 1e-10
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import numpy as np
 
 from crossfade.features.interactions import Floats, Int64s
 from crossfade.retrieval.contract import Scores
+from crossfade.retrieval.fading import Doubles
 from crossfade.retrieval.heard import RESIDUE, Gone, Heard
 from crossfade.retrieval.sparse import Matrix
-from crossfade.retrieval.sparse_rows import fetch_rows
+from crossfade.retrieval.sparse_rows import fetch_rows, lengths_at
 from crossfade.retrieval.telling import above_nothing, note_places, noted_place, table_for
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -50,7 +51,7 @@ class Linked:
 
     Args:
         units: Where they begin.
-        sums: [u] float32 of the units' plays.
+        sums: [u] float64 of the units' plays, from which few are taken away again.
         weights: [u] float32, the same raised to the power.
         offsets: [n * k + 1] int64; track j of query i has links offsets[i * k + j]:offsets[i * k + j + 1].
         starts: [q] int32, the unit of each link.
@@ -59,7 +60,7 @@ class Linked:
     """
 
     units: Units
-    sums: Floats
+    sums: Doubles
     weights: Floats
     offsets: Int64s
     starts: Rows
@@ -72,18 +73,17 @@ class Linked:
 
         Args:
             units: Whose links.
-            neighbours: Sparse [width, width], from columns of units to columns.
+            neighbours: Sparse, square, from columns of units to columns.
             rows: [n, k] int32 columns, none twice in a query, -1 padded.
         """
         # As many as there may be: memory that is not written to costs nothing.
-        most = int(np.diff(neighbours.indptr)[units.columns].sum())
+        most = int(lengths_at(neighbours.indptr, units.columns).sum())
         kept = np.zeros(rows.size + 1, np.int64), np.empty(most, np.int32), np.empty(most, np.float32)
         links = (neighbours.indptr, neighbours.indices, neighbours.data)
         _cut((units.owned, units.columns), links, (rows, table_for(rows.shape[1])), kept)
-        sums = np.zeros(len(units.columns), np.float32)
+        sums = np.zeros(len(units.columns))
         _add_up(units.of_heard, units.plays, sums)
-        weights = sums if units.power == 1 else np.power(sums, np.float32(units.power))
-        return cls(units, sums, weights, *kept, rows.shape[1])
+        return cls(units, sums, (sums**units.power).astype(np.float32), *kept, rows.shape[1])
 
     def without(self, gone: Gone, places: Rows) -> Scores:
         """Score some of the tracks again; see `Recalled`."""
@@ -229,7 +229,7 @@ def _sum_without(gone, units, links, scratch, wanted):  # type: ignore[no-untype
 
 @numba.njit(cache=True, nogil=True)
 def _raised(value, power):  # type: ignore[no-untyped-def]
-    return value if power == 1.0 else np.float32(value**power)
+    return np.float32(value) if power == 1.0 else np.float32(value**power)
 
 
 @numba.njit(cache=True, nogil=True)

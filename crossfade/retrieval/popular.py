@@ -151,7 +151,7 @@ class RecalledLists:
         told = np.zeros(places.shape, np.float32)
         heard = (self.heard.owned, self.heard.tracks, self.weights)
         lists = (self.lists.indptr, self.lists.indices, self.lists.data)
-        masses = np.zeros(self.lists.shape[1], np.float32), np.zeros(self.lists.shape[1], np.float32)
+        masses = np.zeros(self.lists.shape[1]), np.zeros(self.lists.shape[1])
         _sum_without(
             gone.columns, (heard, self.genres), lists, masses, (self.rows, gone.country_rows, places, told)
         )
@@ -162,27 +162,27 @@ class RecalledLists:
 def _sum_without(gone, histories, lists, masses, wanted):  # type: ignore[no-untyped-def]
     """Fill told [m, w]; masses are two of genres, by list: of an owner's whole history, and of what is left of it."""
     (owners, ends, lost), (heard, genres), (whole, left) = gone, histories, masses
-    (rows, countries, places, told), known, total = wanted, np.int64(NO_ROW), np.float32(0)
+    (rows, countries, places, told), known, total = wanted, np.int64(NO_ROW), 0.0
     (owned, tracks, weights), (genre_rows, first_genre), (offsets, of_lists, values) = heard, genres, lists
     for claim in range(len(owners)):
         if owners[claim] != known:  # claims of one owner mostly stand together
-            whole[:], known, total = 0, owners[claim], np.float32(0)
+            whole[:], known, total = 0, owners[claim], 0.0
             for place in range(owned[known], owned[known + 1]):
                 total += _add_genres(tracks[place], weights[place], genres, whole)
             left[:] = whole
         rest = total
         for i in range(ends[claim], ends[claim + 1]):
             rest += _add_genres(tracks[lost[i]], -weights[lost[i]], genres, left)
-        scale = np.float32(GENRE_WEIGHT) / rest if rest > RESIDUE * total else np.float32(0)
+        scale = GENRE_WEIGHT / rest if rest > RESIDUE * total else 0.0
         for slot in range(places.shape[1]):
             row = rows[known, places[claim, slot]] if places[claim, slot] >= 0 else NO_ROW
             for entry in range(offsets[row] if row >= 0 else 0, offsets[row + 1] if row >= 0 else 0):
                 number = of_lists[entry]
                 weight = left[number] * scale
                 if number < first_genre:
-                    weight = np.float32(COUNTRY_WEIGHT if number == countries[claim] + 1 else 0.0)
-                    weight = np.float32(GLOBAL_WEIGHT) if number == 0 else weight
-                told[claim, slot] += weight * values[entry]
+                    weight = COUNTRY_WEIGHT if number == countries[claim] + 1 else 0.0
+                    weight = GLOBAL_WEIGHT if number == 0 else weight
+                told[claim, slot] += np.float32(weight) * values[entry]
         for i in range(ends[claim], ends[claim + 1]):
             for g in range(genre_rows.shape[1]):
                 genre = genre_rows[tracks[lost[i]], g] + first_genre
@@ -193,10 +193,10 @@ def _sum_without(gone, histories, lists, masses, wanted):  # type: ignore[no-unt
 @numba.njit(cache=True, nogil=True)
 def _add_genres(track, weight, genres, mass):  # type: ignore[no-untyped-def]
     """Add a track's weight to its genres as in `typicality`; returns what was added in all."""
-    (genre_rows, first_genre), added = genres, np.float32(0)
+    (genre_rows, first_genre), added = genres, 0.0
     for i in range(genre_rows.shape[1]):
         if genre_rows[track, i] >= 0:
-            share = weight / np.float32(1 + i)
+            share = weight / (1.0 + i)
             mass[genre_rows[track, i] + first_genre] += share
             added += share
     return added

@@ -45,10 +45,13 @@ def test_bars(world: World, seconds: float, peak: int, holds: bool) -> None:
     size = bench.Size("tiny", NUM_TRACKS, NUM_USERS, 8000, 1500)
     one = {"users": 8000, "seconds": seconds, "cpu_seconds": 4.0, "peak_bytes": peak * bench.GIB}
     second = one if holds else {**one, "seconds": 3 * seconds}
-    runs = {"one": [one], "two": [one, second], "implicit": [{"users": 1000, "seconds": 1.0}]}
+    usual = {"one": [one], "two": [one, second], "implicit": [{"users": 1000, "seconds": 1.0}]}
+    slow = {**one, "seconds": 10 * seconds, "cpu_seconds": 40.0}
+    slower = {"one": [slow], "two": [slow, slow], "implicit": [{"users": 1000, "seconds": 10.0}]}
     figures, bars, notes = bench.described(
-        size, world, {"rank": 100.0, "write": 350.0 if holds else 30.0}, runs
+        size, world, {"rank": 100.0, "write": 350.0 if holds else 30.0}, [usual, slower, usual]
     )
+    assert figures["tiny_least_playlists_per_second_per_core"] == round(800 / seconds, 1)
     assert figures["tiny_playlists_per_second_per_core"] == round(8000 / seconds, 1)
     assert figures["tiny_cpu_microseconds"] == 500
     assert figures["tiny_stages_microseconds"] == (450 if holds else 130)

@@ -1,6 +1,7 @@
 """A playlist that goes the short way is answered as by the application."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.serving_settings import ServingSettings
 from serving.gateway.app import is_playlist
+from serving.short_way import Call, Reply, ShortWay
 from tests.serving import places
 from tests.serving.conftest import LOOPBACK
 from tests.serving.gateways import PATIENT, Gateway, chosen, in_loop
@@ -19,19 +21,33 @@ LONG = SHORT.replace("/u", "/%75", 2).replace("%75sers", "users")
 Ask = Callable[..., Awaitable[httpx.Response]]
 
 
+def counting(short: ShortWay, answered: list[bytes]) -> ShortWay:
+    """Return a short way that notes whom it answers."""
+
+    async def noted(call: Call) -> Reply:
+        answered.append(call.url)
+        return await short.reply(call)
+
+    return replace(short, reply=noted)
+
+
 def asked(
     workspace: Workspace,
     test: Callable[[Ask, Gateway], Awaitable[None]],
     settings: ServingSettings = PATIENT,
 ) -> None:
     async def run(gateway: Gateway) -> None:
+        answered: list[bytes] = []
         async with (
-            listening(gateway.app, gateway.short) as port,
+            listening(gateway.app, counting(gateway.short, answered)) as port,
             httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}") as client,
         ):
 
             async def ask(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
-                return await client.get(url, headers=headers)
+                answered.clear()
+                found = await client.get(url, headers=headers)
+                assert answered == ([] if "%75" in url else [url.encode()])  # who answered
+                return found
 
             await test(ask, gateway)
 
