@@ -85,19 +85,6 @@ class ArtistTracks:
         """
         return top_of_product(self.artist_weights(queries), self.tracks_, k)
 
-    def said(self, queries: Queries, rows: Rows) -> Scores:
-        """Return the weights of given tracks [n, w]; see `Telling`."""
-        own, reach = self._own_weights(queries), self._reach
-        told = np.zeros(rows.shape, np.float32)
-        _say(
-            (own.indptr, own.indices, own.data),
-            (reach.indptr, reach.indices, reach.data),
-            (self.artist_rows_, self._shares_of_tracks),
-            rows,
-            told,
-        )
-        return above_nothing(told)
-
     def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> "RecalledArtists":
         """Say which artists lead to given tracks [n, k]; see `Recalling`."""
         artists = np.where(rows >= 0, self.artist_rows_[rows], np.int32(NO_ROW))
@@ -244,30 +231,3 @@ def _shares(artist_rows: Rows, listeners: npt.NDArray[np.float64], num_artists: 
     values = (listeners[tracks] / totals[artists]) ** SHARE_DAMPING
     all_tracks = matrix_of(values[order], tracks[order], offsets, len(artist_rows))
     return rows_of(top_of_rows(all_tracks, min(TRACKS_PER_ARTIST, len(artist_rows))), len(artist_rows))
-
-
-@numba.njit(cache=True, nogil=True)
-def _say(own, reach, of_tracks, rows, told):  # type: ignore[no-untyped-def]
-    """Fill told [n, w]: what own artists pass on to a track's artist, which alone is asked about, times the track's share."""
-    artist_rows, shares = of_tracks
-    for query in range(rows.shape[0]):
-        known, dear = np.int32(NO_ROW), np.float32(0)  # tracks of one artist are often asked about together
-        for place in range(rows.shape[1]):
-            artist = artist_rows[rows[query, place]] if rows[query, place] >= 0 else np.int32(NO_ROW)
-            if artist >= 0:
-                if artist != known:
-                    known, dear = artist, _reached(own, reach, query, artist)
-                told[query, place] = dear * shares[rows[query, place]]
-
-
-@numba.njit(cache=True, nogil=True)
-def _reached(own, reach, query, artist):  # type: ignore[no-untyped-def]
-    """Return what the own artists of a query pass on to an artist, in the order of `sparse_rows.multiply_row`."""
-    dear = np.float32(0)
-    for entry in range(own[0][query], own[0][query + 1]):
-        middle = own[1][entry]
-        for link in range(reach[0][middle], reach[0][middle + 1]):
-            if reach[1][link] == artist:
-                dear += own[2][entry] * reach[2][link]
-                break
-    return dear

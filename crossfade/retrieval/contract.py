@@ -52,7 +52,7 @@ class Retriever(Protocol):
 
 @runtime_checkable
 class Telling(Retriever, Protocol):
-    """A source that can say what it thinks of any track, not only of its best."""
+    """A source that can say what it thinks of any track, not only of its best, but not without parts of a history."""
 
     def said(self, queries: Queries, rows: Rows) -> Scores:
         """Score given tracks.

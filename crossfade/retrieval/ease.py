@@ -9,7 +9,7 @@ import scipy.sparse
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
-from crossfade.retrieval.contract import Ranking, Scores, top_k
+from crossfade.retrieval.contract import Ranking, top_k
 from crossfade.retrieval.fading import recent_likes
 from crossfade.retrieval.heard import Heard
 from crossfade.retrieval.linked import Linked, Units
@@ -23,7 +23,6 @@ from crossfade.retrieval.sparse import (
     top_of_product,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
-from crossfade.retrieval.telling import product_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 from crossfade.schema.model_settings import EaseSettings
@@ -60,10 +59,6 @@ class Ease:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum what each query's recent positive tracks speak for; see `Retriever`."""
         return top_of_product(self.recent(queries), self.neighbours_, k)
-
-    def said(self, queries: Queries, rows: Rows) -> Scores:
-        """Return the sums at given tracks [n, w]; see `Telling`."""
-        return product_at(self.recent(queries), self.neighbours_, rows)
 
     def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> Linked:
         """Say which recent tracks lead to given tracks [n, k]; see `Recalling`."""

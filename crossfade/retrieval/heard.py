@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.features.interactions import Floats, Int64s, Queries
-from crossfade.retrieval.contract import Scores, Telling
+from crossfade.retrieval.contract import Retriever, Scores
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -95,7 +95,7 @@ class Recalled(Protocol):
         ...
 
 
-class Recalling(Telling, Protocol):
+class Recalling(Retriever, Protocol):
     """A source that can leave listens out of what it said."""
 
     def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> Recalled:

@@ -6,7 +6,7 @@ from typing import Final, Self
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Queries
-from crossfade.retrieval.contract import Ranking, Scores
+from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import recent_likes
 from crossfade.retrieval.heard import Heard
 from crossfade.retrieval.linked import Linked, Units
@@ -19,7 +19,6 @@ from crossfade.retrieval.sparse import (
     top_of_product,
 )
 from crossfade.retrieval.sparse_rows import SparseRows
-from crossfade.retrieval.telling import product_at
 from crossfade.schema import columns as c
 from crossfade.schema.ids import Rows
 
@@ -54,10 +53,6 @@ class ItemKnn:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum the neighbours of each query's recent positive tracks; see `Retriever`."""
         return top_of_product(self.recent(queries), self.neighbours_, k)
-
-    def said(self, queries: Queries, rows: Rows) -> Scores:
-        """Return the sums at given tracks [n, w]; see `Telling`."""
-        return product_at(self.recent(queries), self.neighbours_, rows)
 
     def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> Linked:
         """Say which recent tracks lead to given tracks [n, k]; see `Recalling`."""

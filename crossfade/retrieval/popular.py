@@ -27,7 +27,7 @@ from crossfade.retrieval.sparse import (
 )
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.retrieval.strong_lists import RankedLists
-from crossfade.retrieval.telling import above_nothing, lists_at
+from crossfade.retrieval.telling import above_nothing
 from crossfade.schema import columns as c
 from crossfade.schema.ids import NO_ROW, Rows
 
@@ -71,10 +71,6 @@ class Popular:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Weigh the lists of each query and add them up; see `Retriever`."""
         return self._ranked_lists.top(self._weights(queries), k)
-
-    def said(self, queries: Queries, rows: Rows) -> Scores:
-        """Return the sums of given tracks [n, w]; see `Telling`."""
-        return lists_at(self._weights(queries), self._lists_of_tracks, rows)
 
     def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> "RecalledLists":
         """Say what heard tracks do for the lists that given tracks [n, k] stand in; see `Recalling`."""

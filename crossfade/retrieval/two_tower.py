@@ -8,7 +8,6 @@ from typing import Final, Self
 
 import numpy as np
 
-from crossfade.features.affinities import products
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
@@ -127,10 +126,6 @@ class TwoTower:
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Return the k tracks of largest inner product: rows [n, k] int32 and scores [n, k] float32."""
         return self.index_.search(self.user_vectors(queries), k)
-
-    def said(self, queries: Queries, rows: Rows) -> Floats:
-        """Return the inner products with given tracks [n, w]; see `Telling`."""
-        return products(self.track_vectors_, rows, self.user_vectors(queries))
 
     def recalled(self, heard: Heard, queries: Queries, rows: Rows) -> Attended:
         """Say what attention makes of heard tracks, for the sake of given ones [n, k]; see `Recalling`."""

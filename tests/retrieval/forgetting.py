@@ -1,6 +1,7 @@
 """Histories, what is taken out of them, and entries that say nothing instead: what oracles of recalled sources weigh."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,3 +75,22 @@ def case(data: Dataset, seed: int = 2) -> Case:
     places = np.where(rows[owners[:, None], places] >= 0, places, -1).astype(np.int32)
     places[::4, 2] = -1
     return Case(queries, heard, gone, is_gone, rows, places)
+
+
+def nothing(queries: Queries) -> Gone:
+    """Take nothing out of any history."""
+    num = len(queries)
+    none = np.zeros(num + 1, np.int64), np.zeros(0, np.int32)
+    return Gone(np.arange(num, dtype=np.int64), *none, queries.country_rows)
+
+
+def said(source: Any, queries: Queries, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    """Return what a source says of tracks [n, k], none of which stands twice in a query: recalled, or asked for at once."""
+    if hasattr(source, "said"):
+        told: npt.NDArray[np.float32] = source.said(queries, rows)
+        return told
+    places = np.where(rows >= 0, np.arange(rows.shape[1], dtype=np.int32), np.int32(-1))
+    found: npt.NDArray[np.float32] = source.recalled(Heard.of(queries), queries, rows).without(
+        nothing(queries), places
+    )
+    return found

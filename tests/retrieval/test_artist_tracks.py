@@ -9,6 +9,7 @@ from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.retrieval.artist_tracks import ArtistTracks
 from crossfade.schema.ids import Rows
 from tests import builders
+from tests.retrieval.forgetting import said
 
 DAY = SECONDS_PER_DAY
 
@@ -100,7 +101,7 @@ def test_a_second_fit_forgets_the_first() -> None:
     queries = second.queries(np.array([0, 1], np.int32), 30 * DAY)
     rows = np.tile(np.arange(3, dtype=np.int32), (2, 1))
     source = ArtistTracks().fit(first)
-    before = source.said(queries, rows)
-    after = source.fit(second).said(queries, rows)
-    np.testing.assert_array_equal(after, ArtistTracks().fit(second).said(queries, rows))
+    before = said(source, queries, rows)
+    after = said(source.fit(second), queries, rows)
+    np.testing.assert_array_equal(after, said(ArtistTracks().fit(second), queries, rows))
     assert not np.array_equal(before, after, equal_nan=True)

@@ -10,6 +10,7 @@ from crossfade.retrieval.fading import HALF_LIFE_TRACKS, LAST_SESSION_WEIGHT, fa
 from crossfade.retrieval.popular import COUNTRY_WEIGHT, GENRE_WEIGHT, GLOBAL_WEIGHT, Popular
 from crossfade.retrieval.popular import HALF_LIFE_TRACKS as HALF_LIFE_OF_GENRES
 from tests import builders
+from tests.retrieval.forgetting import said
 
 TRACKS = [
     {"track_id": f"t{row}", "artist_ids": [f"a{row % 3}"], "genres": [f"g{row % 4}", f"g{row % 5}"]}
@@ -71,7 +72,7 @@ def test_asking_about_a_few_tracks_is_the_whole_product(queries: Queries) -> Non
     rows = np.array([[0, 5, -1], [7, 3, 1], [2, -1, 4]], np.int32)
     expected = np.take_along_axis(whole, np.maximum(rows, 0), axis=1)
     expected[(rows < 0) | (expected <= 0)] = np.nan
-    np.testing.assert_allclose(source.said(queries, rows), expected, rtol=1e-6)
+    np.testing.assert_allclose(said(source, queries, rows), expected, rtol=1e-6)
 
 
 def test_plays_fade_by_place_and_by_days(queries: Queries) -> None:

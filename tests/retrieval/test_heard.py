@@ -101,19 +101,3 @@ def test_genres_of_tracks_that_are_gone_lend_their_lists_less() -> None:
     lists[:, -masses.shape[1] :] = popular.GENRE_WEIGHT * masses / np.where(totals > 0, totals, 1)
     np.testing.assert_allclose(found, told(lists @ source.lists_.toarray(), CASE), rtol=2e-5)
     assert np.isfinite(found[2][CASE.places[2] >= 0]).all()  # everybody's list needs no history
-
-
-@pytest.mark.parametrize("name", [c.ITEM_KNN, c.EASE, c.ARTIST_TRACKS, c.POPULAR, c.TWO_TOWER])
-def test_where_nothing_is_gone_sources_say_what_they_said(name: str) -> None:
-    source = unfitted(name, worlds.tiny_settings()).fit(DATA)
-    nothing = CASE.gone.__class__(
-        np.arange(len(CASE.queries)),
-        np.zeros(len(CASE.queries) + 1, np.int64),
-        np.zeros(0, np.int32),
-        CASE.queries.country_rows,
-    )
-    places = np.tile(np.arange(9, dtype=np.int32), (len(CASE.queries), 1))
-    places[CASE.rows < 0] = -1
-    found = source.recalled(CASE.heard, CASE.queries, CASE.rows).without(nothing, places)
-    np.testing.assert_allclose(found, source.said(CASE.queries, CASE.rows), rtol=2e-5, atol=1e-6)
-    assert np.isfinite(found).any()

@@ -17,6 +17,7 @@ from crossfade.schema.errors import IntegrityError
 from tests.builders import catalogue, dataset
 from tests.retrieval import worlds
 from tests.retrieval.clusters import LATER, cluster_catalogue, clusters, model
+from tests.retrieval.forgetting import said
 
 KINDS = ("float16", "int8")
 STORED = {"float16": np.dtype(np.float16), "int8": np.dtype([("scale", "<f4"), ("codes", "i1", (8,))])}
@@ -68,7 +69,7 @@ def test_from_disk_in_batches_and_alone_the_answer_is_the_same(
     rows, scores = loaded.recommend(queries, 12)
     np.testing.assert_array_equal(rows, fitted.recommend(queries, 12)[0])
     np.testing.assert_array_equal(scores, fitted.recommend(queries, 12)[1])
-    np.testing.assert_allclose(loaded.said(queries, rows), scores, atol=1e-6)
+    np.testing.assert_allclose(said(loaded, queries, rows), scores, atol=1e-6)
     for i in range(len(queries)):
         alone, its_scores = loaded.recommend(queries.slice(i, i + 1), 12)
         np.testing.assert_array_equal(alone[0], rows[i])
