@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks import redis_server
 from benchmarks.harness import Bar, Options, Progress, Result
+from benchmarks.neighbours import Neighbours, watching
 from benchmarks.redis_server import RedisServer
 from benchmarks.serving.load import Plan
 from benchmarks.serving.place import NEXT_TRACKS, bodies, radio_asks, renamed_copy, workspace_of
@@ -26,9 +27,8 @@ from benchmarks.serving.services import (
     loading,
     publish,
     recommender,
-    saturated,
 )
-from benchmarks.serving.windows import MOST_STOPPED, Tries, told, window
+from benchmarks.serving.windows import MOST_STOPPED, Tries, calmest, told, window
 from crossfade.recommender.answers import answer
 from crossfade.recommender.asked_rows import requests_of
 from crossfade.recommender.asking import Ask
@@ -44,6 +44,8 @@ CANDIDATES: Final = 300
 # Of saturation and of windows at a share of it, in turn: the machine changes from minute to minute, and half of what it could do
 # then is another load for what it is now. Figures are medians.
 ROUNDS: Final = 5
+WINDOW_SECONDS: Final = 3.0  # calm lasts for some seconds where others are busy
+SWAPS: Final = 3
 LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on
 PREDICT: Final = "/v1/models/crossfade:predict"
 
@@ -60,6 +62,7 @@ def run(options: Options) -> Result:
     if reason := redis_server.why_not():
         raise NotFoundError(f"This benchmark needs Redis: {reason}.")
     seconds = 3.0 if options.quick else 10.0
+    brief = 1.0 if options.quick else WINDOW_SECONDS
     progress = Progress()
     with TemporaryDirectory() as scratch:
         progress.say("a bundle ...")
@@ -74,12 +77,17 @@ def run(options: Options) -> Result:
         progress.measure("rerank", partial(_reranked, known, users))
         publish(opened("", workspace), known, users)
         progress.say("the recommender and Redis start ...")
-        with recommender(workspace) as service, redis_server.running(Path(scratch)) as server:
+        with (
+            recommender(workspace) as service,
+            redis_server.running(Path(scratch)) as server,
+            watching() as neighbours,
+        ):
             publish(opened(server.url, workspace), known, users)
-            progress.measure("radio", partial(_radio, service, asks, seconds))
+            progress.measure("radio", partial(_radio, service, neighbours, asks, brief))
             for store in ("", server.url):
                 progress.measure(
-                    "stored playlists", partial(_stored, workspace, service.rpc, store, users, seconds)
+                    "stored playlists",
+                    partial(_stored, workspace, service.rpc, neighbours, store, users, brief),
                 )
             progress.measure(
                 "Redis stops", partial(_redis_killed, workspace, service.rpc, server, users, seconds)
@@ -124,57 +132,65 @@ def _reranked(known: Recommender, users: Sequence[str]) -> Figures:
     return {"rerank_300_p50_ms": float(p50), "rerank_300_p99_ms": float(p99)}
 
 
-def _radio(service: Service, asks: Sequence[Ask], seconds: float) -> Figures:
+def _radio(service: Service, neighbours: Neighbours, asks: Sequence[Ask], seconds: float) -> Figures:
     """Find saturation, and measure at half of it and near it, a round after the other."""
     plan = Plan(f"{service.url}{PREDICT}", bodies(asks), seconds=seconds)
-    most, rates, work = [], [], []
+    most: list[Tries] = []
     windows: dict[int, list[Tries]] = {50: [], 95: []}
     for _ in range(ROUNDS):
-        outcome, worked = saturated(service, replace(plan, connections=24))
-        # Fallbacks cost next to nothing, so they are no throughput.
-        rates.append(outcome.requests_per_second - outcome.fallbacks / (seconds + 1))
-        most.append(outcome)
-        work.append(1000 * worked)
+        most.append(window(service, replace(plan, connections=24), neighbours))
         for share, found in windows.items():
-            found.append(window(replace(plan, connections=64, rate=rates[-1] * share / 100)))
+            rate = _throughput(most[-1], seconds) * share / 100
+            found.append(window(service, replace(plan, connections=64, rate=rate), neighbours))
+    counted = [calmest(tries) for tries in most]
     return {
-        "radio_processor_ms_per_request": median(work),
-        "radio_saturation_requests_per_second": median(rates),
-        "radio_saturation_p99_ms": median(each.p99_ms for each in most),
-        "radio_saturation_fallbacks": sum(each.fallbacks for each in most),
+        "radio_processor_ms_per_request": 1000 * median(each.worked for each in counted),
+        "radio_saturation_requests_per_second": median(_throughput(tries, seconds) for tries in most),
+        "radio_saturation_p99_ms": median(each.outcome.p99_ms for each in counted),
+        "radio_saturation_slowed": max(each.slowed for each in counted),
+        "radio_saturation_fallbacks": sum(each.outcome.fallbacks for each in counted),
         **told("radio_at_50", windows[50]),
         **told("radio_at_95", windows[95]),
     }
 
 
-def _stored(workspace: Workspace, url: str, store: str, users: Sequence[str], seconds: float) -> Figures:
+def _throughput(tries: Tries, seconds: float) -> float:
+    """Return requests a second, without fallbacks: these cost next to nothing."""
+    outcome = calmest(tries).outcome
+    return outcome.requests_per_second - outcome.fallbacks / (seconds + 1)
+
+
+def _stored(
+    workspace: Workspace, url: str, neighbours: Neighbours, store: str, users: Sequence[str], seconds: float
+) -> Figures:
     """Measure the gateway's stored playlists in turn with the bare route, a round after the other."""
     name = "stored_redis" if store else "stored_embedded"
     paths = tuple(f"/v1/users/{user}/playlists/discover-weekly" for user in users)
     bare_paths = tuple(f"/{user}" for user in users)
-    rates: dict[str, list[float]] = {"gateway": [], "bare": []}
-    work: dict[str, list[float]] = {"gateway": [], "bare": []}
+    most: dict[str, Tries] = {"gateway": [], "bare": []}
     halves: dict[str, list[Tries]] = {"gateway": [], "bare": []}
     with gateway(workspace, url, store) as ours, bare_route(workspace, store) as bare:
-        sides = {
+        asked = {
             "gateway": (ours, Plan(ours.url, paths=paths)),
             "bare": (bare, Plan(bare.url, paths=bare_paths)),
         }
         for _ in range(ROUNDS):
-            for side, (service, plan) in sides.items():
-                outcome, worked = saturated(service, replace(plan, connections=16, seconds=seconds / 3))
-                rates[side].append(outcome.requests_per_second)
-                work[side].append(1000 * worked)
+            for side, (service, plan) in asked.items():
+                tries = window(service, replace(plan, connections=16, seconds=seconds), neighbours)
+                most[side].append(calmest(tries))
             # The bare route at the same rate: what the machine itself takes.
-            half = rates["gateway"][-1] / 2
-            for side, (_, plan) in sides.items():
-                halves[side].append(window(replace(plan, connections=64, rate=half, seconds=seconds * 0.6)))
+            half = most["gateway"][-1].outcome.requests_per_second / 2
+            for side, (service, plan) in asked.items():
+                loaded_half = replace(plan, connections=64, rate=half, seconds=seconds)
+                halves[side].append(window(service, loaded_half, neighbours))
+    rates = {side: [each.outcome.requests_per_second for each in found] for side, found in most.items()}
     return {
         f"{name}_saturation_requests_per_second": median(rates["gateway"]),
         f"{name}_bare_requests_per_second": median(rates["bare"]),
         f"{name}_share_of_bare": median(map(operator.truediv, rates["gateway"], rates["bare"])),
-        f"{name}_processor_ms_per_request": median(work["gateway"]),
-        f"{name}_bare_processor_ms_per_request": median(work["bare"]),
+        f"{name}_processor_ms_per_request": 1000 * median(each.worked for each in most["gateway"]),
+        f"{name}_bare_processor_ms_per_request": 1000 * median(each.worked for each in most["bare"]),
+        f"{name}_saturation_slowed": max(each.slowed for found in most.values() for each in found),
         **told(f"{name}_at_50", halves["gateway"]),
         **told(f"{name}_bare_at_50", halves["bare"]),
     }
@@ -207,21 +223,25 @@ def _redis_killed(
 def _swapped(
     workspace: Workspace, url: str, asks: Sequence[Ask], figures: Mapping[str, object], seconds: float
 ) -> Figures:
-    """Promote another bundle under load."""
+    """Promote another bundle under load, three times."""
     rate = float(str(figures["radio_saturation_requests_per_second"])) * 0.3
-    before = loaded(Plan(url, bodies(asks), connections=32, rate=rate, seconds=seconds))
-    another = renamed_copy(workspace)
-    load = loading(Plan(url, bodies(asks), connections=32, rate=rate, seconds=2 * seconds + LOADING_SECONDS))
-    time.sleep(2)
-    workspace.promote(another, reason="Swapped.", run_id="bench", evaluation={})
-    outcome = finished(load)
+    plan = Plan(url, bodies(asks), connections=32, rate=rate, seconds=seconds)
+    before = loaded(plan)
+    outcomes = []
+    for _ in range(SWAPS):
+        another = renamed_copy(workspace)
+        load = loading(replace(plan, seconds=2 * seconds + LOADING_SECONDS))
+        time.sleep(2)
+        workspace.promote(another, reason="Swapped.", run_id="bench", evaluation={})
+        outcomes.append(finished(load))
     return {
-        "swap_failed": outcome.failed,
-        "swap_fallbacks": outcome.fallbacks,
-        "swap_bundles_seen": outcome.bundles,
+        "swap_failed": sum(each.failed for each in outcomes),
+        "swap_fallbacks": sum(each.fallbacks for each in outcomes),
+        "swap_bundles_seen": min(each.bundles for each in outcomes),
         "swap_p99_before_ms": before.p99_ms,
-        "swap_worst_second_p99_ms": outcome.worst_second_p99_ms,
-        "swap_slow_seconds": outcome.slow_seconds,
+        "swap_worst_second_p99_ms": max(each.worst_second_p99_ms for each in outcomes),
+        "swap_slow_seconds": median(each.slow_seconds for each in outcomes),
+        "swap_most_slow_seconds": max(each.slow_seconds for each in outcomes),
     }
 
 

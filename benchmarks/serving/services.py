@@ -112,7 +112,7 @@ def loaded(plan: Plan) -> Outcome:
     return finished(loading(plan))
 
 
-def saturated(service: Service, plan: Plan) -> tuple[Outcome, float]:
+def measured(service: Service, plan: Plan) -> tuple[Outcome, float]:
     """Make a load and return what came back, and the service's work for each answer of its own in seconds of a core."""
     before = service.processor_seconds()
     outcome = loaded(plan)

@@ -1,41 +1,86 @@
-"""Windows of a load: made again where the load was stopped, and told together."""
+"""Windows of a load: made again where others took the machine, and told together."""
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from benchmarks.neighbours import ALONE, Neighbours
 from benchmarks.serving.load import Outcome, Plan
-from benchmarks.serving.services import loaded
+from benchmarks.serving.services import Service, measured
 
 # Of a window's time: where the load is stopped more, by whatever runs beside it, it has not made its load.
 MOST_STOPPED: Final = 0.05
-TRIES: Final = 4
-
-Tries = list[Outcome]  # of one window; the last one counts
+TRIES: Final = 6
 
 
-def window(plan: Plan, load: Callable[[Plan], Outcome] = loaded) -> Tries:
-    """Make a load, and again where it was stopped; how long the service took has no say in that."""
+@dataclass(frozen=True)
+class Window:
+    """One try at a window.
+
+    Args:
+        outcome: Of its load.
+        worked: By the service, in seconds of a core for each answer.
+        slowed: As `Neighbours.slowed`.
+    """
+
+    outcome: Outcome
+    worked: float
+    slowed: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its load was made."""
+        return self.outcome.load_stopped_share <= MOST_STOPPED
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether its load was made on cores that had nobody beside them; how long the service took has no say in that."""
+        return self.is_whole and self.slowed <= ALONE
+
+
+Tries = list[Window]  # at one window
+
+
+def window(
+    service: Service,
+    plan: Plan,
+    neighbours: Neighbours,
+    measure: Callable[[Service, Plan], tuple[Outcome, float]] = measured,
+) -> Tries:
+    """Make a load until it was made in calm, six times at most."""
     tries: Tries = []
-    while len(tries) < TRIES and not (tries and tries[-1].load_stopped_share <= MOST_STOPPED):
-        tries.append(load(plan))
+    while len(tries) < TRIES and not (tries and tries[-1].is_calm):
+        started = time.perf_counter()
+        outcome, worked = measure(service, plan)
+        tries.append(Window(outcome, worked, neighbours.slowed(started, time.perf_counter())))
     return tries
 
 
-def told(name: str, windows: Sequence[Tries]) -> dict[str, float | int]:
-    """Return the medians of a load's windows, since the machine changes.
+def calmest(tries: Tries) -> Window:
+    """Return the try that counts: of those whose load was made, the one with the least beside it."""
+    return min(tries, key=lambda each: (not each.is_whole, each.slowed))
 
-    Beside them stand the worst latency and all that failed, which are of every try.
+
+def told(name: str, windows: Sequence[Tries]) -> dict[str, float | int]:
+    """Return the medians of a load's windows.
+
+    Beside them stand the most that a core was slowed in a window that counts, and of every try the median and the worst
+    latency and all that failed.
     """
-    counted, tries = [each[-1] for each in windows], [each for window in windows for each in window]
+    counted, tries = [calmest(each) for each in windows], [each for window in windows for each in window]
+    outcomes, everything = [each.outcome for each in counted], [each.outcome for each in tries]
     return {
-        f"{name}_p50_ms": median(each.p50_ms for each in counted),
-        f"{name}_p99_ms": median(each.p99_ms for each in counted),
-        f"{name}_worst_p99_ms": max(each.p99_ms for each in tries),
-        f"{name}_as_seen_p99_ms": median(each.as_seen_p99_ms for each in counted),
-        f"{name}_load_late_p99_ms": median(each.load_late_p99_ms for each in counted),
-        f"{name}_load_stopped_share": max(each.load_stopped_share for each in counted),
-        f"{name}_windows_made_again": len(tries) - len(counted),
-        f"{name}_failed": sum(each.failed for each in tries),
-        f"{name}_fallbacks": sum(each.fallbacks for each in tries),
+        f"{name}_p50_ms": median(each.p50_ms for each in outcomes),
+        f"{name}_p99_ms": median(each.p99_ms for each in outcomes),
+        f"{name}_slowed": max(each.slowed for each in counted),
+        f"{name}_tries": len(tries),
+        f"{name}_every_try_p99_ms": median(each.p99_ms for each in everything),
+        f"{name}_worst_try_p99_ms": max(each.p99_ms for each in everything),
+        f"{name}_as_seen_p99_ms": median(each.as_seen_p99_ms for each in outcomes),
+        f"{name}_load_late_p99_ms": median(each.load_late_p99_ms for each in outcomes),
+        f"{name}_load_stopped_share": max(each.load_stopped_share for each in outcomes),
+        f"{name}_failed": sum(each.failed for each in everything),
+        f"{name}_fallbacks": sum(each.fallbacks for each in everything),
     }

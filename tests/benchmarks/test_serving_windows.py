@@ -1,7 +1,24 @@
-"""Windows in which the load was stopped are made again, and nothing of them is hidden."""
+"""Windows in which others took the machine are made again, and nothing of them is hidden."""
 
+from collections.abc import Sequence
+from typing import cast
+
+from benchmarks.neighbours import ALONE, Neighbours
 from benchmarks.serving.load import Outcome, Plan
-from benchmarks.serving.windows import MOST_STOPPED, TRIES, told, window
+from benchmarks.serving.services import Service
+from benchmarks.serving.windows import MOST_STOPPED, TRIES, Tries, Window, calmest, told, window
+
+
+class Scripted:
+    """Neighbours that slow the cores as they are told."""
+
+    def __init__(self, slowed: Sequence[float]) -> None:
+        self.coming = iter(slowed)
+
+    def slowed(self, since: float, until: float) -> float:
+        """Return the next one."""
+        assert since < until
+        return next(self.coming)
 
 
 def outcome(p99: float, stopped: float = 0.0, failed: int = 0) -> Outcome:
@@ -9,24 +26,42 @@ def outcome(p99: float, stopped: float = 0.0, failed: int = 0) -> Outcome:
     return Outcome(100, p99 / 2, p99, p99, 0, failed, 0, 1, 0.1, stopped, p99)
 
 
-def test_a_window_is_made_again_until_its_load_was_made() -> None:
-    coming = iter([outcome(9, 0.3), outcome(8, 0.06), outcome(2, MOST_STOPPED), outcome(1)])
-    assert [each.p99_ms for each in window(Plan("http://x/"), lambda _: next(coming))] == [9, 8, 2]
+def made(outcomes: Sequence[Outcome], slowed: Sequence[float]) -> Tries:
+    """Make a window of loads with such outcomes."""
+    coming, neighbours = iter(outcomes), cast("Neighbours", Scripted(slowed))
+    return window(Service("http://x", 1), Plan("http://x/"), neighbours, lambda *_: (next(coming), 0.001))
+
+
+def test_a_window_is_made_again_until_its_load_was_made_in_calm() -> None:
+    outcomes = [outcome(9, 0.3), outcome(8), outcome(7), outcome(2, MOST_STOPPED), outcome(1)]
+    tries = made(outcomes, [1.0, ALONE + 0.1, float("nan"), ALONE, 1.0])
+    assert [each.outcome.p99_ms for each in tries] == [9, 8, 7, 2]
+    assert calmest(tries).outcome.p99_ms == 2
 
 
 def test_a_slow_service_is_no_reason_to_make_a_window_again() -> None:
-    assert window(Plan("http://x/"), lambda _: outcome(900, failed=7)) == [outcome(900, failed=7)]
+    assert made([outcome(900, failed=7)], [1.0]) == [Window(outcome(900, failed=7), 0.001, 1.0)]
 
 
-def test_where_the_load_never_was_made_the_last_try_counts_and_says_so() -> None:
-    tries = window(Plan("http://x/"), lambda _: outcome(3, 0.2))
-    assert len(tries) == TRIES
-    assert told("radio", [tries])["radio_load_stopped_share"] == 0.2
+def test_where_it_is_never_calm_the_least_disturbed_try_counts_and_says_so() -> None:
+    tries = made([outcome(p99) for p99 in range(1, TRIES + 1)], [1.9, 1.8, 1.3, 1.7, 1.6, 1.5])
+    figures = told("radio", [tries])
+    assert (len(tries), figures["radio_tries"], figures["radio_p99_ms"]) == (TRIES, TRIES, 3)
+    assert figures["radio_slowed"] == 1.3
+
+
+def test_where_the_load_never_was_made_the_figures_say_so() -> None:
+    assert told("radio", [made([outcome(3, 0.2)] * TRIES, [1.0] * TRIES)])["radio_load_stopped_share"] == 0.2
 
 
 def test_figures_are_medians_of_what_counts_and_the_worst_and_failures_of_every_try() -> None:
-    windows = [[outcome(90, 0.5, failed=3), outcome(4)], [outcome(2)], [outcome(6, failed=1)]]
+    windows = [
+        made([outcome(90, 0.5, failed=3), outcome(4)], [1.0, 1.0]),
+        made([outcome(2)], [1.0]),
+        made([outcome(6, failed=1)], [1.1]),
+    ]
     figures = told("radio", windows)
     assert (figures["radio_p50_ms"], figures["radio_p99_ms"]) == (2, 4)
-    assert (figures["radio_worst_p99_ms"], figures["radio_failed"]) == (90, 4)
-    assert (figures["radio_windows_made_again"], figures["radio_load_stopped_share"]) == (1, 0)
+    assert (figures["radio_every_try_p99_ms"], figures["radio_worst_try_p99_ms"]) == (5, 90)
+    assert (figures["radio_failed"], figures["radio_tries"]) == (4, 4)
+    assert (figures["radio_load_stopped_share"], figures["radio_slowed"]) == (0, 1.1)
