@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import redis_server
 from benchmarks.harness import Bar, Options, Progress, Result
-from benchmarks.neighbours import Neighbours, watching
+from benchmarks.neighbours import watching
 from benchmarks.redis_server import RedisServer
 from benchmarks.serving.load import Plan
 from benchmarks.serving.place import NEXT_TRACKS, bodies, radio_asks, renamed_copy, workspace_of
@@ -28,7 +28,7 @@ from benchmarks.serving.services import (
     publish,
     recommender,
 )
-from benchmarks.serving.windows import MOST_STOPPED, Tries, calmest, told, window
+from benchmarks.serving.windows import MOST_STOPPED, Pace, Tries, calmest, told, window
 from crossfade.recommender.answers import answer
 from crossfade.recommender.asked_rows import requests_of
 from crossfade.recommender.asking import Ask
@@ -41,10 +41,8 @@ from crossfade.store.opening import opened
 Figures = dict[str, float | int | str | bool]
 
 CANDIDATES: Final = 300
-# Of saturation and of windows at a share of it, in turn: the machine changes from minute to minute, and half of what it could do
-# then is another load for what it is now. Figures are medians.
 ROUNDS: Final = 5
-WINDOW_SECONDS: Final = 3.0  # calm lasts for some seconds where others are busy
+WINDOW_SECONDS: Final = 3.0
 SWAPS: Final = 3
 LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on
 PREDICT: Final = "/v1/models/crossfade:predict"
@@ -62,7 +60,6 @@ def run(options: Options) -> Result:
     if reason := redis_server.why_not():
         raise NotFoundError(f"This benchmark needs Redis: {reason}.")
     seconds = 3.0 if options.quick else 10.0
-    brief = 1.0 if options.quick else WINDOW_SECONDS
     progress = Progress()
     with TemporaryDirectory() as scratch:
         progress.say("a bundle ...")
@@ -82,12 +79,13 @@ def run(options: Options) -> Result:
             redis_server.running(Path(scratch)) as server,
             watching() as neighbours,
         ):
+            pace = Pace(neighbours, 1, 1.0) if options.quick else Pace(neighbours, ROUNDS, WINDOW_SECONDS)
             publish(opened(server.url, workspace), known, users)
-            progress.measure("radio", partial(_radio, service, neighbours, asks, brief))
+            progress.measure("radio", partial(_radio, service, pace, asks))
             for store in ("", server.url):
                 progress.measure(
                     "stored playlists",
-                    partial(_stored, workspace, service.rpc, neighbours, store, users, brief),
+                    partial(_stored, workspace, service.rpc, pace, store, users),
                 )
             progress.measure(
                 "Redis stops", partial(_redis_killed, workspace, service.rpc, server, users, seconds)
@@ -132,22 +130,22 @@ def _reranked(known: Recommender, users: Sequence[str]) -> Figures:
     return {"rerank_300_p50_ms": float(p50), "rerank_300_p99_ms": float(p99)}
 
 
-def _radio(service: Service, neighbours: Neighbours, asks: Sequence[Ask], seconds: float) -> Figures:
+def _radio(service: Service, pace: Pace, asks: Sequence[Ask]) -> Figures:
     """Find saturation, and measure at half of it and near it, a round after the other."""
-    plan = Plan(f"{service.url}{PREDICT}", bodies(asks), seconds=seconds)
+    plan = Plan(f"{service.url}{PREDICT}", bodies(asks), seconds=pace.seconds)
     most: list[Tries] = []
     windows: dict[int, list[Tries]] = {50: [], 95: []}
-    for _ in range(ROUNDS):
-        most.append(window(service, replace(plan, connections=24), neighbours))
+    for _ in range(pace.rounds):
+        most.append(window(service, replace(plan, connections=24), pace.neighbours))
         for share, found in windows.items():
-            rate = _throughput(most[-1], seconds) * share / 100
-            found.append(window(service, replace(plan, connections=64, rate=rate), neighbours))
+            rate = _throughput(most[-1], pace.seconds) * share / 100
+            found.append(window(service, replace(plan, connections=64, rate=rate), pace.neighbours))
     counted = [calmest(tries) for tries in most]
     return {
         "radio_processor_ms_per_request": 1000 * median(each.worked for each in counted),
-        "radio_saturation_requests_per_second": median(_throughput(tries, seconds) for tries in most),
+        "radio_saturation_requests_per_second": median(_throughput(tries, pace.seconds) for tries in most),
         "radio_saturation_p99_ms": median(each.outcome.p99_ms for each in counted),
-        "radio_saturation_slowed": max(each.slowed for each in counted),
+        "radio_saturation_shared": max(each.shared for each in counted),
         "radio_saturation_fallbacks": sum(each.outcome.fallbacks for each in counted),
         **told("radio_at_50", windows[50]),
         **told("radio_at_95", windows[95]),
@@ -160,9 +158,7 @@ def _throughput(tries: Tries, seconds: float) -> float:
     return outcome.requests_per_second - outcome.fallbacks / (seconds + 1)
 
 
-def _stored(
-    workspace: Workspace, url: str, neighbours: Neighbours, store: str, users: Sequence[str], seconds: float
-) -> Figures:
+def _stored(workspace: Workspace, url: str, pace: Pace, store: str, users: Sequence[str]) -> Figures:
     """Measure the gateway's stored playlists in turn with the bare route, a round after the other."""
     name = "stored_redis" if store else "stored_embedded"
     paths = tuple(f"/v1/users/{user}/playlists/discover-weekly" for user in users)
@@ -174,15 +170,15 @@ def _stored(
             "gateway": (ours, Plan(ours.url, paths=paths)),
             "bare": (bare, Plan(bare.url, paths=bare_paths)),
         }
-        for _ in range(ROUNDS):
+        for _ in range(pace.rounds):
             for side, (service, plan) in asked.items():
-                tries = window(service, replace(plan, connections=16, seconds=seconds), neighbours)
+                tries = window(service, replace(plan, connections=16, seconds=pace.seconds), pace.neighbours)
                 most[side].append(calmest(tries))
             # The bare route at the same rate: what the machine itself takes.
             half = most["gateway"][-1].outcome.requests_per_second / 2
             for side, (service, plan) in asked.items():
-                loaded_half = replace(plan, connections=64, rate=half, seconds=seconds)
-                halves[side].append(window(service, loaded_half, neighbours))
+                loaded_half = replace(plan, connections=64, rate=half, seconds=pace.seconds)
+                halves[side].append(window(service, loaded_half, pace.neighbours))
     rates = {side: [each.outcome.requests_per_second for each in found] for side, found in most.items()}
     return {
         f"{name}_saturation_requests_per_second": median(rates["gateway"]),
@@ -190,7 +186,7 @@ def _stored(
         f"{name}_share_of_bare": median(map(operator.truediv, rates["gateway"], rates["bare"])),
         f"{name}_processor_ms_per_request": 1000 * median(each.worked for each in most["gateway"]),
         f"{name}_bare_processor_ms_per_request": 1000 * median(each.worked for each in most["bare"]),
-        f"{name}_saturation_slowed": max(each.slowed for found in most.values() for each in found),
+        f"{name}_saturation_shared": max(each.shared for found in most.values() for each in found),
         **told(f"{name}_at_50", halves["gateway"]),
         **told(f"{name}_bare_at_50", halves["bare"]),
     }

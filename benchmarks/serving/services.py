@@ -70,8 +70,15 @@ class Service:
 
     def processor_seconds(self) -> float:
         """Return how long it has worked on any core (Linux)."""
-        words = Path(f"/proc/{self.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        words = self._words()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def core(self) -> int:
+        """Return the core that its event loop is on (Linux); the recommender's worker is on the same (`serving.one_core`)."""
+        return int(self._words()[36])
+
+    def _words(self) -> list[str]:
+        return Path(f"/proc/{self.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
 
 
 @contextmanager

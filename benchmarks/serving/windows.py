@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from benchmarks.neighbours import ALONE, Neighbours
+from benchmarks.neighbours import CALM, Neighbours
 from benchmarks.serving.load import Outcome, Plan
 from benchmarks.serving.services import Service, measured
 
 # Of a window's time: where the load is stopped more, by whatever runs beside it, it has not made its load.
 MOST_STOPPED: Final = 0.05
-TRIES: Final = 6
+TRIES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Window:
     Args:
         outcome: Of its load.
         worked: By the service, in seconds of a core for each answer.
-        slowed: As `Neighbours.slowed`.
+        shared: As `Neighbours.shared`, of the service's core.
     """
 
     outcome: Outcome
     worked: float
-    slowed: float
+    shared: float
 
     @property
     def is_whole(self) -> bool:
@@ -36,11 +36,27 @@ class Window:
 
     @property
     def is_calm(self) -> bool:
-        """Whether its load was made on cores that had nobody beside them; how long the service took has no say in that."""
-        return self.is_whole and self.slowed <= ALONE
+        """Whether its load was made and nobody was beside the service's core; how long the service took has no say."""
+        return self.is_whole and self.shared <= CALM
 
 
 Tries = list[Window]  # at one window
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How loads are measured.
+
+    Args:
+        neighbours: Watch the cores.
+        rounds: Of saturation and of windows at a share of it, in turn: the machine changes from minute to minute, and half of
+            what it could do then is another load for what it is now. Figures are medians.
+        seconds: A window; calm lasts for some seconds where others are busy.
+    """
+
+    neighbours: Neighbours
+    rounds: int
+    seconds: float
 
 
 def window(
@@ -49,24 +65,25 @@ def window(
     neighbours: Neighbours,
     measure: Callable[[Service, Plan], tuple[Outcome, float]] = measured,
 ) -> Tries:
-    """Make a load until it was made in calm, six times at most."""
+    """Make a load until it was made in calm, eight times at most."""
     tries: Tries = []
     while len(tries) < TRIES and not (tries and tries[-1].is_calm):
-        started = time.perf_counter()
+        started, cores = time.perf_counter(), {service.core()}
         outcome, worked = measure(service, plan)
-        tries.append(Window(outcome, worked, neighbours.slowed(started, time.perf_counter())))
+        cores.add(service.core())
+        tries.append(Window(outcome, worked, neighbours.shared(cores, started, time.perf_counter())))
     return tries
 
 
 def calmest(tries: Tries) -> Window:
     """Return the try that counts: of those whose load was made, the one with the least beside it."""
-    return min(tries, key=lambda each: (not each.is_whole, each.slowed))
+    return min(tries, key=lambda each: (not each.is_whole, each.shared))
 
 
 def told(name: str, windows: Sequence[Tries]) -> dict[str, float | int]:
     """Return the medians of a load's windows.
 
-    Beside them stand the most that a core was slowed in a window that counts, and of every try the median and the worst
+    Beside them stand the most that a core was shared in a window that counts, and of every try the median and the worst
     latency and all that failed.
     """
     counted, tries = [calmest(each) for each in windows], [each for window in windows for each in window]
@@ -74,7 +91,7 @@ def told(name: str, windows: Sequence[Tries]) -> dict[str, float | int]:
     return {
         f"{name}_p50_ms": median(each.p50_ms for each in outcomes),
         f"{name}_p99_ms": median(each.p99_ms for each in outcomes),
-        f"{name}_slowed": max(each.slowed for each in counted),
+        f"{name}_shared": max(each.shared for each in counted),
         f"{name}_tries": len(tries),
         f"{name}_every_try_p99_ms": median(each.p99_ms for each in everything),
         f"{name}_worst_try_p99_ms": max(each.p99_ms for each in everything),
