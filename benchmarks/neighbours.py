@@ -30,7 +30,7 @@ FLOOR_PERCENT: Final = (
     1.0  # of all notes: so fast is a core alone, as it is now and then in the worst of times
 )
 # Of the moments of some seconds: where somebody was beside a core for longer, it was not alone.
-CALM: Final = 0.1
+CALM: Final = 0.2
 
 Notes = npt.NDArray[np.float64]
 

@@ -28,7 +28,7 @@ from benchmarks.serving.services import (
     publish,
     recommender,
 )
-from benchmarks.serving.windows import MOST_STOPPED, Pace, Tries, calmest, told, window
+from benchmarks.serving.windows import MOST_STOPPED, TRIES, Pace, Tries, calmest, told, window
 from crossfade.recommender.answers import answer
 from crossfade.recommender.asked_rows import requests_of
 from crossfade.recommender.asking import Ask
@@ -41,7 +41,7 @@ from crossfade.store.opening import opened
 Figures = dict[str, float | int | str | bool]
 
 CANDIDATES: Final = 300
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 WINDOW_SECONDS: Final = 3.0
 SWAPS: Final = 3
 LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on
@@ -177,8 +177,9 @@ def _stored(workspace: Workspace, url: str, pace: Pace, store: str, users: Seque
             # The bare route at the same rate: what the machine itself takes.
             half = most["gateway"][-1].outcome.requests_per_second / 2
             for side, (service, plan) in asked.items():
-                loaded_half = replace(plan, connections=64, rate=half, seconds=pace.seconds)
-                halves[side].append(window(service, loaded_half, pace.neighbours))
+                at_half = replace(plan, connections=64, rate=half, seconds=pace.seconds)
+                most_tries = TRIES if side == "gateway" else 1
+                halves[side].append(window(service, at_half, pace.neighbours, most_tries))
     rates = {side: [each.outcome.requests_per_second for each in found] for side, found in most.items()}
     return {
         f"{name}_saturation_requests_per_second": median(rates["gateway"]),
