@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,18 +45,19 @@ class Neighbours:
     def __init__(self, files: Mapping[int, Path]) -> None:
         self.files = files
 
-    def shared(self, cores: Iterable[int], since: float, until: float) -> float:
-        """Return for what share of the time somebody was beside a core, of the core with most of it.
+    def shared(self, cores: Sequence[int], since: float, until: float) -> float:
+        """Return for what share of the time somebody was beside the core that worked.
 
         Args:
-            cores: That had work: one that sleeps is where the host has put it, mostly beside somebody.
+            cores: Where it was when it was looked for; one that sleeps is put wherever there is room, mostly beside somebody.
             since: On the clock of `time.perf_counter`, which all processes of a machine share (Linux).
             until: The end; about a second later at least.
 
         Returns:
             From 0 to 1; NaN where nothing was noted of a core.
         """
-        return float(np.max([_shared(_read(self.files[core]), since, until) for core in cores]))
+        of_core = {core: _shared(_read(self.files[core]), since, until) for core in set(cores)}
+        return float(np.mean([of_core[core] for core in cores]))
 
 
 @contextmanager

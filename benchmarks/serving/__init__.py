@@ -41,7 +41,7 @@ from crossfade.store.opening import opened
 Figures = dict[str, float | int | str | bool]
 
 CANDIDATES: Final = 300
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 WINDOW_SECONDS: Final = 3.0
 SWAPS: Final = 3
 LOADING_SECONDS: Final = 20  # time for the other bundle to be checked and loaded while requests go on

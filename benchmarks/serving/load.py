@@ -65,6 +65,7 @@ class Outcome:
         load_late_p99_ms: Of how late this process was, which is in no latency.
         load_stopped_share: Of the time, this process was stopped while something was due.
         as_seen_p99_ms: Of the latency with what this process was late in sending and reading.
+        latencies_ms: All of them.
     """
 
     requests_per_second: float
@@ -78,6 +79,7 @@ class Outcome:
     load_late_p99_ms: float = 0.0
     load_stopped_share: float = 0.0
     as_seen_p99_ms: float = 0.0
+    latencies_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def _outcome(done: list[Answered], seen: Counter[str], seconds: float, stopped_s
         load_late_p99_ms=1000 * _quantile(sorted(each.late for each in done), 0.99),
         load_stopped_share=stopped_share,
         as_seen_p99_ms=1000 * _quantile(sorted(each.as_seen for each in done), 0.99),
+        latencies_ms=tuple(round(1000 * latency, 4) for latency in latencies),
     )
 
 

@@ -12,7 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.harness import Bar, Options, Result
+from benchmarks.neighbours import watching
 from benchmarks.weekly.kills import kills
+from benchmarks.weekly.tries import Try, calmest, tries_of
 from benchmarks.weekly.world import World, settings_of, world_of
 from crossfade.ranking.contract import read_about
 from crossfade.recommender.bundle import RANKER
@@ -29,8 +31,9 @@ MOST_PEAK_GIB: Final = 4.0
 KILLS: Final = 50
 ROUNDS: Final = 3  # of one core, of two and of implicit, in turn, since the machine changes
 BLOCK: Final = 512  # listeners whose stages are timed
+OF_IMPLICIT: Final = 2_048  # listeners a try
 
-Round = dict[str, list[dict[str, Any]]]  # what workers printed, by what they did
+Round = dict[str, list[list[Try]]]  # tries of each worker, by what they did
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def run(options: Options) -> Result:
     notes = [
         "Planted worlds with the product's own sources and ranker, but planted vectors. Stages alone: CPU microseconds",
         "a listener, the median of five runs over one block. implicit: ALS recommend and filter for the same listeners.",
-        "One core, two and implicit are asked in turn, three times: medians of rates, and of the ratios of each round.",
+        "One core, two and implicit are asked in turn, three times: medians of rates, and of the ratios of each round, each of",
+        "the one of four tries with the least beside its core.",
         "",
     ]
     for size in (QUICK,) if options.quick else SIZES:
@@ -86,40 +90,44 @@ def run(options: Options) -> Result:
 def measure(size: Size, world: World) -> tuple[dict[str, Any], dict[str, Bar], list[str]]:
     """Return figures, bars and a table of stages of one world."""
     timed, others = range(size.num_timed), range(size.num_timed, 2 * size.num_timed)
-    (stages,) = workers("stages", world, [range(BLOCK)])
-    rounds = [
-        {
-            "one": workers("playlists", world, [timed]),
-            "two": workers("playlists", world, [timed, others]),
-            "implicit": workers("implicit", world, [range(BLOCK)]),
-        }
-        for _ in range(ROUNDS)
-    ]
-    return described(size, world, stages, rounds)
+    of_implicit = range(min(OF_IMPLICIT, size.num_users))
+    ((_, stages),) = workers("stages", world, [range(BLOCK)])
+    asked = {"one": [timed], "two": [timed, others], "implicit": [of_implicit]}
+    rounds: list[Round] = []
+    peak = 0
+    with watching() as neighbours:
+        for _ in range(ROUNDS):
+            rounds.append({})
+            for what, users in asked.items():
+                found = workers("implicit" if what == "implicit" else "playlists", world, users)
+                rounds[-1][what] = [tries_of(printed, core, neighbours) for core, printed in found]
+                peak = max(peak, *(printed.get("peak_bytes", 0) for _, printed in found))
+    return described(size, world, stages, rounds, peak)
 
 
 def described(
-    size: Size, world: World, stages: dict[str, float], rounds: Sequence[Round]
+    size: Size, world: World, stages: dict[str, float], rounds: Sequence[Round], peak: int
 ) -> tuple[dict[str, Any], dict[str, Bar], list[str]]:
-    """Put what workers printed into figures, bars and notes; arguments as `measure` made them."""
-    rates = [
-        {name: sum(each["users"] / each["seconds"] for each in found) for name, found in asked.items()}
-        for asked in rounds
-    ]
+    """Put what workers printed into figures, bars and notes; arguments as `measure` made them, the peak in bytes."""
+    counted = [{what: calmest(found) for what, found in asked.items()} for asked in rounds]
+    rates = [{what: sum(each.rate for each in found) for what, found in asked.items()} for asked in counted]
     alone, name, one = sum(stages.values()), size.name, median(each["one"] for each in rates)
-    ours = [each for asked in rounds for each in asked["one"] + asked["two"]]
-    cpu = median(asked["one"][0]["cpu_seconds"] / asked["one"][0]["users"] for asked in rounds)
+    every = [each.rate for asked in rounds for each in asked["one"][0]]
+    cpu = median(asked["one"][0].cpu_seconds / asked["one"][0].users for asked in counted)
     figures = {
         f"{name}_playlists_per_second_per_core": round(one, 1),
-        f"{name}_least_playlists_per_second_per_core": round(min(each["one"] for each in rates), 1),
+        f"{name}_shared": round(max(asked["one"][0].shared for asked in counted), 3),
+        f"{name}_every_try_per_second_per_core": round(median(every), 1),
+        f"{name}_least_playlists_per_second_per_core": round(min(every), 1),
         f"{name}_microseconds": round(1e6 / one, 1),
         f"{name}_cpu_microseconds": round(1e6 * cpu, 1),
         f"{name}_stages_microseconds": round(alone, 1),
         f"{name}_of_stages": round(one * alone / 1e6, 3),
         f"{name}_two_cores_over_one": round(median(each["two"] / each["one"] for each in rates), 3),
+        f"{name}_two_cores_shared": round(max(each.shared for asked in counted for each in asked["two"]), 3),
         f"{name}_implicit_per_second": round(median(each["implicit"] for each in rates), 1),
         f"{name}_over_implicit": round(median(each["one"] / each["implicit"] for each in rates), 2),
-        f"{name}_peak_gib": round(max(each["peak_bytes"] for each in ours) / GIB, 2),
+        f"{name}_peak_gib": round(peak / GIB, 2),
         f"{name}_bundle_gib": round(_bytes(world.bundle) / GIB, 2),
         f"{name}_trees": read_about(world.bundle / RANKER)["best_iteration"],
     }
@@ -136,11 +144,12 @@ def described(
     return figures, bars, [*lines, ""]
 
 
-def workers(task: str, world: World, users: Sequence[range]) -> list[dict[str, Any]]:
-    """Run a worker for each range of listeners, each on a core of its own and all at once; returns what they print."""
+def workers(task: str, world: World, users: Sequence[range]) -> list[tuple[int, dict[str, Any]]]:
+    """Run a worker for each range of listeners, each on a core of its own and all at once; returns cores and what they print."""
     cores = sorted(os.sched_getaffinity(0))
-    started = [_started(cores[place % len(cores)], task, world, each) for place, each in enumerate(users)]
-    return [_printed(process) for process in started]
+    chosen = [cores[place % len(cores)] for place in range(len(users))]
+    started = [_started(core, task, world, each) for core, each in zip(chosen, users, strict=True)]
+    return [(core, _printed(process)) for core, process in zip(chosen, started, strict=True)]
 
 
 def _started(core: int, task: str, world: World, users: range) -> "subprocess.Popen[str]":

@@ -7,11 +7,11 @@ Prints one JSON object as its last line.
 
 import json
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -29,7 +29,8 @@ from crossfade.store.shards import write_shard
 
 K: Final = 30
 KIB: Final = 1024
-REPEATS: Final = 5
+REPEATS: Final = 5  # of a stage
+TRIES: Final = 4  # of all of them, and of implicit
 WARM_UP: Final = 64
 Found = dict[str, Any]
 
@@ -52,7 +53,7 @@ class Loaded:
 
 
 def playlists(loaded: Loaded) -> Found:
-    """Write one shard of these listeners, after a small one to warm up; returns how long it took."""
+    """Write some shards of as many listeners each, after a small one to warm up; returns how long each took."""
     settings, users = default_settings().weekly, loaded.users
     with TemporaryDirectory() as folder:
         workspace = Workspace.create(Path(folder))
@@ -71,10 +72,28 @@ def playlists(loaded: Loaded) -> Found:
             )
 
         write(0, WARM_UP)
-        started, spent = time.perf_counter(), time.process_time()
-        write(users.start, users.stop)
-        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - spent
-    return {"users": len(users), "seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak_bytes()}
+        starts = starts_of(users, len(loaded.dataset.users))
+        tries = [timed(len(users), partial(write, start, start + len(users))) for start in starts]
+    return {"tries": tries, "peak_bytes": peak_bytes()}
+
+
+def starts_of(users: range, num_users: int) -> list[int]:
+    """Return where each shard of so many listeners begins: one behind the other, and from the first ones again at the end."""
+    return [(users.start + number * len(users)) % (num_users - len(users) + 1) for number in range(TRIES)]
+
+
+def timed(num_users: int, work: Callable[[], object]) -> Found:
+    """Do something for so many listeners; returns what it took, as `tries.Try` has it."""
+    began, spent = time.perf_counter(), time.process_time()
+    work()
+    ended, cpu_seconds = time.perf_counter(), time.process_time() - spent
+    return {
+        "users": num_users,
+        "seconds": ended - began,
+        "cpu_seconds": cpu_seconds,
+        "began": began,
+        "ended": ended,
+    }
 
 
 def peak_bytes() -> int:
@@ -104,12 +123,13 @@ def implicit(loaded: Loaded) -> Found:
     model.user_factors = sources.two_tower.user_vectors(queries)
     ones, shape = np.ones(len(queries.track_rows), np.float32), (len(queries), len(model.item_factors))
     heard = csr_matrix((ones, (queries.owners, queries.track_rows)), shape)
-    taken = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        model.recommend(np.arange(len(queries)), heard, N=K, filter_already_liked_items=True)
-        taken.append(time.perf_counter() - started)
-    return {"users": len(queries), "seconds": statistics.median(taken)}
+    rows = np.arange(len(queries))
+
+    def recommend() -> None:
+        model.recommend(rows, heard, N=K, filter_already_liked_items=True)
+
+    recommend()
+    return {"tries": [timed(len(queries), recommend) for _ in range(TRIES)]}
 
 
 TASKS: Final[dict[str, Callable[[Loaded], Found]]] = {
