@@ -50,6 +50,7 @@ OPTIONAL_SECRETS: Final = {
     "crossfade-receiver": "--from-file=token=FILE, where alerts ask for trainings",
     "crossfade-kubeflow": "--from-file=token=FILE, where trainings are submitted to Kubeflow",
     "crossfade-kafka": "--from-file=client.properties, where events come over Kafka",
+    "crossfade-store": "--from-literal=CROSSFADE_STORE_PASSWORD=..., where the store wants a password",
 }
 PIN: Final = "crossfade champion pin OVERLAY --workspace DIR, and apply the overlay"
 PINNED: Final = {  # who may serve one bundle for good, and what names another

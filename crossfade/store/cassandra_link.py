@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from crossfade.schema.errors import CrossfadeError, MissingExtraError, NotFoundError
+from crossfade.store.credentials import with_credentials, without_credentials
 
 try:
     import cassandra
@@ -53,22 +54,22 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read cassandra://[USER:PASSWORD@]HOST[,HOST...][:PORT]/KEYSPACE.
+        """Read cassandra://[USER:PASSWORD@]HOST[,HOST...][:PORT]/KEYSPACE; the environment may tell who we are instead.
 
         Raises:
             NotFoundError: It is none.
         """
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(with_credentials(url))
             hosts, port = tuple(filter(None, (parts.hostname or "").split(","))), parts.port or PORT
         except ValueError as error:
             raise NotFoundError(
-                f"{_without_password(url)!r} is not the address of a Cassandra: {error}."
+                f"{without_credentials(url)!r} is not the address of a Cassandra: {error}."
             ) from error
         keyspace = parts.path.strip("/")
         if parts.scheme != SCHEME or not hosts or not keyspace.isidentifier():
             raise NotFoundError(
-                f"{_without_password(url)!r} is not the address of a Cassandra: it must be "
+                f"{without_credentials(url)!r} is not the address of a Cassandra: it must be "
                 "cassandra://HOST:PORT/KEYSPACE, with hosts separated by commas."
             )
         return cls(hosts, port, keyspace, unquote(parts.username or ""), unquote(parts.password or ""))
@@ -126,11 +127,11 @@ class Connection:
             consistency_level=cassandra.ConsistencyLevel.LOCAL_QUORUM,
             row_factory=tuple_factory,
         )
-        user = self._address.user
+        user, password = self._address.user, self._address.password
         found = cluster.Cluster(
             list(self._address.hosts),
             self._address.port,
-            auth_provider=PlainTextAuthProvider(user, self._address.password) if user else None,
+            auth_provider=PlainTextAuthProvider(user, password) if user or password else None,
             execution_profiles={cluster.EXEC_PROFILE_DEFAULT: profile},
             reconnection_policy=policies.ConstantReconnectionPolicy(RETRY_SECONDS, None),
             connect_timeout=CONNECT_SECONDS,
@@ -229,8 +230,3 @@ class Link:
 @cache
 def _connection(address: Address) -> Connection:
     return Connection(address)
-
-
-def _without_password(url: str) -> str:
-    scheme, colon, rest = url.partition("://")
-    return f"{scheme}{colon}{rest.rpartition('@')[2]}"

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from crossfade.schema.errors import CrossfadeError, IntegrityError, MissingExtraError, NotFoundError
 from crossfade.store.contract import Generation, PackedSlate, StoredSlate
+from crossfade.store.credentials import with_credentials, without_credentials
 from crossfade.store.encoding import decode, key_of, keyed, unpack
 from crossfade.store.unchanged import UNCHANGED, Marking
 
@@ -166,9 +167,13 @@ def client_of(url: str, timeout_ms: int) -> Any:
     seconds = timeout_ms / 1000
     retry = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
     try:
-        return redis.Redis.from_url(url, retry=retry, socket_timeout=seconds, socket_connect_timeout=seconds)
+        return redis.Redis.from_url(
+            with_credentials(url), retry=retry, socket_timeout=seconds, socket_connect_timeout=seconds
+        )
     except ValueError as error:
-        raise NotFoundError(f"{url!r} is not the address of a Redis: {error}.") from error
+        raise NotFoundError(
+            f"{without_credentials(url)!r} is not the address of a Redis: {error}."
+        ) from error
 
 
 def bucket_name(token: str, number: int) -> str:

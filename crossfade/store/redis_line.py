@@ -15,6 +15,7 @@ import redis
 from redis.connection import parse_url
 
 from crossfade.schema.errors import MissingExtraError
+from crossfade.store.credentials import with_credentials
 
 try:
     import hiredis
@@ -135,7 +136,7 @@ class RedisLine:
     @classmethod
     def to(cls, url: str, timeout_ms: int) -> "RedisLine | None":
         """Return a line to an address; None where that needs more than a line can, as TLS or a socket of Unix."""
-        told = parse_url(url)  # type: ignore[no-untyped-call]
+        told = parse_url(with_credentials(url))  # type: ignore[no-untyped-call]
         if not url.startswith("redis://") or not told.keys() <= KNOWN:
             return None
         greeting: list[Command] = []

@@ -16,6 +16,7 @@ from zlib import crc32
 
 from crossfade.schema.errors import CrossfadeError, IntegrityError, MissingExtraError, NotFoundError
 from crossfade.store.contract import Generation
+from crossfade.store.credentials import with_credentials, without_credentials
 
 BUCKETS: Final = 1024
 
@@ -29,17 +30,23 @@ def connected(url: str, timeout_seconds: float | None = None) -> "RedisRows":
 
     Raises:
         MissingExtraError: `redis` is not installed.
+        NotFoundError: The URL is not the address of a Redis.
         CrossfadeError: The server does not answer.
     """
     try:
         import redis
     except ImportError as error:
         raise MissingExtraError("redis", "redis") from error
-    client = redis.Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
+    waits = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
     try:
+        client = redis.Redis.from_url(with_credentials(url), **waits)
         client.ping()
+    except ValueError as error:
+        raise NotFoundError(
+            f"{without_credentials(url)!r} is not the address of a Redis: {error}."
+        ) from error
     except redis.RedisError as error:
-        raise CrossfadeError(f"Redis at {_without_password(url)} does not answer: {error}.") from error
+        raise CrossfadeError(f"Redis at {without_credentials(url)} does not answer: {error}.") from error
     return RedisRows(client)
 
 
@@ -236,8 +243,3 @@ def _bucket(generation: Generation, key: bytes) -> str:
 
 def _place(generation: Generation, number: int) -> str:
     return f"crossfade:{generation.surface}:{generation.name}:{number}"
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -13,6 +13,7 @@ SECRETS: Final = (
     "crossfade-receiver",
     "crossfade-kubeflow",
     "crossfade-kafka",
+    "crossfade-store",
     "crossfade-tls",
 )
 CLUSTER_WIDE: Final = ("Namespace", "PriorityClass", "CustomResourceDefinition")
@@ -121,7 +122,9 @@ def _named(pod: Pod) -> Iterator[tuple[str, str]]:
             yield kind, pod.spec[field]
     yield from _of_volumes(pod.spec.get("volumes", []))
     for container in pod.containers:
-        yield from (("ConfigMap", each["configMapRef"]["name"]) for each in container.get("envFrom", []))
+        for each in container.get("envFrom", []):
+            if "configMapRef" in each:
+                yield "ConfigMap", each["configMapRef"]["name"]
 
 
 def _of_volumes(volumes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -137,8 +140,7 @@ def _secrets_named(told: Any) -> Iterator[str]:
     if isinstance(told, Mapping):
         if "secretName" in told:
             yield told["secretName"]
-        if "secretKeyRef" in told:
-            yield told["secretKeyRef"]["name"]
+        yield from (told[kind]["name"] for kind in ("secretKeyRef", "secretRef") if kind in told)
         told = list(told.values())
     if isinstance(told, list | tuple):
         for each in told:

@@ -209,6 +209,10 @@ BROKEN: dict[str, tuple[Plant, str]] = {
         ),
         "secret other is none that docs/kubernetes.md tells of",
     ),
+    "variables of a secret that nobody knows of": (
+        lambda found: container(found).update(envFrom=[{"secretRef": {"name": "other", "optional": True}}]),
+        "secret other is none that docs/kubernetes.md tells of",
+    ),
     "a secret in Git": (
         lambda found: found.append({"kind": "Secret", "metadata": {"name": "x", "namespace": "crossfade"}}),
         "Secret/x stands in Git",

@@ -16,6 +16,7 @@ from crossfade.store.cassandra_link import Address
 from crossfade.store.cassandra_state import Leftover, State
 from crossfade.store.cassandra_store import CassandraStore
 from crossfade.store.contract import variant_surface
+from crossfade.store.credentials import PASSWORD_VARIABLE, USER_VARIABLE
 from crossfade.store.opening import opened
 from tests.cassandra_server import CassandraServer
 from tests.store.slates import SURFACE, generation, publish, slates
@@ -220,7 +221,7 @@ def test_nobody_waits_for_a_connection_longer_than_they_can(monkeypatch: pytest.
     assert time.monotonic() - started < 0.4
 
 
-def test_an_address_is_read_with_hosts_port_keyspace_and_password() -> None:
+def test_an_address_is_read_with_hosts_port_keyspace_and_password(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Address.of("cassandra://me:s%40crt@a,b:9043/music")
     assert (found.hosts, found.port, found.keyspace, found.user, found.password) == (
         ("a", "b"),
@@ -229,7 +230,10 @@ def test_an_address_is_read_with_hosts_port_keyspace_and_password() -> None:
         "me",
         "s@crt",
     )
-    assert Address.of("cassandra://a/music").place == "cassandra://a:9042/music"
+    monkeypatch.setenv(USER_VARIABLE, "us")
+    monkeypatch.setenv(PASSWORD_VARIABLE, "p@/:")
+    told = Address.of("cassandra://a/music")
+    assert (told.user, told.password, told.place) == ("us", "p@/:", "cassandra://a:9042/music")
     for wrong in ("redis://a/0", "cassandra://a", "cassandra:///music", "cassandra://a/drop table"):
         with pytest.raises(NotFoundError, match=r"must be cassandra://HOST:PORT/KEYSPACE"):
             Address.of(wrong)

@@ -119,6 +119,9 @@ def test_errors_name_the_place_and_not_the_password() -> None:
     assert "secret" not in str(told.value)
     with pytest.raises(NotFoundError, match="'http://x' is not the address of a Redis"):
         RedisStore("http://x")
+    with pytest.raises(NotFoundError, match=r"'redis://x:y' is not the address of a Redis") as told:
+        RedisStore("redis://:secret@x:y")
+    assert "secret" not in str(told.value)
 
 
 def test_a_url_chooses_the_store(tmp_path: Path, redis_server: RedisServer) -> None:
