@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -232,8 +231,3 @@ class ShortWayProtocol(HttpToolsProtocol):
             call.keep_alive = False
             self._write(call, Reply({"error": FAULT}, 500))
         self.transport.close()
-
-
-def protocol_of(short: ShortWay) -> Any:
-    """Return what uvicorn's `http` takes: a protocol with a short way."""
-    return partial(ShortWayProtocol, short=short)

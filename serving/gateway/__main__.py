@@ -18,6 +18,7 @@ from crossfade.schema.settings import load_settings
 from crossfade.schema.user_keys import keys_near
 from crossfade.store.opening import opened
 from serving import tracing
+from serving.bounded import protocol_of
 from serving.gateway.app import Parts, app_of
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink, Sink
@@ -27,7 +28,6 @@ from serving.gateway.stored import Stored
 from serving.gateway.variants import Variants
 from serving.ports import require_free
 from serving.settling import settle
-from serving.short_way import protocol_of
 
 EXPOSURES = "exposures.jsonl"
 
@@ -124,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn takes them while it serves, and raises them again when it has drained.
-        signal.signal(number, lambda *_: None)
+        # uvicorn takes them while it serves, and raises them again when it has drained; one that comes before ends it at once.
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=chosen.host,

@@ -154,7 +154,8 @@ class Answers:
                 tracks = [track for track in kept if track[c.TRACK_ID] not in asked.left_out]
                 if slate is not None and tracks:
                     self._recorder.record(FALLBACKS, 1, answer=STORED)
-                    return slate_of(asked, slate.generation, tracks[:k], STORED)
+                    made = slate_of(asked, slate.generation, tracks[:k], STORED)
+                    return {("generation" if key == "bundle" else key): value for key, value in made.items()}
         self._recorder.record(FALLBACKS, 1, answer=POPULAR)
         tracks = popular.slate(asked.ask.country, k, asked.left_out, asked.ask.genres)
         return slate_of(asked, popular.bundle, tracks, POPULAR)

@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import CrossfadeError
 from serving.popular import PopularSlates
 
 logger = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ class Champion:
                 self._refused = wanted.name
                 self.popular = PopularSlates.load(wanted)
                 self._refused = None
-        except CrossfadeError as error:
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with the new bundle, the old one goes on, and is followed)
             logger.error("Popular tracks stay those of bundle %s: %s", self.popular.bundle, error)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, repeat
+from os import SEEK_END
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 import orjson
 
@@ -54,8 +55,9 @@ class FileSink:
         if not slates:
             return
         try:
-            with self._path.open("ab") as file:
-                file.write(b"".join([lines for _, lines in slates]))
+            with self._path.open("a+b") as file:
+                text = b"".join([lines for _, lines in slates])
+                file.write(text if _ends_a_line(file) else b"\n" + text)
         except OSError:
             logger.exception("%d exposures were lost.", len(slates))
             self._recorder.record(EXPOSURES_DROPPED, len(slates))
@@ -64,6 +66,14 @@ class FileSink:
 
     def close(self) -> None:
         """Do nothing; the file is not kept open."""
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    """Return whether the file is whole: a disk that was full, or a process that was killed, leaves half a line."""
+    if file.seek(0, SEEK_END) == 0:
+        return True
+    file.seek(-1, SEEK_END)
+    return file.read(1) == b"\n"
 
 
 class Exposures:

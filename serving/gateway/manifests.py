@@ -49,7 +49,7 @@ class Manifests:
         try:
             experiments = await asyncio.to_thread(served_experiments, self._path)
             self._variants.run(experiments)
-        except CrossfadeError as error:
+        except (CrossfadeError, OSError) as error:
             logger.error("The experiments of before go on: %s", error)
             self.is_well = False
         else:

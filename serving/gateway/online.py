@@ -157,10 +157,15 @@ def _slate(answer: Any) -> dict[str, Any]:
     try:
         (slate,) = answer["predictions"]
         tracks = slate["tracks"]
-        is_whole = isinstance(slate, dict) and all(isinstance(track[c.TRACK_ID], str) for track in tracks)
+        is_whole = isinstance(slate, dict) and isinstance(tracks, list) and all(map(_is_whole, tracks))
         is_whole = is_whole and isinstance(slate[c.SLATE_ID], str) and "fallback" in slate
     except (KeyError, ValueError, TypeError) as error:
         raise AwayError("the recommender's answer makes no sense") from error
     if not is_whole:
         raise AwayError("the recommender's answer makes no sense")
     return dict(slate)
+
+
+def _is_whole(track: Any) -> bool:
+    """Return whether a track has what its exposure is made of."""
+    return isinstance(track[c.TRACK_ID], str) and isinstance(track[c.PROPENSITY], int | float)

@@ -99,10 +99,10 @@ class Screens:
             InputError: There is no such module.
         """
         module = values.get("module") if isinstance(values, dict) else None
-        if module not in self._names:
+        if not isinstance(module, str) or module not in self._names:
             known = ", ".join(sorted(self._names))
             raise InputError(f"module={module!r} is not one of Home's; known: {known}.")
-        self.log.put("", _lines([opened_line(slate, int(time.time()), str(module))]))
+        self.log.put("", _lines([opened_line(slate, int(time.time()), module)]))
 
     async def follow(self, every_seconds: float) -> None:
         """Look for what was learnt again and again."""
@@ -114,13 +114,13 @@ class Screens:
         """Take up what was learnt, if it is new; what cannot be read is told of once and passed over."""
         try:
             stamp = self._path.stat().st_mtime_ns
-        except FileNotFoundError:
+        except OSError:  # it is not there yet, or its disk is away
             return
         if stamp != self._stamp:
             self._stamp = stamp
             try:
                 self._arms = arms_of(orjson.loads(self._path.read_bytes()), str(self._path))
-            except (InputError, ValueError) as error:
+            except (InputError, ValueError, OSError) as error:
                 logger.error("Home's modules keep their order: %s", error)
 
 

@@ -75,7 +75,7 @@ class Stored:
                 slate = await self._read(Shown(self._store, surface, self._now(), zone), user)
         except NotFoundError:  # nothing is published yet
             slate = None
-        except CrossfadeError as error:
+        except (CrossfadeError, OSError) as error:
             self._breaker.note(succeeded=False)
             raise AwayError(str(error)) from error
         self._breaker.note(succeeded=True)

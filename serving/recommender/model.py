@@ -1,9 +1,11 @@
 """The KServe model: V1 and V2 (Open Inference Protocol) around one batcher."""
 
 import asyncio
+import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 from kserve import InferOutput, InferRequest, InferResponse, Model
@@ -118,14 +120,14 @@ def _objects(payload: InferRequest) -> list[object]:
     try:
         texts = [bytes(text) if isinstance(text, bytes) else text.encode() for text in tensors[0].as_numpy()]
         return [orjson.loads(text) for text in texts]
-    except (ValueError, AttributeError, TypeError, InvalidInput) as error:
+    except (ValueError, AttributeError, TypeError, struct.error, InvalidInput) as error:
         raise InputError(f"Input {REQUESTS!r} must hold JSON objects as text: {error}.") from error
 
 
 def _response(payload: InferRequest, slates: list[Slate]) -> InferResponse:
     texts = [orjson.dumps(slate).decode() for slate in slates]
     return InferResponse(
-        payload.id,
+        payload.id or uuid4().hex,  # a request need not have one, an answer must
         NAME,
         [InferOutput(SLATES, [len(texts)], "BYTES", texts)],
         from_grpc=payload.from_grpc,

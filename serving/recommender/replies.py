@@ -11,6 +11,8 @@ from crossfade.schema.serving_settings import ServingSettings
 from serving.recommender.batcher import Slate
 from serving.recommender.wire import Asked, fingerprint
 
+Name = tuple[str | None, str | None]  # user and request id: nobody can use up an id for somebody else
+
 
 @dataclass(frozen=True)
 class _Reply:
@@ -30,7 +32,7 @@ class Replies:
 
     def __init__(self, settings: ServingSettings) -> None:
         self._settings = settings
-        self._replies: OrderedDict[str, _Reply] = OrderedDict()
+        self._replies: OrderedDict[Name, _Reply] = OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of answers that are remembered."""
@@ -40,11 +42,11 @@ class Replies:
         """Return the answer of the first request of this id, or ask for it.
 
         Raises:
-            InputError: The id was used for another request.
+            InputError: The user made another request under the id.
         """
-        name = asked.ask.request_id
-        if not asked.is_named or name is None:
+        if not asked.is_named:
             return await answer(asked)
+        name = (asked.ask.user_id, asked.ask.request_id)
         told = fingerprint(asked)
         known = self._fresh(name)
         if known is None:
@@ -55,18 +57,18 @@ class Replies:
                 self._replies.popitem(last=False)
         elif known.fingerprint != told:
             raise InputError(
-                f"request_id={name!r} was used for another request a moment ago; choose a new one."
+                f"request_id={name[1]!r} was used for another request a moment ago; choose a new one."
             )
         return await asyncio.shield(known.slate)
 
-    def _fresh(self, name: str) -> _Reply | None:
+    def _fresh(self, name: Name) -> _Reply | None:
         """Return what is known of an id; whatever is too old goes, oldest first."""
         oldest = time.monotonic() - self._settings.reply_seconds
         while self._replies and next(iter(self._replies.values())).since < oldest:
             self._replies.popitem(last=False)
         return self._replies.get(name)
 
-    def _forget_if_poor(self, name: str, reply: _Reply) -> None:
+    def _forget_if_poor(self, name: Name, reply: _Reply) -> None:
         slate = reply.slate
         is_poor = slate.cancelled() or slate.exception() is not None or slate.result()["fallback"] is not None
         if is_poor and self._replies.get(name) is reply:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import fastapi
+import grpc
+from fastapi.exceptions import RequestValidationError
 from grpc import aio
 from kserve import ModelRepository, ModelServer
 from kserve.errors import (
@@ -32,13 +34,14 @@ from crossfade.schema.exposition import Exposition
 from crossfade.schema.serving_settings import ServingSettings
 from serving import one_core
 from serving.asgi import KIB, Guard
+from serving.bounded import protocol_of
 from serving.recommender.held import Holder
 from serving.recommender.model import RecommenderModel
 from serving.recommender.plain import is_plain, plain_predict
 from serving.recommender.rpc import handler_of
 from serving.recommender.wire import sentence
 from serving.rpc import path_of
-from serving.short_way import ShortWay, protocol_of
+from serving.short_way import ShortWay
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,12 @@ STATUS: Final[Mapping[type[Exception], int]] = {
     ModelNotReady: 503,
     ServerNotReady: 503,
     ServerNotLive: 503,
+}
+CODES: Final = {  # of gRPC, for those statuses
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.NOT_FOUND,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
 }
 CONNECTION_AGE_MS: Final = 300_000  # then callers look for servers again, and find those that were added
 ROUTES: Final = ("predict", "explain", "infer", "ready", "live", "load", "metrics", "bundle")
@@ -123,11 +132,10 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
 
     def start(self, model: RecommenderModel) -> None:
         """Serve until SIGTERM or SIGINT; what is in flight then is answered."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # uvicorn takes them while it serves, and raises them again when it has drained: gRPC drains after that.
-            signal.signal(number, lambda *_: None)
         self.register_model(model)
         rest = _Rest(self, model, self._address.http_port)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, rest.end)
         with asyncio.Runner(
             loop_factory=rest.config.get_loop_factory()
         ) as runner:  # uvloop, where it is installed
@@ -137,14 +145,14 @@ class RecommenderServer(ModelServer):  # type: ignore[misc]
         """Run both servers; uvicorn takes SIGTERM and ends first, then gRPC drains."""
         # To load a bundle is long work, beside the one that answers.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=one_core.free))
-        grpc = _grpc_server(self, handler_of(model, self._exposition))
-        await grpc.start()
+        rpc = _grpc_server(self, handler_of(model, self._exposition))
+        await rpc.start()
         watch = asyncio.create_task(self._watch())
         try:
             await rest.start()
         finally:
             watch.cancel()
-            await grpc.stop(self._settings.drain_seconds)
+            await rpc.stop(self._settings.drain_seconds)
 
     async def _watch(self) -> None:
         """Take up a new champion within `watch_seconds`."""
@@ -187,6 +195,10 @@ class _Rest(RESTServer):  # type: ignore[misc]
         self.config.host, self.config.access_log = server._address.host, False
         self.config.http = protocol_of(server.short_way(model))
 
+    def end(self, *_: object) -> None:
+        """Take a signal: uvicorn takes them while it serves, raises them again when it has drained, and gRPC drains then."""
+        self._server.should_exit = True  # of one that came before
+
     def _add_middlewares(self, app: fastapi.FastAPI) -> None:
         self._owner.guard(app)
 
@@ -194,7 +206,7 @@ class _Rest(RESTServer):  # type: ignore[misc]
         for kind, status in STATUS.items():
             app.add_exception_handler(kind, _told(status))
         app.add_exception_handler(HTTPException, _http_error)
-        app.add_exception_handler(fastapi.exceptions.RequestValidationError, _told(400))
+        app.add_exception_handler(RequestValidationError, _no_request)
         app.add_exception_handler(Exception, _own_fault)
 
 
@@ -205,6 +217,15 @@ class _KServesErrors(ExceptionToStatusInterceptor):  # type: ignore[misc]
         if details.method.startswith(path_of("")):
             return await continuation(details)
         return await super().intercept_service(continuation, details)
+
+    async def handle_exception(
+        self, ex: Exception, request_or_iterator: Any, context: Any, method_name: str
+    ) -> None:
+        """Tell by REST's table; the base class fails where an exception has no `reason`."""
+        for kind in type(ex).__mro__:
+            if kind in STATUS:
+                await context.abort(CODES[STATUS[kind]], sentence(ex))
+        await super().handle_exception(ex, request_or_iterator, context, method_name)
 
 
 def _grpc_server(server: RecommenderServer, for_gateway: Any) -> Any:
@@ -239,6 +260,14 @@ def _told(status: int) -> Any:
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException), "registered for it alone"
     return JSONResponse({"error": error.detail}, error.status_code)
+
+
+async def _no_request(_: Request, error: Exception) -> JSONResponse:
+    """Tell of the first fault alone: the exception's own text goes on with lines of KServe's source."""
+    assert isinstance(error, RequestValidationError), "registered for it alone"
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return JSONResponse({"error": f"The request is none of V2's: {place}: {first['msg']}."}, 400)
 
 
 async def _own_fault(_: Request, error: Exception) -> JSONResponse:

@@ -85,7 +85,7 @@ def slate_of(
         REQUEST_ID: ask.request_id,
         c.USER_ID: ask.user_id,
         c.SURFACE: str(ask.surface),
-        c.SLATE_ID: slate_id(bundle, asked),
+        c.SLATE_ID: slate_id(bundle, asked, fallback),
         "bundle": bundle,
         "fallback": fallback,
         "tracks": tracks,
@@ -108,10 +108,14 @@ def tracks_of(answer: Answer) -> list[dict[str, object]]:
     ]
 
 
-def slate_id(bundle: str, asked: Asked) -> str:
-    """Return the id of a slate: the same for the same request to the same bundle."""
+def slate_id(bundle: str, asked: Asked, fallback: str | None) -> str:
+    """Return the id of a slate: the same for the same request to the same bundle, and another for what stands in for it.
+
+    Exposures are known by it, and a request that is repeated may get other tracks than the fallback had.
+    """
     ask = asked.ask
     told: tuple[Any, ...] = (bundle, ask.surface, ask.user_id, ask.request_id)
+    told += () if fallback is None else (fallback,)
     return blake2b("\0".join(map(str, told)).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import uvicorn
 
+from serving.bounded import protocol_of
 from serving.ports import free_port
-from serving.short_way import ShortWay, protocol_of
+from serving.short_way import ShortWay
 from tests.serving.conftest import LOOPBACK
 
 

@@ -20,9 +20,12 @@ from serving.recommender.replies import Replies
 from serving.recommender.wire import Asked
 
 
-def asked(name: str, country: str | None = None) -> Asked:
+def asked(name: str, country: str | None = None, user: str | None = None) -> Asked:
     return Asked(
-        Ask(request_id=name, surface=Surface.HOME, country=country), None, explain=False, is_named=True
+        Ask(request_id=name, surface=Surface.HOME, country=country, user_id=user),
+        None,
+        explain=False,
+        is_named=True,
     )
 
 
@@ -182,6 +185,7 @@ def test_a_repeated_id_is_answered_once_also_while_the_first_is_under_way() -> N
         unnamed = replace(asked("a"), is_named=False)
         assert (await replies.once(unnamed, answer))["call"] == 2
         assert len(replies) == 1
+        assert (await replies.once(asked("a", user="b"), answer))["call"] == 3
 
     asyncio.run(run())
 

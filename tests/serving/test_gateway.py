@@ -63,6 +63,12 @@ NONSENSE: list[tuple[int, bytes]] = [
     (200, b'{"predictions": []}'),
     (200, b'{"predictions": [{"tracks": [{"track_id": 7}], "slate_id": "s", "fallback": null}]}'),
     (200, b'{"predictions": [{"tracks": [], "slate_id": 1, "fallback": null}]}'),
+    (200, b'{"predictions": [{"tracks": {}, "slate_id": "s", "fallback": null}]}'),
+    (200, b'{"predictions": [{"tracks": [{"track_id": "t"}], "slate_id": "s", "fallback": null}]}'),
+    (
+        200,
+        b'{"predictions": [{"tracks": [{"track_id": "t", "propensity": "a,b"}], "slate_id": "s", "fallback": null}]}',
+    ),
     (500, b'{"error": "x"}'),
     (503, b"{}"),
 ]

@@ -79,6 +79,8 @@ def test_a_repeated_request_gets_the_same_screen_and_the_mix_is_the_listener_s(w
         ("/v1/home", b'{"time": "noonish"}', "time='noonish'"),
         ("/v1/home", b'{"surface": "home"}', "surface='home'"),
         ("/v1/home/s/opened", b'{"module": "cinema"}', "module='cinema' is not one of Home's; known: "),
+        ("/v1/home/s/opened", b'{"module": ["radio"]}', "module=['radio'] is not one of Home's"),
+        ("/v1/home/s/opened", b'{"module": {}}', "module={} is not one of Home's"),
         ("/v1/home/s/opened", b"7", "module=None is not one of Home's"),
     ],
 )

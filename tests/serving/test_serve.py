@@ -101,6 +101,40 @@ def test_v2_rest_and_grpc_carry_the_same_slates(served: Served) -> None:
     assert by_rest == by_grpc == slate(served, **request, request_id="v2")
 
 
+def test_a_v2_call_needs_no_id(served: Served) -> None:
+    tensor = {"name": "requests", "shape": [1], "datatype": "BYTES", "data": ['{"surface": "home"}']}
+    response = served.recommender.post(INFER, json={"inputs": [tensor]})
+    assert response.status_code == 200, response.text
+    assert response.json()["id"]
+
+
+def test_v2_grpc_tells_what_is_wrong_by_its_code(served: Served) -> None:
+    import grpc
+    from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+    from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as service
+
+    tensor = pb.ModelInferRequest.InferInputTensor(name="requests", shape=[1], datatype="BYTES")
+    torn = pb.ModelInferRequest(model_name="crossfade", inputs=[tensor], raw_input_contents=[b"\x01"])
+    with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
+        stub = service.GRPCInferenceServiceStub(channel)
+        for call, request, code in (
+            (stub.ModelInfer, torn, grpc.StatusCode.INVALID_ARGUMENT),
+            (
+                stub.RepositoryModelLoad,
+                pb.RepositoryModelLoadRequest(model_name="other"),
+                grpc.StatusCode.UNAVAILABLE,
+            ),
+            (
+                stub.RepositoryModelUnload,
+                pb.RepositoryModelUnloadRequest(model_name="crossfade"),
+                grpc.StatusCode.UNIMPLEMENTED,
+            ),
+        ):
+            with pytest.raises(grpc.RpcError) as refused:
+                call(request)
+            assert refused.value.code() == code, refused.value.details()
+
+
 def test_a_repeated_request_gets_the_same_answer_and_another_of_its_id_is_refused(served: Served) -> None:
     request = {"surface": "radio", "user_id": "u08", "request_id": "once", "session": ["r01"]}
     first = slate(served, **request)

@@ -28,7 +28,7 @@ from tests.serving.gateways import NOWHERE, chosen
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
-SLATE = {c.SLATE_ID: "s", "fallback": None, "tracks": [{c.TRACK_ID: "t"}]}
+SLATE = {c.SLATE_ID: "s", "fallback": None, "tracks": [{c.TRACK_ID: "t", c.PROPENSITY: 1.0}]}
 
 
 @contextmanager

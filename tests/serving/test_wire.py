@@ -53,6 +53,7 @@ def test_a_wrong_request_is_a_400_with_one_sentence(served: Served, request_: ob
         (PREDICT, orjson.dumps({"instances": [{"surface": "radio"}] * 65}), 400),
         (PREDICT, b"\xff\xfe", 400),
         (PREDICT, b" " * (10 << 20), 413),
+        (INFER, b"", 400),
         (INFER, b'{"inputs": []}', 400),
         (INFER, b'{"inputs": [{"name": "requests", "shape": [1], "datatype": "BYTES", "data": ["{"]}]}', 400),
         (INFER, b'{"inputs": [{"name": "requests", "shape": [1], "datatype": "INT32", "data": [1]}]}', 400),
@@ -72,6 +73,7 @@ def test_a_body_that_makes_no_sense_is_the_client_s_error(
     assert response.status_code == status
     assert isinstance(response.json()["error"], str)
     assert "Traceback" not in response.text
+    assert ".py" not in response.text
 
 
 def test_json_with_a_charset_is_json(served: Served) -> None:
