@@ -13,7 +13,10 @@ class Size(NamedTuple):
 # For a lake of about 100 M listens; a larger one raises them in its own copy of the pipeline's YAML.
 SMALL: Final = Size("1", "4G")  # looks, decides, notes
 MEDIUM: Final = Size("4", "16G")  # reads and writes all interactions
-LARGE: Final = Size("8", "32G")  # trains or recommends
+LARGE: Final = Size("8", "32G")  # trains or evaluates
+ONE_CORE: Final = Size(
+    "1", "8G"
+)  # recommends to a shard, which keeps to one core whatever there are (`crossfade/schema/cores.py`)
 
 
 def sized(task: Any, size: Size, *, retries: int = 2, is_reused: bool = True) -> Any:

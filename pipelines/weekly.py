@@ -9,7 +9,7 @@ from components.plan_shards.component import plan_shards
 from components.publish.component import publish
 from components.refresh_lake.component import refresh_lake
 from components.validate_data.component import validate_data
-from pipelines.sizing import LARGE, MEDIUM, SMALL, sized
+from pipelines.sizing import MEDIUM, ONE_CORE, SMALL, sized
 
 
 @dsl.pipeline(name="weekly")
@@ -38,6 +38,6 @@ def weekly(
     shards = sized(plan_shards(bundle=bundle, surface=surface, **batch), SMALL, is_reused=False)
     # KFP's local runner gives the loop's item to every parameter that is another task's output, so a shard takes none.
     with dsl.ParallelFor(shards.output, parallelism=64) as shard:
-        generated = sized(generate_shard(shard=shard, **batch), LARGE, retries=4, is_reused=False)
+        generated = sized(generate_shard(shard=shard, **batch), ONE_CORE, retries=4, is_reused=False)
     published = publish(workspace=workspace, settings=settings, surface=surface, shards=shards.output)
     sized(published.after(generated), MEDIUM, is_reused=False)

@@ -105,7 +105,7 @@ def spark_command(
     settings_file: Path | None,
     assignments: tuple[str, ...],
 ) -> None:
-    """Plan a batch for the champion and make its shards on Spark, where lake.spark_master says.
+    """Plan a batch for the champion, or for the bundle of weekly.variant, and make its shards on Spark at lake.spark_master.
 
     Dataset and workspace must be at these paths for driver and executors. What is finished is kept, whoever made it, so
     `crossfade run weekly` with the same dataset goes on from here and publishes.
@@ -117,7 +117,8 @@ def spark_command(
     """
     from tempfile import TemporaryDirectory
 
-    from crossfade.lake.engine_spark import spark_session
+    from crossfade.experiments.publishing import bundle_to_publish
+    from crossfade.lake.engine_spark import in_one_line, spark_session
     from crossfade.recommender.surfaces import surface_of
     from crossfade.recommender.workspace import Workspace
     from crossfade.store.plan import plan_shards
@@ -126,9 +127,15 @@ def spark_command(
 
     settings, surface = chosen_settings(settings_file, assignments), surface_of(surface_name)
     workspace = Workspace.open(workspace_dir)
-    bundle, weekly = workspace.champion(), settings.weekly
+    weekly = settings.weekly
+    bundle = bundle_to_publish(workspace, weekly.variant)
     first = plan_shards(dataset_dir, bundle, workspace, weekly, surface)[0]
     batch = Batch(dataset_dir, bundle, workspace_dir, weekly, surface, first.generation)
-    with TemporaryDirectory() as scratch, spark_session(Path(scratch), settings.lake.spark_master) as session:
+    advice = "Shards that are finished are kept; mend it and run this again."
+    with (
+        TemporaryDirectory() as scratch,
+        spark_session(Path(scratch), settings.lake.spark_master) as session,
+        in_one_line(f"A shard of {first.generation}", advice),
+    ):
         generate_on_spark(session, batch)
     click.echo(f"{first.generation}: {progress_of(workspace, surface)}")

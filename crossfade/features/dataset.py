@@ -19,6 +19,7 @@ from crossfade.features.interactions import ON_TIME, Codes, Int64s, Interactions
 from crossfade.features.playlists import Playlists
 from crossfade.features.traits import TRAITS, UNKNOWN_YEAR, age_codes, unknown, vocabulary
 from crossfade.schema import columns as c
+from crossfade.schema.errors import NotFoundError
 from crossfade.schema.ids import IdMap, Rows
 
 USER_ROWS: Final = "user_rows"
@@ -27,6 +28,7 @@ ARRIVALS: Final = "arrivals"
 TRAITS_FILE: Final = "traits.arrow"
 USERS_FILE: Final = "users.arrow"
 LISTENS_FILE: Final = "interactions.arrow"
+SPLIT_FILE: Final = "split.json"
 
 
 @dataclass(frozen=True)
@@ -192,12 +194,21 @@ class Dataset:
         self.playlists.save(directory)
         self.follows.save(directory)
         about = {"split": asdict(self.split), "lake": self.lake, "lake_versions": self.lake_versions}
-        (directory / "split.json").write_text(json.dumps(about, indent=2), "utf-8")
+        (directory / SPLIT_FILE).write_text(json.dumps(about, indent=2), "utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> "Dataset":
-        """Read what `save` wrote."""
-        about = json.loads((directory / "split.json").read_text("utf-8"))
+        """Read what `save` wrote.
+
+        Raises:
+            NotFoundError: There is no dataset.
+        """
+        if not (directory / SPLIT_FILE).is_file():
+            raise NotFoundError(
+                f"{directory} is not a dataset (it has no {SPLIT_FILE}); the step make_dataset writes one: crossfade run "
+                "training or weekly, below WORKSPACE/runs."
+            )
+        about = json.loads((directory / SPLIT_FILE).read_text("utf-8"))
         table = read_table(directory / LISTENS_FILE)
         situations = [table.column(name).to_numpy() for name in table.column_names if name in c.SITUATION]
         acts = Interactions(*(table.column(name).to_numpy() for name in COLUMNS))

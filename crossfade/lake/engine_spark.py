@@ -5,6 +5,7 @@ Spark's own Delta package is not needed (docs/decisions/0017).
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import pyarrow.dataset as ds
 
 from crossfade.lake.engine import BATCH_ROWS, Engine, all_counts, told_counts
 from crossfade.lake.lake import Lake
-from crossfade.schema.errors import MissingExtraError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, MissingExtraError, NotFoundError
 
 try:
     from py4j.protocol import Py4JError
@@ -29,6 +30,7 @@ except ImportError as error:
     raise MissingExtraError("pyspark", "spark") from error
 
 LOCAL: Final = "local"
+WORKER_RAISED: Final = re.compile(r"(?!java\.|org\.|py4j\.)[\w.]*(Error|Exception): ")
 # Of each session of ours, whatever the cluster's defaults are.
 SESSION: Final = {
     "spark.sql.session.timeZone": "UTC",
@@ -161,6 +163,21 @@ def spark_session(scratch: Path, master: str) -> Iterator[SparkSession]:
     finally:
         if active is None:
             session.stop()
+
+
+@contextmanager
+def in_one_line(task: str, advice: str) -> Iterator[None]:
+    """Tell what a Python worker of Spark raised without the traces of worker and JVM around it.
+
+    Raises:
+        CrossfadeError: Spark gave up; the words say which task, what the worker raised, and what to do.
+    """
+    try:
+        yield
+    except PySparkException as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raised = [line for line in lines if WORKER_RAISED.match(line)] or lines[:1] or [type(error).__name__]
+        raise CrossfadeError(f"{task} failed on Spark: {raised[-1]} {advice}") from error
 
 
 def _started(master: str, scratch: Path) -> SparkSession:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from crossfade.schema.errors import InputError
 
@@ -18,7 +19,8 @@ REMOVED: Final = (
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file by one atomic replacement: readers see the old bytes or the new ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    # In containers processes of several machines have the same number.
+    partial = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with partial.open("wb") as sink:
             sink.write(content)

@@ -14,4 +14,4 @@ Positive = Annotated[float, Field(gt=0)]
 class Section(pydantic.BaseModel):
     """Frozen and closed to unknown keys; pydantic saves us the type checks and their messages."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)

@@ -134,7 +134,7 @@ class WeeklySettings(Section):
     batch_users: Count
     keep_generations: Count
     max_short_share: Share
-    store_url: str
+    store_url: Annotated[str, Field(pattern=r"^((redis|rediss|unix|cassandra)://\S+)?$")]
     expire_hours: Positive
     variant: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.[a-z0-9-]+)?$")]
     rewrite: Literal["changed", "all"]

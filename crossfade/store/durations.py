@@ -1,6 +1,5 @@
 """How long the shards of a weekly batch take, which of them are slow, and which were begun and are not finished."""
 
-import re
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +50,13 @@ class Durations:
 
     @classmethod
     def of(
-        cls, home: Path, finished: Mapping[int, float], now: float, slow_times: float = SLOW_TIMES
+        cls,
+        home: Path,
+        finished: Mapping[int, float],
+        now: float,
+        slow_times: float = SLOW_TIMES,
+        *,
+        num_shards: int,
     ) -> Self:
         """Read what shards left in the directory of their plan.
 
@@ -63,8 +68,10 @@ class Durations:
             finished: Number of a shard -> UTC seconds of its end.
             now: UTC seconds.
             slow_times: Times the median that make a shard slow.
+            num_shards: Of the plan; an earlier one may have had more.
         """
-        began = {int(path.name.removeprefix(BEGAN)): path.stat().st_mtime for path in home.glob(f"{BEGAN}*")}
+        noted = {int(path.name.removeprefix(BEGAN)): path.stat().st_mtime for path in home.glob(f"{BEGAN}*")}
+        began = {index: moment for index, moment in noted.items() if index < num_shards}
         took = [
             ShardTime(index, max(finished[index] - moment, 0.0))
             for index, moment in began.items()
@@ -83,13 +90,6 @@ class Durations:
 def note_beginning(stem: Path, index: int) -> None:
     """Note that a shard (its files' common name) is begun now."""
     stem.with_name(f"{BEGAN}{index:05d}").touch()
-
-
-def index_of(receipt: Path) -> int:
-    """Return the number of a shard by one of its files."""
-    found = re.match(r"shard-(\d+)-of-", receipt.name)
-    assert found, "named by `ShardSpec.stem`"
-    return int(found[1])
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ listener's time zone which of them it is. Each slate is of one generation.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import takewhile
 
 from crossfade.schema.errors import NotFoundError
 from crossfade.schema.zones import zone_named
@@ -35,6 +36,20 @@ def beginning(monday: str, zone: str) -> float:
     """
     midnight = datetime.combine(date.fromisoformat(monday), time(), zone_named(zone) or UTC)
     return midnight.timestamp()
+
+
+def num_shown(store: SlateStore, surface: str) -> int:
+    """Return how many of the newest activated generations listeners may still get: down to the first of another Monday.
+
+    A week that is mended before its Monday has the same one as what it replaces, and both wait.
+    """
+    names = list(dict.fromkeys(reversed(store.history(surface))))
+    mondays = {generation.name: generation.monday for generation in store.generations(surface)}
+    live = mondays.get(names[0], "") if names else ""
+    if not live:
+        return min(len(names), 1)
+    same = takewhile(lambda name: mondays.get(name, live) == live, names)
+    return min(len(list(same)) + 1, len(names))
 
 
 @dataclass(frozen=True)

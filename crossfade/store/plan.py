@@ -17,7 +17,7 @@ from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.code import code_version
 from crossfade.schema.durable import replace_file
-from crossfade.schema.errors import InputError, NotFoundError, SettingsError
+from crossfade.schema.errors import InputError, IntegrityError, NotFoundError, SettingsError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store.contract import Generation
@@ -51,6 +51,11 @@ class ShardSpec:
     def as_json(self) -> dict[str, Any]:
         """Return the spec as JSON-able values."""
         return asdict(self)
+
+    @property
+    def num_users(self) -> int:
+        """Users of the shard."""
+        return self.stop - self.first
 
     @property
     def stem(self) -> str:
@@ -107,6 +112,7 @@ def read_plan(workspace: Workspace, surface: str, generation: str) -> tuple[Gene
 
     Raises:
         NotFoundError: It was never planned.
+        IntegrityError: The plan's file is damaged.
     """
     path = shard_home(workspace, surface, generation) / PLAN
     if not path.is_file():
@@ -114,8 +120,29 @@ def read_plan(workspace: Workspace, surface: str, generation: str) -> tuple[Gene
             f"Generation {generation} of {surface} is not planned in {path.parent}; "
             "run: crossfade run weekly."
         )
-    plan = json.loads(path.read_text("utf-8"))
-    return Generation.of(plan["generation"]), [ShardSpec.of(shard) for shard in plan["shards"]]
+    plan = plan_in(path)
+    return Generation.of(plan["generation"]), specs_of(plan)
+
+
+def plan_in(path: Path) -> dict[str, Any]:
+    """Read the file of a plan as it was written: `generation` and `shards`.
+
+    Raises:
+        IntegrityError: It is damaged.
+    """
+    try:
+        plan = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise IntegrityError(
+            f"The plan {path} is damaged: {error}. Run again: crossfade run weekly, which writes it anew and keeps finished "
+            "shards."
+        ) from error
+    return dict(plan)
+
+
+def specs_of(plan: Mapping[str, Any]) -> list[ShardSpec]:
+    """Return the shards of what `plan_in` read."""
+    return [ShardSpec.of(shard) for shard in plan["shards"]]
 
 
 def _generation(

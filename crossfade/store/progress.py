@@ -2,14 +2,15 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import NotFoundError
-from crossfade.store.durations import SLOW_TIMES, Durations, duration, index_of
-from crossfade.store.plan import PLAN
+from crossfade.store.durations import SLOW_TIMES, Durations, duration
+from crossfade.store.plan import PLAN, ShardSpec, plan_in, specs_of
 from crossfade.store.shards import FEW_CANDIDATES
 
 
@@ -26,7 +27,7 @@ class Progress:
         started: When the batch was planned, the last time where it was started again.
         newest: When its newest shard was finished; `started` before the first.
         now: The moment.
-        num_shards: Of the plan; 0 where it does not say.
+        num_shards: Of the plan.
         num_shards_done: ... that are finished.
         durations: How long shards took.
     """
@@ -45,25 +46,27 @@ class Progress:
 
     @classmethod
     def of(cls, plan: Path, now: float, slow_times: float = SLOW_TIMES) -> Self:
-        """Read a batch by the file of its plan; shards that take more than `slow_times` the median are slow."""
-        planned = json.loads(plan.read_text("utf-8"))
-        started = plan.stat().st_mtime
-        paths = sorted(plan.parent.glob("shard-*.json"))
-        receipts = [json.loads(path.read_text("utf-8")) for path in paths]
-        moments = [path.stat().st_mtime for path in paths]
-        counts = [int(receipt["num_users"]) for receipt in receipts]
+        """Read a batch by the file of its plan; shards that take more than `slow_times` the median are slow.
+
+        Raises:
+            IntegrityError: The plan's file is damaged.
+        """
+        planned = plan_in(plan)
+        started, specs = plan.stat().st_mtime, specs_of(planned)
+        finished = _finished(plan.parent, specs)
+        moments = {spec.index: moment for spec, _, moment in finished}
         return cls(
             plan.parent.name,
             int(planned["generation"]["num_users"]),
-            sum(counts),
-            sum(count for count, moment in zip(counts, moments, strict=True) if moment >= started),
-            sum(int(receipt["short"].get(FEW_CANDIDATES, 0)) for receipt in receipts),
+            sum(spec.num_users for spec, _, _ in finished),
+            sum(spec.num_users for spec, _, moment in finished if moment >= started),
+            sum(int(receipt["short"].get(FEW_CANDIDATES, 0)) for _, receipt, _ in finished),
             started,
-            max(moments, default=started),
+            max(moments.values(), default=started),
             now,
-            len(planned.get("shards", [])),
-            len(receipts),
-            Durations.of(plan.parent, dict(zip(map(index_of, paths), moments, strict=True)), now, slow_times),
+            len(specs),
+            len(finished),
+            Durations.of(plan.parent, moments, now, slow_times, num_shards=len(specs)),
         )
 
     @property
@@ -89,6 +92,23 @@ class Progress:
         if self.num_done >= self.num_users:
             return f"{done}, finished"
         return f"{done}, {rate}, {duration(self.finish - self.now)} left"
+
+
+def _finished(home: Path, specs: Sequence[ShardSpec]) -> list[tuple[ShardSpec, dict[str, Any], float]]:
+    """Return the finished shards of a plan with their receipts and UTC seconds of their ends.
+
+    Others may lie beside them: of the same users, cut by another `weekly.users_per_shard`. What cannot be read is made again.
+    """
+    found = []
+    for spec in specs:
+        path = home / f"{spec.stem}.json"
+        try:
+            receipt, moment = json.loads(path.read_text("utf-8")), path.stat().st_mtime
+        except (FileNotFoundError, ValueError):
+            continue
+        if receipt["num_users"] == spec.num_users:
+            found.append((spec, receipt, moment))
+    return found
 
 
 def newest_plan(workspace: Workspace, surface: str) -> Path | None:

@@ -102,7 +102,9 @@ def generate_shard(
     """
     generation, _ = read_plan(workspace, spec.surface, spec.generation)
     stem = shard_home(workspace, spec.surface, spec.generation) / spec.stem
-    if finished := Receipt.read(stem):
+    finished = Receipt.read(stem)
+    # Another weekly.users_per_shard may give as many shards of other users, under the same names.
+    if finished is not None and finished.num_users == spec.num_users:
         return finished
     try:
         note_beginning(stem, spec.index)

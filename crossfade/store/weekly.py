@@ -22,6 +22,7 @@ from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store.checks import SlateChecks
 from crossfade.store.contract import Generation, GenerationWriter, SlateStore, variant_surface
+from crossfade.store.mondays import num_shown
 from crossfade.store.opening import opened
 from crossfade.store.plan import ShardSpec, plan_shards, read_plan, shard_home
 from crossfade.store.shards import FEW_CANDIDATES, Receipt, generate_shard
@@ -95,6 +96,8 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
 def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> list[str]:
     """Make a published generation live by one atomic write, and remove those older than `keep_generations`.
 
+    Where listeners wait for their Monday, the newest week that is not of that Monday stays in any case: they have it until then.
+
     Returns:
         Names of the removed generations.
 
@@ -103,7 +106,7 @@ def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, g
     """
     store, stored = store_of(workspace, settings), variant_surface(surface, settings.variant)
     store.activate(stored, generation)
-    removed = store.prune(stored, settings.keep_generations)
+    removed = store.prune(stored, max(settings.keep_generations, num_shown(store, stored)))
     for name in removed:
         remove_directory(shard_home(workspace, surface, name))
     return removed

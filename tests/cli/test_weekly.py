@@ -25,12 +25,12 @@ def test_status_tells_how_far_the_newest_batch_is(tmp_path: Path, capsys: pytest
 
 def test_status_names_slow_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = Workspace.create(tmp_path / "workspace")
-    plan = plan_of(workspace.weekly / "radio" / "g1", 400, {10: 100, 20: 100, 70: 100, 75: 100})
+    plan = plan_of(workspace.weekly / "radio" / "g1", 400, {10: 100, 20: 100, 70: 100, 75: 100}, num_more=12)
     begun(plan.parent, {0: 0, 1: 10, 2: 20, 3: 70})
     arguments = ["weekly", "status", "--workspace", str(workspace.path), "--surface", "radio"]
     assert main([*arguments, "--slow", "4"]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "4 of 4 shards: median 10 s, slowest 00002 (50 s)",
+        "4 of 16 shards: median 10 s, slowest 00002 (50 s)",
         "more than 4 times the median: 00002 (50 s)",
     ]
     begun(plan.parent, dict.fromkeys(range(4, 16), 80.0))

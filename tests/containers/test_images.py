@@ -26,7 +26,12 @@ IMAGES = {
     "pipeline": sorted(name for file in component_files() for name in imports_of(file) if name in MODULES),
     "serving": ["serving.recommender.__main__", "serving.gateway.__main__"],
     "monitoring": ["monitoring.receiver.__main__", "monitoring.exporter.__main__", "crossfade.cli.kubeflow"],
-    "spark": ["crossfade.cli.main", "crossfade.lake.build", "crossfade.lake.engine_spark"],
+    "spark": [
+        "crossfade.cli.main",
+        "crossfade.lake.build",
+        "crossfade.lake.engine_spark",
+        "crossfade.store.shards_spark",
+    ],
 }
 EXTRAS = image_extras()
 DISTRIBUTIONS = {
@@ -95,7 +100,8 @@ def test_only_what_trains_has_tensorflow() -> None:
     known = PROJECT["project"]["optional-dependencies"]
     has = {image: {name for extra in EXTRAS[image] for name in known[extra]} for image in IMAGES}
     assert [image for image, names in has.items() if "tensorflow" in names] == ["pipeline"]
-    assert all({"lightgbm", "catboost", "scann"} <= has[image] for image in ("pipeline", "serving"))
+    recommends = ("pipeline", "serving", "spark")  # Spark makes the shards of weekly batches, too
+    assert all({"lightgbm", "catboost", "scann"} <= has[image] for image in recommends)
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -22,7 +22,7 @@ from crossfade.lake.layout import BOTS
 from crossfade.quality.validate import validate
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
-from crossfade.schema.errors import MissingExtraError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, IntegrityError, MissingExtraError, NotFoundError
 from crossfade.schema.settings import default_settings, parse_settings
 from crossfade.schema.tables import Surface
 from crossfade.schema.user_keys import new_key, write_keys
@@ -155,6 +155,32 @@ def test_shards_of_a_batch_have_the_bytes_that_one_machine_writes(
     killed.with_suffix(".json").unlink()
     assert main(command) == 0
     assert (kept.stat().st_mtime_ns, digests(there)) == (before, written)
+
+
+def test_what_a_worker_raises_is_told_in_one_line(spark: Any) -> None:
+    from crossfade.lake.engine_spark import in_one_line
+
+    def failing(batches: Any) -> Any:
+        raise IntegrityError(f"{next(batches).num_rows} row is torn.")
+
+    with (
+        pytest.raises(CrossfadeError) as failed,
+        in_one_line("A shard of week", "Run it again."),
+    ):
+        spark.range(1, numPartitions=1).mapInArrow(failing, "id bigint").toArrow()
+    assert str(failed.value) == (
+        "A shard of week failed on Spark: crossfade.schema.errors.IntegrityError: 1 row is torn. Run it again."
+    )
+
+
+def test_a_dataset_that_is_not_there(
+    planted_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = copied(planted_world, tmp_path / "there")
+    Workspace(tmp_path / "there").promote(bundle.name, reason="Planted.", run_id="r", evaluation={})
+    command = ["weekly", "spark", "--workspace", str(tmp_path / "there"), "--dataset", str(tmp_path)]
+    assert main(command) == 2
+    assert "is not a dataset (it has no split.json)" in capsys.readouterr().err
 
 
 def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,12 @@ def test_a_loop_takes_nothing_of_other_tasks_but_its_items() -> None:
     assert outputs == {loop["parameterIterator"]["items"]["inputParameter"]}
 
 
+def test_a_shard_asks_for_the_one_core_that_it_keeps_to() -> None:
+    spec = yaml.safe_load((COMMITTED / "weekly.yaml").read_text("utf-8"))
+    executor = spec["deploymentSpec"]["executors"]["exec-generate-shard"]
+    assert executor["container"]["resources"]["resourceCpuRequest"] == "1"
+
+
 @pytest.mark.parametrize("name", PIPELINES)
 def test_nothing_is_made_of_data_before_it_is_valid(name: str) -> None:
     first = {"drift": "drift", "experiment": "step-experiments"}.get(name, "make-dataset")

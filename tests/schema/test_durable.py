@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,23 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     with pytest.raises(OSError, match="No space left"):
         replace_file(path, b"two")
     assert path.read_bytes() == b"one"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_processes_of_the_same_number_on_two_machines_write_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "file", os.fsync
+    others = iter([b"theirs"])
+
+    def meanwhile(descriptor: int) -> None:
+        synced(descriptor)
+        for content in others:
+            replace_file(path, content)
+
+    monkeypatch.setattr(durable.os, "fsync", meanwhile)
+    replace_file(path, b"ours")
+    assert path.read_bytes() == b"ours"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 

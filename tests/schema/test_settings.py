@@ -46,6 +46,8 @@ def test_file_overrides_only_what_it_names(tmp_path: Path) -> None:
         ("a: [", [], "not YAML"),
         ("split: {test_days: week}", [], r"split\.test_days='week'"),
         ("", ["split.test_days=-1"], r"split\.test_days=-1"),
+        ("", ["weekly.expire_hours=.inf"], r"weekly\.expire_hours=inf"),
+        ("", ["weekly.store_url=http://shop"], r"weekly\.store_url='http://shop'"),
         ("", ["split.test_days"], "needs key=value"),
         ("", ["split.test_days=["], "the value is not YAML"),
         ("", ["seeed=1"], "--set seeed=1: unknown key seeed"),

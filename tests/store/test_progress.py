@@ -2,29 +2,39 @@
 
 import json
 import os
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import NotFoundError
+from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.store.durations import BEGAN, Durations, ShardTime, duration, note_beginning
-from crossfade.store.plan import PLAN
+from crossfade.store.plan import PLAN, ShardSpec
 from crossfade.store.progress import Progress, newest_plan, progress_of
 
 START = 1_000_000.0
 
 
-def plan_of(home: Path, num_users: int, shards: dict[float, int]) -> Path:
-    """Write a plan of START and receipts of shards (seconds after it -> users)."""
+def specs(sizes: Sequence[int]) -> list[ShardSpec]:
+    """Cut users into shards of these sizes."""
+    stops = list(accumulate(sizes))
+    return [
+        ShardSpec("radio", "g", index, len(sizes), stop - size, stop)
+        for index, (size, stop) in enumerate(zip(sizes, stops, strict=True))
+    ]
+
+
+def plan_of(home: Path, num_users: int, shards: dict[float, int], num_more: int = 0) -> Path:
+    """Write a plan of START and receipts of its first shards (seconds after it -> users); no more of one user each follow."""
     home.mkdir(parents=True)
-    plan = home / PLAN
-    plan.write_text(
-        json.dumps({"generation": {"num_users": num_users}, "shards": [{}] * len(shards)}), "utf-8"
-    )
+    plan, planned = home / PLAN, specs([*shards.values(), *[1] * num_more])
+    told = {"generation": {"num_users": num_users}, "shards": [spec.as_json() for spec in planned]}
+    plan.write_text(json.dumps(told), "utf-8")
     os.utime(plan, (START, START))
-    for number, (after, users) in enumerate(shards.items()):
-        receipt = home / f"shard-{number:05d}-of-00009.json"
+    for spec, (after, users) in zip(planned, shards.items(), strict=False):
+        receipt = home / f"{spec.stem}.json"
         receipt.write_text(json.dumps({"num_users": users, "short": {"few candidates": 1}}), "utf-8")
         os.utime(receipt, (START + after, START + after))
     return plan
@@ -64,7 +74,7 @@ def begun(home: Path, moments: dict[int, float]) -> None:
 
 
 def test_slow_and_unfinished_shards_are_named(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path / "week", 2000, {10: 100, 20: 100, 70: 100, 75: 100})
+    plan = plan_of(tmp_path / "week", 2000, {10: 100, 20: 100, 70: 100, 75: 100}, num_more=4)
     begun(plan.parent, {0: 0, 1: 10, 2: 20, 5: 60, 7: 90})  # of the fourth nobody noted the beginning
     found = Progress.of(plan, START + 100).durations
     # 10, 10 and 50 seconds; one goes on for 40 s and one for 10 s.
@@ -75,8 +85,34 @@ def test_slow_and_unfinished_shards_are_named(tmp_path: Path) -> None:
     assert Progress.of(plan, START + 100).num_shards_done == 4
 
 
+def test_shards_of_another_cut_and_damaged_receipts_do_not_count(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "week", 300, {10: 100, 20: 100, 30: 100})
+    begun(plan.parent, {0: 0, 1: 10, 2: 20})
+    # The same users again, now in two shards of which none is made: what lies there is of the plan before.
+    told = {"generation": {"num_users": 300}, "shards": [spec.as_json() for spec in specs([150, 150])]}
+    plan.write_text(json.dumps(told), "utf-8")
+    progress = Progress.of(plan, START + 40)
+    assert (progress.num_done, progress.num_shards_done, progress.num_shards) == (0, 0, 2)
+    assert [shard.index for shard in progress.durations.unfinished] == [0, 1]
+    # As many shards of other sizes: the one whose users are the same counts.
+    told["shards"] = [spec.as_json() for spec in specs([110, 90, 100])]
+    plan.write_text(json.dumps(told), "utf-8")
+    assert Progress.of(plan, START + 40).num_done == 100
+    (plan.parent / "shard-00002-of-00003.json").write_text("{", "utf-8")
+    assert Progress.of(plan, START + 40).num_done == 0
+
+
+def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "week", 300, {10: 100})
+    plan.write_bytes(plan.read_bytes()[:50])
+    with pytest.raises(
+        IntegrityError, match=r"The plan .*plan\.json is damaged: .*run weekly, which writes it anew"
+    ):
+        Progress.of(plan, START)
+
+
 def test_without_a_finished_shard_none_is_slow(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path / "week", 2000, {})
+    plan = plan_of(tmp_path / "week", 2000, {}, num_more=4)
     assert Progress.of(plan, START).durations == Durations(None, None, (), 0, ())
     begun(plan.parent, {3: 0})
     assert Progress.of(plan, START + 5000).durations == Durations(None, None, (), 1, (ShardTime(3, 5000),))

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossfade.features.dataset import Dataset, Split
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.slates import Slates
 from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.store import shards, weekly
 from crossfade.store.contract import variant_surface
 from crossfade.store.environment import EmbeddedWriter
+from crossfade.store.mondays import Shown, beginning
 from tests.store.weeks import (
+    END,
     NUM_USERS,
     SETTINGS,
     WEEKLY,
@@ -104,6 +108,30 @@ def test_old_generations_go_with_their_shards(batch: Week) -> None:
     assert sorted(known) == sorted(names[1:])
     assert not (batch.workspace.weekly / WEEKLY / names[0]).exists()
     assert (batch.workspace.weekly / WEEKLY / names[1]).is_dir()
+
+
+def test_the_week_before_stays_for_who_waits_for_their_monday(batch: Week) -> None:
+    local = SETTINGS.model_copy(update={"monday": "local"})  # and two generations are kept
+
+    def mended(version: int, end: int) -> str:
+        other = on_lake_version(batch, version)
+        known = Dataset.load(other.dataset)
+        replace(known, split=Split(end, end, end)).save(other.dataset)
+        generate(other, local)
+        name = plan(other, local)[0].generation
+        weekly.publish(batch.workspace, local, WEEKLY, name)
+        weekly.activate(batch.workspace, local, WEEKLY, name)
+        return name
+
+    before = mended(7, END)
+    mended_thrice = [mended(version, END + 7 * 86_400) for version in (8, 9, 10)]
+    store = weekly.store_of(batch.workspace)
+    monday = beginning(store.reader(WEEKLY).generation.monday, "Europe/Stockholm")
+    seen = [Shown(store, WEEKLY, monday + seconds).get("u01") for seconds in (-1, 0)]
+    assert [slate.generation for slate in seen if slate] == [before, mended_thrice[-1]]
+    # A week later it has gone, as everything that is older than what is kept.
+    mended(11, END + 14 * 86_400)
+    assert len(store.history(WEEKLY)) == 2
 
 
 def test_nothing_planned(batch: Week) -> None:

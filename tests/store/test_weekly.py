@@ -127,6 +127,13 @@ def test_a_finished_shard_is_kept_and_a_changed_one_made_again(batch: Week) -> N
     assert changed.stat().st_mtime_ns != stamps[changed]
 
 
+def test_as_many_shards_of_other_users_are_made_again(batch: Week) -> None:
+    generate(batch)  # of 5, 5 and 2 users
+    four = SETTINGS.model_copy(update={"users_per_shard": 4})
+    assert [receipt.num_users for receipt in generate(batch, four)] == [4, 4, 4]
+    assert weekly.publish(batch.workspace, four, WEEKLY, plan(batch, four)[0].generation).num_users == 12
+
+
 KILLED = """
 import sys
 from pathlib import Path
