@@ -12,15 +12,19 @@ from components.image import IMAGE
 def plan_shards(
     dataset: Input[Dataset], bundle: str, workspace: str, settings: str, surface: str
 ) -> list[dict[str, Any]]:
-    """Write down the plan of a generation; return one specification for each shard."""
+    """Write down the plan of a generation, if its store answers; return one specification for each shard."""
     from pathlib import Path
 
     from crossfade.recommender.workspace import Workspace
     from crossfade.schema.settings import parse_settings
     from crossfade.schema.tables import Surface
     from crossfade.store import plan
+    from crossfade.store.weekly import store_of
 
     opened = Workspace.open(Path(workspace))
     directory, weekly = opened.bundle(bundle), parse_settings(settings).weekly
+    store_of(opened, weekly).live(
+        surface
+    )  # a store that is away is told now, and not once all shards are made
     shards = plan.plan_shards(Path(dataset.path), directory, opened, weekly, Surface(surface))
     return [shard.as_json() for shard in shards]

@@ -9,9 +9,14 @@ def _gauge(name: str, meaning: str, *labels: str) -> Metric:
     return Metric(name, Kind.GAUGE, meaning, labels)
 
 
+WEEKLY_PLANNED: Final = _gauge(
+    "crossfade_weekly_planned_timestamp_seconds",
+    "When the newest weekly batch of a surface was planned, the first time, since 1970.",
+    "surface",
+)
 WEEKLY_STARTED: Final = _gauge(
     "crossfade_weekly_started_timestamp_seconds",
-    "When the newest weekly batch of a surface was planned, since 1970.",
+    "When the newest weekly batch of a surface was started, the last time, since 1970.",
     "surface",
 )
 WEEKLY_USERS: Final = _gauge("crossfade_weekly_users", "Users of the newest weekly batch.", "surface")
@@ -48,6 +53,6 @@ WEEKLY_UNFINISHED: Final = _gauge(
 )
 
 BATCH_METRICS: Final = (
-    WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH, WEEKLY_SHORT, WEEKLY_MEDIAN, WEEKLY_SLOWEST, WEEKLY_SLOW,
-    WEEKLY_UNFINISHED,
+    WEEKLY_PLANNED, WEEKLY_STARTED, WEEKLY_USERS, WEEKLY_DONE, WEEKLY_FINISH, WEEKLY_SHORT, WEEKLY_MEDIAN, WEEKLY_SLOWEST,
+    WEEKLY_SLOW, WEEKLY_UNFINISHED,
 )  # fmt: skip

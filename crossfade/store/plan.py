@@ -24,6 +24,7 @@ from crossfade.store.contract import Generation
 from crossfade.store.mondays import monday_of
 
 PLAN: Final = "plan.json"
+PLANNED: Final = ".planned"  # beside it, and never written again: its time is that of the first plan
 KINDS: Final = tuple(kind.name.lower() for kind in ReasonKind)
 
 
@@ -104,6 +105,10 @@ def plan_shards(
     plan = {"generation": asdict(generation), "shards": [shard.as_json() for shard in shards]}
     home = shard_home(workspace, surface, generation.name)
     replace_file(home / PLAN, json.dumps(plan, indent=2).encode())
+    if not (
+        home / PLANNED
+    ).exists():  # else it is started again, and listeners have waited since the first time
+        (home / PLANNED).touch()
     return shards
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import NotFoundError
 from crossfade.store.durations import SLOW_TIMES, Durations, duration
-from crossfade.store.plan import PLAN, ShardSpec, plan_in, specs_of
+from crossfade.store.plan import PLAN, PLANNED, ShardSpec, plan_in, specs_of
 from crossfade.store.shards import FEW_CANDIDATES
 
 
@@ -24,7 +24,8 @@ class Progress:
         num_done: ... whose shard is finished.
         num_since: ... of them finished since `started`; shards that an earlier attempt left say nothing of the rate.
         num_short: ... of those done whose slate is short for lack of candidates.
-        started: When the batch was planned, the last time where it was started again.
+        planned: When the batch was planned, the first time.
+        started: ... the last time: later where it was started again.
         newest: When its newest shard was finished; `started` before the first.
         now: The moment.
         num_shards: Of the plan.
@@ -37,6 +38,7 @@ class Progress:
     num_done: int
     num_since: int
     num_short: int
+    planned: float
     started: float
     newest: float
     now: float
@@ -53,7 +55,7 @@ class Progress:
         """
         planned = plan_in(plan)
         started, specs = plan.stat().st_mtime, specs_of(planned)
-        finished = _finished(plan.parent, specs)
+        finished, first = _finished(plan.parent, specs), plan.with_name(PLANNED)
         moments = {spec.index: moment for spec, _, moment in finished}
         return cls(
             plan.parent.name,
@@ -61,6 +63,7 @@ class Progress:
             sum(spec.num_users for spec, _, _ in finished),
             sum(spec.num_users for spec, _, moment in finished if moment >= started),
             sum(int(receipt["short"].get(FEW_CANDIDATES, 0)) for _, receipt, _ in finished),
+            first.stat().st_mtime if first.exists() else started,  # older releases note none
             started,
             max(moments.values(), default=started),
             now,

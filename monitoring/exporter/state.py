@@ -19,6 +19,7 @@ from crossfade.schema.batch_metrics import (
     WEEKLY_DONE,
     WEEKLY_FINISH,
     WEEKLY_MEDIAN,
+    WEEKLY_PLANNED,
     WEEKLY_SHORT,
     WEEKLY_SLOW,
     WEEKLY_SLOWEST,
@@ -164,6 +165,7 @@ class State:
 def _record_batch(recorder: Recorder, surface: str, batch: Progress) -> None:
     shards = batch.durations
     figures: dict[Metric, float | None] = {
+        WEEKLY_PLANNED: batch.planned,
         WEEKLY_STARTED: batch.started,
         WEEKLY_USERS: batch.num_users,
         WEEKLY_DONE: batch.num_done,

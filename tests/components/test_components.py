@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kfp import dsl
 
 from components.build_bundle.component import build_bundle
@@ -32,7 +33,7 @@ from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.lake.lake import Lake
 from crossfade.recommender.manifest import verify
 from crossfade.recommender.workspace import Workspace
-from crossfade.schema.errors import NotFoundError, ValidationError
+from crossfade.schema.errors import CrossfadeError, NotFoundError, ValidationError
 from crossfade.schema.settings import parse_settings
 from crossfade.schema.tables import Surface
 from crossfade.store.embedded import EmbeddedStore
@@ -254,3 +255,12 @@ def test_every_user_gets_a_playlist(pipeline: Pipeline) -> None:
     reader = EmbeddedStore(Workspace(Path(pipeline.workspace)).store).reader(Surface.DISCOVER_WEEKLY)
     assert len(reader) == USERS
     assert reader.generation.bundle == pipeline.published
+
+
+def test_no_batch_is_planned_for_a_store_that_is_away(pipeline: Pipeline) -> None:
+    known = parse_settings(pipeline.settings)
+    weekly = known.weekly.model_copy(update={"store_url": "redis://127.0.0.1:9/0"})
+    settings = yaml.safe_dump(known.model_copy(update={"weekly": weekly}).model_dump(mode="json"))
+    with pytest.raises(CrossfadeError, match=r"Redis at redis://127\.0\.0\.1:9/0 does not answer"):
+        plan_shards.python_func(pipeline.dataset, pipeline.published, pipeline.workspace, settings, "home")
+    assert not (Workspace(Path(pipeline.workspace)).weekly / "home").exists()

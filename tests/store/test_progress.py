@@ -11,7 +11,7 @@ import pytest
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import IntegrityError, NotFoundError
 from crossfade.store.durations import BEGAN, Durations, ShardTime, duration, note_beginning
-from crossfade.store.plan import PLAN, ShardSpec
+from crossfade.store.plan import PLAN, PLANNED, ShardSpec
 from crossfade.store.progress import Progress, newest_plan, progress_of
 
 START = 1_000_000.0
@@ -42,7 +42,12 @@ def plan_of(home: Path, num_users: int, shards: dict[float, int], num_more: int 
 
 def test_rate_and_time_left(tmp_path: Path) -> None:
     # 100 users were done before the batch was started again; 400 since, in 200 s.
-    progress = Progress.of(plan_of(tmp_path / "week", 2000, {-50: 100, 90: 200, 180: 200}), START + 200)
+    plan = plan_of(tmp_path / "week", 2000, {-50: 100, 90: 200, 180: 200})
+    assert Progress.of(plan, START + 200).planned == START  # by an older release
+    plan.with_name(PLANNED).touch()
+    os.utime(plan.with_name(PLANNED), (START - 60, START - 60))
+    progress = Progress.of(plan, START + 200)
+    assert (progress.planned, progress.started) == (START - 60, START)
     assert (progress.num_done, progress.num_since, progress.num_short) == (500, 400, 3)
     assert progress.users_per_second == pytest.approx(2)
     assert progress.finish == pytest.approx(START + 200 + 1500 / 2)

@@ -18,7 +18,7 @@ from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
 from crossfade.store import shards, weekly
 from crossfade.store.listeners import listeners
-from crossfade.store.plan import ShardSpec, read_plan
+from crossfade.store.plan import PLANNED, ShardSpec, read_plan
 from tests.builders import users
 from tests.store.weeks import (
     NUM_TRACKS,
@@ -118,9 +118,11 @@ def test_batches_of_any_size_give_the_same_slates(batch: Week, tmp_path: Path) -
 def test_a_finished_shard_is_kept_and_a_changed_one_made_again(batch: Week) -> None:
     generate(batch)
     before, changed = shard_files(batch), first_shard(batch)
-    stamps = {path: path.stat().st_mtime_ns for path in batch.workspace.weekly.rglob("shard-*")}
+    kept = [*batch.workspace.weekly.rglob("shard-*"), *batch.workspace.weekly.rglob(PLANNED)]
+    stamps = {path: path.stat().st_mtime_ns for path in kept}
     generate(batch)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert kept[-1].name == PLANNED
     changed.write_bytes(changed.read_bytes()[:-1] + b"?")
     generate(batch)
     assert shard_files(batch) == before
