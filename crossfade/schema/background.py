@@ -4,13 +4,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 
 STEPS_BACK: Final = 10  # of niceness: about a tenth of the processor beside somebody else's work
+LOOK_SECONDS: Final = 0.5
 
 
 def in_background(work: Callable[[threading.Event], T]) -> T:
@@ -36,6 +37,8 @@ def in_background(work: Callable[[threading.Event], T]) -> T:
     thread = threading.Thread(target=copy_context().run, args=(begin,), name="background", daemon=True)
     thread.start()
     try:
+        while not wait([done], timeout=LOOK_SECONDS).done:
+            pass  # a signal that came a moment before this thread slept has not woken it
         return done.result()
     finally:
         stop.set()
