@@ -44,7 +44,6 @@ STATUS: Final = {NotFoundError: 404, InputError: 400, AwayError: 503}
 
 FAULT: Final = "The gateway failed; it has noted why."
 PLAYLIST: Final = "playlist"  # the route's name
-NO_HEAD: Final = Reply({"error": "A playlist is asked for by GET."}, 405, ((b"allow", b"GET"),))
 TOO_MANY: Final = Reply({"error": "Too many requests; slow down."}, 429, ((b"retry-after", b"1"),))
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -142,8 +141,6 @@ class _Routes:
         return _json({"noted": True}, 202)
 
     async def playlist(self, request: Request) -> Response:
-        if request.method == "HEAD":  # nothing would be shown, and noted as if it were
-            return _response(NO_HEAD)
         path = request.path_params
         return _json(await self._playlist(path["user"], path[c.SURFACE], request.query_params))
 

@@ -9,14 +9,14 @@ import pytest
 
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.exposition import Exposition
-from crossfade.schema.metrics import EXPOSURES, EXPOSURES_DROPPED, FALLBACKS, SERVING_METRICS
+from crossfade.schema.metrics import EXPOSURES_DROPPED, FALLBACKS, SERVING_METRICS
 from crossfade.store.redis_store import RedisStore
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import Exposures, FileSink
 from tests.recommender import world
 from tests.redis_server import running_redis
 from tests.serving import places
-from tests.serving.gateways import NOWHERE, Gateway, chosen, ids, in_loop, service
+from tests.serving.gateways import Gateway, chosen, ids, in_loop, service
 
 PLAYLIST = f"/v1/users/{places.STORED_USER}/playlists/discover-weekly"
 
@@ -168,19 +168,6 @@ def test_a_client_that_asks_too_often_is_told_so(workspace: Workspace) -> None:
         assert (await gateway.client.get("/healthz")).status_code == 200
 
     in_loop(workspace, test, settings=chosen("burst_requests=3", "requests_per_second=0.001"))
-
-
-def test_who_asks_for_the_head_of_a_playlist_alone_was_shown_nothing(workspace: Workspace) -> None:
-    url = f"/v1/users/{places.STORED_USER}/playlists/discover-weekly"
-
-    async def test(gateway: Gateway) -> None:
-        response = await gateway.client.head(url)
-        assert (response.status_code, response.headers["allow"]) == (405, "GET")
-        assert (await gateway.client.get(url)).status_code == 200
-        gateway.parts.exposures.close()
-        assert f"{EXPOSURES.name} 1.0" in gateway.exposition.text().decode()
-
-    in_loop(workspace, test, url=NOWHERE)
 
 
 def test_exposures_are_dropped_and_counted_when_writing_fails_or_waits(tmp_path: Path) -> None:
