@@ -7,6 +7,8 @@ Spark's own Delta package is not needed (docs/decisions/0017).
 import os
 import re
 import shutil
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,13 +158,26 @@ def spark_session(scratch: Path, master: str) -> Iterator[SparkSession]:
     Raises:
         NotFoundError: There is no Java, or Spark does not start.
     """
-    active = SparkSession.getActiveSession()
-    session = active or _started(master, scratch)
-    try:
-        yield session
-    finally:
-        if active is None:
+    if (active := SparkSession.getActiveSession()) is not None:
+        yield active
+        return
+    with own_interrupts():
+        session = _started(master, scratch)
+        try:
+            yield session
+        finally:
             session.stop()
+
+
+@contextmanager
+def own_interrupts() -> Iterator[None]:
+    """Take SIGINT as before once the block ends: what a Spark context takes it by outlives it, and fails without it."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # else Spark has left it alone, too
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

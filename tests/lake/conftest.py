@@ -14,7 +14,7 @@ def spark() -> Iterator[Any]:
     sql = pytest.importorskip("pyspark.sql", reason="PySpark is not installed")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java, and there is no java on the PATH")
-    from crossfade.lake.engine_spark import STARTED
+    from crossfade.lake.engine_spark import STARTED, own_interrupts
 
     builder = sql.SparkSession.builder.appName("tests").master("local[2]")
     quick = {
@@ -29,7 +29,8 @@ def spark() -> Iterator[Any]:
     }
     for key, value in (STARTED | quick).items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    with own_interrupts():  # other tests of this process are interrupted, too
+        session = builder.getOrCreate()
     yield session
     session.stop()
     with warnings.catch_warnings():

@@ -3,6 +3,7 @@
 import builtins
 import importlib
 import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,6 +182,36 @@ def test_a_dataset_that_is_not_there(
     command = ["weekly", "spark", "--workspace", str(tmp_path / "there"), "--dataset", str(tmp_path)]
     assert main(command) == 2
     assert "is not a dataset (it has no split.json)" in capsys.readouterr().err
+
+
+INTERRUPTED = """
+import os
+import signal
+import sys
+from pathlib import Path
+
+from crossfade.lake.engine_spark import spark_session
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+with spark_session(Path(sys.argv[1]), "local[1]"):
+    pass
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.usefixtures("spark")  # or why there is none
+def test_after_a_session_ctrl_c_is_ctrl_c(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.splitlines() == ["interrupted"], done.stderr
 
 
 def test_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
