@@ -14,9 +14,8 @@ class Size(NamedTuple):
 SMALL: Final = Size("1", "4G")  # looks, decides, notes
 MEDIUM: Final = Size("4", "16G")  # reads and writes all interactions
 LARGE: Final = Size("8", "32G")  # trains or evaluates
-ONE_CORE: Final = Size(
-    "1", "8G"
-)  # recommends to a shard, which keeps to one core whatever there are (`crossfade/schema/cores.py`)
+# Recommends to a shard, which keeps to one core whatever there are (`crossfade/schema/cores.py`).
+ONE_CORE: Final = Size("1", "8G")
 
 
 def sized(task: Any, size: Size, *, retries: int = 2, is_reused: bool = True) -> Any:

@@ -11,9 +11,8 @@ from crossfade.schema.metrics import HTTP_REQUESTS
 from serving.asgi import JSON
 from serving.short_way import CLOSE, ShortWay, ShortWayProtocol
 
-HEAD_BYTES: Final = (
-    64 << 10
-)  # of a request's line and headers; what comes in one piece with the head's end may be more
+# Of a request's line and headers; what comes in one piece with the head's end may be more.
+HEAD_BYTES: Final = 64 << 10
 WHOLE_SECONDS: Final = 10.0  # from a request's first byte, or a new connection, to the request's end
 
 

@@ -17,10 +17,8 @@ from tests.manifests.rendering import ROOT, Object, of_kind
 VARIABLE: Final = re.compile(r"\$\((\w+)\)")
 # What a field of the pod is when it runs.
 FIELDS: Final = {"metadata.name": "pod-0", "metadata.namespace": "crossfade"}
-REDIS: Final = [
-    "exec",
-    "redis-server",
-]  # whose options we do not know; a shell gives it a password where there is one
+# Whose options we do not know; a shell gives it a password where there is one.
+REDIS: Final = ["exec", "redis-server"]
 
 
 def commands(objects: Sequence[Object]) -> Iterator[tuple[str, Mapping[str, Any], list[str]]]:
