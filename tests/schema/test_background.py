@@ -41,7 +41,8 @@ def test_an_interrupt_asks_the_work_to_stop_and_waits_until_it_has() -> None:
         assert stop.wait(10)
         ended.append(True)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored in the background
+    # Shells have it ignored in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             in_background(work)
