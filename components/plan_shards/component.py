@@ -23,8 +23,7 @@ def plan_shards(
 
     opened = Workspace.open(Path(workspace))
     directory, weekly = opened.bundle(bundle), parse_settings(settings).weekly
-    store_of(opened, weekly).live(
-        surface
-    )  # a store that is away is told now, and not once all shards are made
+    # A store that is away is told now, and not once all shards are made.
+    store_of(opened, weekly).live(surface)
     shards = plan.plan_shards(Path(dataset.path), directory, opened, weekly, Surface(surface))
     return [shard.as_json() for shard in shards]

@@ -105,10 +105,9 @@ def plan_shards(
     plan = {"generation": asdict(generation), "shards": [shard.as_json() for shard in shards]}
     home = shard_home(workspace, surface, generation.name)
     replace_file(home / PLAN, json.dumps(plan, indent=2).encode())
-    if not (
-        home / PLANNED
-    ).exists():  # else it is started again, and listeners have waited since the first time
-        (home / PLANNED).touch()
+    first = home / PLANNED
+    if not first.exists():  # else it is started again, and listeners have waited since then
+        first.touch()
     return shards
 
 
