@@ -11,7 +11,7 @@ from crossfade.features.interactions import Floats, Int64s
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.ids import Rows
 from crossfade.schema.settings import RankingSettings, Settings, default_settings
-from crossfade.schema.tasks import DISCOVERY, Task
+from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK, Task
 
 ABOUT: Final = "ranker.json"
 
@@ -57,7 +57,7 @@ class Ranker(Protocol):
         ...
 
 
-# Where each ranker lives, by the name in `ranking.model`; a string, so that listing them imports none of their libraries.
+# Where each ranker lives, by its name in settings (`ranking.model`, `ranking.radio_model`); strings import no libraries.
 RANKERS: Final = MappingProxyType(
     {
         "gbdt": "crossfade.ranking.gbdt:GbdtRanker",
@@ -74,12 +74,13 @@ def ranker_class(name: str) -> type[Ranker]:
 
 
 def unfitted_ranker(settings: Settings, task: Task = DISCOVERY) -> Ranker:
-    """Construct the ranker that the settings ask for; imports its library."""
-    name, seed = settings.ranking.model, settings.seed
+    """Construct the ranker that the settings ask for, for the radio another than for all else; imports its library."""
+    chosen, seed = settings.ranking, settings.seed
+    name = chosen.radio_model if task is NEXT_TRACK else chosen.model
     arguments: dict[str, tuple[Any, ...]] = {
-        "gbdt": (settings.ranking, seed, task),
-        "catboost": (settings.ranking, seed, task),
-        "deepfm": (settings.deepfm, seed, task, settings.ranking.objective),
+        "gbdt": (chosen, seed, task),
+        "catboost": (chosen, seed, task),
+        "deepfm": (settings.deepfm, seed, task, chosen.objective),
     }
     return cast("Callable[..., Ranker]", ranker_class(name))(*arguments[name])
 

@@ -50,6 +50,8 @@ OF_MODEL = (
     "deepfm",
 )
 
+RankerName = Literal["gbdt", "catboost", "deepfm"]
+
 
 class SplitSettings(Section):
     """Lengths of the time split."""
@@ -98,7 +100,8 @@ class ObjectiveSettings(Section):
 class RankingSettings(Section):
     """Which ranker, and the gradient-boosted ones."""
 
-    model: Literal["gbdt", "catboost", "deepfm"]
+    model: RankerName
+    radio_model: RankerName = "gbdt"  # of bundles that are older than the key
     num_trees: Count
     num_leaves: Annotated[int, Field(ge=2)]
     depth: Annotated[int, Field(ge=1, le=16)]

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from benchmarks import rankers
-from benchmarks.rankers import before_test, next_tracks, radio_quality
+from benchmarks.rankers import before_test, next_tracks, over_seeds, radio_quality, radio_ranks
+from crossfade.evaluation.evaluation import Evaluation
 from crossfade.features.dataset import Split
 from crossfade.features.interactions import SECONDS_PER_DAY, Queries
 from crossfade.schema.settings import default_settings
 from tests import builders
+from tests.evaluation.worlds import evaluation
 
 
 def test_the_validation_period_takes_the_place_of_the_test_period() -> None:
@@ -38,7 +40,8 @@ def test_radios_are_judged_by_what_came_next_and_against_the_first(monkeypatch: 
 
     monkeypatch.setattr(rankers, "before_policy", lambda recommender, *_: recommender.recommend)
     moments = next_tracks(given, 10, default_settings())
-    found = radio_quality({rankers.FIRST: always(1, 2), "other": always(2, 1)}, moments, default_settings())
+    ranks = radio_ranks({rankers.FIRST: always(1, 2), "other": always(2, 1)}, moments)
+    found = radio_quality([ranks, ranks], moments, default_settings())
     assert found == {
         "radio_sessions": 2,
         "radio_moments": 2,
@@ -46,3 +49,14 @@ def test_radios_are_judged_by_what_came_next_and_against_the_first(monkeypatch: 
         "other_radio_mrr": 0.5,
         **{f"other_minus_{rankers.FIRST}_radio_mrr_{edge}": -0.5 for edge in ("mean", "low", "high")},
     }
+
+
+def test_seeds_of_training_are_averaged_listener_by_listener() -> None:
+    def judged(*ndcg: float) -> Evaluation:
+        return evaluation("any", {"ndcg": ndcg})
+
+    found = over_seeds(
+        [{"a": judged(0.0, 0.5), "b": judged(1.0, 0.0)}, {"a": judged(0.5, 0.5), "b": judged(0.0, 0.0)}]
+    )
+    np.testing.assert_array_equal(found["a"].metrics["ndcg"], [0.25, 0.5])
+    np.testing.assert_array_equal(found["b"].metrics["ndcg"], [0.5, 0.0])

@@ -12,6 +12,7 @@ from crossfade.ranking.gbdt import GbdtRanker
 from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.settings import default_settings, load_settings
+from crossfade.schema.tasks import DISCOVERY, NEXT_TRACK
 from tests.ranking.planted import GROUP, RULE, planted
 
 SMALL = (
@@ -24,6 +25,12 @@ SMALL = (
 
 def unfitted(name: str) -> Ranker:
     return unfitted_ranker(load_settings(assignments=[*SMALL, f"ranking.model={name}", "seed=1"]))
+
+
+def test_the_radio_has_a_ranker_of_its_own_choice() -> None:
+    chosen = load_settings(assignments=["ranking.model=catboost", "ranking.radio_model=gbdt"])
+    kinds = [type(unfitted_ranker(chosen, task)).__name__ for task in (DISCOVERY, NEXT_TRACK)]
+    assert kinds == ["SymmetricTreesRanker", "GbdtRanker"]
 
 
 def of_queries(num_queries: int) -> Any:
