@@ -1,16 +1,19 @@
 """The weekly batch: plan, compute shards, publish a verified generation, activate it, roll back."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crossfade.features.catalogue import Catalogue
+from crossfade.features.interactions import SECONDS_PER_DAY
 from crossfade.recommender.bundle import POLICIES
 from crossfade.recommender.surfaces import load_policies
 from crossfade.recommender.workspace import Workspace
@@ -24,8 +27,10 @@ from crossfade.store.checks import SlateChecks
 from crossfade.store.contract import Generation, GenerationWriter, SlateStore, variant_surface
 from crossfade.store.mondays import num_shown
 from crossfade.store.opening import opened
-from crossfade.store.plan import ShardSpec, plan_shards, read_plan, shard_home
+from crossfade.store.plan import PLAN, ShardSpec, plan_shards, read_plan, shard_home
 from crossfade.store.shards import FEW_CANDIDATES, Receipt, generate_shard
+
+ABANDONED_SECONDS: Final = 7 * SECONDS_PER_DAY  # whose week is over
 
 __all__ = ["Published", "activate", "generate_shard", "plan_shards", "publish", "rollback", "store_of"]
 
@@ -96,6 +101,7 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
 def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> list[str]:
     """Make a published generation live by one atomic write, and remove those older than `keep_generations`.
 
+    Shards go with their generation, and those of batches that were not published and had no shard finished for a week.
     Where listeners wait for their Monday, the newest week that is not of that Monday stays in any case: they have it until then.
 
     Returns:
@@ -107,7 +113,7 @@ def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, g
     store, stored = store_of(workspace, settings), variant_surface(surface, settings.variant)
     store.activate(stored, generation)
     removed = store.prune(stored, max(settings.keep_generations, num_shown(store, stored)))
-    for name in removed:
+    for name in {*removed, *_abandoned(workspace, store, surface, stored)}:
         remove_directory(shard_home(workspace, surface, name))
     return removed
 
@@ -120,6 +126,14 @@ def rollback(workspace: Workspace, surface: Surface, settings: WeeklySettings | 
     """
     variant = settings.variant if settings else ""
     return store_of(workspace, settings).rollback(variant_surface(surface, variant))
+
+
+def _abandoned(workspace: Workspace, store: SlateStore, surface: Surface, stored: str) -> list[str]:
+    """Return batches that are not in the store, and whose directory has got no file for a week."""
+    published = {about.name for about in store.generations(stored)}
+    due = time.time() - ABANDONED_SECONDS
+    homes = [path.parent for path in workspace.weekly.glob(f"{surface}/*/{PLAN}")]
+    return [home.name for home in homes if home.name not in published and home.stat().st_mtime < due]
 
 
 class _Publication:

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import time
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +21,7 @@ from crossfade.store import shards, weekly
 from crossfade.store.contract import variant_surface
 from crossfade.store.environment import EmbeddedWriter
 from crossfade.store.mondays import Shown, beginning
+from crossfade.store.plan import shard_home
 from tests.store.weeks import (
     END,
     NUM_USERS,
@@ -108,6 +111,22 @@ def test_old_generations_go_with_their_shards(batch: Week) -> None:
     assert sorted(known) == sorted(names[1:])
     assert not (batch.workspace.weekly / WEEKLY / names[0]).exists()
     assert (batch.workspace.weekly / WEEKLY / names[1]).is_dir()
+
+
+def test_a_batch_that_nobody_finished_goes_a_week_later(batch: Week) -> None:
+    homes = []
+    for version in (7, 8):
+        other = on_lake_version(batch, version)
+        generate(other)
+        homes.append(shard_home(batch.workspace, WEEKLY, plan(other)[0].generation))
+    a_week_ago = time.time() - 7 * 86_400
+    os.utime(homes[0], (a_week_ago, a_week_ago))
+    os.utime(homes[1], (a_week_ago + 3600, a_week_ago + 3600))
+    live = activate(on_lake_version(batch, 9))
+    assert [home.is_dir() for home in homes] == [False, True]
+    os.utime(shard_home(batch.workspace, WEEKLY, live), (a_week_ago, a_week_ago))
+    activate(on_lake_version(batch, 10))
+    assert weekly.publish(batch.workspace, SETTINGS, WEEKLY, live).generation == live
 
 
 def test_the_week_before_stays_for_who_waits_for_their_monday(batch: Week) -> None:
