@@ -136,27 +136,30 @@ def test_as_many_shards_of_other_users_are_made_again(batch: Week) -> None:
     assert weekly.publish(batch.workspace, four, WEEKLY, plan(batch, four)[0].generation).num_users == 12
 
 
-KILLED = """
+MAKING = """
 import sys
 from pathlib import Path
 from crossfade.recommender.workspace import Workspace
 from crossfade.store import shards
-from crossfade.store.environment import EmbeddedWriter
 from crossfade.store.plan import read_plan
-from tests.store.weeks import SETTINGS, WEEKLY, Stopping
-shards._recommender = Stopping.load
-dataset, bundle, workspace, generation = sys.argv[1:]
+from tests.store import weeks
+from tests.store.weeks import SETTINGS, WEEKLY
+recommender, dataset, bundle, workspace, generation = sys.argv[1:]
+shards._recommender = getattr(weeks, recommender).load
 opened = Workspace(Path(workspace))
 for spec in read_plan(opened, WEEKLY, generation)[1]:
     shards.generate_shard(Path(dataset), Path(bundle), opened, SETTINGS, spec)
 """
 
 
+def making(batch: Week, recommender: str) -> subprocess.Popen[bytes]:
+    """Make all shards in a process of its own, by a recommender of tests/store/weeks.py."""
+    parts = (recommender, batch.dataset, batch.bundle, batch.workspace.path, plan(batch)[0].generation)
+    return subprocess.Popen([sys.executable, "-c", MAKING, *map(str, parts)], cwd=Path(__file__).parents[2])
+
+
 def test_a_killed_batch_resumes_where_it_stopped(batch: Week, tmp_path: Path) -> None:
-    name = plan(batch)[0].generation
-    arguments = [str(part) for part in (batch.dataset, batch.bundle, batch.workspace.path, name)]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=Path(__file__).parents[2])
-    assert killed.returncode == -9
+    assert making(batch, "Stopping").wait() == -9
     assert sorted(shard_files(batch)) == ["shard-00000-of-00003.json", "shard-00000-of-00003.parquet"]
     with pytest.raises(IntegrityError, match=r"not published: shard-00001-of-00003 is not finished"):
         publish(batch)
@@ -166,6 +169,20 @@ def test_a_killed_batch_resumes_where_it_stopped(batch: Week, tmp_path: Path) ->
     uninterrupted = week(tmp_path / "uninterrupted")
     generate(uninterrupted)
     assert shard_files(batch) == shard_files(uninterrupted)
+
+
+def test_two_processes_at_the_same_shards_leave_what_one_would(
+    batch: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a task does that Spark runs a second time while the first goes on."""
+    monkeypatch.setenv("MEETING", str(tmp_path))
+    assert [each.wait() for each in [making(batch, "Meeting"), making(batch, "Meeting")]] == [0, 0]
+    home = first_shard(batch).parent
+    assert not list(home.glob(".shard-*"))
+    alone = week(tmp_path / "alone")
+    generate(alone)
+    assert shard_files(batch) == shard_files(alone)
+    assert publish(batch).num_users == NUM_USERS
 
 
 def test_newer_histories_are_read_in_the_bundles_rows(tmp_path: Path) -> None:

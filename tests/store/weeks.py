@@ -5,6 +5,7 @@ own artist. The planted recommender gives the tracks that are left, in order; u0
 """
 
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -113,6 +114,21 @@ class Stopping(Planted):
     def recommend(self, requests: Requests) -> Slates:
         if requests.queries.user_rows[0] >= 6:
             os.kill(os.getpid(), 9)
+        return super().recommend(requests)
+
+
+class Meeting(Planted):
+    """Goes on with each block of listeners when another process has come to it, too."""
+
+    def recommend(self, requests: Requests) -> Slates:
+        place = Path(os.environ["MEETING"])
+        block = f"{requests.queries.user_rows[0]}"
+        (place / f"{block}-{os.getpid()}").touch()
+        until = time.monotonic() + 60
+        while len(list(place.glob(f"{block}-*"))) < 2:
+            if time.monotonic() > until:
+                raise TimeoutError("nobody else came")
+            time.sleep(0.001)
         return super().recommend(requests)
 
 
