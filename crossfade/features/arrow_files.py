@@ -1,20 +1,22 @@
 """Arrow files on disk: written whole or not at all, read memory-mapped."""
 
-import os
 from pathlib import Path
 
 import pyarrow as pa
 
+from crossfade.schema.durable import replacing
 from crossfade.schema.errors import IntegrityError
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a table as one Arrow IPC file, atomically (temporary file, then rename)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with (
+        replacing(path) as partial,
+        pa.OSFile(str(partial), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
         writer.write_table(table.combine_chunks())
-    partial.replace(path)
 
 
 def read_table(path: Path) -> pa.Table:

@@ -19,17 +19,25 @@ REMOVED: Final = (
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file by one atomic replacement: readers see the old bytes or the new ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the name of a file that takes another's place, whole and durable, when the block ends, and is gone where it fails.
+
+    Args:
+        path: In a directory that is there. Any number of processes may write it at once: whoever ends last has written it.
+    """
     # In containers processes of several machines have the same number.
     partial = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with partial.open("wb") as sink:
-            sink.write(content)
-            sink.flush()
-            os.fsync(sink.fileno())
+        yield partial
+        sync_file(partial)
         partial.replace(path)
-    except OSError:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
     sync_directory(path.parent)
 
 

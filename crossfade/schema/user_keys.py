@@ -15,7 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from crossfade.schema.durable import sync_directory
+from crossfade.schema.durable import replacing
 from crossfade.schema.errors import InputError, NotFoundError
 
 KEYS_VARIABLE: Final = "CROSSFADE_USER_KEYS"  # the keys themselves
@@ -188,13 +188,9 @@ def from_environment() -> UserKeys | None:
 def write_keys(lake: Path, keys: tuple[UserKey, ...]) -> UserKeys:
     """Write the keys of a lake to the file beside it, readable by its owner alone; old keys or new ones, never half."""
     path = key_file(lake)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as sink:
-        sink.write("".join(f"{key.secret.hex()}\n" for key in keys))
-        sink.flush()
-        os.fsync(sink.fileno())
-    partial.replace(path)
-    sync_directory(path.parent)
+    with replacing(path) as partial:
+        partial.touch(0o600)
+        partial.write_text("".join(f"{key.secret.hex()}\n" for key in keys))
     return UserKeys(keys, str(path))
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from crossfade.recommender.slates import Slates
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema import columns as c
 from crossfade.schema.cores import one_core
-from crossfade.schema.durable import replace_file, sync_file
+from crossfade.schema.durable import replace_file, replacing
 from crossfade.schema.errors import CrossfadeError, IntegrityError
 from crossfade.schema.settings import WeeklySettings
 from crossfade.schema.tables import Surface
@@ -245,15 +244,9 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 def _written(stem: Path, tables: Iterable[pa.Table], counts: Counts) -> Receipt:
     path = stem.with_suffix(".parquet")
     # Several machines may write the same shard, where one is slow or seems dead; all write the same bytes.
-    partial = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with pq.ParquetWriter(partial, SLATES, compression="zstd") as writer:
-            for slates in tables:
-                writer.write_table(slates)
-        sync_file(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, pq.ParquetWriter(partial, SLATES, compression="zstd") as writer:
+        for slates in tables:
+            writer.write_table(slates)
     short = {reason: int(counts[reason]) for reason in (FEW_NEW_TRACKS, FEW_CANDIDATES)}
     receipt = Receipt(_sha256(path), int(counts.total()), int(counts[FULL]), short)
     replace_file(stem.with_suffix(".json"), json.dumps(asdict(receipt), indent=2).encode())

@@ -1,6 +1,5 @@
 """The twin: a simulated catalogue and its listeners, as canonical tables plus the truth behind them."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crossfade.schema.durable import replacing
 from crossfade.schema.errors import InputError
 from crossfade.schema.tables import TABLES
 from crossfade.twin.audience import Audience, family_tilt, make_audience
@@ -71,9 +71,8 @@ class Twin:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             for path in paths:
-                partial = path.with_name(f".{path.name}.{os.getpid()}")
-                pq.write_table(getattr(self, path.stem), partial, compression="zstd")
-                partial.replace(path)
+                with replacing(path) as partial:
+                    pq.write_table(getattr(self, path.stem), partial, compression="zstd")
             self.truth.write(directory)
         except OSError as error:
             raise InputError(
