@@ -58,12 +58,13 @@ class SymmetricTreesRanker:
         """Learn from graded candidates, forgetting any earlier fit; see `Ranker`.
 
         A fifth of the users is held out to find how many trees rank them best; then all users grow so many.
-        Groups of which no candidate is wanted teach nothing and are left out.
+        Groups of which no candidate is wanted teach nothing and are left out. Where no feature tells candidates apart, the
+        prior alone ranks.
         """
         objective = Objective(self.settings.objective)
         rows = Groups(features, labels, group_sizes, user_rows, objective).taught()
-        self.best_iteration_ = self._best_iteration(rows)
-        self.model_ = catboost.CatBoost(self._parameters(self.best_iteration_)).fit(self._pool(rows))
+        self.model_ = self._grown(rows, self._best_iteration(rows))
+        self.best_iteration_ = int(self.model_.tree_count_)
         self.tables_ = TreeTables.of(self.model_)
         return self
 
@@ -86,7 +87,7 @@ class SymmetricTreesRanker:
     def _best_iteration(self, rows: Groups) -> int:
         """Return how many trees rank the held-out users best."""
         held_out = rows.held_out(self.seed)
-        if held_out is None:
+        if held_out is None or not _differ(rows.where(~held_out).features):
             return min(FEW_TREES, self.settings.num_trees)
         model = catboost.CatBoost(self._parameters(self.settings.num_trees))
         model.fit(
@@ -95,6 +96,18 @@ class SymmetricTreesRanker:
             early_stopping_rounds=PATIENCE,
         )
         return int(model.get_best_iteration()) + 1
+
+    def _grown(self, rows: Groups, num_trees: int) -> catboost.CatBoost:
+        """Return a model of so many trees; of rows that CatBoost refuses, since they are all alike, one whose leaves are 0."""
+        if _differ(rows.features):
+            return catboost.CatBoost(self._parameters(num_trees)).fit(self._pool(rows))
+        features = np.repeat(np.array([[1.0], [0.0]], np.float32), len(self.task.features), axis=1)
+        one_tree = catboost.CatBoost(self._parameters(1))
+        one_tree.fit(
+            catboost.Pool(features, [1.0, 0.0], group_id=[0, 0], feature_names=list(self.task.features))
+        )
+        one_tree.set_leaf_values(np.zeros_like(one_tree.get_leaf_values()))
+        return one_tree
 
     def _pool(self, rows: Groups) -> catboost.Pool:
         """Return groups as CatBoost reads them."""
@@ -171,3 +184,11 @@ class SymmetricTreesRanker:
             raise IntegrityError(f"{directory} is not a saved ranker: {error}") from error
         loaded.tables_ = TreeTables.of(loaded.model_)
         return loaded
+
+
+def _differ(features: Floats) -> bool:
+    """Whether any feature of candidates [rows, num_features] has two values, of which one may be that it is missing."""
+    return any(
+        not np.array_equal(column, np.broadcast_to(column[:1], column.shape), equal_nan=True)
+        for column in features.T
+    )

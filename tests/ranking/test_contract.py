@@ -9,6 +9,8 @@ import pytest
 
 from crossfade.ranking.contract import RANKERS, Ranker, load_ranker, unfitted_ranker
 from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.prior import prior_of
+from crossfade.ranking.training import nothing_to_learn
 from crossfade.schema.columns import RANKING_FEATURES
 from crossfade.schema.errors import IntegrityError, TrainingError
 from crossfade.schema.settings import default_settings, load_settings
@@ -53,6 +55,16 @@ def test_it_learns_the_planted_rule_and_says_what_moved_a_score(fitted: Ranker) 
     found = np.take_along_axis(labels.reshape(50, GROUP), top, axis=1).mean()
     assert found > 0.7  # 3 of 20 by chance are 0.15
     assert fitted.contributions(features).std(axis=0).argmax() == RULE
+
+
+def test_where_no_feature_tells_candidates_apart_the_prior_ranks(name: str) -> None:
+    rows = nothing_to_learn(DISCOVERY)
+    ranker = unfitted(name).fit(rows.features, rows.labels, rows.group_sizes, rows.user_rows)
+    features = np.random.default_rng(0).random((9, len(RANKING_FEATURES))).astype(np.float32) * 100
+    scores = ranker.predict(features)
+    np.testing.assert_allclose(
+        scores - scores[0], prior_of(features, DISCOVERY) - prior_of(features, DISCOVERY)[0], atol=1e-5
+    )
 
 
 def test_a_batch_equals_its_singles(fitted: Ranker) -> None:

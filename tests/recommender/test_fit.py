@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from crossfade.features.dataset import Dataset, Split
-from crossfade.ranking.gbdt import GbdtRanker
+from crossfade.ranking.contract import load_ranker
 from crossfade.ranking.prior import fused_ranks
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources, moment_of
-from crossfade.recommender.manifest import model_digest, verify
+from crossfade.recommender.manifest import file_digests, model_digest, verify
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.surfaces import default_policies
@@ -137,9 +137,7 @@ def test_a_ranker_serves_bundles_of_later_moments(trained: Path, tmp_path: Path)
     late = Recommender.load(published)
     assert late.as_of == world.SPLIT.end
     assert len(late.dataset.interactions) > len(Recommender.load(trained).dataset.interactions)
-    assert (published / "ranker" / "model.txt").read_bytes() == (
-        trained / "ranker" / "model.txt"
-    ).read_bytes()
+    assert file_digests(published / "ranker") == file_digests(trained / "ranker")
 
 
 def test_moments_of_the_split() -> None:
@@ -189,7 +187,7 @@ def test_a_validation_period_that_nobody_listened_in_leaves_the_sources_order(
     about = json.loads((tmp_path / "ranker" / "fit.json").read_text("utf-8"))["metrics"]
     assert about == {"ranker_users": 0, "ranker_queries": 0, "ranker_rows": 0}
     features = np.random.default_rng(0).random((9, len(RANKING_FEATURES))).astype(np.float32) * 100
-    scores = GbdtRanker.load(tmp_path / "ranker").predict(features)
+    scores = load_ranker(tmp_path / "ranker").predict(features)
     np.testing.assert_allclose(scores, fused_ranks(features, DISCOVERY).sum(axis=1), rtol=1e-6)
 
 
