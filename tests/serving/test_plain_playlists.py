@@ -86,7 +86,8 @@ def test_both_ways_answer_alike(workspace: Workspace, query: str, status: int) -
     asked(workspace, test)
 
 
-@pytest.mark.parametrize("user", [places.STORED_USER, "u02"])  # the second has no stored playlist
+# The second has no stored playlist.
+@pytest.mark.parametrize("user", [places.STORED_USER, "u02"])
 def test_head_is_answered_as_get_and_nothing_counts_as_shown(workspace: Workspace, user: str) -> None:
     async def test(ask: Ask, gateway: Gateway) -> None:
         gateway.shown.unlink(missing_ok=True)

@@ -77,7 +77,8 @@ class Reader:
         self._ends: dict[Partition, int] = {}  # of the partition when it was given
         self._at_end: set[Partition] = set()
         self._fresh: set[Partition] = set()  # given while messages were being taken
-        self._gone: dict[Partition, str] = {}  # what was to be fetched next is not there, by Kafka's words
+        # Kafka's words where what was to be fetched next is not there.
+        self._gone: dict[Partition, str] = {}
         self._consumer = made(Consumer, _configuration(source, queue_mib))
 
     def __enter__(self) -> Self:
