@@ -52,9 +52,11 @@ class EmbeddedStore:
 
     Args:
         directory: Holds one directory for each surface.
+        tries: How often a live generation is looked for, with sleeps between; it is away for a moment while it is written anew.
     """
 
     directory: Path
+    tries: int = TRIES
     _readers: dict[tuple[str, str], tuple[Stamps, EmbeddedReader]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -113,13 +115,14 @@ class EmbeddedStore:
             NotFoundError: There is no such generation, or none is live yet.
             IntegrityError: The generation is damaged.
         """
-        for _ in range(TRIES):
+        for left in reversed(range(self.tries)):
             try:
                 return self._opened(surface, generation or self._current.live(surface))
             except FileNotFoundError as error:
                 if generation is not None:
                     raise self._unknown(surface, generation) from error
-                time.sleep(WAIT_SECONDS)  # it was removed a moment ago: look again which one is live
+                if left:
+                    time.sleep(WAIT_SECONDS)  # it was removed a moment ago: look again which one is live
         raise IntegrityError(
             f"Generation {self._current.live(surface)} of {surface} is named as live but is not there in "
             f"{self._home(surface)}; roll back with: crossfade store rollback, or publish again."
@@ -240,7 +243,7 @@ class EmbeddedStore:
         stamps = self._stamps(surface, read_about(self._home(surface) / generation))
         reader = EmbeddedReader.open(self._home(surface) / generation)
         needed = {(surface, name) for name in self.history(surface)}
-        for each in [each for each in self._readers if each[0] == surface and each not in needed]:
+        for each in [each for each in list(self._readers) if each[0] == surface and each not in needed]:
             self._readers.pop(each, None)  # a file that is gone takes space for as long as it is open
         self._readers[(surface, generation)] = (stamps, reader)
         return reader

@@ -57,11 +57,12 @@ class Answers:
         self._variants, self._stored, self._popular = variants, stored, popular
         self._exposures, self._settings, self._recorder = exposures, settings, recorder
 
-    async def recommend(self, values: object) -> dict[str, Any]:
+    async def recommend(self, values: object, *, is_shown: bool = True) -> dict[str, Any]:
         """Answer one request by its user's variant; else by control, stored or popular, marked by `fallback`.
 
         Args:
             values: JSON values as the recommender service reads them.
+            is_shown: Whether the listener gets to see the answer, which is logged then.
 
         Raises:
             InputError: The request is wrong.
@@ -73,10 +74,16 @@ class Answers:
         slate = await self._online_slate(assigned, {**values, REQUEST_ID: asked.ask.request_id})
         if slate is None:
             slate = await self._stand_in(asked, listener)
-        return self._shown(slate | assigned.told, listener)
+        return self._shown(slate | assigned.told, listener, is_shown=is_shown)
 
     async def playlist(
-        self, user: str, surface: Surface, country: str | None, zone: str | None = None
+        self,
+        user: str,
+        surface: Surface,
+        country: str | None,
+        zone: str | None = None,
+        *,
+        is_shown: bool = True,
     ) -> dict[str, Any]:
         """Answer with the slate that is published for the user's variant; without one online, else with what stands in.
 
@@ -85,6 +92,7 @@ class Answers:
             surface: Whose slate.
             country: Of the listener, where the client tells it.
             zone: Time zone of the listener, likewise; else the country's counts, and else that of the batch's country.
+            is_shown: Whether the listener gets to see the answer, which is logged then.
 
         Raises:
             InputError: The user id, or the time zone, cannot be one.
@@ -97,11 +105,12 @@ class Answers:
         assigned = self._variants.of(surface, listener, country)
         packed = await self._stored_slate(assigned.stored(surface), listener, zone or zone_of(country))
         if packed is not None:
-            return self._published(packed, surface, assigned.told, listener)
+            slate, plain = _published(packed, surface, listener)
+            return self._shown(slate | assigned.told, listener, plain, is_shown=is_shown)
         values = {c.USER_ID: user, c.SURFACE: str(surface)} | (
             {} if country is None else {c.COUNTRY: country}
         )
-        return await self.recommend(values)
+        return await self.recommend(values, is_shown=is_shown)
 
     async def why(self, user: str, track: str, surface: Surface) -> dict[str, Any]:
         """Account for one track.
@@ -167,24 +176,8 @@ class Answers:
         own = {each: self._variants.of(each, listener, country).stored(each) for each in (surface, *weekly)}
         return list(dict.fromkeys(name for each, mine in own.items() for name in (mine, each)))
 
-    def _published(
-        self, packed: PackedSlate, surface: Surface, told: dict[str, str], listener: str
-    ) -> dict[str, Any]:
-        """Log the exposure of a published slate and return it under the name that the client knows."""
-        generation, playlist = packed.about.name, playlist_id(packed.about.surface, packed.user_id)
-        slate_id = blake2b(f"{generation}\0{playlist}".encode(), digest_size=12).hexdigest()
-        named = {c.USER_ID: listener, c.PLAYLIST_ID: playlist, c.SURFACE: str(surface), c.SLATE_ID: slate_id}
-        plain = Plain.of(packed)
-        if plain is None:
-            slate = decode(packed)
-            tracks: object = [] if slate is None else tracks_of(slate)
-        else:
-            tracks = Fragment(plain.tracks())
-        about = {**named, "generation": generation, "fallback": None, "tracks": tracks}
-        return self._shown(about | told, listener, plain)
-
     def _shown(
-        self, slate: dict[str, Any], listener: str | None, plain: Plain | None = None
+        self, slate: dict[str, Any], listener: str | None, plain: Plain | None = None, *, is_shown: bool
     ) -> dict[str, Any]:
         """Log the exposure and return the slate under the name that the client knows.
 
@@ -194,9 +187,24 @@ class Answers:
             slate: As it is answered.
             listener: Who asked; None asked for nobody.
             plain: Its tracks, where it has them as bytes of JSON alone.
+            is_shown: Whether it is answered whole; to HEAD it is not.
         """
         if listener is None:
             return slate
-        if not self._stored.is_pseudonym(listener):
+        if is_shown and not self._stored.is_pseudonym(listener):
             self._exposures.log(listener, slate, plain)
         return {**slate, c.USER_ID: listener}
+
+
+def _published(packed: PackedSlate, surface: Surface, listener: str) -> tuple[dict[str, Any], Plain | None]:
+    """Return a published slate as it is answered, and its tracks where the answer has them as bytes of JSON alone."""
+    generation, playlist = packed.about.name, playlist_id(packed.about.surface, packed.user_id)
+    slate_id = blake2b(f"{generation}\0{playlist}".encode(), digest_size=12).hexdigest()
+    named = {c.USER_ID: listener, c.PLAYLIST_ID: playlist, c.SURFACE: str(surface), c.SLATE_ID: slate_id}
+    plain = Plain.of(packed)
+    if plain is None:
+        slate = decode(packed)
+        tracks: object = [] if slate is None else tracks_of(slate)
+    else:
+        tracks = Fragment(plain.tracks())
+    return {**named, "generation": generation, "fallback": None, "tracks": tracks}, plain

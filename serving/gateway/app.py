@@ -141,8 +141,9 @@ class _Routes:
         return _json({"noted": True}, 202)
 
     async def playlist(self, request: Request) -> Response:
-        path = request.path_params
-        return _json(await self._playlist(path["user"], path[c.SURFACE], request.query_params))
+        path, is_shown = request.path_params, request.method != "HEAD"
+        found = self._playlist(path["user"], path[c.SURFACE], request.query_params, is_shown=is_shown)
+        return _json(await found)
 
     async def plain_playlist(self, call: Call) -> Reply:
         """Answer past the framework."""
@@ -155,9 +156,12 @@ class _Routes:
         except Exception as error:  # noqa: BLE001 (nobody above answers)
             return reply_to(error, STATUS, FAULT)
 
-    async def _playlist(self, user: str, name: str, query: Mapping[str, str]) -> dict[str, Any]:
+    async def _playlist(
+        self, user: str, name: str, query: Mapping[str, str], *, is_shown: bool = True
+    ) -> dict[str, Any]:
         country, zone = query.get(c.COUNTRY) or None, query.get(c.TIME_ZONE) or None
-        return await self._answers.playlist(user, surface_of(name.replace("-", "_")), country, zone)
+        surface = surface_of(name.replace("-", "_"))
+        return await self._answers.playlist(user, surface, country, zone, is_shown=is_shown)
 
     async def why(self, request: Request) -> Response:
         surface = surface_of(request.query_params.get("surface", "discover_weekly").replace("-", "_"))

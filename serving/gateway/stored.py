@@ -2,18 +2,21 @@
 
 import asyncio
 import time
+from asyncio import Future
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.schema import columns as c
-from crossfade.schema.errors import CrossfadeError, NotFoundError
+from crossfade.schema.errors import CrossfadeError, IntegrityError, NotFoundError
 from crossfade.schema.user_keys import UserKeys
 from crossfade.store.contract import LiveReads, PackedSlate, SlateStore, StaleError, StoredSlate
+from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.mondays import Shown
 from serving import tracing
 from serving.gateway.breaker import Breaker
@@ -43,7 +46,10 @@ class Stored:
         keys: UserKeys | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._keys, self._now = store, keys, now
+        self._patient, self._keys, self._now = store, keys, now
+        # What the event loop reads itself must not sleep.
+        self._store = replace(store, tries=1) if isinstance(store, EmbeddedStore) else store
+        self._waits: dict[str, Future[Any]] = {}
         self._pool = ThreadPoolExecutor(THREADS, "store") if is_remote else None
         self._reads = store.reads() if is_remote else None
         self._breaker = Breaker(retry_ms)
@@ -88,11 +94,27 @@ class Stored:
 
     async def _read(self, shown: Shown, user: str) -> PackedSlate | None:
         if self._pool is None:
-            return self._found(shown, user)
+            try:
+                return self._found(shown, user)
+            except IntegrityError:
+                await self._whole(shown.surface)
+                return self._found(shown, user)
         if self._reads is not None:
             with suppress(StaleError):
                 return await self._awaited(self._reads, shown, user)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._found, shown, user)
+
+    async def _whole(self, surface: str) -> None:
+        """Wait in a thread, one for all who ask, for a live generation that is away for a moment while it is written anew.
+
+        Raises:
+            IntegrityError: It stays away, or is damaged.
+        """
+        waiting = self._waits.get(surface)
+        if waiting is None or waiting.done():
+            loop = asyncio.get_running_loop()
+            waiting = self._waits[surface] = loop.run_in_executor(None, self._patient.reader, surface)
+        await asyncio.shield(waiting)
 
     async def _awaited(self, reads: LiveReads, shown: Shown, user: str) -> PackedSlate | None:
         """Read what is live, without a thread.

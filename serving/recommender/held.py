@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from crossfade.retrieval.popular import Popular
 from crossfade.schema import columns as c
 from crossfade.schema.tables import Surface
 from serving.popular import PopularSlates
+from serving.refusals import Refusals
 
 logger = logging.getLogger(__name__)
 
@@ -84,31 +86,29 @@ class Holder:
         self._bundle, self._workspace = bundle, workspace
         self._changing = threading.Lock()
         self.refused: dict[str, str] | None = None
+        self._refusals = Refusals()
         self.held = Held.load(self._wanted())
 
     def refresh(self) -> bool:
-        """Take up the champion if it is another; one that cannot be loaded leaves the old one in place.
+        """Take up the champion if it is another; one that cannot be loaded leaves the old one in place, and is tried again later.
 
         Returns:
             Whether the bundle that is wanted is the one that answers now.
         """
         with self._changing:
-            wanted = None
+            since, name = time.monotonic(), ""
             try:
                 wanted = self._wanted()
-                if read_manifest(wanted)[DIGEST] == self._name:
-                    self.refused = None
-                elif (self.refused or {}).get("bundle") != wanted.name:
-                    self.held = Held.load(wanted)
-                    self.refused = None
-                    logger.warning("Bundle %s answers now.", self._name)
+                name = wanted.name
+                if self._refusals.may_try(name):
+                    self._take_up(wanted)
             except Exception as error:  # noqa: BLE001 (whatever is wrong with the new bundle, the old one goes on)
-                self._refuse("" if wanted is None else wanted.name, str(error))
+                self._refuse(name, str(error), time.monotonic() - since)
             return self.refused is None
 
     def retry(self) -> bool:
-        """Like `refresh`, but a bundle that was refused is tried again."""
-        self.refused = None
+        """Like `refresh`, but a bundle that was refused is tried again at once."""
+        self._refusals.clear()
         return self.refresh()
 
     def as_json(self) -> dict[str, Any]:
@@ -125,9 +125,19 @@ class Holder:
         assert self._workspace is not None, "a bundle or a workspace is given"
         return self._workspace.champion()
 
-    def _refuse(self, name: str, reason: str) -> None:
-        if self.refused != {"bundle": name, "reason": reason}:
-            self.refused = {"bundle": name, "reason": reason}
+    def _take_up(self, wanted: Path) -> None:
+        if read_manifest(wanted)[DIGEST] != self._name:
+            self.held = Held.load(wanted)
+            logger.warning("Bundle %s answers now.", self._name)
+        self.refused = None
+        self._refusals.clear()
+
+    def _refuse(self, name: str, reason: str, took_seconds: float) -> None:
+        self.refused = {"bundle": name, "reason": reason}
+        if self._refusals.note(name, took_seconds):
             logger.error(
-                "Bundle %s keeps answering; %s is refused: %s", self._name, name or "the champion", reason
+                "Bundle %s keeps answering; %s is refused and is tried again from time to time: %s",
+                self._name,
+                name or "the champion",
+                reason,
             )

@@ -3,16 +3,20 @@
 import asyncio
 import json
 import resource
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import EXPOSURES_DROPPED, SERVING_METRICS
-from crossfade.store.embedded import EmbeddedStore
+from crossfade.store import embedded
+from crossfade.store.embedded import TRIES, EmbeddedStore
 from serving.gateway.champion import Champion
 from serving.gateway.exposures import FileSink
 from tests.serving import places
@@ -53,6 +57,36 @@ def test_a_store_that_cannot_be_read_is_a_fallback(workspace: Workspace, tmp_pat
         assert not gateway.parts.stored.is_well
 
     in_loop(workspace, test, url=NOWHERE, store=EmbeddedStore(tmp_path / "store"))
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_live_generation_that_is_away_is_waited_for_beside_the_event_loop(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    store = EmbeddedStore(tmp_path / "store")
+    places.publish(store, "b" * 64)
+    generation, away = tmp_path / "store" / places.SURFACE / "g1", tmp_path / "away"
+    sleepers: list[int] = []
+
+    def noted(seconds: float) -> None:
+        sleepers.append(threading.get_ident())
+        if comes_back:
+            away.rename(generation)
+        time.sleep(seconds)
+
+    async def test(gateway: Gateway) -> None:
+        url = f"/v1/users/{places.STORED_USER}/playlists/discover-weekly"
+        assert (await gateway.client.get(url)).json()["fallback"] is None
+        generation.rename(away)
+        found = await asyncio.gather(*(gateway.client.get(url) for _ in range(8)))
+        assert {each.json()["fallback"] for each in found} == {None if comes_back else "popular"}
+        assert gateway.parts.stored.is_well is comes_back
+
+    monkeypatch.setattr(embedded, "time", SimpleNamespace(sleep=noted))
+    in_loop(workspace, test, url=NOWHERE, store=store)
+    assert threading.get_ident() not in sleepers
+    # One waits for all who ask, or two where the machine is slow.
+    assert 0 < len(sleepers) <= (1 if comes_back else 2 * TRIES)
 
 
 def test_a_champion_that_cannot_be_read_is_passed_over_and_the_next_one_followed(

@@ -1,5 +1,6 @@
 """A playlist that goes the short way is answered as by the application."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
@@ -43,10 +44,13 @@ def asked(
             httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}") as client,
         ):
 
-            async def ask(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+            async def ask(
+                url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+            ) -> httpx.Response:
                 answered.clear()
-                found = await client.get(url, headers=headers)
-                assert answered == ([] if "%75" in url else [url.encode()])  # who answered
+                found = await client.request(method, url, headers=headers)
+                is_short = method == "GET" and "%75" not in url
+                assert answered == ([url.encode()] if is_short else [])  # who answered
                 return found
 
             await test(ask, gateway)
@@ -78,6 +82,25 @@ def test_both_ways_answer_alike(workspace: Workspace, query: str, status: int) -
         ]
         assert kept[0] == kept[1]
         assert f'route="playlist",status="{status}"}} 2.0' in gateway.exposition.text().decode()
+
+    asked(workspace, test)
+
+
+# The second has no stored playlist.
+@pytest.mark.parametrize("user", [places.STORED_USER, "u02"])
+def test_head_is_answered_as_get_and_nothing_counts_as_shown(workspace: Workspace, user: str) -> None:
+    async def test(ask: Ask, gateway: Gateway) -> None:
+        gateway.shown.unlink(missing_ok=True)
+        for url in (SHORT, LONG):
+            of_user = url.replace(places.STORED_USER[1:], user[1:])
+            head, get = await ask(of_user, method="HEAD"), await ask(of_user)
+            assert (head.status_code, head.content) == (200, b"")
+            assert dict(head.headers) | {"date": ""} == dict(get.headers) | {"date": ""}
+        gateway.parts.exposures.close()
+        shown = [json.loads(line) for line in gateway.shown.read_bytes().splitlines()]
+        assert {line["user_id"] for line in shown} == {user}
+        # One GET by each way.
+        assert sum(line["position"] == 0 for line in shown) == 2
 
     asked(workspace, test)
 

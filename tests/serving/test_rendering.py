@@ -146,7 +146,7 @@ def test_an_answer_and_its_exposures_are_the_same_by_both_ways(
         assert answer.headers["content-length"] == head.headers["content-length"]
         lines = shown_since(gateway, known)
         times = {line.pop("timestamp") for line in lines}
-        assert len(times) == 2
+        assert len(times) == 1, "HEAD shows nothing"
         found.append((answer.content, sorted(answer.headers.items()), lines))
 
     in_loop(workspace, test)

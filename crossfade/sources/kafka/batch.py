@@ -73,6 +73,10 @@ class Buffer:
         self._parts.pop(partition, None)
         self._since = self._since if self._parts else None
 
+    def __contains__(self, partition: Partition) -> bool:
+        """Return whether messages of a partition are here."""
+        return partition in self._parts
+
     @property
     def num_rows(self) -> int:
         """Number of messages."""

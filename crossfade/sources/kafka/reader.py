@@ -21,6 +21,8 @@ from crossfade.sources.kafka.client import (
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition  # isort: skip (after client's check)
 
+# What a fetch is answered with whose messages are not there, or not any more.
+GONE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 MESSAGES_AT_ONCE: Final = 10_000
 KIB_PER_MIB: Final = 1024
 
@@ -75,6 +77,8 @@ class Reader:
         self._ends: dict[Partition, int] = {}  # of the partition when it was given
         self._at_end: set[Partition] = set()
         self._fresh: set[Partition] = set()  # given while messages were being taken
+        # Kafka's words where what was to be fetched next is not there.
+        self._gone: dict[Partition, str] = {}
         self._consumer = made(Consumer, _configuration(source, queue_mib))
 
     def __enter__(self) -> Self:
@@ -119,6 +123,8 @@ class Reader:
             CrossfadeError: Kafka gave up, or has removed messages that were never read.
         """
         self._fresh.clear()
+        with faults_named():
+            self._go_on()
         found: dict[tuple[str, int], list[Message]] = {}
         with faults_named():
             messages = self._consumer.consume(MESSAGES_AT_ONCE, seconds)
@@ -143,8 +149,9 @@ class Reader:
         """Read partitions again from where the lake stands now."""
         held = [partition for partition in partitions if partition in self._next]
         with faults_named():
-            for place in self._stand(held):
-                self._consumer.seek(place)
+            self._stand(held)
+            for partition in held:
+                self._move(partition)
 
     def _take(self, partition: Partition, messages: list[Message]) -> None:
         if partition in self._fresh:
@@ -168,11 +175,41 @@ class Reader:
         for partition, start in self._positions(partitions).items():
             self.buffer.drop(partition)
             self._at_end.discard(partition)
-            low, high = self._consumer.get_watermark_offsets(_at(partition), timeout=ANSWER_SECONDS)
+            low, high = self._bounds(partition)
             self._starts[partition] = start
             self._next[partition] = self._kept(partition, start, low, high)
             self._ends.setdefault(partition, high)
         return [_at(partition, self._next[partition]) for partition in partitions]
+
+    def _go_on(self) -> None:
+        """Look again at what the broker has where messages were removed between that look and their fetch.
+
+        Raises:
+            CrossfadeError: They are missed, or the broker has what it did not give.
+        """
+        # What was read before them goes into the lake first, so that no more is missed.
+        for partition in [each for each in self._gone if each not in self.buffer]:
+            wanted = self._next[partition]
+            start = None if self._starts[partition] is None else wanted
+            self._next[partition] = self._kept(partition, start, *self._bounds(partition))
+            if self._next[partition] == wanted:
+                raise failure(self._gone[partition])
+            self._move(partition)
+
+    def _move(self, partition: Partition) -> None:
+        """Fetch a partition from its next offset on."""
+        place = _at(partition, self._next[partition])
+        if self._gone.pop(partition, None) is None:
+            self._consumer.seek(place)
+        else:
+            # The client has stopped to fetch it, and does not seek then.
+            self._consumer.incremental_unassign([place])
+            self._consumer.incremental_assign([place])
+
+    def _bounds(self, partition: Partition) -> tuple[int, int]:
+        """Return the first offset that the broker has, and the one after its last."""
+        low, high = self._consumer.get_watermark_offsets(_at(partition), timeout=ANSWER_SECONDS)
+        return low, high
 
     def _kept(self, partition: Partition, start: int | None, low: int, high: int) -> int:
         """Return where to start, given what the broker still has: from `low` up to `high`."""
@@ -206,14 +243,18 @@ class Reader:
     def _revoked(self, _: Consumer, taken: list[TopicPartition]) -> None:
         for partition in (Partition(each.topic, each.partition) for each in taken):
             self.buffer.drop(partition)
-            for known in (self._starts, self._next, self._ends):
+            for known in (self._starts, self._next, self._ends, self._gone):
                 known.pop(partition, None)
             self._at_end.discard(partition)
 
     def _fault(self, message: Message) -> None:
         error = message.error()
+        partition = Partition(message.topic(), message.partition())
         if error.code() == KafkaError._PARTITION_EOF:
-            self._at_end.add(Partition(message.topic(), message.partition()))
+            self._at_end.add(partition)
+        elif error.code() in GONE:
+            if partition in self._next:
+                self._gone[partition] = error.str()
         elif error.retriable() or error.code() == KafkaError._MAX_POLL_EXCEEDED:
             LOG.warning("Kafka: %s", error.str())
         else:
