@@ -52,6 +52,8 @@ class Manifests:
         except (CrossfadeError, OSError) as error:
             logger.error("The experiments of before go on: %s", error)
             self.is_well = False
+            if isinstance(error, OSError):  # which may pass: the same files are read again at the next look
+                self._seen = None
         else:
             names = ", ".join(each.metadata.name for each in experiments) or "none"
             logger.warning("Experiments that run now: %s.", names)

@@ -117,11 +117,14 @@ class Screens:
         except OSError:  # it is not there yet, or its disk is away
             return
         if stamp != self._stamp:
-            self._stamp = stamp
             try:
                 self._arms = arms_of(orjson.loads(self._path.read_bytes()), str(self._path))
-            except (InputError, ValueError, OSError) as error:
+            except OSError as error:  # which may pass: it is read again at the next look
                 logger.error("Home's modules keep their order: %s", error)
+                return
+            except (InputError, ValueError) as error:
+                logger.error("Home's modules keep their order: %s", error)
+            self._stamp = stamp
 
 
 def screens_of(

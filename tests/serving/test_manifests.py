@@ -9,13 +9,14 @@ import pytest
 import yaml
 from grpc.aio import UsageError
 
-from crossfade.experiments.spec import read_experiment
+from crossfade.experiments.spec import Experiment, read_experiment
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.metrics import EXPERIMENT_CHANGES
 from crossfade.schema.tables import Surface
-from serving.gateway import variants
+from serving.gateway import manifests, variants
 from serving.gateway.manifests import Manifests
+from serving.gateway.online import NOBODY
 from tests.serving.gateways import Gateway, chosen, in_loop, service
 from tests.serving.test_variants import NOWHERE, TREATED, answering, experiment, shown_to
 
@@ -126,6 +127,28 @@ def test_requests_in_flight_end_with_the_service_that_they_began_with(
         in_loop(workspace, test, url=control, experiments=tmp_path)
 
 
+def test_manifests_of_a_disk_that_was_away_for_a_moment_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = variants.Variants(NOWHERE, [], chosen())
+    following = Manifests(tmp_path, running, NOBODY)
+    write(tmp_path / "louder.yaml", NOWHERE)
+
+    def away(_: Path) -> list[Experiment]:
+        raise OSError("Input/output error")
+
+    async def look_twice() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(manifests, "served_experiments", away)
+            await following.look()
+        assert not following.is_well
+        await following.look()
+        assert following.is_well
+
+    asyncio.run(look_twice())
+    assert running.of(Surface.RADIO, TREATED[0]).experiment is not None
+
+
 def test_services_whose_address_stays_keep_their_connections(tmp_path: Path) -> None:
     found = variants.Variants(NOWHERE, [experiment(NOWHERE)], chosen())
     before = found.of(Surface.RADIO, TREATED[0]).online
@@ -136,7 +159,7 @@ def test_services_whose_address_stays_keep_their_connections(tmp_path: Path) -> 
 def test_a_gateway_does_not_start_on_manifests_that_make_no_sense(tmp_path: Path) -> None:
     running = variants.Variants(NOWHERE, [], chosen())
     with pytest.raises(NotFoundError, match=r"Experiments .*nowhere do not exist"):
-        Manifests(tmp_path / "nowhere", running, variants.NOBODY)
+        Manifests(tmp_path / "nowhere", running, NOBODY)
     (tmp_path / "deep.yaml").write_text("[" * 500, "utf-8")
     with pytest.raises(InputError, match=r"deep.yaml cannot be read as YAML"):
         read_experiment(tmp_path / "deep.yaml")

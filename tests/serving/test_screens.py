@@ -4,11 +4,16 @@ import asyncio
 import json
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from crossfade.cli.main import main
+from crossfade.experiments.home import arms_as_json, load_home
 from crossfade.recommender.workspace import Workspace
+from serving.gateway.exposures import Exposures, FileSink
+from serving.gateway.online import NOBODY
+from serving.gateway.screens import Screens
 from tests.serving.gateways import Gateway, chosen, in_loop
 
 MUSIC_AT_NOON = {"plays": {"music": 500}, "time": "2026-11-27T12:00:00"}
@@ -106,3 +111,27 @@ def test_learnt_arms_that_make_no_sense_leave_the_order_as_it_is(
         workspace.home_arms.unlink()
 
     in_loop(workspace, test, settings=chosen("watch_seconds=0.05"))
+
+
+def test_learnt_arms_of_a_disk_that_was_away_for_a_moment_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, learnt = load_home(None), tmp_path / "arms.json"
+    log = Exposures(FileSink(tmp_path / "log.jsonl", NOBODY), 8, NOBODY)
+    screens = Screens(home, learnt, log)
+    learnt.write_text(json.dumps(arms_as_json(home.unknown, 7)), "utf-8")
+    read: list[object] = []
+
+    def away(_: Path) -> bytes:
+        raise OSError("Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", away)
+        screens.look()
+    monkeypatch.setattr(
+        "serving.gateway.screens.arms_of", lambda values, _: read.append(values) or home.unknown
+    )
+    screens.look()
+    screens.look()
+    assert read == [arms_as_json(home.unknown, 7)]
+    log.close()
