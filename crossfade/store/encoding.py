@@ -4,12 +4,11 @@
     | lengths of track ids u16[k] | lengths of reasons u16[k] | track ids, UTF-8 | reasons, UTF-8
     | the user's time zone, UTF-8, to the end; there may be none
 
-All numbers are little-endian, and the whole is compressed by zlib: that leaves a third of it, where an LMDB
-page of 4 KiB would else hold one slate, and its checksum finds changed bytes. Titles and artists are not
+All numbers are little-endian, and the whole is compressed to zlib's format: that leaves a quarter of it, where an LMDB
+page of 4 KiB would else hold two slates, and its checksum finds changed bytes. Titles and artists are not
 here: they are the catalogue's, and would add half as much again.
 """
 
-import zlib
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from zlib_ng import zlib_ng
 
 from crossfade.schema import columns as c
 from crossfade.schema.errors import InputError, IntegrityError
@@ -90,7 +90,7 @@ def encode(slates: pa.Table, generation: Generation) -> list[bytes]:
         parts.append(_equal_length(slates.take(rows), int(length), generation))
         places.append(rows)
     packed = pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(places))))
-    return [zlib.compress(value, FASTEST) for value in packed.to_pylist()]
+    return [zlib_ng.compress(value, FASTEST) for value in packed.to_pylist()]
 
 
 def unpack(value: bytes, user: str, generation: Generation) -> PackedSlate:
@@ -100,8 +100,8 @@ def unpack(value: bytes, user: str, generation: Generation) -> PackedSlate:
         IntegrityError: The value is damaged, or of another version.
     """
     try:
-        unpacked = zlib.decompress(value)
-    except zlib.error as error:
+        unpacked = zlib_ng.decompress(value)
+    except zlib_ng.error as error:
         raise _damaged(user, generation, str(error)) from error
     if not unpacked or unpacked[0] != VERSION:
         raise _damaged(user, generation, f"its version is not {VERSION}")
