@@ -101,7 +101,7 @@ def unpack(value: bytes, user: str, generation: Generation) -> PackedSlate:
     """
     try:
         unpacked = zlib_ng.decompress(value)
-    except zlib_ng.error as error:
+    except zlib_ng.error as error:  # type: ignore[misc]  # its stub takes the class for an instance
         raise _damaged(user, generation, str(error)) from error
     if not unpacked or unpacked[0] != VERSION:
         raise _damaged(user, generation, f"its version is not {VERSION}")
