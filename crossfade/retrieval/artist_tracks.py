@@ -23,15 +23,14 @@ from crossfade.retrieval.linked import Linked, Units
 from crossfade.retrieval.neighbours import baskets, neighbours
 from crossfade.retrieval.sparse import (
     Matrix,
+    best_of_rows,
     history_matrix,
     load_about,
     load_matrix,
     matrix_of,
-    rows_of,
     save_about,
     save_matrix,
     top_of_product,
-    top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.retrieval.telling import above_nothing
@@ -230,4 +229,4 @@ def _shares(artist_rows: Rows, listeners: npt.NDArray[np.float64], num_artists: 
     offsets = np.concatenate([[0], np.cumsum(np.bincount(artists, minlength=num_artists))]).astype(np.int64)
     values = (listeners[tracks] / totals[artists]) ** SHARE_DAMPING
     all_tracks = matrix_of(values[order], tracks[order], offsets, len(artist_rows))
-    return rows_of(top_of_rows(all_tracks, min(TRACKS_PER_ARTIST, len(artist_rows))), len(artist_rows))
+    return best_of_rows(all_tracks, min(TRACKS_PER_ARTIST, len(artist_rows)))

@@ -6,24 +6,25 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset
 from crossfade.features.interactions import Floats, Queries
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.fading import recent_likes
-from crossfade.retrieval.index import build_index
+from crossfade.retrieval.index import Index, build_index
 from crossfade.retrieval.sentences import Sentences, sentences_of
 from crossfade.retrieval.skip_gram import skip_gram
 from crossfade.retrieval.sparse import (
     Matrix,
+    best_of_rows,
     load_about,
     load_matrix,
     rows_of,
     save_about,
     save_matrix,
     top_of_product,
-    top_of_rows,
 )
 from crossfade.retrieval.user_tower import unit
 from crossfade.retrieval.vectors import load_vectors
@@ -39,6 +40,7 @@ SHARPNESS: Final = 4.0
 SHRINKAGE: Final = 20.0
 # So many times the neighbours are searched for, and the best of them kept.
 POOL: Final = 3
+TRACKS_AT_ONCE: Final = 1 << 15
 RECALL_QUERIES: Final = 1000
 VECTORS: Final = "vectors.npy"
 NEIGHBOURS: Final = "neighbours.arrow"
@@ -99,13 +101,26 @@ class Item2Vec:
         known = np.flatnonzero(self.vectors_.any(axis=1))
         drawn = np.random.default_rng(self.seed).permutation(known)[:RECALL_QUERIES]
         index = build_index(self.vectors_, self.index, self.vectors_[np.sort(drawn)])
-        rows = np.full((num_tracks, POOL * self.num_neighbours), NO_ROW, np.int32)
+        starts = range(0, num_tracks, TRACKS_AT_ONCE)
+        blocks = [
+            self._strongest(index, np.arange(start, min(start + TRACKS_AT_ONCE, num_tracks)), trust)
+            for start in starts
+        ]
+        return scipy.sparse.vstack(blocks, format="csr")
+
+    def _strongest(
+        self, index: Index, tracks: npt.NDArray[np.int64], trust: npt.NDArray[np.float64]
+    ) -> Matrix:
+        """Return some tracks' strongest others, a row each."""
+        known = self.vectors_[tracks].any(axis=1)
+        rows = np.full((len(tracks), POOL * self.num_neighbours), NO_ROW, np.int32)
         cosines = np.full(rows.shape, -np.inf, np.float32)
-        rows[known], cosines[known] = index.search(self.vectors_[known], rows.shape[1])
-        cosines[rows == np.arange(num_tracks)[:, None]] = 0
+        if known.any():
+            rows[known], cosines[known] = index.search(self.vectors_[tracks[known]], rows.shape[1])
+        cosines[rows == tracks[:, None]] = 0
         strengths = np.maximum(cosines, 0) ** SHARPNESS * trust[np.maximum(rows, 0)]
-        alike = rows_of((rows, strengths.astype(np.float32)), num_tracks)
-        return rows_of(top_of_rows(alike, self.num_neighbours), num_tracks)
+        alike = rows_of((rows, strengths.astype(np.float32)), len(self.vectors_))
+        return best_of_rows(alike, self.num_neighbours)
 
     def recommend(self, queries: Queries, k: int) -> Ranking:
         """Sum the neighbours of each query's recent positive tracks; see `Retriever`."""

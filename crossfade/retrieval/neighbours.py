@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.sparse
 
 from crossfade.features.interactions import Interactions
-from crossfade.retrieval.sparse import Matrix, matrix_of, rows_of, top_of_rows
+from crossfade.retrieval.sparse import Matrix, best_of_rows, matrix_of
 from crossfade.schema.ids import Rows
 
 # Tracks of one session were chosen together, so it is a basket besides the listener's own. On 30Music 0.5 to 2 are about
@@ -100,4 +100,4 @@ def _strongest(pairs: Matrix, start: int, norms: npt.NDArray[np.float64], shrink
     own = np.repeat(np.arange(start, start + pairs.shape[0]), np.diff(pairs.indptr))
     likeness = pairs.data / (norms[own] * norms[pairs.indices] + shrinkage)
     pairs.data = np.where(own == pairs.indices, 0, likeness).astype(np.float32)
-    return rows_of(top_of_rows(pairs, k), pairs.shape[1])
+    return best_of_rows(pairs, k)

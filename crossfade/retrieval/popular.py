@@ -18,12 +18,11 @@ from crossfade.retrieval.fading import Doubles, fading_listeners, fading_places
 from crossfade.retrieval.heard import RESIDUE, Gone, Heard
 from crossfade.retrieval.sparse import (
     Matrix,
+    best_of_rows,
     load_about,
     load_matrix,
-    rows_of,
     save_about,
     save_matrix,
-    top_of_rows,
 )
 from crossfade.retrieval.sparse_rows import SparseRows, cleared
 from crossfade.retrieval.strong_lists import RankedLists
@@ -62,8 +61,8 @@ class Popular:
             _by_country(dataset.users.country_rows[users], tracks, weights, (num_countries, len(catalogue))),
             _by_genre(self.genre_rows_, everybody, self.num_genres_),
         ]
-        best = top_of_rows(scipy.sparse.vstack(lists, format="csr"), min(TRACKS_PER_LIST, len(catalogue)))
-        self.lists_ = rows_of(best, len(catalogue))
+        everything = scipy.sparse.vstack(lists, format="csr")
+        self.lists_ = best_of_rows(everything, min(TRACKS_PER_LIST, len(catalogue)))
         for made in ("_ranked_lists", "_lists_of_tracks"):  # of an earlier fit
             vars(self).pop(made, None)
         return self

@@ -29,6 +29,7 @@ BUCKET_BITS: Final = 19
 BUCKETS: Final = 1 << (31 - BUCKET_BITS)
 FINER_BITS: Final = 7  # the next 12 make finer buckets
 MOST_BITS: Final = (1 << 31) - 1
+RANKED_AT_ONCE: Final = 1 << 16  # rows
 NO_KEY: Final = np.iinfo(np.int64).max
 NO_SCORE: Final = int(np.float32(-np.inf).view(np.int32))
 
@@ -70,6 +71,18 @@ def top_of_rows(matrix: Matrix | SparseRows, k: int) -> Ranking:
         entries = (matrix.indptr, matrix.indices, matrix.data.astype(np.float32, copy=False))
         _top_of_rows(entries, keys, np.empty(BUCKETS, np.int32))
     return sorted_ranking(keys)
+
+
+def best_of_rows(matrix: Matrix, k: int) -> Matrix:
+    """Keep the k largest positive entries of each row of a sparse matrix [n, m], best first.
+
+    Some rows at a time: a ranking has room for k of each, and most rows of a large catalogue have none.
+    """
+    starts = range(0, max(matrix.shape[0], 1), RANKED_AT_ONCE)
+    blocks = [
+        rows_of(top_of_rows(matrix[start : start + RANKED_AT_ONCE], k), matrix.shape[1]) for start in starts
+    ]
+    return scipy.sparse.vstack(blocks, format="csr")
 
 
 def top_of_product(weights: SparseRows, matrix: Matrix, k: int) -> Ranking:

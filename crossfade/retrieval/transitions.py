@@ -18,14 +18,13 @@ from crossfade.features.interactions import Queries
 from crossfade.retrieval.contract import Ranking
 from crossfade.retrieval.sparse import (
     Matrix,
+    best_of_rows,
     history_matrix,
     load_about,
     load_matrix,
-    rows_of,
     save_about,
     save_matrix,
     top_of_product,
-    top_of_rows,
 )
 from crossfade.schema import columns as c
 
@@ -62,7 +61,7 @@ class Transitions:
             total = total + scipy.sparse.csr_matrix((ones, places), shape=total.shape)
         sums = np.asarray(total.sum(axis=1)).ravel()
         total.data /= np.repeat(sums + np.float32(DISCOUNT), np.diff(total.indptr))
-        self.followers_: Matrix = rows_of(top_of_rows(total, self.num_followers), num_tracks)
+        self.followers_: Matrix = best_of_rows(total, self.num_followers)
         return self
 
     def recommend(self, queries: Queries, k: int) -> Ranking:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import scipy.sparse
 
+from crossfade.retrieval import sparse
 from crossfade.retrieval.sparse import (
+    best_of_rows,
     history_matrix,
     load_matrix,
     rows_of,
@@ -46,6 +49,20 @@ def test_top_of_rows_equals_a_stable_sort() -> None:
             assert found.tolist() == order + [-1] * (k - len(order))
             assert score[: len(order)].tolist() == values[order].tolist()
             assert np.isneginf(score[len(order) :]).all()
+
+
+def test_best_of_rows_is_the_ranking_of_all_rows_whatever_is_ranked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dense = np.random.default_rng(1).integers(-1, 4, (50, 20)).astype(np.float32)
+    matrix = scipy.sparse.csr_matrix(dense)
+    wanted = rows_of(top_of_rows(matrix, 5), 20)
+    for at_once in (7, 50, 100):
+        monkeypatch.setattr(sparse, "RANKED_AT_ONCE", at_once)
+        found = best_of_rows(matrix, 5)
+        for part in ("indptr", "indices", "data"):
+            assert getattr(found, part).tolist() == getattr(wanted, part).tolist()
+    assert best_of_rows(matrix[:0], 5).shape == (0, 20)
 
 
 def test_top_of_an_empty_matrix_is_padding() -> None:

@@ -10,7 +10,7 @@ from crossfade.features.catalogue import UNKNOWN_DAY
 from crossfade.features.interactions import Floats, Int64s
 from crossfade.retrieval.content.known import Known
 from crossfade.retrieval.contract import top_k
-from crossfade.retrieval.sparse import Matrix, rows_of, top_of_rows
+from crossfade.retrieval.sparse import Matrix, best_of_rows
 from crossfade.schema.ids import Rows
 
 TRACKS_PER_ARTIST: Final = 100  # an artist's most played known tracks
@@ -69,7 +69,7 @@ def _most_played(known: Known) -> Matrix:
     """Return sparse [m, num_all_artists] float32: by artist, the known tracks that are played most."""
     by_artist = known.artists[known.rows].T.tocsr()
     by_artist.data[:] = known.listens[by_artist.indices] + 1
-    best = rows_of(top_of_rows(by_artist, min(TRACKS_PER_ARTIST, len(known.rows))), len(known.rows))
+    best = best_of_rows(by_artist, min(TRACKS_PER_ARTIST, len(known.rows)))
     best.data[:] = 1
     return best.T.tocsr()
 
