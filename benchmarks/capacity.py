@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from benchmarks.harness import KIB, Options, Progress, Result, tree_bytes
 from benchmarks.serving.services import HOST, started
 from benchmarks.weekly.world import settings_of, world_of
+from crossfade.schema.settings import default_settings
 from serving.ports import free_port
 
 STARTS: Final = 2  # the first one may compile what later ones read from a cache, and holds the compiler
@@ -52,7 +53,7 @@ def run(options: Options) -> Result:
     for size in sizes:
         told.say(f"{size.num_tracks} tracks, {size.num_users} listeners ...")
         with TemporaryDirectory() as made:
-            settings = settings_of()
+            settings = settings_of(default_settings().ranking.model)
             bundle = world_of(Path(made) / "world", *size, settings).bundle
             memory = min(_served_bytes(bundle) for _ in range(STARTS))
             held[size] = Held(_disk_bytes(bundle), memory)

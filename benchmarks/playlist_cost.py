@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.harness import Bar, Options, Result
 from benchmarks.scale import peak_gib
+from benchmarks.weekly import MODEL
 from benchmarks.weekly.stages import SURFACE, Block, stage_microseconds
 from benchmarks.weekly.world import settings_of, world_of
 from crossfade.features.dataset import Dataset
@@ -49,7 +50,7 @@ def run(options: Options) -> Result:
 
 def stages_of(folder: Path, num_tracks: int, num_users: int) -> dict[str, float]:
     """Return the microseconds of one core that each stage takes for a listener, in a world of so many tracks."""
-    world = world_of(folder, num_tracks, num_users, settings_of())
+    world = world_of(folder, num_tracks, num_users, settings_of(MODEL))
     dataset, recommender = Dataset.load(world.dataset), Recommender.load(world.bundle)
     with one_core():
         length = recommender.policies[SURFACE].k

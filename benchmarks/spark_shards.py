@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.harness import Bar, Options, Result
+from benchmarks.weekly import MODEL
 from benchmarks.weekly.kills import digests
 from benchmarks.weekly.stages import SURFACE
 from benchmarks.weekly.world import World, settings_of, world_of
@@ -38,7 +39,7 @@ def run(options: Options) -> Result:
     """
     sizes = (QUICK_TRACKS, QUICK_USERS) if options.quick else (NUM_TRACKS, NUM_USERS)
     with TemporaryDirectory() as folder:
-        world = world_of(Path(folder), *sizes, settings_of())
+        world = world_of(Path(folder), *sizes, settings_of(MODEL))
         plain = _plain(world, Path(folder))
         spark = _spark(world, Path(folder))
         is_equal = digests(Path(folder) / "plain") == digests(Path(folder) / "spark") != {}

@@ -48,7 +48,7 @@ def run(options: Options) -> Result:
 
 def weeks_of(home: Path, num_tracks: int, num_users: int) -> tuple[Dataset, Recommender, Recommender]:
     """Make a world; returns its listening, the champion of the week before its end and that of its end."""
-    settings = settings_of()
+    settings = settings_of("catboost")
     world = world_of(home, num_tracks, num_users, settings)
     parts = (world.dataset, home / "early", home / "ranker", home / "bundles")
     before = build_bundle(*parts, until="validation", settings=settings, lineage={})

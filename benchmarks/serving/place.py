@@ -12,6 +12,7 @@ from crossfade.recommender.asking import Ask
 from crossfade.recommender.manifest import DIGEST, MANIFEST, read_manifest, write_manifest
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.workspace import Workspace
+from crossfade.schema.settings import default_settings
 from crossfade.schema.tables import Surface
 
 TRACKS: Final = 100_000  # the catalogue that the bars are meant for
@@ -39,7 +40,7 @@ def workspace_of(options: Options, scratch: Path) -> Workspace:
         bundle = Workspace.open(options.directory / "workspace").champion()
     else:
         sizes = (QUICK_TRACKS, QUICK_USERS) if options.quick else (TRACKS, USERS)
-        bundle = world_of(scratch / "world", *sizes, settings_of()).bundle
+        bundle = world_of(scratch / "world", *sizes, settings_of(default_settings().ranking.model)).bundle
     shutil.copytree(bundle, workspace.bundles / bundle.name)
     workspace.promote(bundle.name, reason="Measured.", run_id="bench", evaluation={})
     return workspace

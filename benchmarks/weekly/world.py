@@ -62,9 +62,9 @@ class World:
     bundle: Path
 
 
-def settings_of(*assignments: str) -> Settings:
-    """Return the default settings with few enough users to teach a ranker in a moment, and others."""
-    return load_settings(assignments=["ranking.max_users=1000", *assignments])
+def settings_of(ranker: str, *assignments: str) -> Settings:
+    """Return the default settings with a ranker (`ranking.model`), few enough users to teach it in a moment, and others."""
+    return load_settings(assignments=[f"ranking.model={ranker}", "ranking.max_users=1000", *assignments])
 
 
 def world_of(folder: Path, num_tracks: int, num_users: int, settings: Settings) -> World:

@@ -20,7 +20,7 @@ from crossfade.recommender.recommend import Recommender
 from crossfade.schema.columns import PAIR_SOURCES, RETRIEVAL_SOURCES
 
 NUM_TRACKS, NUM_USERS = 2000, 120
-SETTINGS = settings_of("ranking.num_trees=10")
+SETTINGS = settings_of(bench.MODEL, "ranking.num_trees=10")
 
 
 @pytest.fixture(scope="module")
