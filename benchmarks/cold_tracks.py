@@ -118,18 +118,19 @@ def _towers(dataset: Dataset, new: NewReleases, settings: Settings) -> dict[str,
     """Return the scores [u, t] of the cold paths together, of the tower before them, and of each path alone."""
     known = dataset.until(dataset.split.test_start)
     learnt = train(known, settings.two_tower, settings.seed, models=settings.input_models)
-    cold, vectors = Cold.fit(known, learnt.track_vectors, learnt.trained, seed=settings.seed)
+    towers = learnt.track_vectors
+    assert isinstance(towers, np.ndarray), "they are packed after training"
+    cold, vectors = Cold.fit(known, towers, learnt.trained, seed=settings.seed)
     queries = dataset.queries(new.users, dataset.split.test_start)
     users = _user_vectors(learnt, vectors, queries, settings)
     scores = {
         COLD_PATHS: users @ vectors[new.tracks].T,
-        "tower_alone": _user_vectors(learnt, learnt.track_vectors, queries, settings)
-        @ learnt.track_vectors[new.tracks].T,
+        "tower_alone": _user_vectors(learnt, towers, queries, settings) @ towers[new.tracks].T,
     }
     paths = cold.combination
     if paths is None:
         return scores
-    shown = known_tracks(known, learnt.track_vectors, cold.origins.listens)
+    shown = known_tracks(known, towers, cold.origins.listens)
     for name, path in paths.paths.items():
         scores[f"{name}_alone"] = users @ path.vectors(shown, new.tracks).T
         others = Combination(paths.paths, paths.weights * (np.array([*paths.paths]) != name))

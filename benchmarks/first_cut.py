@@ -41,7 +41,7 @@ def run(options: Options) -> Result:
     figures: dict[str, Any] = {"quick": options.quick}
     with TemporaryDirectory() as folder:
         dataset = before_test(load_trial(options, settings).judged)
-        recommenders = trained(dataset, Path(folder), settings, RANKERS)
+        recommenders, _ = trained(dataset, Path(folder), settings, RANKERS)
         truth = Truth.of(dataset, dataset.split.test_start, dataset.split.end, settings)
         figures["judged_users"] = len(truth)
         for name, recommender in recommenders.items():

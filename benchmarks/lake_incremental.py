@@ -80,9 +80,10 @@ def _refreshed(lake: Lake, settings: Settings) -> _Refreshed:
 
 def _require_equal(lake: Lake, whole: Lake) -> None:
     """Compare number and hash of the rows of every table."""
-    for table in (step.target.split("/") for step in STEPS):
-        by_day, at_once = (digest(each.files(*table)) for each in (lake, whole))
-        assert by_day == at_once, f"{'/'.join(table)}: {by_day} by days, {at_once} at once"
+    for table in (step.target for step in STEPS):
+        layer, _, name = table.partition("/")
+        by_day, at_once = (digest(each.files(layer, name)) for each in (lake, whole))
+        assert by_day == at_once, f"{table}: {by_day} by days, {at_once} at once"
 
 
 def _result(

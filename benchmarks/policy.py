@@ -93,8 +93,8 @@ def _met(recommender: Recommender, surface: Surface, queries: Queries) -> npt.ND
         asked = queries.slice(start, min(start + BATCH_USERS, len(queries)))
         requests = Requests.of(asked, surface, policy.k)
         rows = recommender.choose(requests, recommender.exclusions(requests)).rows
-        rules = {"catalogue": recommender.catalogue, "is_small": recommender.is_small}
-        found.append(meets_caps(rows, asked, policy, **rules))
+        catalogue, is_small = recommender.catalogue, recommender.is_small
+        found.append(meets_caps(rows, asked, policy, catalogue=catalogue, is_small=is_small))
     return np.concatenate(found)
 
 

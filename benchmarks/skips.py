@@ -72,7 +72,7 @@ def judge(raw: Interactions, acts: Interactions, world: World) -> Mapping[str, f
     keys = acts.user_rows.astype(np.int64) << 32 | acts.track_rows
     pairs, places = np.unique(keys, return_inverse=True)
     has_skip = np.bincount(places, skipped) > 0
-    sums = np.bincount(places, acts.strengths)[has_skip]
+    sums = np.bincount(places, acts.strengths)[has_skip].astype(np.float64)
     users, tracks = (pairs[has_skip] >> 32).astype(np.int32), (pairs[has_skip] & 0xFFFFFFFF).astype(np.int32)
     loved = world.truth.affinity(users, tracks)
     of_skips = world.truth.affinity(acts.user_rows[skipped], acts.track_rows[skipped])

@@ -84,7 +84,7 @@ def rested_of(dataset: Dataset) -> npt.NDArray[np.bool_]:
     """Return [num_users] bool: who heard nothing between the two weeks."""
     acts = dataset.interactions
     active = acts.user_rows[acts.seconds >= SPLIT.test_start]
-    return np.bincount(active, minlength=len(dataset.users)) == 0
+    return np.equal(np.bincount(active, minlength=len(dataset.users)), 0)
 
 
 def without_exploration(recommender: Recommender) -> Recommender:
@@ -114,12 +114,13 @@ def shares(first: pa.Table, second: pa.Table, rested: npt.NDArray[np.bool_]) -> 
     found = {}
     for name, columns in SAME.items():
         lists = [(first.column(each).to_pylist(), second.column(each).to_pylist()) for each in columns]
-        same = np.array([[old == new for old, new in zip(*pair, strict=True)] for pair in lists]).all(axis=0)
+        equal = [[old == new for old, new in zip(*pair, strict=True)] for pair in lists]
+        same: npt.NDArray[np.bool_] = np.logical_and.reduce(equal)
         for who, mask in (("rested", rested), ("listened", ~rested)):
             found[f"{name}_{who}"] = round(float(same[mask].mean()), 4) if mask.any() else 0.0
     pairs = zip(first.column(c.TRACK_IDS).to_pylist(), second.column(c.TRACK_IDS).to_pylist(), strict=True)
     shared = np.array([len(set(old) & set(new)) / max(len(new), 1) for old, new in pairs])
-    alike = shared == 1
+    alike = np.equal(shared, 1)
     for who, mask in (("rested", rested), ("listened", ~rested)):
         found[f"tracks_in_any_order_{who}"] = round(float(alike[mask].mean()), 4) if mask.any() else 0.0
     found |= {"tracks_shared_rested": round(float(shared[rested].mean()), 4)}

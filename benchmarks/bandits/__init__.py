@@ -1,17 +1,21 @@
 """Bandits that choose a kind of playlist for each listener and learn late what came of it; and each kind alone, for everybody."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from benchmarks.bandits.shelves import SHELVES
-from benchmarks.bandits.weeks import fixed, learning, lived, random
+from benchmarks.bandits.weeks import Way, fixed, learning, lived, random
 from benchmarks.harness import Bar, Options, Result
-from crossfade.experiments.bandits import LinUcb, Thompson
+from crossfade.experiments.bandits import Bandit, LinUcb, Thompson
 
-BANDITS: Final = {"thompson": Thompson(width=0.4), "linucb": LinUcb(alpha=0.5, explore=0.05)}
+BANDITS: Final[dict[str, Bandit]] = {
+    "thompson": Thompson(width=0.4),
+    "linucb": LinUcb(alpha=0.5, explore=0.05),
+}
 MOST_REGRET: Final = 0.1
 LEAST_OF_RANDOM: Final = 0.2
 
@@ -41,8 +45,8 @@ def run(options: Options) -> Result:
 
 def result(size: Size, *, quick: bool) -> Result:
     """Return figures and bars of a size."""
-    ways = {name: (lambda bandit=bandit: learning(bandit)) for name, bandit in BANDITS.items()}
-    ways |= {name: (lambda place=place: fixed(place)) for place, name in enumerate(SHELVES)}
+    ways: dict[str, Callable[[], Way]] = {name: partial(learning, bandit) for name, bandit in BANDITS.items()}
+    ways |= {name: partial(fixed, place) for place, name in enumerate(SHELVES)}
     ways["random"] = random
     towns = range(1, size.towns + 1)
     earned = {

@@ -57,7 +57,8 @@ class Known:
     @property
     def _genre_rows(self) -> Rows:
         music = self.town.music
-        return music.artists.subgenres[music.artist_rows, 0]
+        found: Rows = music.artists.subgenres[music.artist_rows, 0]
+        return found
 
     def contexts(self) -> Doubles:
         """Return [num_users, DIM]: a constant, how much is played, how much of it of the favourite genre, how much skipped."""

@@ -51,7 +51,7 @@ def fitted_model(
     """
     try:
         from implicit.utils import ParameterWarning
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise MissingExtraError("implicit", "bench") from error
     # implicit asks for it: its own threads and those of BLAS get into each other's way.

@@ -4,7 +4,7 @@ import logging
 import sys
 import warnings
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from kserve import InferOutput, InferRequest, InferResponse, Model
@@ -13,6 +13,9 @@ from crossfade.schema.exposition import Exposition
 from crossfade.schema.metrics import SERVING_METRICS
 from crossfade.schema.settings import default_settings
 from serving.recommender.server import Address, RecommenderServer
+
+if TYPE_CHECKING:
+    from serving.recommender.held import Holder
 
 NAME = "crossfade"
 TRACK = {
@@ -25,7 +28,7 @@ SLATE = {
 }  # fmt: skip
 
 
-class Echo(Model):
+class Echo(Model):  # type: ignore[misc]
     """Answers every request with the same ten tracks; KServe's base class is what is measured."""
 
     def __init__(self) -> None:
@@ -50,7 +53,7 @@ def main(rest_port: int, rpc_port: int) -> None:
     """Serve until SIGTERM, as quietly as the service itself."""
     logging.basicConfig(level=logging.WARNING)
     warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")
-    holder = SimpleNamespace(refresh=lambda: True, as_json=dict)
+    holder = cast("Holder", SimpleNamespace(refresh=lambda: True, as_json=dict))
     address = Address("127.0.0.1", rest_port, rpc_port)
     server = RecommenderServer(address, holder, default_settings().serving, Exposition(SERVING_METRICS))
     server.start(Echo())

@@ -193,7 +193,7 @@ def time_of(stamps: list[tuple[int, int, bytes]]) -> float:
     for level, kind, stamp in stamps:
         if (level, kind) == (socket.SOL_SOCKET, STAMPED):
             seconds, nanoseconds = struct.unpack("qq", stamp[:16])
-            return now - max(wall - seconds - nanoseconds / NANOSECONDS, 0.0)
+            return now - max(wall - float(seconds) - float(nanoseconds) / NANOSECONDS, 0.0)
     return now
 
 

@@ -17,6 +17,7 @@ from crossfade.features.ranking_features import ranking_features
 from crossfade.recommender.recommend import Recommender
 from crossfade.recommender.requests import Requests
 from crossfade.recommender.rescoring import rescored
+from crossfade.retrieval.contract import Ranking, Retriever
 from crossfade.retrieval.merging import beside, first_cut, merged
 from crossfade.retrieval.sources import best_allowed
 from crossfade.schema.tables import Surface
@@ -65,16 +66,12 @@ def _stages(block: Block, folder: Path) -> Stages:
     settings, sources = recommender.settings.sources, recommender.sources
     depth = min(settings.per_source, len(recommender.catalogue))
     names = [name for name in recommender.ranker_of(SURFACE).task.sources if name in sources.retrievers]
-    asked = {
-        f"retrieve_{name}": lambda name=name: best_allowed(
-            sources.retrievers[name],
-            block.read()[1].queries,
-            recommender.exclusions(requests),
-            depth,
-            recommender.catalogue,
-        )
-        for name in names
-    }
+
+    def asking(retriever: Retriever) -> Ranking:
+        queries, excluded = block.read()[1].queries, recommender.exclusions(requests)
+        return best_allowed(retriever, queries, excluded, depth, recommender.catalogue)
+
+    asked = {f"retrieve_{name}": partial(asking, sources.retrievers[name]) for name in names}
     ranked = recommender.rank(requests, recommender.exclusions(requests))
     chosen = recommender.rerank(requests, ranked)
     told = recommender.retelling(requests, chosen)

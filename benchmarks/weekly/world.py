@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from crossfade.features.catalogue import Catalogue
 from crossfade.features.dataset import Dataset, Split, Users
-from crossfade.features.interactions import SECONDS_PER_DAY, Interactions
+from crossfade.features.interactions import SECONDS_PER_DAY, Floats, Interactions
 from crossfade.recommender.fit import build_bundle, fit_ranker, fit_sources
 from crossfade.retrieval.content.cold import Cold, Origins
 from crossfade.retrieval.index import Index, build_index
@@ -208,14 +208,16 @@ def planted_vectors(vectors: npt.NDArray[np.float32]) -> Iterator[None]:
 
     def fit(model: TwoTower, dataset: Dataset) -> TwoTower:
         countries = dataset.users.countries.ids.to_pylist()
-        weights = {
+        weights: dict[str, Floats] = {
             "residuals": vectors[:1],
             "attention": np.zeros((DIM, HEADS), np.float32),
             "decays": np.linspace(0, 1.5, HEADS, dtype=np.float32),
             "repeats": np.full(HEADS, 0.5, np.float32),
             "places": np.zeros((model.settings.history_length, HEADS), np.float32),
-            "mixing": np.tile(np.eye(DIM, dtype=np.float32), (HEADS, 1)) / HEADS,
-            "countries": np.resize(vectors, (len(countries) + 1, DIM)) * np.float32(0.02),
+            "mixing": np.tile(np.eye(DIM, dtype=np.float32), (HEADS, 1)) / np.float32(HEADS),
+            "countries": np.asarray(
+                np.resize(vectors, (len(countries) + 1, DIM)) * np.float32(0.02), np.float32
+            ),
             "traits": np.zeros((len(dataset.traits), DIM), np.float32),
             "users": np.zeros((1, DIM), np.float32),
         }
