@@ -53,7 +53,7 @@ def read_about(directory: Path) -> Generation:
 
 
 def same_files(written: Path, known: Path) -> bool:
-    """Return whether a generation is there already; equal slates make equal bytes."""
+    """Return whether a generation is there already; equal slates make equal bytes, on machines of one kind."""
     try:
         return all(filecmp.cmp(written / name, known / name, shallow=False) for name in (ABOUT, DATA))
     except OSError:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -30,6 +31,7 @@ from crossfade.store.opening import opened
 from crossfade.store.plan import PLAN, ShardSpec, plan_shards, read_plan, shard_home
 from crossfade.store.shards import FEW_CANDIDATES, Receipt, generate_shard
 
+PUBLISHED: Final = ".published"  # beside the plan of a batch that is in some store
 ABANDONED_SECONDS: Final = 7 * SECONDS_PER_DAY  # whose week is over
 
 __all__ = ["Published", "activate", "generate_shard", "plan_shards", "publish", "rollback", "store_of"]
@@ -95,7 +97,9 @@ def publish(workspace: Workspace, settings: WeeklySettings, surface: Surface, ge
                 publication.add(spec, writer)
             return publication.finished(writer, settings.max_short_share)
 
-    return in_background(written)
+    published = in_background(written)
+    (shard_home(workspace, surface, planned.name) / PUBLISHED).touch()
+    return published
 
 
 def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, generation: str) -> list[str]:
@@ -113,8 +117,9 @@ def activate(workspace: Workspace, settings: WeeklySettings, surface: Surface, g
     store, stored = store_of(workspace, settings), variant_surface(surface, settings.variant)
     store.activate(stored, generation)
     removed = store.prune(stored, max(settings.keep_generations, num_shown(store, stored)))
-    for name in {*removed, *_abandoned(workspace, store, surface, stored)}:
+    for name in removed:
         remove_directory(shard_home(workspace, surface, name))
+    _sweep(workspace, surface)
     return removed
 
 
@@ -128,12 +133,13 @@ def rollback(workspace: Workspace, surface: Surface, settings: WeeklySettings | 
     return store_of(workspace, settings).rollback(variant_surface(surface, variant))
 
 
-def _abandoned(workspace: Workspace, store: SlateStore, surface: Surface, stored: str) -> list[str]:
-    """Return batches that are not in the store, and whose directory has got no file for a week."""
-    published = {about.name for about in store.generations(stored)}
+def _sweep(workspace: Workspace, surface: Surface) -> None:
+    """Remove batches that were published into no store, for no variant, and whose directory has got no file for a week."""
     due = time.time() - ABANDONED_SECONDS
-    homes = [path.parent for path in workspace.weekly.glob(f"{surface}/*/{PLAN}")]
-    return [home.name for home in homes if home.name not in published and home.stat().st_mtime < due]
+    for home in [path.parent for path in workspace.weekly.glob(f"{surface}/*/{PLAN}")]:
+        with suppress(FileNotFoundError):  # a variant's activation sweeps, too
+            if not (home / PUBLISHED).exists() and home.stat().st_mtime < due:
+                remove_directory(home)
 
 
 class _Publication:

@@ -52,7 +52,9 @@ class Manifests:
         except (CrossfadeError, OSError) as error:
             logger.error("The experiments of before go on: %s", error)
             self.is_well = False
-            if isinstance(error, OSError):  # which may pass: the same files are read again at the next look
+            if isinstance(
+                error.__cause__ or error, OSError
+            ):  # which may pass: the same files are read again at the next look
                 self._seen = None
         else:
             names = ", ".join(each.metadata.name for each in experiments) or "none"

@@ -60,7 +60,7 @@ class Screens:
     def __init__(self, home: Home, learnt: Path, log: Exposures) -> None:
         self.log = log
         self._home, self._path = home, learnt
-        self._arms, self._stamp = home.unknown, -1
+        self._arms, self._stamp, self._unread = home.unknown, -1, -1
         self._names = {each.module for each in home.modules}
         self.look()
 
@@ -120,7 +120,9 @@ class Screens:
             try:
                 self._arms = arms_of(orjson.loads(self._path.read_bytes()), str(self._path))
             except OSError as error:  # which may pass: it is read again at the next look
-                logger.error("Home's modules keep their order: %s", error)
+                if stamp != self._unread:
+                    logger.error("Home's modules keep their order: %s", error)
+                self._unread = stamp
                 return
             except (InputError, ValueError) as error:
                 logger.error("Home's modules keep their order: %s", error)

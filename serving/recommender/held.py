@@ -89,13 +89,15 @@ class Holder:
         self._refusals = Refusals()
         self.held = Held.load(self._wanted())
 
-    def refresh(self) -> bool:
+    def refresh(self, *, at_once: bool = False) -> bool:
         """Take up the champion if it is another; one that cannot be loaded leaves the old one in place, and is tried again later.
 
         Returns:
             Whether the bundle that is wanted is the one that answers now.
         """
         with self._changing:
+            if at_once:
+                self._refusals.clear()
             since, name = time.monotonic(), ""
             try:
                 wanted = self._wanted()
@@ -108,8 +110,7 @@ class Holder:
 
     def retry(self) -> bool:
         """Like `refresh`, but a bundle that was refused is tried again at once."""
-        self._refusals.clear()
-        return self.refresh()
+        return self.refresh(at_once=True)
 
     def as_json(self) -> dict[str, Any]:
         """Return which bundle answers, and which was refused and why."""

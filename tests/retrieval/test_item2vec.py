@@ -10,6 +10,7 @@ import pytest
 
 from crossfade.features.dataset import Dataset
 from crossfade.features.playlists import Playlists
+from crossfade.retrieval import item2vec
 from crossfade.retrieval.item2vec import SHARPNESS, SHRINKAGE, Item2Vec
 from crossfade.schema.errors import IntegrityError
 from crossfade.schema.settings import IndexSettings, default_settings
@@ -36,7 +37,11 @@ def test_tracks_of_one_genre_have_like_vectors() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors[heard], axis=1), 1, rtol=1e-5)
 
 
-def test_neighbours_are_the_strongest_others_by_cosine_and_trust() -> None:
+@pytest.mark.parametrize("at_once", [7, 1 << 15])
+def test_neighbours_are_the_strongest_others_by_cosine_and_trust(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item2vec, "TRACKS_AT_ONCE", at_once)
     # The strength of j for i is max(cos(i, j), 0) ** 4 x n / (n + 20), where n lists hold j: a session and a history each play.
     world = worlds.planted()
     fitted = model(num_neighbours=6).fit(world)

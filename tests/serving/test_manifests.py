@@ -9,12 +9,12 @@ import pytest
 import yaml
 from grpc.aio import UsageError
 
-from crossfade.experiments.spec import Experiment, read_experiment
+from crossfade.experiments.spec import read_experiment
 from crossfade.recommender.workspace import Workspace
 from crossfade.schema.errors import InputError, NotFoundError
 from crossfade.schema.metrics import EXPERIMENT_CHANGES
 from crossfade.schema.tables import Surface
-from serving.gateway import manifests, variants
+from serving.gateway import variants
 from serving.gateway.manifests import Manifests
 from serving.gateway.online import NOBODY
 from tests.serving.gateways import Gateway, chosen, in_loop, service
@@ -134,12 +134,12 @@ def test_manifests_of_a_disk_that_was_away_for_a_moment_are_read_again(
     following = Manifests(tmp_path, running, NOBODY)
     write(tmp_path / "louder.yaml", NOWHERE)
 
-    def away(_: Path) -> list[Experiment]:
+    def away(*_: object, **__: object) -> str:
         raise OSError("Input/output error")
 
     async def look_twice() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(manifests, "served_experiments", away)
+            patched.setattr(Path, "read_text", away)
             await following.look()
         assert not following.is_well
         await following.look()

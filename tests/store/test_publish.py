@@ -125,7 +125,11 @@ def test_a_batch_that_nobody_finished_goes_a_week_later(batch: Week) -> None:
     live = activate(on_lake_version(batch, 9))
     assert [home.is_dir() for home in homes] == [False, True]
     os.utime(shard_home(batch.workspace, WEEKLY, live), (a_week_ago, a_week_ago))
-    activate(on_lake_version(batch, 10))
+    # Whoever else publishes, a variant's playlists here, leaves it alone.
+    other, louder = on_lake_version(batch, 10), SETTINGS.model_copy(update={"variant": "louder.b"})
+    generate(other)
+    weekly.publish(batch.workspace, louder, WEEKLY, plan(other)[0].generation)
+    weekly.activate(batch.workspace, louder, WEEKLY, plan(other)[0].generation)
     assert weekly.publish(batch.workspace, SETTINGS, WEEKLY, live).generation == live
 
 
