@@ -92,6 +92,9 @@ class Holder:
     def refresh(self, *, at_once: bool = False) -> bool:
         """Take up the champion if it is another; one that cannot be loaded leaves the old one in place, and is tried again later.
 
+        Args:
+            at_once: Try a bundle that was refused now.
+
         Returns:
             Whether the bundle that is wanted is the one that answers now.
         """
@@ -107,10 +110,6 @@ class Holder:
             except Exception as error:  # noqa: BLE001 (whatever is wrong with the new bundle, the old one goes on)
                 self._refuse(name, str(error), time.monotonic() - since)
             return self.refused is None
-
-    def retry(self) -> bool:
-        """Like `refresh`, but a bundle that was refused is tried again at once."""
-        return self.refresh(at_once=True)
 
     def as_json(self) -> dict[str, Any]:
         """Return which bundle answers, and which was refused and why."""

@@ -93,7 +93,7 @@ class BundleRepository(ModelRepository):  # type: ignore[misc]
         Raises:
             ServerNotReady: The wanted bundle is refused; the old one goes on answering.
         """
-        if not await asyncio.to_thread(self._holder.retry):
+        if not await asyncio.to_thread(self._holder.refresh, at_once=True):
             raise ServerNotReady(f"The bundle is refused: {self._holder.refused}.")
         return True
 
